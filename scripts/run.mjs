@@ -1,0 +1,6 @@
+// npm start, npm run migrate, …: the program, set up first if it must be.
+
+import { setUp } from "./setup.mjs";
+
+setUp();
+await import("../dist/main.js");

@@ -1,0 +1,111 @@
+/** The claim: hands out the oldest jobs that may start. */
+
+import { all, first, now, run, tryLane, type Tx } from "../store/port.ts";
+import { list, sql, when, type Statement } from "../store/sql.ts";
+import { record } from "./events.ts";
+import { decode } from "./job.ts";
+import type { ClaimedJob, ClaimRequest } from "./model.ts";
+import type { Actor, Rules } from "./policy.ts";
+import { heldReason, type Sight } from "./predicate.ts";
+import { overtakenBy } from "./task.ts";
+import { toIso, toStored } from "./time.ts";
+
+/** The oldest claimable jobs that the caller takes. They are looked at again once their lane is held. */
+const candidates = (rules: Rules, sight: Sight, { agents, repos, max }: ClaimRequest): Statement =>
+  sql`SELECT j.id, j.repo FROM jobs j
+    WHERE j.status = 'queued'${when(agents !== undefined, sql` AND j.agent IN ${list(agents ?? [])}`)}${when(
+      repos !== undefined,
+      sql` AND j.repo IN ${list(repos ?? [])}`,
+    )} AND (${heldReason(rules.policy, sight)}) IS NULL
+    ORDER BY j.id LIMIT ${max}`;
+
+interface TakenRow {
+  id: number;
+  task_id: number | null;
+  repo: string | null;
+  agent: string;
+  task_content: string | null;
+  attempts: number;
+  max_attempts: number;
+}
+
+interface Lease {
+  readonly token: string;
+  readonly worker: string | null;
+  readonly from: string;
+  readonly expires: string;
+}
+
+/** Gives the job to a lease, if it may start at this very moment. */
+const take = (rules: Rules, sight: Sight, id: number, lease: Lease): Statement =>
+  sql`UPDATE jobs AS j SET status = 'running', attempts = attempts + 1, lease_token = ${lease.token},
+      lease_worker = ${lease.worker}, lease_expires_at = ${lease.expires}, started_at = ${lease.from},
+      finished_at = NULL
+    WHERE j.id = ${id} AND j.status = 'queued' AND (${heldReason(rules.policy, sight)}) IS NULL
+    RETURNING id, task_id, repo, agent, task_content, attempts, max_attempts`;
+
+interface TaskSight {
+  readonly work_item_id: string | null;
+  readonly stage: string | null;
+}
+
+const UNSEEN: TaskSight = { work_item_id: null, stage: null };
+
+function* taskOf(taskId: number | null, sight: Sight): Tx<TaskSight> {
+  if (taskId === null || !sight.stages) return UNSEEN;
+  return (yield* first<TaskSight>(sql`SELECT work_item_id, stage FROM tasks WHERE id = ${taskId}`)) ?? UNSEEN;
+}
+
+/** Claims up to `max` jobs, by job id, oldest first. */
+export function* claim(
+  rules: Rules,
+  actor: Actor,
+  request: ClaimRequest,
+  sight: Sight,
+): Tx<ClaimedJob[]> {
+  const at = yield* now();
+  const expires = toStored(at + (request.lease_ms ?? rules.defaults.leaseMs));
+  const claimed: ClaimedJob[] = [];
+  for (const { id, repo } of yield* all<{ id: number; repo: string | null }>(
+    candidates(rules, sight, request),
+  )) {
+    if (!(yield* tryLane(repo ?? ""))) continue;
+    const token = rules.newToken();
+    const lease = { token, worker: request.worker ?? null, from: toStored(at), expires };
+    const job = yield* first<TakenRow>(take(rules, sight, id, lease));
+    if (!job) continue;
+    const task = yield* taskOf(job.task_id, sight);
+    const overtakers = job.task_id !== null && sight.stages ? yield* overtakenBy(job.task_id, id) : [];
+    yield* record(
+      "job.claimed",
+      { repo: job.repo, task_id: job.task_id, work_item_id: task.work_item_id, job_id: id },
+      { actor, detail: { agent: job.agent, attempt: job.attempts, worker: lease.worker } },
+    );
+    claimed.push({
+      id,
+      task_id: job.task_id,
+      repo: job.repo,
+      work_item_id: task.work_item_id,
+      agent: job.agent,
+      stage: task.stage,
+      payload: decode(job.task_content),
+      attempt: job.attempts,
+      max_attempts: job.max_attempts,
+      lease: { token, expires_at: toIso(expires) },
+      base: { stale: overtakers.length > 0, overtaken_by: overtakers },
+    });
+  }
+  return claimed;
+}
+
+/** One reading of each thing that the decision needs: whether it is there, not what it says. */
+export const PROBES: Readonly<Record<keyof Sight, Statement>> = {
+  freezes: sql`SELECT repo, cleared_at FROM repo_freeze LIMIT 1`,
+  dependencies: sql`SELECT task_id, depends_on_task_id FROM job_deps LIMIT 1`,
+  stages: sql`SELECT id, work_item_id, stage FROM tasks LIMIT 1`,
+  lanes: sql`SELECT repo, id, stage, paused_at FROM tasks LIMIT 1`,
+};
+
+export function* probe(statement: Statement): Tx<void> {
+  yield* run(statement);
+}

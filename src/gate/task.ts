@@ -1,0 +1,233 @@
+/** Tasks: created once, moved from stage to stage, finished for good. */
+
+import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
+import { raw, sql, when, type Statement } from "../store/sql.ts";
+import { GateError, type InputFault } from "./errors.ts";
+import { record } from "./events.ts";
+import { groupBy } from "./group.ts";
+import { enqueue, readJobs } from "./job.ts";
+import type { Job, NewTask, Task, TaskPage, TaskQuery } from "./model.ts";
+import type { Actor, Rules } from "./policy.ts";
+import { TERMINAL } from "./predicate.ts";
+import { toIsoOrNull, toStored } from "./time.ts";
+import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
+
+interface TaskRow {
+  id: number;
+  repo: string;
+  work_item_id: string | null;
+  title: string | null;
+  stage: string;
+  paused_at: string | null;
+  paused_by: string | null;
+  pause_reason: string | null;
+  pause_until: string | null;
+  cancelled_at: string | null;
+  created_at: string | null;
+  updated_at: string | null;
+}
+
+interface DependencyRow {
+  of_task_id: number;
+  task_id: number;
+  repo: string;
+  work_item_id: string | null;
+  stage: string;
+}
+
+/** The tasks that a `SELECT t.id FROM tasks t …` names, by id. */
+function* readTasks(ids: Statement): Tx<Task[]> {
+  const rows = yield* all<TaskRow>(sql`SELECT id, repo, work_item_id, title, stage, paused_at, paused_by,
+      pause_reason, pause_until, cancelled_at, created_at, updated_at
+    FROM tasks WHERE id IN (${ids}) ORDER BY id`);
+  const needed = yield* all<DependencyRow>(sql`SELECT d.task_id AS of_task_id, n.id AS task_id, n.repo,
+      n.work_item_id, n.stage
+    FROM job_deps d JOIN tasks n ON n.id = d.depends_on_task_id
+    WHERE d.task_id IN (${ids}) ORDER BY n.id`);
+  const dependencies = groupBy(needed, (row) => row.of_task_id);
+  return rows.map((row) => ({
+    id: row.id,
+    repo: row.repo,
+    work_item_id: row.work_item_id,
+    title: row.title,
+    stage: row.stage,
+    depends_on: (dependencies.get(row.id) ?? []).map(({ of_task_id: _, ...dependency }) => dependency),
+    paused_at: toIsoOrNull(row.paused_at),
+    paused_by: row.paused_by,
+    pause_reason: row.pause_reason,
+    pause_until: toIsoOrNull(row.pause_until),
+    cancelled_at: toIsoOrNull(row.cancelled_at),
+    created_at: toIsoOrNull(row.created_at),
+    updated_at: toIsoOrNull(row.updated_at),
+  }));
+}
+
+/** @throws GateError unknown_task */
+export function* readTask(id: number): Tx<Task> {
+  const [task] = yield* readTasks(sql`SELECT t.id FROM tasks t WHERE t.id = ${id}`);
+  if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
+  return task;
+}
+
+export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {
+  const task = yield* readTask(id);
+  return { task, jobs: yield* readJobs(sql`SELECT id FROM jobs WHERE task_id = ${id}`) };
+}
+
+export function* listTasks(query: TaskQuery): Tx<TaskPage> {
+  const page = sql`SELECT t.id FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
+    query.repo !== undefined,
+    sql` AND t.repo = ${query.repo ?? null}`,
+  )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
+    query.work_item !== undefined,
+    sql` AND t.work_item_id = ${query.work_item ?? null}`,
+  )}${when(
+    query.paused !== undefined,
+    raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+  )} ORDER BY t.id LIMIT ${query.limit}`;
+  const tasks = yield* readTasks(page);
+  const last = tasks.length === query.limit ? tasks.at(-1) : undefined;
+  return { tasks, next_cursor: last ? String(last.id) : null };
+}
+
+function* taskInLane(id: number): Tx<TaskRef> {
+  const { repo } = yield* readTask(id);
+  yield* lockLane(repo);
+  const { id: task_id, work_item_id, stage } = yield* readTask(id);
+  return { task_id, repo, work_item_id, stage };
+}
+
+/** A dependency is a work item of the task's own repository, else of the one repository that has it. */
+function* resolveDependency(
+  needed: string | { repo: string; work_item_id: string },
+  repo: string,
+  index: number,
+): Tx<number> {
+  const named = typeof needed === "object";
+  const work_item = named ? needed.work_item_id : needed;
+  const fault = (detail: string): InputFault[] => [
+    { in: "body", pointer: `/depends_on/${index}`, detail },
+  ];
+  const found = yield* tasksOf(work_item, named ? needed.repo : undefined);
+  const task = found.find((each) => each.repo === repo) ?? found[0];
+  if (!task)
+    throw unknownWorkItem(
+      named ? { work_item, repo: needed.repo } : { work_item },
+      fault("must be the work item of a task that exists"),
+    );
+  if (found.length > 1 && task.repo !== repo)
+    throw ambiguousWorkItem(
+      work_item,
+      found.map((each) => each.repo),
+      fault("must name its repo"),
+    );
+  return task.task_id;
+}
+
+/** The same (repo, work_item_id) again gives what stands. */
+function* standing(rules: Rules, repo: string, workItem: string): Tx<{ task: Task; job: Job | null } | undefined> {
+  const [task] = yield* tasksOf(workItem, repo);
+  if (!task) return undefined;
+  const [job] = yield* readJobs(sql`SELECT id FROM jobs
+    WHERE task_id = ${task.task_id} AND agent = ${rules.policy.entryAgent} ORDER BY id LIMIT 1`);
+  return { task: yield* readTask(task.task_id), job: job ?? null };
+}
+
+/** Creates a task with its dependencies and its entry job, unless the work item has one already.
+ *  @throws GateError unknown_work_item or ambiguous_work_item for a dependency, task_terminal for an entry
+ *    job of a finished task */
+export function* createTask(
+  rules: Rules,
+  actor: Actor,
+  input: NewTask,
+): Tx<{ created: boolean; task: Task; job: Job | null }> {
+  const { repo, work_item_id, title = null, stage } = input;
+  yield* lockLane(repo);
+  const stands = yield* standing(rules, repo, work_item_id);
+  if (stands) return { created: false, ...stands };
+
+  const finished = TERMINAL.includes(stage);
+  const wanted = input.entry_job ?? !finished;
+  if (wanted !== false && finished)
+    throw new GateError("task_terminal", `A task that is ${stage} takes no entry job.`, {
+      faults: [{ in: "body", pointer: "/entry_job", detail: "must be false for a finished task" }],
+    });
+
+  const needed: number[] = [];
+  for (const [index, dependency] of (input.depends_on ?? []).entries())
+    needed.push(yield* resolveDependency(dependency, repo, index));
+
+  const at = toStored(yield* now());
+  const inserted = yield* first<{ id: number }>(sql`INSERT INTO tasks
+      (repo, work_item_id, title, stage, cancelled_at, created_at, updated_at)
+    VALUES (${repo}, ${work_item_id}, ${title}, ${stage}, ${stage === "cancelled" ? at : null}, ${at}, ${at})
+    RETURNING id`);
+  const task_id = inserted?.id ?? NaN;
+  for (const id of new Set(needed))
+    yield* run(sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at) VALUES (${task_id}, ${id}, ${at})`);
+  yield* record("task.created", { repo, task_id, work_item_id }, { actor, detail: { stage } });
+
+  const job =
+    wanted === false
+      ? null
+      : yield* enqueue(rules, actor, { repo, task_id, work_item_id }, {
+          agent: rules.policy.entryAgent,
+          ...(wanted === true ? {} : wanted),
+        });
+  return { created: true, task: yield* readTask(task_id), job };
+}
+
+function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
+  const cancelled = yield* all<{ id: number }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}
+    WHERE task_id = ${task.task_id} AND status IN ('queued', 'delayed') RETURNING id`);
+  for (const { id } of cancelled) yield* record("job.cancelled", { ...task, job_id: id }, { actor });
+}
+
+/** Moves a task whose lane is held. The same stage again changes nothing.
+ *  @throws GateError task_terminal when it would leave a terminal stage */
+export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void> {
+  if (stage === task.stage) return;
+  if (TERMINAL.includes(task.stage))
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}, and that is final.`,
+    );
+  const at = toStored(yield* now());
+  const cancels = stage === "cancelled";
+  yield* run(sql`UPDATE tasks SET stage = ${stage}, updated_at = ${at}${when(
+    cancels,
+    sql`, cancelled_at = ${at}`,
+  )} WHERE id = ${task.task_id}`);
+  yield* record(cancels ? "task.cancelled" : "task.stage", task, {
+    actor,
+    detail: { from: task.stage, to: stage },
+  });
+  if (cancels) yield* cancelWaitingJobs(task, actor, at);
+}
+
+/** @throws GateError unknown_task, task_terminal */
+export function* setStage(actor: Actor, id: number, stage: string): Tx<{ task: Task }> {
+  yield* moveStage(yield* taskInLane(id), stage, actor);
+  return { task: yield* readTask(id) };
+}
+
+interface Overtake {
+  readonly id: number;
+  readonly work_item_id: string | null;
+  readonly overtaken_by: number;
+}
+
+/** The work items that finished in the lane while the task was paused, told to the job that must rebase. */
+export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
+  const overtakes = yield* all<Overtake>(sql`SELECT o.id, o.overtaken_by, t.work_item_id
+    FROM gate_overtakes o LEFT JOIN tasks t ON t.id = o.overtaken_by
+    WHERE o.task_id = ${taskId} ORDER BY o.id`);
+  if (overtakes.length > 0)
+    yield* run(sql`UPDATE gate_overtakes SET told_job_id = ${jobId} WHERE task_id = ${taskId}`);
+  return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
+}
+
+/** A job that was told of a stale base has done its work on a fresh one. */
+export function* rebased(taskId: number, jobId: number): Tx<void> {
+  yield* run(sql`DELETE FROM gate_overtakes WHERE task_id = ${taskId} AND told_job_id = ${jobId}`);
+}

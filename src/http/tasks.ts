@@ -1,0 +1,99 @@
+/** /tasks: what the orchestrator creates and moves. */
+
+import type { FastifyInstance } from "fastify";
+import type * as z from "zod";
+import type { Gate } from "../gate/gate.ts";
+import {
+  IdParams,
+  NewTask,
+  OneTask,
+  StageChange,
+  TaskAndJob,
+  TaskPage,
+  TaskQuery,
+  TaskWithJobs,
+} from "../gate/model.ts";
+import { routeSchema } from "./schemas.ts";
+
+const tags = ["tasks"] as const;
+
+export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
+  app.post<{ Body: NewTask }>(
+    "/tasks",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "createTask",
+        summary: "Create a task and its entry job",
+        description: "The same repository and work item again gives what stands and changes nothing.",
+        body: NewTask,
+        response: { 200: ["It stood already.", TaskAndJob], 201: ["It is created.", TaskAndJob] },
+        problems: [404, 409],
+      }),
+    },
+    async (request, reply) => {
+      const { created, ...answer } = await gate.createTask(request.actor, request.body);
+      return reply.code(created ? 201 : 200).send(answer);
+    },
+  );
+
+  app.get<{ Querystring: TaskQuery }>(
+    "/tasks",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "listTasks",
+        summary: "List tasks by id, a page at a time",
+        querystring: TaskQuery,
+        response: { 200: ["A page of tasks.", TaskPage] },
+      }),
+    },
+    (request) => gate.listTasks(request.query),
+  );
+
+  app.get<{ Params: z.output<typeof IdParams> }>(
+    "/tasks/:id",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "getTask",
+        summary: "Read a task and its jobs",
+        params: IdParams,
+        response: { 200: ["The task.", TaskWithJobs] },
+        problems: [404],
+      }),
+    },
+    (request) => gate.task(request.params.id),
+  );
+
+  app.patch<{ Params: z.output<typeof IdParams>; Body: z.output<typeof StageChange> }>(
+    "/tasks/:id",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "setStage",
+        summary: "Move a task to a stage",
+        params: IdParams,
+        body: StageChange,
+        response: { 200: ["The task as it is now.", OneTask] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.setStage(request.actor, request.params.id, request.body.stage),
+  );
+
+  app.post<{ Params: z.output<typeof IdParams> }>(
+    "/tasks/:id/cancel",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "cancelTask",
+        summary: "Cancel a task and its waiting jobs",
+        params: IdParams,
+        response: { 200: ["The task as it is now.", OneTask] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.cancelTask(request.actor, request.params.id),
+  );
+};

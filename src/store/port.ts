@@ -1,0 +1,97 @@
+/** The port between the gate and a database.
+ *  A gate operation is a generator: it yields what it needs and is handed the answer, so it is written
+ *  once for a synchronous database and an asynchronous one. A generator cannot await, so no operation
+ *  can hold a lock across anything but its own statements.
+ *  No SQL of the domain here, no driver. */
+
+import type { Statement } from "./sql.ts";
+
+/** What an operation asks of the database that drives it. */
+export type Step =
+  | { readonly kind: "query"; readonly statement: Statement }
+  | { readonly kind: "now" }
+  | { readonly kind: "lane"; readonly repo: string; readonly wait: boolean };
+
+/** An operation inside one transaction. It must be able to run again from its start: a transaction whose
+ *  outcome is known to be nothing is repeated. */
+// The reply's type depends on the step; the functions below are the only ones that name it.
+export type Tx<T> = Generator<Step, T, unknown>;
+
+/** Every row of a statement. Rows are plain objects, keyed by column name. */
+export function* all<Row>(statement: Statement): Tx<Row[]> {
+  return (yield { kind: "query", statement }) as Row[];
+}
+
+/** The first row of a statement, or undefined when there is none. */
+export function* first<Row>(statement: Statement): Tx<Row | undefined> {
+  return (yield* all<Row>(statement))[0];
+}
+
+/** Runs a statement for what it changes. */
+export function* run(statement: Statement): Tx<void> {
+  yield { kind: "query", statement };
+}
+
+/** The time of the clock that judges leases, in milliseconds since 1970 UTC. */
+export function* now(): Tx<number> {
+  return (yield { kind: "now" }) as number;
+}
+
+/** Holds a repository's lane until the transaction ends, waiting for it as long as needed.
+ *  Decide nothing about a lane before this. */
+export function* lockLane(repo: string): Tx<void> {
+  yield { kind: "lane", repo, wait: true };
+}
+
+/** Holds a repository's lane if no one else does; false when someone does. */
+export function* tryLane(repo: string): Tx<boolean> {
+  return (yield { kind: "lane", repo, wait: false }) as boolean;
+}
+
+/** Milliseconds since 1970 UTC. Injected, so that tests own the time. */
+export type Clock = () => number;
+
+export interface Store {
+  readonly dialect: Dialect;
+
+  /** Runs an operation in one write transaction and resolves after its commit: what it resolved with
+   *  survives a power cut. An error that the operation throws undoes all of it and is passed on.
+   *  @throws StoreFault when the database cannot answer. */
+  write<T>(operation: () => Tx<T>): Promise<T>;
+
+  /** Runs an operation that only reads, on one consistent state of the database.
+   *  @throws StoreFault when the database cannot answer. */
+  read<T>(operation: () => Tx<T>): Promise<T>;
+
+  /** Runs the listener soon after another program has committed to the database (at most 250 ms later),
+   *  until the returned function is called. */
+  watch(listener: () => void): () => void;
+
+  close(): Promise<void>;
+}
+
+/** What a migration must know of a database: its folder and how it describes itself. */
+export interface Dialect {
+  readonly name: "sqlite" | "postgres";
+  /** Rows `{table_name, column_name}` of every column of every table that the program can see. */
+  readonly columns: Statement;
+  /** Rows `{name}` of every index, trigger and view. */
+  readonly objects: Statement;
+  /** Keeps other migrators out until the transaction ends. */
+  readonly migrationLock: Statement;
+}
+
+/** `busy`: others held the database for too long; nothing happened, try again.
+ *  `unavailable`: it could not be reached, read or written; the operation is undone or its outcome unknown.
+ *  `unreadable`: it answered that what the statement names is not there or is damaged. */
+export type StoreFaultKind = "busy" | "unavailable" | "unreadable";
+
+export class StoreFault extends Error {
+  override readonly name = "StoreFault";
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,48 @@
+/** SQL as a value: text with its bound parameters, spliced whole into other SQL.
+ *  Every value that came from outside is bound; only `raw` puts text into a statement.
+ *  Portable: a placeholder is `?`, and an adapter whose database wants another form rewrites it. */
+
+export type Value = string | number | null;
+
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly Value[];
+}
+
+const isStatement = (part: Value | Statement): part is Statement =>
+  typeof part === "object" && part !== null;
+
+/** A statement, or a fragment of one: interpolated fragments are spliced, interpolated values are bound. */
+export const sql = (
+  text: TemplateStringsArray,
+  ...parts: readonly (Value | Statement)[]
+): Statement => {
+  let joined = text[0] ?? "";
+  const params: Value[] = [];
+  parts.forEach((part, index) => {
+    if (isStatement(part)) {
+      joined += part.sql;
+      params.push(...part.params);
+    } else {
+      joined += "?";
+      params.push(part);
+    }
+    joined += text[index + 1] ?? "";
+  });
+  return { sql: joined, params };
+};
+
+/** SQL text as it is. For names and constants of the program, never for input. */
+export const raw = (text: string): Statement => ({ sql: text, params: [] });
+
+const NOTHING = raw("");
+
+/** The fragment when the condition holds, else no text at all. */
+export const when = (condition: boolean, fragment: Statement): Statement =>
+  condition ? fragment : NOTHING;
+
+/** `(?, ?, …)` for IN. The list must not be empty: no database takes `IN ()`. */
+export const list = (values: readonly Value[]): Statement => ({
+  sql: `(${values.map(() => "?").join(", ")})`,
+  params: values,
+});

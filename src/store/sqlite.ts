@@ -1,0 +1,290 @@
+/** The embedded database: one file, one connection, group commit.
+ *  Writes that arrive in one turn of the event loop share one transaction, each in a savepoint of its own,
+ *  and are answered after its one commit. Nothing here knows the domain. */
+
+import { mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import Database from "better-sqlite3";
+import { StoreFault, type Clock, type Dialect, type Step, type Store, type Tx } from "./port.ts";
+import { raw, type Statement } from "./sql.ts";
+
+/** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
+ *  asynchronous retry instead. */
+const BUSY_TIMEOUT_MS = 20;
+/** How long an operation is retried while another program holds the file. */
+const PATIENCE_MS = 5_000;
+const RETRY_MS = { least: 5, spread: 20 };
+/** A turn's operations beyond this wait for the next transaction, so that the first is not answered late. */
+const GROUP_LIMIT = 256;
+const WATCH_MS = 200;
+const CACHED_STATEMENTS = 500;
+
+const DIALECT: Dialect = {
+  name: "sqlite",
+  columns: raw(`SELECT m.name AS table_name, c.name AS column_name
+    FROM sqlite_master m JOIN pragma_table_info(m.name) c
+    WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
+  objects: raw(`SELECT name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
+  migrationLock: raw("SELECT 1"), // BEGIN IMMEDIATE is the lock.
+};
+
+/** An operation that waits for its transaction. */
+interface Waiting {
+  readonly run: () => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly patientUntil: number;
+}
+
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
+
+/** A driver's error as the port's typed fault; any other error as it is. */
+const faultOf = (error: unknown): unknown => {
+  if (!(error instanceof Database.SqliteError)) return error;
+  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code))
+    return new StoreFault("busy", "Another program holds the database.", error);
+  return new StoreFault(
+    UNREADABLE.test(error.code) ? "unreadable" : "unavailable",
+    `The database answered ${error.code}: ${error.message}`,
+    error,
+  );
+};
+
+const isBusy = (error: unknown): boolean => error instanceof StoreFault && error.kind === "busy";
+
+const pause = (): Promise<void> =>
+  new Promise((wake) => setTimeout(wake, RETRY_MS.least + Math.random() * RETRY_MS.spread));
+
+/** Repeats a synchronous attempt while another program holds the file. */
+const patiently = async <T>(attempt: () => T): Promise<T> => {
+  const patientUntil = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      const fault = faultOf(error);
+      if (!isBusy(fault) || performance.now() > patientUntil) throw fault;
+    }
+    await pause();
+  }
+};
+
+/** WAL for a file that we create; a file that others may have open keeps the mode it has. Whoever loses
+ *  the race to create it finds what the winner set. */
+const configure = (db: Database.Database): void => {
+  const fresh = db.pragma("page_count", { simple: true }) === 0;
+  if (fresh) db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.pragma("temp_store = MEMORY");
+  // Another program's schema may declare references that it does not enforce itself.
+  db.pragma("foreign_keys = OFF");
+  const synchronous = db.pragma("synchronous", { simple: true });
+  if (synchronous !== 2)
+    throw new StoreFault(
+      "unavailable",
+      `The database does not take synchronous=FULL (it says ${String(synchronous)}).`,
+    );
+};
+
+const openFile = (path: string): Database.Database => {
+  if (path === ":memory:") return new Database(path);
+  const file = resolve(path);
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return new Database(file, { timeout: BUSY_TIMEOUT_MS });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StoreFault("unavailable", `Cannot open the database ${file}: ${why}`, error);
+  }
+};
+
+/** Opens a database file, creating it and its folder if needed.
+ *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
+export const openSqlite = async (path: string, clock: Clock): Promise<Store> => {
+  const db = openFile(path);
+  try {
+    await patiently(() => {
+      configure(db);
+    });
+  } catch (error) {
+    db.close();
+    if (error instanceof StoreFault && error.kind !== "busy")
+      throw new StoreFault(error.kind, `Cannot use the database ${path}: ${error.message}`, error);
+    throw error;
+  }
+
+  const prepared = new Map<string, Database.Statement>();
+  const prepare = (text: string): Database.Statement => {
+    let statement = prepared.get(text);
+    if (!statement) {
+      if (prepared.size >= CACHED_STATEMENTS) prepared.clear();
+      statement = db.prepare(text);
+      prepared.set(text, statement);
+    }
+    return statement;
+  };
+
+  const query = ({ sql, params }: Statement): unknown => {
+    const statement = prepare(sql);
+    if (statement.reader) return statement.all(...params);
+    statement.run(...params);
+    return [];
+  };
+
+  const answer = (step: Step): unknown => {
+    switch (step.kind) {
+      case "query":
+        return query(step.statement);
+      case "now":
+        return clock();
+      case "lane":
+        return true; // A write transaction is alone in the file.
+    }
+  };
+
+  const drive = <T>(operation: () => Tx<T>): T => {
+    const tx = operation();
+    let step = tx.next();
+    while (!step.done) step = tx.next(answer(step.value));
+    return step.value;
+  };
+
+  const begin = prepare("BEGIN IMMEDIATE");
+  const commit = prepare("COMMIT");
+  const rollback = prepare("ROLLBACK");
+  const savepoint = prepare("SAVEPOINT operation");
+  const release = prepare("RELEASE operation");
+  const undo = prepare("ROLLBACK TO operation");
+
+  /** Runs the group in one transaction. Throws when the transaction as a whole came to nothing. */
+  const commitGroup = (group: readonly Waiting[]): Outcome[] => {
+    begin.run();
+    try {
+      const outcomes = group.map(({ run }): Outcome => {
+        savepoint.run();
+        try {
+          const value = run();
+          release.run();
+          return { value };
+        } catch (error) {
+          const fault = faultOf(error);
+          // A full disk or a lost lock ends the transaction, not only the statement.
+          if (!db.inTransaction || isBusy(fault)) throw fault;
+          undo.run();
+          release.run();
+          return { error: fault };
+        }
+      });
+      commit.run();
+      return outcomes;
+    } finally {
+      if (db.inTransaction) rollback.run();
+    }
+  };
+
+  let queue: Waiting[] = [];
+  let scheduled = false;
+  let closing: (() => void) | undefined;
+
+  const settle = (group: readonly Waiting[], outcomes: readonly Outcome[]): void => {
+    group.forEach(({ resolve: accept, reject }, index) => {
+      const outcome = outcomes[index];
+      if (!outcome || "error" in outcome) reject(outcome?.error);
+      else accept(outcome.value);
+    });
+  };
+
+  const serve = (group: readonly Waiting[]): void => {
+    try {
+      settle(group, commitGroup(group));
+    } catch (error) {
+      const fault = faultOf(error);
+      if (isBusy(fault)) {
+        const late = performance.now();
+        const impatient = group.filter(({ patientUntil }) => late > patientUntil);
+        impatient.forEach(({ reject }) => {
+          reject(fault);
+        });
+        queue.unshift(...group.filter((waiting) => !impatient.includes(waiting)));
+      } else if (group.length > 1) {
+        // Whose fault it was is not known: each alone, so that one does not fail its neighbours.
+        group.forEach((waiting) => {
+          serve([waiting]);
+        });
+      } else {
+        group[0]?.reject(fault);
+      }
+    }
+  };
+
+  const drain = (): void => {
+    scheduled = false;
+    const group = queue.splice(0, GROUP_LIMIT);
+    const before = queue.length;
+    if (group.length > 0) serve(group);
+    const busy = queue.length > before;
+    if (queue.length > 0) schedule(busy);
+    else closing?.();
+  };
+
+  const schedule = (busy: boolean): void => {
+    if (scheduled) return;
+    scheduled = true;
+    if (busy) void pause().then(drain);
+    else setImmediate(drain);
+  };
+
+  return {
+    dialect: DIALECT,
+
+    write: <T>(operation: () => Tx<T>) =>
+      new Promise<T>((accept, reject) => {
+        queue.push({
+          run: () => drive(operation),
+          resolve: accept as (value: unknown) => void,
+          reject,
+          patientUntil: performance.now() + PATIENCE_MS,
+        });
+        schedule(false);
+      }),
+
+    read: (operation) =>
+      patiently(() => {
+        prepare("BEGIN").run();
+        try {
+          return drive(operation);
+        } finally {
+          if (db.inTransaction) rollback.run();
+        }
+      }),
+
+    watch: (listener) => {
+      const version = prepare("PRAGMA data_version").pluck();
+      const read = (): unknown => {
+        try {
+          return version.get();
+        } catch {
+          return seen; // The operation that needs the database reports its fault; a poll has no one to tell.
+        }
+      };
+      let seen: unknown;
+      seen = read();
+      const timer = setInterval(() => {
+        const current = read();
+        if (current === seen) return;
+        seen = current;
+        listener();
+      }, WATCH_MS);
+      return () => {
+        clearInterval(timer);
+      };
+    },
+
+    close: async () => {
+      if (queue.length > 0) await new Promise<void>((drained) => (closing = drained));
+      db.close();
+    },
+  };
+};
