@@ -75,9 +75,7 @@ const onOff = (fallback: boolean) =>
   });
 
 const oneOf = (fallback: string, allowed: readonly string[]) =>
-  variable(fallback, `one of ${allowed.join(", ")}`, (text) =>
-    allowed.includes(text) ? text : undefined,
-  );
+  variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
 
 interface Names {
   readonly valid: readonly string[];
@@ -153,7 +151,7 @@ export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
 /** Whether only programs on this machine can reach the address. */
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /** A blank value is one that is not set; a switch may be set under the orchestrator's name. */
 const set = (env: Env): Record<string, string> =>
@@ -185,9 +183,11 @@ export const parseConfig = (env: Env): Config => {
     const shown = name === "SERIAL_GATE_TOKENS" ? "" : ` is ${JSON.stringify(given[name])}:`;
     return `${name}${shown} ${message}`;
   });
-  const { HOST, SERIAL_GATE_TOKENS } = { HOST: VARIABLES["HOST"] ?? "", ...given } as Record<string, string>;
-  if (HOST && !isLoopback(HOST) && !SERIAL_GATE_TOKENS)
-    faults.push(`HOST is ${JSON.stringify(HOST)}: wants SERIAL_GATE_TOKENS set, or everyone who reaches it is an operator`);
+  const { HOST = "", SERIAL_GATE_TOKENS } = given;
+  if (HOST !== "" && !isLoopback(HOST) && SERIAL_GATE_TOKENS === undefined)
+    faults.push(
+      `HOST is ${JSON.stringify(HOST)}: wants SERIAL_GATE_TOKENS set, or everyone who reaches it is an operator`,
+    );
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
 
   const value = parsed.data;
@@ -214,7 +214,9 @@ export const parseConfig = (env: Env): Config => {
     },
     projects: value.SERIAL_GATE_PROJECTS.valid,
     warnings: [
-      ...scope.dropped.map((name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is no repository name and is left out.`),
+      ...scope.dropped.map(
+        (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is no repository name and is left out.`,
+      ),
       ...value.SERIAL_GATE_PROJECTS.dropped.map(
         (name) => `SERIAL_GATE_PROJECTS: ${JSON.stringify(name)} is no repository name and is left out.`,
       ),

@@ -33,10 +33,6 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     const { policy, defaults, projects, tokens } = config;
     const gate = new Gate({ store, policy, defaults, projects, log: logger });
     const app = await buildApp({ gate, tokens, logger, version: VERSION });
-    app.addHook("preClose", (done) => {
-      gate.drain();
-      done();
-    });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();
     return {

@@ -57,12 +57,7 @@ function* taskOf(taskId: number | null, sight: Sight): Tx<TaskSight> {
 }
 
 /** Claims up to `max` jobs, by job id, oldest first. */
-export function* claim(
-  rules: Rules,
-  actor: Actor,
-  request: ClaimRequest,
-  sight: Sight,
-): Tx<ClaimedJob[]> {
+export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, sight: Sight): Tx<ClaimedJob[]> {
   const at = yield* now();
   const expires = toStored(at + (request.lease_ms ?? rules.defaults.leaseMs));
   const claimed: ClaimedJob[] = [];

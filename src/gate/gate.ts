@@ -75,8 +75,7 @@ const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
 
 const WHOLE = JSON.stringify(FULL_SIGHT);
 
-const isUnreadable = (error: unknown): boolean =>
-  error instanceof StoreFault && error.kind === "unreadable";
+const isUnreadable = (error: unknown): boolean => error instanceof StoreFault && error.kind === "unreadable";
 
 interface ClaimAttempt {
   readonly actor: Actor;
@@ -97,7 +96,15 @@ export class Gate {
   #timer: NodeJS.Timeout | undefined;
   #doing: Promise<void> | undefined;
 
-  constructor({ store, policy, defaults, projects = [], log, clock = Date.now, random = Math.random }: GateParts) {
+  constructor({
+    store,
+    policy,
+    defaults,
+    projects = [],
+    log,
+    clock = Date.now,
+    random = Math.random,
+  }: GateParts) {
     this.#store = store;
     this.#projects = projects;
     this.#log = log;
@@ -112,9 +119,10 @@ export class Gate {
       takeBack: async ({ jobs }) => {
         for (const { id, lease } of jobs) await this.release(null, id, lease.token);
       },
-      occupied: () => store.watch(() => {
-        this.#room.ring();
-      }),
+      occupied: () =>
+        store.watch(() => {
+          this.#room.ring();
+        }),
     });
   }
 
@@ -257,9 +265,7 @@ export class Gate {
   /** Decides with all that the decision reads or, where a part of it is damaged, with what can be read:
    *  see `heldReason` for what is then assumed.
    *  @throws StoreFault when nothing can be decided at all */
-  async #asFarAsSeen<T>(
-    decide: (sight: Sight) => Promise<T>,
-  ): Promise<{ value: T; degraded: boolean }> {
+  async #asFarAsSeen<T>(decide: (sight: Sight) => Promise<T>): Promise<{ value: T; degraded: boolean }> {
     let fault: unknown;
     try {
       const value = await decide(FULL_SIGHT);

@@ -74,8 +74,7 @@ export function* readJobs(ids: Statement): Tx<Job[]> {
   }));
 }
 
-export const unknownJob = (id: number): GateError =>
-  new GateError("unknown_job", `There is no job ${id}.`);
+export const unknownJob = (id: number): GateError => new GateError("unknown_job", `There is no job ${id}.`);
 
 /** @throws GateError unknown_job */
 export function* readJob(id: number): Tx<Job> {
@@ -150,9 +149,11 @@ export function* retryJob(rules: Rules, actor: Actor, id: number): Tx<{ job: Job
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
   if (!job) throw unknownJob(id);
   if (job.status !== "failed")
-    throw new GateError("job_not_failed", `The job ${id} is ${job.status}; only a failed job is tried again.`);
-  if (job.stage !== null)
-    refuseFinished({ ...job, stage: job.stage }, job.agent === rules.policy.entryAgent);
+    throw new GateError(
+      "job_not_failed",
+      `The job ${id} is ${job.status}; only a failed job is tried again.`,
+    );
+  if (job.stage !== null) refuseFinished({ ...job, stage: job.stage }, job.agent === rules.policy.entryAgent);
   yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL,
       max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
     WHERE id = ${id} AND status = 'failed'`);

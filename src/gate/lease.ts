@@ -21,7 +21,9 @@ interface HeldJob {
   readonly max_attempts: number;
 }
 
-const HELD_COLUMNS = raw(`j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`);
+const HELD_COLUMNS = raw(
+  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
+);
 
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
@@ -33,9 +35,13 @@ function* held(id: number, token: string): Tx<HeldJob> {
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
   if (!job) throw unknownJob(id);
   if (!job.valid)
-    throw new GateError("lease_lost", `The lease of job ${id} is not yours any more: it expired, ended or was never yours.`, {
-      hint: "Stop working on the job and claim again.",
-    });
+    throw new GateError(
+      "lease_lost",
+      `The lease of job ${id} is not yours any more: it expired, ended or was never yours.`,
+      {
+        hint: "Stop working on the job and claim again.",
+      },
+    );
   return job;
 }
 
@@ -193,7 +199,9 @@ export function* reapLapsed(limit: number): Tx<number> {
 /** Queues the delayed jobs that are due, at most `limit`; returns how many. */
 export function* queueDue(limit: number): Tx<number> {
   const at = toStored(yield* now());
-  const due = yield* all<Subject & { job_id: number }>(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id
+  const due = yield* all<
+    Subject & { job_id: number }
+  >(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'delayed' AND (j.run_after IS NULL OR j.run_after <= ${at})
     ORDER BY j.id LIMIT ${limit}`);

@@ -66,11 +66,7 @@ const MaxAttempts = z
   .min(1)
   .max(1_000)
   .meta({ description: "How often the job is tried before it is failed." });
-const LeaseToken = z
-  .string()
-  .min(1)
-  .max(NAME_LENGTH)
-  .meta({ description: "The token that the claim gave." });
+const LeaseToken = z.string().min(1).max(NAME_LENGTH).meta({ description: "The token that the claim gave." });
 const RepoLookup = lookup("A repository, such as owner/name.");
 const WorkItemLookup = lookup("A work item's id, such as ORCH-124.");
 
@@ -80,14 +76,7 @@ export const Reason = model(
   z.enum(["freeze", "dependency", "active-task"]),
 );
 
-export const JOB_STATUSES = [
-  "queued",
-  "delayed",
-  "running",
-  "done",
-  "failed",
-  "cancelled",
-] as const;
+export const JOB_STATUSES = ["queued", "delayed", "running", "done", "failed", "cancelled"] as const;
 
 // --- Nouns
 
@@ -272,9 +261,7 @@ export const NewTask = model(
     title: text("What the work is.").optional(),
     stage: Stage.default("analysis"),
     depends_on: z
-      .array(
-        z.union([WorkItemLookup, z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup })]),
-      )
+      .array(z.union([WorkItemLookup, z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup })]))
       .max(1_000)
       .optional()
       .meta({
@@ -339,9 +326,7 @@ export const Completion = model(
     result: anyJson("What the worker did.").optional(),
     stage: Stage.optional(),
     next: z
-      .array(
-        z.strictObject({ agent: Agent, payload: anyJson("What the worker is to do.").optional() }),
-      )
+      .array(z.strictObject({ agent: Agent, payload: anyJson("What the worker is to do.").optional() }))
       .max(100)
       .optional(),
   }),

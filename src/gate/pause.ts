@@ -87,9 +87,7 @@ export function* resumeDue(limit: number): Tx<number> {
     WHERE pause_until <= ${at} ORDER BY id LIMIT ${limit}`);
   for (const task of due) {
     yield* lockLane(task.repo);
-    const still = yield* first(
-      sql`SELECT id FROM tasks WHERE id = ${task.task_id} AND pause_until <= ${at}`,
-    );
+    const still = yield* first(sql`SELECT id FROM tasks WHERE id = ${task.task_id} AND pause_until <= ${at}`);
     if (still) yield* unpark(task, GATE, "the pause ran out");
   }
   return due.length;

@@ -105,9 +105,7 @@ function* resolveDependency(
 ): Tx<number> {
   const named = typeof needed === "object";
   const work_item = named ? needed.work_item_id : needed;
-  const fault = (detail: string): InputFault[] => [
-    { in: "body", pointer: `/depends_on/${index}`, detail },
-  ];
+  const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
   const found = yield* tasksOf(work_item, named ? needed.repo : undefined);
   const task = found.find((each) => each.repo === repo) ?? found[0];
   if (!task)
@@ -125,7 +123,11 @@ function* resolveDependency(
 }
 
 /** The same (repo, work_item_id) again gives what stands. */
-function* standing(rules: Rules, repo: string, workItem: string): Tx<{ task: Task; job: Job | null } | undefined> {
+function* standing(
+  rules: Rules,
+  repo: string,
+  workItem: string,
+): Tx<{ task: Task; job: Job | null } | undefined> {
   const [task] = yield* tasksOf(workItem, repo);
   if (!task) return undefined;
   const [job] = yield* readJobs(sql`SELECT id FROM jobs
@@ -164,16 +166,23 @@ export function* createTask(
     RETURNING id`);
   const task_id = inserted?.id ?? NaN;
   for (const id of new Set(needed))
-    yield* run(sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at) VALUES (${task_id}, ${id}, ${at})`);
+    yield* run(
+      sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at) VALUES (${task_id}, ${id}, ${at})`,
+    );
   yield* record("task.created", { repo, task_id, work_item_id }, { actor, detail: { stage } });
 
   const job =
     wanted === false
       ? null
-      : yield* enqueue(rules, actor, { repo, task_id, work_item_id }, {
-          agent: rules.policy.entryAgent,
-          ...(wanted === true ? {} : wanted),
-        });
+      : yield* enqueue(
+          rules,
+          actor,
+          { repo, task_id, work_item_id },
+          {
+            agent: rules.policy.entryAgent,
+            ...(wanted === true ? {} : wanted),
+          },
+        );
   return { created: true, task: yield* readTask(task_id), job };
 }
 
@@ -194,10 +203,12 @@ export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void>
     );
   const at = toStored(yield* now());
   const cancels = stage === "cancelled";
-  yield* run(sql`UPDATE tasks SET stage = ${stage}, updated_at = ${at}${when(
-    cancels,
-    sql`, cancelled_at = ${at}`,
-  )} WHERE id = ${task.task_id}`);
+  yield* run(
+    sql`UPDATE tasks SET stage = ${stage}, updated_at = ${at}${when(
+      cancels,
+      sql`, cancelled_at = ${at}`,
+    )} WHERE id = ${task.task_id}`,
+  );
   yield* record(cancels ? "task.cancelled" : "task.stage", task, {
     actor,
     detail: { from: task.stage, to: stage },

@@ -5,8 +5,7 @@
 const STORED = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:?\d{2})?$/;
 
 /** Milliseconds since 1970 UTC as the database's text. */
-export const toStored = (ms: number): string =>
-  new Date(ms).toISOString().replace("T", " ").replace("Z", "");
+export const toStored = (ms: number): string => new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 
 /** The database's text (ours, the orchestrator's, or ISO 8601) as milliseconds since 1970 UTC; NaN for any other. */
 export const fromStored = (text: string): number => {
@@ -20,5 +19,4 @@ export const toIso = (stored: string): string => {
   return Number.isNaN(ms) ? String(stored) : new Date(ms).toISOString();
 };
 
-export const toIsoOrNull = (stored: string | null): string | null =>
-  stored === null ? null : toIso(stored);
+export const toIsoOrNull = (stored: string | null): string | null => (stored === null ? null : toIso(stored));

@@ -62,7 +62,7 @@ export class WaitingRoom<Request, Answer> {
         },
         reject: (error) => {
           settle();
-          reject(error as Error);
+          reject(error);
         },
         over: false,
       };

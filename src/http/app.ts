@@ -3,7 +3,12 @@
 import { randomUUID } from "node:crypto";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+} from "fastify";
 import * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import { useGuard } from "./guard.ts";
@@ -105,7 +110,9 @@ const useOpenApi = async (app: FastifyInstance, version: string): Promise<void> 
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       security: [{ token: [] }],
     },
-    refResolver: { buildLocalReference: ({ $id }, _base, _fragment, index) => String($id ?? `model-${index}`) },
+    refResolver: {
+      buildLocalReference: (schema) => schema.$id as string,
+    },
   });
   await app.register(swaggerUi, { routePrefix: "/docs" });
 };
@@ -147,11 +154,11 @@ const serviceRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, () => app.swagger());
 };
 
-/** Builds the HTTP service around a gate. It does not listen yet. */
+/** Builds the HTTP service around a gate. It does not listen yet; when it closes, the gate drains first. */
 export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Promise<FastifyInstance> => {
   const app = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     ajv: AJV_OPTIONS,
     forceCloseConnections: "idle",
@@ -161,7 +168,9 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
       const sent = headers["x-request-id"];
       return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
     },
-    frameworkErrors: sendProblem,
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(error, request, reply);
+    },
   });
   const methodsOf = useMethods(app);
   useJson(app);
@@ -178,7 +187,16 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
         `Use ${methods.filter((method) => method !== "HEAD").join(" or ")}.`,
         { allow: methods.join(", ") },
       );
-    throw new EdgeError("not_found", `There is nothing at ${pathOf(request)}.`, "See /docs for what there is.");
+    throw new EdgeError(
+      "not_found",
+      `There is nothing at ${pathOf(request)}.`,
+      "See /docs for what there is.",
+    );
+  });
+
+  app.addHook("preClose", (done) => {
+    gate.drain();
+    done();
   });
 
   await useOpenApi(app, version);

@@ -74,7 +74,8 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["The caller's jobs.", Claim] },
       }),
     },
-    (request) => gate.claim(request.actor, request.body, request.body.wait_ms > 0 ? hangUp(request) : undefined),
+    (request) =>
+      gate.claim(request.actor, request.body, request.body.wait_ms > 0 ? hangUp(request) : undefined),
   );
 
   app.post<{ Params: Params; Body: Heartbeat }>(

@@ -40,9 +40,7 @@ export const Problem = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),
-    code: z.enum(
-      [...Object.keys(STATUS), ...Object.keys(EDGE_STATUS)].sort() as [string, ...string[]],
-    ),
+    code: z.enum([...Object.keys(STATUS), ...Object.keys(EDGE_STATUS)].sort() as [string, ...string[]]),
     request_id: z.string(),
     errors: z
       .array(
@@ -88,9 +86,9 @@ const PART = { body: "body", querystring: "query", params: "path", headers: "hea
 
 /** An ajv error as the place at fault and what it wants. */
 const inputFaults = ({ validation = [], validationContext = "body" }: FastifyError): InputFault[] => {
-  const part = PART[validationContext as keyof typeof PART];
+  const part = PART[validationContext];
   const faults = validation.map(({ instancePath, params, message = "is not valid" }) => {
-    const { additionalProperty, missingProperty, allowedValues } = params as Record<string, unknown>;
+    const { additionalProperty, missingProperty, allowedValues } = params;
     if (typeof additionalProperty === "string")
       return { pointer: `${instancePath}/${escape(additionalProperty)}`, detail: "is not known here" };
     if (typeof missingProperty === "string")
@@ -118,7 +116,10 @@ const ofGate = ({ code, message, context }: GateError): Answer => ({
 const ofStore = ({ kind }: StoreFault): Answer => ({
   ...(kind === "busy"
     ? { code: "storage_busy", detail: "Another program holds the database. Nothing was changed." }
-    : { code: "storage_unavailable", detail: "The database does not answer. Read the state before you repeat." }),
+    : {
+        code: "storage_unavailable",
+        detail: "The database does not answer. Read the state before you repeat.",
+      }),
   headers: { "retry-after": RETRY_AFTER_S },
 });
 

@@ -16,8 +16,8 @@ const withNull = (schema: JsonSchema): JsonSchema | undefined => {
   const { anyOf, ...rest } = schema;
   if (!Array.isArray(anyOf) || anyOf.length !== 2) return undefined;
   const [value, none] = anyOf as JsonSchema[];
-  if (none?.["type"] !== "null" || typeof value?.["type"] !== "string" || "enum" in value) return undefined;
-  return { ...value, type: [value["type"], "null"], ...rest };
+  if (none?.type !== "null" || typeof value?.type !== "string" || "enum" in value) return undefined;
+  return { ...value, type: [value.type, "null"], ...rest };
 };
 
 const plain = (value: unknown): unknown => {
@@ -114,15 +114,15 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
 
 /** Reads a text as the type that its schema names, if it is that type's canonical spelling. */
 const readText = (schema: JsonSchema, text: unknown): unknown => {
-  if (schema["type"] === "array") return Array.isArray(text) ? text : [text];
+  if (schema.type === "array") return Array.isArray(text) ? text : [text];
   if (typeof text !== "string") return text;
-  if (schema["type"] === "integer" && /^(0|[1-9]\d{0,15})$/.test(text)) return Number(text);
-  if (schema["type"] === "boolean" && /^(true|false)$/.test(text)) return text === "true";
+  if (schema.type === "integer" && /^(0|[1-9]\d{0,15})$/.test(text)) return Number(text);
+  if (schema.type === "boolean" && /^(true|false)$/.test(text)) return text === "true";
   return text;
 };
 
 const readTexts = (schema: unknown, texts: unknown): unknown => {
-  if (!isObject(schema) || !isObject(schema["properties"]) || typeof texts !== "object" || texts === null)
+  if (!isObject(schema) || !isObject(schema.properties) || typeof texts !== "object" || texts === null)
     return texts;
   const { properties } = schema;
   return Object.fromEntries(
@@ -141,7 +141,6 @@ export const AJV_OPTIONS: FastifyServerOptions["ajv"] = {
     useDefaults: true,
     allErrors: false,
     allowUnionTypes: true,
-    keywords: ["examples"],
   },
 };
 

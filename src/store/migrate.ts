@@ -165,8 +165,10 @@ function* apply(store: Store, migrations: readonly Migration[]): Tx<string[]> {
   yield* run(store.dialect.migrationLock);
   yield* recognise(store, migrations);
   const { statements, unrecorded } = yield* plan(store, migrations);
-  yield* run(raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
-    name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`));
+  yield* run(
+    raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
+    name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
+  );
   for (const text of statements) yield* run(raw(text));
   const at = new Date(yield* now()).toISOString();
   for (const { name, checksum } of unrecorded)
@@ -180,10 +182,7 @@ function* apply(store: Store, migrations: readonly Migration[]): Tx<string[]> {
  *  @returns the names of the migrations that it recorded.
  *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
-export const migrate = async (
-  store: Store,
-  folder = `${FOLDER}${store.dialect.name}`,
-): Promise<string[]> => {
+export const migrate = async (store: Store, folder = `${FOLDER}${store.dialect.name}`): Promise<string[]> => {
   const migrations = readMigrations(folder);
   const { statements, unrecorded } = await store.read(() => plan(store, migrations));
   if (statements.length === 0 && unrecorded.length === 0) return [];

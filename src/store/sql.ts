@@ -9,14 +9,10 @@ export interface Statement {
   readonly params: readonly Value[];
 }
 
-const isStatement = (part: Value | Statement): part is Statement =>
-  typeof part === "object" && part !== null;
+const isStatement = (part: Value | Statement): part is Statement => typeof part === "object" && part !== null;
 
 /** A statement, or a fragment of one: interpolated fragments are spliced, interpolated values are bound. */
-export const sql = (
-  text: TemplateStringsArray,
-  ...parts: readonly (Value | Statement)[]
-): Statement => {
+export const sql = (text: TemplateStringsArray, ...parts: readonly (Value | Statement)[]): Statement => {
   let joined = text[0] ?? "";
   const params: Value[] = [];
   parts.forEach((part, index) => {
@@ -38,8 +34,7 @@ export const raw = (text: string): Statement => ({ sql: text, params: [] });
 const NOTHING = raw("");
 
 /** The fragment when the condition holds, else no text at all. */
-export const when = (condition: boolean, fragment: Statement): Statement =>
-  condition ? fragment : NOTHING;
+export const when = (condition: boolean, fragment: Statement): Statement => (condition ? fragment : NOTHING);
 
 /** `(?, ?, …)` for IN. The list must not be empty: no database takes `IN ()`. */
 export const list = (values: readonly Value[]): Statement => ({

@@ -184,7 +184,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     }
   };
 
-  let queue: Waiting[] = [];
+  const queue: Waiting[] = [];
   let scheduled = false;
   let closing: (() => void) | undefined;
 
