@@ -16,7 +16,7 @@ export const fromStored = (text: string): number => {
 /** ISO 8601 UTC for an answer. What another program wrote and is no time is shown as it is. */
 export const toIso = (stored: string): string => {
   const ms = fromStored(stored);
-  return Number.isNaN(ms) ? String(stored) : new Date(ms).toISOString();
+  return Number.isNaN(ms) ? stored : new Date(ms).toISOString();
 };
 
 export const toIsoOrNull = (stored: string | null): string | null => (stored === null ? null : toIso(stored));

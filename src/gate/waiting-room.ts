@@ -62,6 +62,7 @@ export class WaitingRoom<Request, Answer> {
         },
         reject: (error) => {
           settle();
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it came
           reject(error);
         },
         over: false,

@@ -27,7 +27,7 @@ export interface TestService {
 
 /** A service of its own for one test, over a real socket and a real file, closed when the test ends. */
 export const startService = async (env: Env = {}): Promise<TestService> => {
-  const databaseUrl = env["DATABASE_URL"] ?? `file:${join(temporaryFolder(), "gate.db")}`;
+  const databaseUrl = env.DATABASE_URL ?? `file:${join(temporaryFolder(), "gate.db")}`;
   const logs: string[] = [];
   const config = parseConfig({ PORT: "0", ...env, DATABASE_URL: databaseUrl });
   const service = await serve(config, { write: (line) => logs.push(line) });
