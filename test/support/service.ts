@@ -43,7 +43,7 @@ export const startService = async (env: Env = {}): Promise<TestService> => {
     return {
       status: response.status,
       headers: response.headers,
-      body: text === "" ? null : JSON.parse(text),
+      body: answered,
     };
   };
   return {
