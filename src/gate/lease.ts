@@ -1,7 +1,7 @@
 /** A running job in its holder's hands: kept, completed, failed or released, and given back when it lapses.
  *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
 
-import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
+import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
 import { raw, sql, type Statement } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record, type EventKind, type Subject } from "./events.ts";
@@ -179,24 +179,28 @@ const afterLapse = (job: LapsedJob, at: string): { kind: EventKind; change: Stat
   };
 };
 
-/** Gives back the jobs whose lease expired, at most `limit`; returns how many.
+/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many.
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
 export function* reapLapsed(limit: number): Tx<number> {
   const at = toStored(yield* now());
   const lapsed = yield* all<LapsedJob>(sql`SELECT ${HELD_COLUMNS}, j.lease_worker, j.lease_expires_at
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
+  let given = 0;
   for (const job of lapsed) {
+    if (!(yield* tryLane(job.repo ?? ""))) continue;
     const { kind, change, why } = afterLapse(job, at);
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
         AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
-    if (reaped) yield* record(kind, job, { actor: GATE, reason: why });
+    if (!reaped) continue;
+    yield* record(kind, job, { actor: GATE, reason: why });
+    given += 1;
   }
-  return lapsed.length;
+  return given;
 }
 
-/** Queues the delayed jobs that are due, at most `limit`; returns how many. */
+/** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. */
 export function* queueDue(limit: number): Tx<number> {
   const at = toStored(yield* now());
   const due = yield* all<
@@ -205,10 +209,14 @@ export function* queueDue(limit: number): Tx<number> {
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'delayed' AND (j.run_after IS NULL OR j.run_after <= ${at})
     ORDER BY j.id LIMIT ${limit}`);
+  let queued = 0;
   for (const job of due) {
-    const queued = yield* first(sql`UPDATE jobs SET status = 'queued'
+    if (!(yield* tryLane(job.repo ?? ""))) continue;
+    const changed = yield* first(sql`UPDATE jobs SET status = 'queued'
       WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
-    if (queued) yield* record("job.due", job, { actor: GATE });
+    if (!changed) continue;
+    yield* record("job.due", job, { actor: GATE });
+    queued += 1;
   }
-  return due.length;
+  return queued;
 }

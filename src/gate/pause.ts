@@ -1,6 +1,6 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
+import { all, first, now, run, tryLane, type Tx } from "../store/port.ts";
 import { sql } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record } from "./events.ts";
@@ -80,15 +80,18 @@ export function* resume(actor: Actor, query: WorkItemQuery): Tx<PauseState> {
   return state(task, null, true);
 }
 
-/** Resumes the tasks whose pause has run out, at most `limit`; returns how many. */
+/** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeDue(limit: number): Tx<number> {
   const at = toStored(yield* now());
+  const isOver = sql`pause_until <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT id AS task_id, repo, work_item_id, stage FROM tasks
-    WHERE pause_until <= ${at} ORDER BY id LIMIT ${limit}`);
+    WHERE ${isOver} ORDER BY id LIMIT ${limit}`);
+  let resumed = 0;
   for (const task of due) {
-    yield* lockLane(task.repo);
-    const still = yield* first(sql`SELECT id FROM tasks WHERE id = ${task.task_id} AND pause_until <= ${at}`);
-    if (still) yield* unpark(task, GATE, "the pause ran out");
+    if (!(yield* tryLane(task.repo))) continue;
+    if (!(yield* first(sql`SELECT id FROM tasks WHERE id = ${task.task_id} AND ${isOver}`))) continue;
+    yield* unpark(task, GATE, "the pause ran out");
+    resumed += 1;
   }
-  return due.length;
+  return resumed;
 }
