@@ -39,7 +39,7 @@ BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo = COALESCE(NEW.repo, '');
 END;
 
-CREATE TRIGGER IF NOT EXISTS gate_jobs_updated AFTER UPDATE ON jobs
+CREATE TRIGGER IF NOT EXISTS gate_jobs_updated AFTER UPDATE OF agent, repo, task_id, status ON jobs
 BEGIN
   INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
     WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, ''));
