@@ -192,16 +192,12 @@ function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
   for (const { id } of cancelled) yield* record("job.cancelled", { ...task, job_id: id }, { actor });
 }
 
-/** Moves a task whose lane is held. The same stage again changes nothing.
- *  @throws GateError task_terminal when it would leave a terminal stage */
-export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void> {
-  if (stage === task.stage) return;
+function* changeStage(task: TaskRef, stage: string, actor: Actor, at: string): Tx<void> {
   if (TERMINAL.includes(task.stage))
     throw new GateError(
       "task_terminal",
       `The task ${task.work_item_id ?? task.task_id} is ${task.stage}, and that is final.`,
     );
-  const at = toStored(yield* now());
   const cancels = stage === "cancelled";
   yield* run(
     sql`UPDATE tasks SET stage = ${stage}, updated_at = ${at}${when(
@@ -213,7 +209,15 @@ export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void>
     actor,
     detail: { from: task.stage, to: stage },
   });
-  if (cancels) yield* cancelWaitingJobs(task, actor, at);
+}
+
+/** Moves a task whose lane is held. The same stage again changes nothing, but that a cancelled task's waiting
+ *  jobs end also where another program cancelled it.
+ *  @throws GateError task_terminal when it would leave a terminal stage */
+export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void> {
+  const at = toStored(yield* now());
+  if (stage !== task.stage) yield* changeStage(task, stage, actor, at);
+  if (stage === "cancelled") yield* cancelWaitingJobs(task, actor, at);
 }
 
 /** @throws GateError unknown_task, task_terminal */

@@ -5,6 +5,7 @@
 /** One who waits. */
 interface Waiter<Request, Answer> {
   readonly request: Request;
+  readonly gone: AbortSignal | undefined;
   readonly answer: (answer: Answer | undefined) => void;
   readonly reject: (error: unknown) => void;
   /** Set when the waiter's time is over or it is gone; while it is being served that is found out afterwards. */
@@ -55,10 +56,10 @@ export class WaitingRoom<Request, Answer> {
       };
       const waiter: Waiter<Request, Answer> = {
         request,
+        gone,
         answer: (answer) => {
           settle();
-          if (answer !== undefined && gone?.aborted) void this.#service.takeBack(answer).catch(reject);
-          accept(gone?.aborted ? undefined : answer);
+          accept(answer);
         },
         reject: (error) => {
           settle();
@@ -124,6 +125,10 @@ export class WaitingRoom<Request, Answer> {
       let answer: Answer | undefined;
       try {
         answer = await this.#service.serve(front.request);
+        if (answer !== undefined && front.gone?.aborted) {
+          await this.#service.takeBack(answer);
+          answer = undefined;
+        }
       } catch (error) {
         this.#remove(key, line, front);
         front.reject(error);

@@ -1,0 +1,4 @@
+import { openTestSqlite } from "../support/databases.ts";
+import { gateSuite } from "./suite.ts";
+
+gateSuite("sqlite", openTestSqlite);

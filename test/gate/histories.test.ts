@@ -1,0 +1,4 @@
+import { openTestSqlite } from "../support/databases.ts";
+import { histories } from "./histories.ts";
+
+histories("sqlite", openTestSqlite, 300);

@@ -1,0 +1,439 @@
+/** Histories of random commands, in which the gate, its snapshot and its claim must agree with the model after
+ *  every command. */
+
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { claim } from "../../src/gate/claim.ts";
+import { GateError } from "../../src/gate/errors.ts";
+import type { ClaimedJob, ClaimRequest, Job } from "../../src/gate/model.ts";
+import type { Policy } from "../../src/gate/policy.ts";
+import { FULL_SIGHT } from "../../src/gate/predicate.ts";
+import { toStored } from "../../src/gate/time.ts";
+import type { Store } from "../../src/store/port.ts";
+import { Model, type ModelJob, type ModelTask } from "./model.ts";
+import { DEFAULTS, POLICY, TestClock, World, type OpenDatabase } from "./world.ts";
+
+const REPOS = ["acme/web", "acme/api", "acme/ops"];
+const STAGES = ["analysis", "development", "review", "done"];
+
+/** Numbers pick among what there is when the command runs, so that a history stays valid while it shrinks. */
+const pick = fc.nat({ max: 1_000 });
+const repo = fc.constantFrom(...REPOS);
+const command = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant("create"), repo, needs: fc.array(pick, { maxLength: 2 }) }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("claim"), max: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("claim in"), repo, max: fc.constant(1) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("pause"), task: pick, forMs: fc.constantFrom(0, 0, 90_000) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("resume"), task: pick }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("freeze"), repo }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("unfreeze"), repo }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("complete"),
+      job: pick,
+      stage: fc.constantFrom(...STAGES),
+      next: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("fail"), job: pick, retry: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release"), job: pick }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("retry"), job: pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("stage"), task: pick, stage: fc.constantFrom(...STAGES) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel"), task: pick }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("rework"), task: pick }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("time"), ms: fc.constantFrom(1_000, 6_000, 70_000) }),
+  },
+  // Another program writes to the same rows.
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("sql stage"),
+      task: pick,
+      stage: fc.constantFrom(...STAGES, "cancelled"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql pause"), task: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql freeze"), repo }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql entry job without task"), repo }) },
+);
+type Command = typeof command extends fc.Arbitrary<infer Each> ? Each : never;
+
+const policies = fc.record({
+  enabled: fc.constantFrom(true, true, true, false),
+  repos: fc.constantFrom(null, null, ["acme/web"], ["acme/web", "acme/api"]),
+  freeze: fc.constantFrom(true, true, true, false),
+  pause: fc.constantFrom(true, true, true, false),
+  dependencies: fc.constantFrom(true, true, true, false),
+  entryAgent: fc.constant(POLICY.entryAgent),
+});
+
+const isTerminal = (stage: string): boolean => stage === "done" || stage === "cancelled";
+
+/** Thrown to undo a claim after it has shown what it would hand out. */
+class Undone extends Error {
+  readonly claimed: readonly ClaimedJob[];
+
+  constructor(claimed: readonly ClaimedJob[]) {
+    super("undone");
+    this.claimed = claimed;
+  }
+}
+
+class History {
+  readonly world: World;
+  readonly model: Model;
+  #created = 0;
+
+  constructor(store: Store, clock: TestClock, policy: Policy) {
+    this.world = new World(store, clock, policy);
+    this.model = new Model(policy);
+  }
+
+  /** The command, or nothing where there is nothing to do it to. */
+  async run(step: Command): Promise<void> {
+    const { gate, clock } = this.world;
+    const { model } = this;
+    model.passTime(clock.now);
+    switch (step.kind) {
+      case "create": {
+        const needed = step.needs.flatMap((index) => this.#taskAt(index) ?? []);
+        const dependsOn = [...new Set(needed.map(({ id }) => id))];
+        const { task, job } = await gate.createTask(null, {
+          repo: step.repo,
+          work_item_id: `W-${(this.#created += 1)}`,
+          stage: "analysis",
+          depends_on: needed.map((each) => ({
+            repo: each.repo,
+            work_item_id: this.#workItems.get(each.id) ?? "",
+          })),
+        });
+        this.#workItems.set(task.id, task.work_item_id ?? "");
+        const made: ModelTask = {
+          id: task.id,
+          repo: step.repo,
+          dependsOn,
+          stage: "analysis",
+          paused: false,
+          pausedUntil: Infinity,
+        };
+        model.tasks.set(task.id, made);
+        if (job) this.#enqueued(job, made);
+        return;
+      }
+      case "claim":
+      case "claim in": {
+        const wanted = this.#claimable().filter((job) => step.kind === "claim" || job.repo === step.repo);
+        const { jobs, degraded } = await this.world.claim({
+          max: step.max,
+          ...(step.kind === "claim in" ? { repos: [step.repo] } : {}),
+        });
+        expect(degraded).toBe(false);
+        expect(jobs.map(({ id }) => id)).toEqual(wanted.slice(0, step.max).map(({ id }) => id));
+        for (const claimed of jobs) {
+          const job = model.jobs.get(claimed.id);
+          if (!job) throw new Error(`A job that no one made was claimed: ${claimed.id}`);
+          job.status = "running";
+          job.attempts += 1;
+          job.at = clock.now + DEFAULTS.leaseMs;
+          job.token = claimed.lease.token;
+          expect(claimed.attempt).toBe(job.attempts);
+        }
+        return;
+      }
+      case "pause": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        const until = step.forMs > 0 ? { until: new Date(clock.now + step.forMs).toISOString() } : {};
+        const paused = gate.pause(null, this.#query(task), until);
+        if (!model.policy.pause) await this.#refused(paused, "layer_disabled");
+        else if (isTerminal(task.stage)) await this.#refused(paused, "task_terminal");
+        else {
+          expect((await paused).changed).toBe(!task.paused);
+          if (!task.paused && step.forMs > 0) task.pausedUntil = clock.now + step.forMs;
+          task.paused = true;
+        }
+        return;
+      }
+      case "resume": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        expect((await gate.resume(null, this.#query(task))).changed).toBe(task.paused);
+        model.resume(task);
+        return;
+      }
+      case "freeze": {
+        const frozen = gate.freeze(null, step.repo, {});
+        if (!model.policy.freeze) await this.#refused(frozen, "layer_disabled");
+        else {
+          await frozen;
+          model.freezes.set(step.repo, (model.freezes.get(step.repo) ?? 0) + 1);
+        }
+        return;
+      }
+      case "unfreeze": {
+        const { cleared } = await gate.unfreeze(null, { repo: step.repo });
+        expect(cleared).toBe(model.freezes.get(step.repo) ?? 0);
+        model.freezes.delete(step.repo);
+        return;
+      }
+      case "complete": {
+        const job = this.#runningAt(step.job);
+        if (!job?.task) return;
+        const done = gate.complete(null, job.id, {
+          lease_token: job.token,
+          stage: step.stage,
+          ...(step.next ? { next: [{ agent: "developer" }] } : {}),
+        });
+        const { task } = job;
+        if (task.stage === "cancelled") return this.#refused(done, "task_cancelled");
+        if (task.stage === "done" && step.stage !== "done") return this.#refused(done, "task_terminal");
+        const { next } = await done;
+        job.status = "done";
+        task.stage = step.stage;
+        for (const each of next) this.#enqueued(each, task);
+        return;
+      }
+      case "fail": {
+        const job = this.#runningAt(step.job);
+        if (!job) return;
+        const { job: failed } = await gate.fail(null, job.id, {
+          lease_token: job.token,
+          error: "no",
+          retry: step.retry,
+        });
+        job.status =
+          job.task?.stage === "cancelled"
+            ? "cancelled"
+            : step.retry && job.attempts < job.maxAttempts
+              ? "delayed"
+              : "failed";
+        job.at = job.status === "delayed" ? clock.now + 5_000 * 2 ** (job.attempts - 1) : Infinity;
+        expect(failed.status).toBe(job.status);
+        return;
+      }
+      case "release": {
+        const job = this.#runningAt(step.job);
+        if (!job) return;
+        await gate.release(null, job.id, job.token);
+        job.status = job.task?.stage === "cancelled" ? "cancelled" : "queued";
+        if (job.status === "queued") job.attempts -= 1;
+        return;
+      }
+      case "retry": {
+        const job = this.#jobAt(step.job);
+        if (!job) return;
+        const retried = gate.retryJob(null, job.id);
+        if (job.status !== "failed") return this.#refused(retried, "job_not_failed");
+        const { task } = job;
+        if (task && (task.stage === "cancelled" || (task.stage === "done" && job.agent === "analyst")))
+          return this.#refused(retried, "task_terminal");
+        await retried;
+        job.status = "queued";
+        job.maxAttempts = Math.max(job.maxAttempts, job.attempts + 1);
+        return;
+      }
+      case "stage":
+      case "cancel": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        const stage = step.kind === "cancel" ? "cancelled" : step.stage;
+        const moved =
+          step.kind === "cancel" ? gate.cancelTask(null, task.id) : gate.setStage(null, task.id, stage);
+        if (isTerminal(task.stage) && task.stage !== stage) return this.#refused(moved, "task_terminal");
+        await moved;
+        task.stage = stage;
+        if (stage === "cancelled")
+          for (const job of model.jobs.values())
+            if (job.task === task && (job.status === "queued" || job.status === "delayed"))
+              job.status = "cancelled";
+        return;
+      }
+      case "rework": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        const created = gate.createJob(null, {
+          repo: task.repo,
+          work_item_id: this.#workItems.get(task.id) ?? "",
+          agent: "analyst",
+        });
+        if (isTerminal(task.stage)) return this.#refused(created, "task_terminal");
+        this.#enqueued((await created).job, task);
+        return;
+      }
+      case "time":
+        clock.pass(step.ms);
+        return;
+      case "sql stage": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`UPDATE tasks SET stage = '${step.stage}' WHERE id = ${task.id}`);
+        task.stage = step.stage;
+        return;
+      }
+      case "sql pause": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`UPDATE tasks SET paused_at = '${toStored(clock.now)}' WHERE id = ${task.id}`);
+        task.paused = true;
+        return;
+      }
+      case "sql freeze":
+        await this.world.sql(`INSERT INTO repo_freeze(repo, reason) VALUES ('${step.repo}', 'DEGRADED')`);
+        model.freezes.set(step.repo, (model.freezes.get(step.repo) ?? 0) + 1);
+        return;
+      case "sql entry job without task": {
+        await this.world.sql(`INSERT INTO jobs(agent, repo) VALUES ('analyst', '${step.repo}')`);
+        const [row] = await this.world.rows<{ id: number }>("SELECT MAX(id) AS id FROM jobs");
+        const id = row?.id ?? NaN;
+        model.jobs.set(id, {
+          id,
+          task: null,
+          repo: step.repo,
+          agent: "analyst",
+          status: "queued",
+          attempts: 0,
+          maxAttempts: 2,
+          at: 0,
+          token: "",
+        });
+        return;
+      }
+    }
+  }
+
+  /** The model, the snapshot and the claim say the same. */
+  async agree(): Promise<void> {
+    const { gate, store, clock } = this.world;
+    this.model.passTime(clock.now);
+    const queue = await gate.queue();
+    const lanes = Object.values(queue.serial_gate.per_repo);
+    const waiting = lanes.flatMap((lane) => lane.waiting).sort((a, b) => a.job_id - b.job_id);
+
+    const queued = this.#jobs().filter(({ status }) => status === "queued");
+    const entry = queued.filter(({ agent }) => agent === "analyst");
+    expect(waiting.map(({ job_id, reason }) => [job_id, reason])).toEqual(
+      entry.map((job) => [job.id, this.model.reason(job)]),
+    );
+
+    const counts = Object.fromEntries(Object.keys(queue.jobs).map((status) => [status, 0]));
+    for (const { status } of this.#jobs()) counts[status] = (counts[status] ?? 0) + 1;
+    expect(queue.jobs).toEqual(counts);
+
+    const everything: ClaimRequest = { max: 1_000, wait_ms: 0 };
+    const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
+    const undone = await store
+      .write(function* () {
+        throw new Undone(yield* claim(rules, null, everything, FULL_SIGHT));
+      })
+      .catch((error: unknown) => error);
+    if (!(undone instanceof Undone)) throw undone;
+    expect(undone.claimed.map(({ id }) => id)).toEqual(this.#claimable().map(({ id }) => id));
+    const free = waiting.filter(({ reason }) => reason === null).map(({ job_id }) => job_id);
+    const claimedEntries = undone.claimed.filter(({ agent }) => agent === "analyst").map(({ id }) => id);
+    expect(claimedEntries).toEqual(free);
+  }
+
+  readonly #workItems = new Map<number, string>();
+
+  #jobs(): ModelJob[] {
+    return [...this.model.jobs.values()].sort((a, b) => a.id - b.id);
+  }
+
+  #claimable(): ModelJob[] {
+    return this.#jobs().filter((job) => job.status === "queued" && this.model.reason(job) === null);
+  }
+
+  #taskAt(index: number): ModelTask | undefined {
+    const tasks = [...this.model.tasks.values()];
+    return tasks[index % tasks.length];
+  }
+
+  #jobAt(index: number): ModelJob | undefined {
+    const jobs = this.#jobs();
+    return jobs[index % jobs.length];
+  }
+
+  #runningAt(index: number): ModelJob | undefined {
+    const running = this.#jobs().filter(({ status }) => status === "running");
+    return running[index % running.length];
+  }
+
+  #query(task: ModelTask): { work_item: string; repo: string } {
+    return { work_item: this.#workItems.get(task.id) ?? "", repo: task.repo };
+  }
+
+  #enqueued(job: Job, task: ModelTask): void {
+    const { id, agent, max_attempts } = job;
+    this.model.jobs.set(id, {
+      id,
+      task,
+      repo: task.repo,
+      agent,
+      status: "queued",
+      attempts: 0,
+      maxAttempts: max_attempts,
+      at: 0,
+      token: "",
+    });
+  }
+
+  async #refused(answer: Promise<unknown>, code: string): Promise<void> {
+    const error = await answer.catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(GateError);
+    expect((error as GateError).code).toBe(code);
+  }
+}
+
+const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
+
+const EMPTY = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_overtakes", "gate_lanes"];
+
+/** @param runs how many histories in CI; many more in the long run. */
+export const histories = (name: string, open: OpenDatabase, runs: number): void => {
+  describe(`histories on ${name}`, () => {
+    let store: Store;
+    const clock = new TestClock();
+    beforeAll(async () => {
+      store = await open(clock.read);
+    });
+    afterAll(async () => {
+      await store.close();
+    });
+
+    it(
+      "the model, the snapshot and the claim agree after every command",
+      async () => {
+        const property = fc.asyncProperty(
+          policies,
+          fc.array(command, { minLength: 40, maxLength: 60, size: "max" }),
+          async (policy, steps) => {
+            const history = new History(store, clock, policy);
+            for (const table of EMPTY) await history.world.sql(`DELETE FROM ${table}`);
+            try {
+              for (const step of steps) {
+                await history.run(step);
+                await history.agree();
+              }
+            } finally {
+              history.world.gate.drain();
+            }
+          },
+        );
+        await fc.assert(property, { numRuns: LONG ? 10_000 : runs });
+      },
+      LONG ? 7_200_000 : 240_000,
+    );
+  });
+};
