@@ -1,6 +1,6 @@
 /** /jobs: what workers claim, keep and finish. */
 
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import {
@@ -23,9 +23,10 @@ const tags = ["jobs"] as const;
 type Params = z.output<typeof IdParams>;
 
 /** Aborts when the caller hangs up before it is answered. */
-const hangUp = (request: FastifyRequest): AbortSignal => {
+const hangUp = ({ raw }: FastifyReply): AbortSignal => {
   const gone = new AbortController();
-  request.raw.socket.once("close", () => {
+  // The answer's end, not the connection's: a worker that polls on one connection would pile up listeners.
+  raw.once("close", () => {
     gone.abort();
   });
   return gone.signal;
@@ -74,8 +75,8 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["The caller's jobs.", Claim] },
       }),
     },
-    (request) =>
-      gate.claim(request.actor, request.body, request.body.wait_ms > 0 ? hangUp(request) : undefined),
+    (request, reply) =>
+      gate.claim(request.actor, request.body, request.body.wait_ms > 0 ? hangUp(reply) : undefined),
   );
 
   app.post<{ Params: Params; Body: Heartbeat }>(

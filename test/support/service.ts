@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { beforeAll, onTestFinished } from "vitest";
 import { parseConfig, type Env } from "../../src/config.ts";
 import { serve, type Service } from "../../src/serve.ts";
-import { temporaryFolder } from "./folder.ts";
+import { temporaryFolder, type AtEnd } from "./folder.ts";
 
 /** An answer of the service: its status, headers and JSON. */
 export interface Answer<Body> {
@@ -11,39 +11,45 @@ export interface Answer<Body> {
   readonly body: Body;
 }
 
-// What a test reads out of an answer is what it asserts about it.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-type Json = any;
-
 export interface TestService {
   readonly service: Service;
   readonly databaseUrl: string;
   /** What the service logged, one JSON object a line. */
   readonly logs: readonly string[];
-  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<Json>>;
-  get(path: string): Promise<Answer<Json>>;
-  post(path: string, body?: unknown): Promise<Answer<Json>>;
+  /** A body that is a text is sent as it is, any other as JSON. */
+  readonly call: <Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Answer<Body>>;
+  readonly get: <Body>(path: string) => Promise<Answer<Body>>;
+  readonly post: <Body>(path: string, body?: unknown) => Promise<Answer<Body>>;
 }
 
 /** A service of its own for one test, over a real socket and a real file, closed when the test ends. */
-export const startService = async (env: Env = {}): Promise<TestService> => {
-  const databaseUrl = env.DATABASE_URL ?? `file:${join(temporaryFolder(), "gate.db")}`;
+export const startService = async (env: Env = {}, atEnd: AtEnd = onTestFinished): Promise<TestService> => {
+  const databaseUrl = env.DATABASE_URL ?? `file:${join(temporaryFolder(atEnd), "gate.db")}`;
   const logs: string[] = [];
   const config = parseConfig({ PORT: "0", ...env, DATABASE_URL: databaseUrl });
   const service = await serve(config, { write: (line) => logs.push(line) });
-  onTestFinished(() => service.close());
-  const call: TestService["call"] = async (method, path, body, headers = {}) => {
+  atEnd(() => service.close());
+  const call: TestService["call"] = async <Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const response = await fetch(service.url + path, {
       method,
       headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    const answered: unknown = text === "" ? null : JSON.parse(text);
     return {
       status: response.status,
       headers: response.headers,
-      body: answered,
+      body: (text === "" ? null : JSON.parse(text)) as Body,
     };
   };
   return {
@@ -53,5 +59,22 @@ export const startService = async (env: Env = {}): Promise<TestService> => {
     call,
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
+  };
+};
+
+/** One service for every test of a file or a describe: starting one costs more than most tests. They keep out
+ *  of each other's way by repositories of their own. */
+export const shareService = (env: Env = {}): (() => TestService) => {
+  let shared: TestService | undefined;
+  beforeAll(async () => {
+    const ends: (() => void | Promise<void>)[] = [];
+    shared = await startService(env, (end) => ends.unshift(end));
+    return async () => {
+      for (const end of ends) await end();
+    };
+  });
+  return () => {
+    if (!shared) throw new Error("The shared service runs only while tests do.");
+    return shared;
   };
 };
