@@ -32,6 +32,7 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     if (applied.length > 0) logger.info({ applied }, "The database is migrated.");
     const { policy, defaults, projects, tokens } = config;
     const gate = new Gate({ store, policy, defaults, projects, log: logger });
+    await gate.adopt();
     const app = await buildApp({ gate, tokens, logger, version: VERSION });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();

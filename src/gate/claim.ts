@@ -1,7 +1,7 @@
 /** The claim: hands out the oldest jobs that may start. */
 
 import { all, first, now, run, tryLane, type Tx } from "../store/port.ts";
-import { list, sql, when, type Statement } from "../store/sql.ts";
+import { list, raw, sql, when, type Statement } from "../store/sql.ts";
 import { record } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
@@ -10,10 +10,20 @@ import { heldReason, type Sight } from "./predicate.ts";
 import { overtakenBy } from "./task.ts";
 import { toIso, toStored } from "./time.ts";
 
+/** How a claim looks for jobs: what of the decision it can see, and whether it may go by the marks. */
+export interface Search {
+  readonly sight: Sight;
+  readonly marked: boolean;
+}
+
 /** The oldest claimable jobs that the caller takes. They are looked at again once their lane is held. */
-const candidates = (rules: Rules, sight: Sight, { agents, repos, max }: ClaimRequest): Statement =>
+const candidates = (
+  rules: Rules,
+  { sight, marked }: Search,
+  { agents, repos, max }: ClaimRequest,
+): Statement =>
   sql`SELECT j.id, j.repo FROM jobs j
-    WHERE j.status = 'queued'${when(agents !== undefined, sql` AND j.agent IN ${list(agents ?? [])}`)}${when(
+    WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${when(agents !== undefined, sql` AND j.agent IN ${list(agents ?? [])}`)}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
     )} AND (${heldReason(rules.policy, sight)}) IS NULL
@@ -38,7 +48,7 @@ interface Lease {
 
 /** Gives the job to a lease, if it may start at this very moment. */
 const take = (rules: Rules, sight: Sight, id: number, lease: Lease): Statement =>
-  sql`UPDATE jobs AS j SET status = 'running', attempts = attempts + 1, lease_token = ${lease.token},
+  sql`UPDATE jobs AS j SET status = 'running', ready = 0, attempts = attempts + 1, lease_token = ${lease.token},
       lease_worker = ${lease.worker}, lease_expires_at = ${lease.expires}, started_at = ${lease.from},
       finished_at = NULL
     WHERE j.id = ${id} AND j.status = 'queued' AND (${heldReason(rules.policy, sight)}) IS NULL
@@ -57,12 +67,13 @@ function* taskOf(taskId: number | null, sight: Sight): Tx<TaskSight> {
 }
 
 /** Claims up to `max` jobs, by job id, oldest first. */
-export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, sight: Sight): Tx<ClaimedJob[]> {
+export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, search: Search): Tx<ClaimedJob[]> {
+  const { sight } = search;
   const at = yield* now();
   const expires = toStored(at + (request.lease_ms ?? rules.defaults.leaseMs));
   const claimed: ClaimedJob[] = [];
   for (const { id, repo } of yield* all<{ id: number; repo: string | null }>(
-    candidates(rules, sight, request),
+    candidates(rules, search, request),
   )) {
     if (!(yield* tryLane(repo ?? ""))) continue;
     const token = rules.newToken();

@@ -9,6 +9,15 @@ import { claim, probe, PROBES } from "./claim.ts";
 import { GateError } from "./errors.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
+import {
+  auditMarks,
+  dropMarks,
+  keepMarks,
+  marksAreOurs,
+  mendMarks,
+  type Audited,
+  type WrongMark,
+} from "./lanes.ts";
 import { complete, fail, heartbeat, queueDue, reapLapsed, release } from "./lease.ts";
 import type {
   Claim,
@@ -75,6 +84,9 @@ const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
 
 const WHOLE = JSON.stringify(FULL_SIGHT);
 
+/** How many jobs one step of the audit compares: few while the service runs, many while it starts. */
+const AUDIT = { running: 500, starting: 5_000 } as const;
+
 const isUnreadable = (error: unknown): boolean => error instanceof StoreFault && error.kind === "unreadable";
 
 interface ClaimAttempt {
@@ -95,6 +107,11 @@ export class Gate {
   #nextDue = 0;
   #timer: NodeJS.Timeout | undefined;
   #doing: Promise<void> | undefined;
+  /** Whether the database keeps the marks by our policy. Without them a claim looks at every queued job. */
+  #marked = false;
+  #adopted = false;
+  #foreign = false;
+  #auditedTo = 0;
 
   constructor({
     store,
@@ -126,9 +143,35 @@ export class Gate {
     });
   }
 
+  /** Has the database mark what may start under this gate's policy, and brings the marks up to date.
+   *  Until then, claims look at every queued job. */
+  async adopt(): Promise<void> {
+    const { policy } = this.#rules;
+    const made = await this.#store.write(() => keepMarks(policy, this.#store.dialect));
+    const { wrong } = await this.audit();
+    if (made || wrong > 0) this.#log.info({ made, wrong }, "The marks of what may start are up to date.");
+    this.#adopted = true;
+    this.#marked = true;
+  }
+
   /** Begins to look for what falls due. */
   start(): void {
     this.#plan(0);
+  }
+
+  /** Compares every mark with the rule and mends those that are wrong.
+   *  @param tell is told of each */
+  async audit(tell?: (wrong: WrongMark) => void): Promise<{ wrong: number; mended: number }> {
+    let wrong = 0;
+    let mended = 0;
+    for (let after: number | null = 0; after !== null;) {
+      const step = await this.#auditStep(after, AUDIT.starting);
+      step.wrong.forEach((each) => tell?.(each));
+      wrong += step.wrong.length;
+      mended += step.mended;
+      after = step.next;
+    }
+    return { wrong, mended };
   }
 
   // --- Tasks
@@ -256,7 +299,9 @@ export class Gate {
   async #claimNow({ actor, request }: ClaimAttempt): Promise<Claim> {
     await this.#choresIfDue();
     const { value: jobs, degraded } = await this.#asFarAsSeen((sight) =>
-      this.#store.write(() => claim(this.#rules, actor, request, sight)),
+      this.#store.write(() =>
+        claim(this.#rules, actor, request, { sight, marked: this.#marked && sight === FULL_SIGHT }),
+      ),
     );
     for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
     return { jobs, degraded };
@@ -275,16 +320,34 @@ export class Gate {
       if (!isUnreadable(error)) throw error;
       fault = error;
     }
+    const seen =
+      (await this.#asFarAsLesserSeen(decide)) ??
+      // The triggers read the same tables; over a damaged one they make every write fail.
+      ((await this.#dropMarks()) ? await this.#asFarAsLesserSeen(decide) : undefined);
+    if (!seen) throw fault;
+    this.#saw(seen.sight, fault);
+    return { value: seen.value, degraded: true };
+  }
+
+  async #asFarAsLesserSeen<T>(
+    decide: (sight: Sight) => Promise<T>,
+  ): Promise<{ value: T; sight: Sight } | undefined> {
     for (const sight of await this.#lesserSights()) {
       try {
-        const value = await decide(sight);
-        this.#saw(sight, fault);
-        return { value, degraded: true };
+        return { value: await decide(sight), sight };
       } catch (error) {
         if (!isUnreadable(error)) throw error;
       }
     }
-    throw fault;
+    return undefined;
+  }
+
+  /** @returns whether there were any to drop */
+  async #dropMarks(): Promise<boolean> {
+    if (!this.#marked) return false;
+    this.#marked = false;
+    await this.#store.write(() => dropMarks(this.#rules.policy, this.#store.dialect));
+    return true;
   }
 
   /** From what the probes find down to nothing: a damaged page may let a probe pass and a decision fail. */
@@ -313,6 +376,7 @@ export class Gate {
     const seen = JSON.stringify(sight);
     if (seen === this.#sight) return;
     this.#sight = seen;
+    this.#marked = false; // While a table was damaged or away, the marks may have missed something.
     if (fault === undefined) this.#log.info({}, "The gate reads all of its database again.");
     else
       this.#log.error(
@@ -365,9 +429,45 @@ export class Gate {
         due = await this.#findNextDue();
       }
     }
+    await this.#tendMarks();
     // What stays due although it was tried is tried again with the next round, not at once.
     const now = this.#clock();
     this.#plan(due > now ? Math.min(due, now + CHORES_EVERY_MS) : now + CHORES_EVERY_MS);
+  }
+
+  // --- The marks
+
+  async #auditStep(after: number, limit: number): Promise<Audited & { mended: number }> {
+    const { policy } = this.#rules;
+    const audited = await this.#store.read(() => auditMarks(policy, after, limit));
+    const mended =
+      audited.wrong.length > 0 ? await this.#store.write(() => mendMarks(policy, audited.wrong)) : 0;
+    return { ...audited, mended };
+  }
+
+  /** A step of the slow audit. Marks that are not by our policy any more are not gone by. */
+  async #tendMarks(): Promise<void> {
+    if (this.#sight !== WHOLE) return;
+    try {
+      if (!this.#marked) await this.#regainMarks();
+      else if (await this.#store.read(() => marksAreOurs(this.#rules.policy))) {
+        const { wrong, mended, next } = await this.#auditStep(this.#auditedTo, AUDIT.running);
+        this.#auditedTo = next ?? 0;
+        if (wrong.length > 0) this.#log.warn({ wrong, mended }, "Marks of what may start were wrong.");
+        if (mended > 0) this.#room.ring();
+      } else {
+        this.#marked = false;
+        this.#foreign = true;
+        this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
+      }
+    } catch (err) {
+      this.#log.warn({ err }, "The marks of what may start could not be audited; it is tried again.");
+    }
+  }
+
+  /** After damage the marks are made anew. A policy of another node is left to it. */
+  async #regainMarks(): Promise<void> {
+    if (this.#adopted && !this.#foreign) await this.adopt();
   }
 
   /** Milliseconds since 1970 UTC; 0 when it cannot be read, so that each chore finds out for itself. */

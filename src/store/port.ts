@@ -67,6 +67,7 @@ export interface Store {
    *  until the returned function is called. */
   watch(listener: () => void): () => void;
 
+  /** Waits until every write that was asked for is answered. Who comes later is told of a StoreFault. */
   close(): Promise<void>;
 }
 
@@ -77,8 +78,22 @@ export interface Dialect {
   readonly columns: Statement;
   /** Rows `{name}` of every index, trigger and view. */
   readonly objects: Statement;
+  /** The statements that make a trigger, in the place of one of that name. */
+  readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
+  readonly dropTrigger: (trigger: Trigger) => readonly Statement[];
   /** Keeps other migrators out until the transaction ends. */
   readonly migrationLock: Statement;
+}
+
+/** What happens after each row of a change, in the transaction of whoever makes it. Its condition and its
+ *  statements are portable SQL about NEW and OLD. */
+export interface Trigger {
+  readonly name: string;
+  readonly table: string;
+  /** INSERT, DELETE, or UPDATE of the columns named. */
+  readonly after: "INSERT" | "DELETE" | `UPDATE OF ${string}`;
+  readonly when: Statement;
+  readonly body: readonly Statement[];
 }
 
 /** `busy`: others held the database for too long; nothing happened, try again.

@@ -41,3 +41,13 @@ export const list = (values: readonly Value[]): Statement => ({
   sql: `(${values.map(() => "?").join(", ")})`,
   params: values,
 });
+
+const literal = (value: Value): string =>
+  typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
+
+/** The statement as text, its parameters written out: for what a database keeps, such as a trigger.
+ *  No text outside of its parameters may hold a question mark. */
+export const writtenOut = ({ sql: text, params }: Statement): string => {
+  let next = 0;
+  return text.replaceAll("?", () => literal(params[next++] ?? null));
+};

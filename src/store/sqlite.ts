@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { StoreFault, type Clock, type Dialect, type Step, type Store, type Tx } from "./port.ts";
-import { raw, type Statement } from "./sql.ts";
+import { raw, writtenOut, type Statement } from "./sql.ts";
 
 /** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
  *  asynchronous retry instead. */
@@ -21,10 +21,17 @@ const CACHED_STATEMENTS = 500;
 
 const DIALECT: Dialect = {
   name: "sqlite",
-  columns: raw(`SELECT m.name AS table_name, c.name AS column_name
+  // SQLite compares names without regard to case.
+  columns: raw(`SELECT lower(m.name) AS table_name, lower(c.name) AS column_name
     FROM sqlite_master m JOIN pragma_table_info(m.name) c
     WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
-  objects: raw(`SELECT name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
+  objects: raw(`SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
+  makeTrigger: ({ name, table, after, when, body }) => [
+    raw(`DROP TRIGGER IF EXISTS ${name}`),
+    raw(`CREATE TRIGGER ${name} AFTER ${after} ON ${table} WHEN ${writtenOut(when)}
+      BEGIN ${body.map((statement) => `${writtenOut(statement)};`).join("\n")} END`),
+  ],
+  dropTrigger: ({ name }) => [raw(`DROP TRIGGER IF EXISTS ${name}`)],
   migrationLock: raw("SELECT 1"), // BEGIN IMMEDIATE is the lock.
 };
 
@@ -34,17 +41,21 @@ interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly patientUntil: number;
+  /** Its group failed as a whole, and it may be the cause: it gets a transaction of its own. */
+  alone: boolean;
 }
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
 
+const heldByAnother = (cause?: unknown): StoreFault =>
+  new StoreFault("busy", "Another program holds the database.", cause);
+
 /** A driver's error as the port's typed fault; any other error as it is. */
 const faultOf = (error: unknown): unknown => {
   if (!(error instanceof Database.SqliteError)) return error;
-  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code))
-    return new StoreFault("busy", "Another program holds the database.", error);
+  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return heldByAnother(error);
   return new StoreFault(
     UNREADABLE.test(error.code) ? "unreadable" : "unavailable",
     `The database answered ${error.code}: ${error.message}`,
@@ -57,18 +68,29 @@ const isBusy = (error: unknown): boolean => error instanceof StoreFault && error
 const pause = (): Promise<void> =>
   new Promise((wake) => setTimeout(wake, RETRY_MS.least + Math.random() * RETRY_MS.spread));
 
-/** Repeats a synchronous attempt while another program holds the file. */
-const patiently = async <T>(attempt: () => T): Promise<T> => {
-  const patientUntil = performance.now() + PATIENCE_MS;
-  for (;;) {
-    try {
-      return attempt();
-    } catch (error) {
-      const fault = faultOf(error);
-      if (!isBusy(fault) || performance.now() > patientUntil) throw fault;
+/** Repeats synchronous attempts while another program holds the file. Who comes or waits meanwhile waits for
+ *  one of them to get through: SQLite's own wait stalls the event loop, so there is one a round, however many
+ *  they are. */
+const patience = () => {
+  let held: Promise<void> | undefined;
+  return async <T>(attempt: () => T): Promise<T> => {
+    const patientUntil = performance.now() + PATIENCE_MS;
+    for (;;) {
+      while (held) {
+        await held;
+        if (performance.now() > patientUntil) throw heldByAnother();
+      }
+      try {
+        return attempt();
+      } catch (error) {
+        const fault = faultOf(error);
+        if (!isBusy(fault)) throw fault;
+        held = pause().then(() => {
+          held = undefined;
+        });
+      }
     }
-    await pause();
-  }
+  };
 };
 
 /** WAL for a file that we create; a file that others may have open keeps the mode it has. Whoever loses
@@ -104,6 +126,7 @@ const openFile = (path: string): Database.Database => {
  *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
 export const openSqlite = async (path: string, clock: Clock): Promise<Store> => {
   const db = openFile(path);
+  const patiently = patience();
   try {
     await patiently(() => {
       configure(db);
@@ -177,7 +200,8 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
           return { error: fault };
         }
       });
-      commit.run();
+      // Where nothing is to be kept, nothing is written: not even the file's change counter.
+      if (outcomes.some((outcome) => "value" in outcome)) commit.run();
       return outcomes;
     } finally {
       if (db.inTransaction) rollback.run();
@@ -186,7 +210,8 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
 
   const queue: Waiting[] = [];
   let scheduled = false;
-  let closing: (() => void) | undefined;
+  let drained: (() => void) | undefined;
+  let closed: Promise<void> | undefined;
 
   const settle = (group: readonly Waiting[], outcomes: readonly Outcome[]): void => {
     group.forEach(({ resolve: accept, reject }, index) => {
@@ -196,37 +221,32 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     });
   };
 
-  const serve = (group: readonly Waiting[]): void => {
+  /** Answers a group, or puts back in its place what is to be tried again.
+   *  @returns whether another program held the file */
+  const serve = (group: readonly Waiting[]): boolean => {
     try {
       settle(group, commitGroup(group));
+      return false;
     } catch (error) {
       const fault = faultOf(error);
-      if (isBusy(fault)) {
-        const late = performance.now();
-        const impatient = group.filter(({ patientUntil }) => late > patientUntil);
-        impatient.forEach(({ reject }) => {
-          reject(fault);
-        });
-        queue.unshift(...group.filter((waiting) => !impatient.includes(waiting)));
-      } else if (group.length > 1) {
-        // Whose fault it was is not known: each alone, so that one does not fail its neighbours.
-        group.forEach((waiting) => {
-          serve([waiting]);
-        });
-      } else {
-        group[0]?.reject(fault);
-      }
+      const busy = isBusy(fault);
+      const late = performance.now();
+      const patient = group.filter(({ patientUntil }) => late <= patientUntil);
+      // Whose fault it was is not known: each alone, so that one does not fail its neighbours.
+      const again = busy ? patient : group.length > 1 ? group : [];
+      for (const waiting of group)
+        if (!again.includes(waiting)) waiting.reject(fault);
+        else if (!busy) waiting.alone = true;
+      queue.unshift(...again);
+      return busy;
     }
   };
 
   const drain = (): void => {
     scheduled = false;
-    const group = queue.splice(0, GROUP_LIMIT);
-    const before = queue.length;
-    if (group.length > 0) serve(group);
-    const busy = queue.length > before;
+    const busy = serve(queue.splice(0, queue[0]?.alone ? 1 : GROUP_LIMIT));
     if (queue.length > 0) schedule(busy);
-    else closing?.();
+    else drained?.();
   };
 
   const schedule = (busy: boolean): void => {
@@ -236,22 +256,34 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     else setImmediate(drain);
   };
 
+  const close = async (): Promise<void> => {
+    if (queue.length > 0) await new Promise<void>((done) => (drained = done));
+    db.close();
+  };
+
+  const turnAwayIfClosed = (): void => {
+    if (closed) throw new StoreFault("unavailable", "The database is closed.");
+  };
+
   return {
     dialect: DIALECT,
 
     write: <T>(operation: () => Tx<T>) =>
       new Promise<T>((accept, reject) => {
+        turnAwayIfClosed();
         queue.push({
           run: () => drive(operation),
           resolve: accept as (value: unknown) => void,
           reject,
           patientUntil: performance.now() + PATIENCE_MS,
+          alone: false,
         });
         schedule(false);
       }),
 
     read: (operation) =>
       patiently(() => {
+        turnAwayIfClosed();
         prepare("BEGIN").run();
         try {
           return drive(operation);
@@ -261,7 +293,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       }),
 
     watch: (listener) => {
-      const version = prepare("PRAGMA data_version").pluck();
+      const version = db.prepare("PRAGMA data_version").pluck();
       const read = (): unknown => {
         try {
           return version.get();
@@ -282,9 +314,6 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       };
     },
 
-    close: async () => {
-      if (queue.length > 0) await new Promise<void>((drained) => (closing = drained));
-      db.close();
-    },
+    close: () => (closed ??= close()),
   };
 };

@@ -4,6 +4,7 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { claim } from "../../src/gate/claim.ts";
+import { auditMarks } from "../../src/gate/lanes.ts";
 import { GateError } from "../../src/gate/errors.ts";
 import type { ClaimedJob, ClaimRequest, Job } from "../../src/gate/model.ts";
 import type { Policy } from "../../src/gate/policy.ts";
@@ -331,11 +332,14 @@ class History {
     for (const { status } of this.#jobs()) counts[status] = (counts[status] ?? 0) + 1;
     expect(queue.jobs).toEqual(counts);
 
+    const { wrong } = await store.read(() => auditMarks(this.model.policy, 0, 10_000));
+    expect(wrong).toEqual([]);
+
     const everything: ClaimRequest = { max: 1_000, wait_ms: 0 };
     const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
     const undone = await store
       .write(function* () {
-        throw new Undone(yield* claim(rules, null, everything, FULL_SIGHT));
+        throw new Undone(yield* claim(rules, null, everything, { sight: FULL_SIGHT, marked: true }));
       })
       .catch((error: unknown) => error);
     if (!(undone instanceof Undone)) throw undone;
@@ -421,6 +425,7 @@ export const histories = (name: string, open: OpenDatabase, runs: number): void 
           async (policy, steps) => {
             const history = new History(store, clock, policy);
             for (const table of EMPTY) await history.world.sql(`DELETE FROM ${table}`);
+            await history.world.gate.adopt();
             try {
               for (const step of steps) {
                 await history.run(step);
