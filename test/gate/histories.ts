@@ -66,6 +66,23 @@ const command = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql pause"), task: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql resume"), task: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql thaw"), repo }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql forget freezes"), repo }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql depend"), task: pick, on: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql depend no more"), task: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql delete task"), task: pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql delete job"), job: pick }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("sql job status"),
+      job: pick,
+      status: fc.constantFrom("queued", "done", "cancelled"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql task with job"), repo }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql move task"), task: pick, repo }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql freeze"), repo }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql entry job without task"), repo }) },
 );
@@ -110,7 +127,7 @@ class History {
     switch (step.kind) {
       case "create": {
         const needed = step.needs.flatMap((index) => this.#taskAt(index) ?? []);
-        const dependsOn = [...new Set(needed.map(({ id }) => id))];
+        const dependsOn = new Set(needed.map(({ id }) => id));
         const { task, job } = await gate.createTask(null, {
           repo: step.repo,
           work_item_id: `W-${(this.#created += 1)}`,
@@ -290,6 +307,95 @@ class History {
         task.paused = true;
         return;
       }
+      case "sql resume": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`UPDATE tasks SET paused_at = NULL, pause_until = NULL WHERE id = ${task.id}`);
+        model.resume(task);
+        return;
+      }
+      case "sql thaw":
+        await this.world.sql(`UPDATE repo_freeze SET cleared_at = 'now' WHERE repo = '${step.repo}'`);
+        model.freezes.delete(step.repo);
+        return;
+      case "sql forget freezes":
+        await this.world.sql(`DELETE FROM repo_freeze WHERE repo = '${step.repo}'`);
+        model.freezes.delete(step.repo);
+        return;
+      case "sql depend": {
+        const [task, needed] = [this.#taskAt(step.task), this.#taskAt(step.on)];
+        if (!task || !needed || task.dependsOn.has(needed.id)) return;
+        await this.world.sql(
+          `INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${task.id}, ${needed.id})`,
+        );
+        task.dependsOn.add(needed.id);
+        return;
+      }
+      case "sql depend no more": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`DELETE FROM job_deps WHERE task_id = ${task.id}`);
+        task.dependsOn.clear();
+        return;
+      }
+      case "sql delete task": {
+        // With its jobs: a job of a task that is gone is a row that no program here makes.
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`DELETE FROM tasks WHERE id = ${task.id}`);
+        await this.world.sql(`DELETE FROM jobs WHERE task_id = ${task.id}`);
+        model.tasks.delete(task.id);
+        for (const job of model.jobs.values()) if (job.task === task) model.jobs.delete(job.id);
+        return;
+      }
+      case "sql delete job": {
+        const job = this.#jobAt(step.job);
+        if (!job) return;
+        await this.world.sql(`DELETE FROM jobs WHERE id = ${job.id}`);
+        model.jobs.delete(job.id);
+        return;
+      }
+      case "sql job status": {
+        const job = this.#jobAt(step.job);
+        if (!job || job.status === "running" || job.status === "delayed") return;
+        await this.world.sql(`UPDATE jobs SET status = '${step.status}' WHERE id = ${job.id}`);
+        job.status = step.status;
+        return;
+      }
+      case "sql task with job": {
+        const workItem = `W-${(this.#created += 1)}`;
+        await this.world.sql(
+          `INSERT INTO tasks(repo, work_item_id, stage) VALUES ('${step.repo}', '${workItem}', 'analysis')`,
+        );
+        const [made] = await this.world.rows<{ id: number }>("SELECT MAX(id) AS id FROM tasks");
+        const id = made?.id ?? NaN;
+        await this.world.sql(
+          `INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', '${step.repo}', ${id})`,
+        );
+        const [row] = await this.world.rows<{ id: number }>("SELECT MAX(id) AS id FROM jobs");
+        const task: ModelTask = {
+          id,
+          repo: step.repo,
+          dependsOn: new Set(),
+          stage: "analysis",
+          paused: false,
+          pausedUntil: Infinity,
+        };
+        this.#workItems.set(id, workItem);
+        model.tasks.set(id, task);
+        this.#written(row?.id ?? NaN, task, step.repo);
+        return;
+      }
+      case "sql move task": {
+        // Its jobs go with it.
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        await this.world.sql(`UPDATE tasks SET repo = '${step.repo}' WHERE id = ${task.id}`);
+        await this.world.sql(`UPDATE jobs SET repo = '${step.repo}' WHERE task_id = ${task.id}`);
+        task.repo = step.repo;
+        for (const job of model.jobs.values()) if (job.task === task) job.repo = step.repo;
+        return;
+      }
       case "sql freeze":
         await this.world.sql(`INSERT INTO repo_freeze(repo, reason) VALUES ('${step.repo}', 'DEGRADED')`);
         model.freezes.set(step.repo, (model.freezes.get(step.repo) ?? 0) + 1);
@@ -297,18 +403,7 @@ class History {
       case "sql entry job without task": {
         await this.world.sql(`INSERT INTO jobs(agent, repo) VALUES ('analyst', '${step.repo}')`);
         const [row] = await this.world.rows<{ id: number }>("SELECT MAX(id) AS id FROM jobs");
-        const id = row?.id ?? NaN;
-        model.jobs.set(id, {
-          id,
-          task: null,
-          repo: step.repo,
-          agent: "analyst",
-          status: "queued",
-          attempts: 0,
-          maxAttempts: 2,
-          at: 0,
-          token: "",
-        });
+        this.#written(row?.id ?? NaN, null, step.repo);
         return;
       }
     }
@@ -376,6 +471,12 @@ class History {
 
   #query(task: ModelTask): { work_item: string; repo: string } {
     return { work_item: this.#workItems.get(task.id) ?? "", repo: task.repo };
+  }
+
+  /** An entry job that another program wrote. */
+  #written(id: number, task: ModelTask | null, repo: string): void {
+    const made = { id, task, repo, agent: "analyst", attempts: 0, maxAttempts: 2, at: 0, token: "" };
+    this.model.jobs.set(id, { ...made, status: "queued" });
   }
 
   #enqueued(job: Job, task: ModelTask): void {

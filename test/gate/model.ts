@@ -4,8 +4,8 @@ import type { Policy } from "../../src/gate/policy.ts";
 
 export interface ModelTask {
   readonly id: number;
-  readonly repo: string;
-  readonly dependsOn: readonly number[];
+  repo: string;
+  readonly dependsOn: Set<number>;
   stage: string;
   paused: boolean;
   pausedUntil: number;
@@ -14,7 +14,7 @@ export interface ModelTask {
 export interface ModelJob {
   readonly id: number;
   readonly task: ModelTask | null;
-  readonly repo: string;
+  repo: string;
   readonly agent: string;
   status: "queued" | "delayed" | "running" | "done" | "failed" | "cancelled";
   attempts: number;
@@ -42,7 +42,8 @@ export class Model {
     const open = (each: ModelTask | undefined): boolean =>
       each !== undefined && each.stage !== "done" && each.stage !== "cancelled";
     if (serial && freeze && (this.freezes.get(repo) ?? 0) > 0) return "freeze";
-    if (task && dependencies && task.dependsOn.some((id) => open(this.tasks.get(id)))) return "dependency";
+    if (task && dependencies && [...task.dependsOn].some((id) => open(this.tasks.get(id))))
+      return "dependency";
     const ahead = [...this.tasks.values()].some(
       (each) => each.repo === repo && task && each.id < task.id && open(each) && !(pause && each.paused),
     );
