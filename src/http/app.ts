@@ -1,6 +1,8 @@
 /** The service's edge: routes that validate, call the gate once and answer. */
 
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import Fastify, {
@@ -86,6 +88,31 @@ const useRequestLog = (app: FastifyInstance): void => {
       },
       "request",
     );
+    done();
+  });
+};
+
+/** Lets no connection keep a service that closes: one that is being answered ends with its answer, one that asked
+ *  nothing yet is cut. Both would otherwise stay for as long as an idle one may, more than a minute. */
+const useGoodbye = (app: FastifyInstance): void => {
+  const silent = new Set<Socket>();
+  let closing = false;
+  app.server.on("connection", (socket: Socket) => {
+    if (closing) {
+      socket.destroy();
+      return;
+    }
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
+  app.server.on("request", ({ socket }: IncomingMessage) => silent.delete(socket));
+  app.addHook("onSend", (_request, reply, _payload, done) => {
+    if (closing) void reply.header("connection", "close");
+    done();
+  });
+  app.addHook("preClose", (done) => {
+    closing = true;
+    for (const socket of silent) socket.destroy();
     done();
   });
 };
@@ -176,6 +203,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
   useJson(app);
   useModels(app);
   useRequestLog(app);
+  useGoodbye(app);
   useGuard(app, tokens);
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler({ preHandler: [] }, (request) => {
