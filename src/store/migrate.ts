@@ -104,14 +104,15 @@ const isThere = (made: Made, present: Present): boolean => {
   }
 };
 
-interface Plan {
-  /** Statements whose thing is not there, with those that fill it. */
-  readonly statements: readonly string[];
-  readonly unrecorded: readonly Migration[];
+/** A migration of which something is missing, or its record. */
+interface Pending extends Migration {
+  readonly recorded: boolean;
+  /** Those whose thing is not there, with those that fill it. */
+  readonly statements: readonly MigrationStatement[];
 }
 
 /** @throws MigrationError when the database is newer, or records another text for a migration. */
-function* plan(store: Store, migrations: readonly Migration[]): Tx<Plan> {
+function* plan(store: Store, migrations: readonly Migration[]): Tx<Pending[]> {
   const present = yield* inspect(store);
   const recorded = present.tables.has(LEDGER)
     ? yield* all<{ name: string; checksum: string }>(
@@ -132,14 +133,16 @@ function* plan(store: Store, migrations: readonly Migration[]): Tx<Plan> {
         `The migration ${name} is not the one that this database records. A migration is never edited once it ran: restore its file.`,
       );
 
-  const statements = migrations.flatMap(({ name, statements: every }) => {
-    const missing = every.some(({ made }) => !isThere(made, present));
-    const run = every.filter(({ made }) =>
-      made.kind === "rows" ? missing || !checksums.has(name) : !isThere(made, present),
-    );
-    return run.map(({ text }) => text);
-  });
-  return { statements, unrecorded: migrations.filter(({ name }) => !checksums.has(name)) };
+  return migrations
+    .map((migration): Pending => {
+      const recorded = checksums.has(migration.name);
+      const missing = migration.statements.some(({ made }) => !isThere(made, present));
+      const statements = migration.statements.filter(({ made }) =>
+        made.kind === "rows" ? missing || !recorded : !isThere(made, present),
+      );
+      return { ...migration, recorded, statements };
+    })
+    .filter(({ recorded, statements }) => !recorded || statements.length > 0);
 }
 
 /** Refuses a database whose tables have our names and lack our columns: it is another program's. */
@@ -164,27 +167,27 @@ function* recognise(store: Store, migrations: readonly Migration[]): Tx<void> {
 function* apply(store: Store, migrations: readonly Migration[]): Tx<string[]> {
   yield* run(store.dialect.migrationLock);
   yield* recognise(store, migrations);
-  const { statements, unrecorded } = yield* plan(store, migrations);
+  const pending = yield* plan(store, migrations);
   yield* run(
     raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
-  for (const text of statements) yield* run(raw(text));
+  for (const { text } of pending.flatMap(({ statements }) => statements)) yield* run(raw(text));
   const at = new Date(yield* now()).toISOString();
-  for (const { name, checksum } of unrecorded)
+  for (const { name, checksum } of pending.filter(({ recorded }) => !recorded))
     yield* run(sql`INSERT INTO ${raw(LEDGER)}(name, checksum, applied_at)
       VALUES (${name}, ${checksum}, ${at})`);
-  return unrecorded.map(({ name }) => name);
+  return pending.map(({ name }) => name);
 }
 
 /** Migrates the database, or finds that there is nothing to do and writes nothing.
  *  @param folder where the migrations are; the program's own unless told.
- *  @returns the names of the migrations that it recorded.
+ *  @returns the names of the migrations of which it made or recorded something.
  *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
 export const migrate = async (store: Store, folder = `${FOLDER}${store.dialect.name}`): Promise<string[]> => {
   const migrations = readMigrations(folder);
-  const { statements, unrecorded } = await store.read(() => plan(store, migrations));
-  if (statements.length === 0 && unrecorded.length === 0) return [];
+  const pending = await store.read(() => plan(store, migrations));
+  if (pending.length === 0) return [];
   return store.write(() => apply(store, migrations));
 };
