@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { ConfigError, type Env } from "../config.ts";
 import { MigrationError } from "../store/migrate.ts";
 import { StoreFault } from "../store/port.ts";
+import { doctorCommand } from "./doctor.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { replayCommand } from "./replay.ts";
@@ -51,6 +52,7 @@ export const run = async (argv: readonly string[], around: Surroundings): Promis
   serveCommand(program, around);
   migrateCommand(program, around);
   replayCommand(program, around, exitWith);
+  doctorCommand(program, around, exitWith);
   openapiCommand(program, around);
   try {
     await program.parseAsync(argv, { from: "user" });

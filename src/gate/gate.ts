@@ -159,19 +159,22 @@ export class Gate {
     this.#plan(0);
   }
 
-  /** Compares every mark with the rule and mends those that are wrong.
-   *  @param tell is told of each */
-  async audit(tell?: (wrong: WrongMark) => void): Promise<{ wrong: number; mended: number }> {
-    let wrong = 0;
-    let mended = 0;
+  /** Compares every mark with the rule and mends those that are wrong, a batch at a time.
+   *  @param tell is told of each
+   *  @returns how many were compared, were wrong and are mended; one in a lane that others hold stays for later */
+  async audit(
+    tell?: (wrong: WrongMark) => void,
+  ): Promise<{ compared: number; wrong: number; mended: number }> {
+    const sum = { compared: 0, wrong: 0, mended: 0 };
     for (let after: number | null = 0; after !== null;) {
       const step = await this.#auditStep(after, AUDIT.starting);
       step.wrong.forEach((each) => tell?.(each));
-      wrong += step.wrong.length;
-      mended += step.mended;
+      sum.compared += step.compared;
+      sum.wrong += step.wrong.length;
+      sum.mended += step.mended;
       after = step.next;
     }
-    return { wrong, mended };
+    return sum;
   }
 
   // --- Tasks
@@ -397,7 +400,11 @@ export class Gate {
     clearTimeout(this.#timer);
     this.#nextDue = due;
     const wait = Math.min(Math.max(due - this.#clock(), 0), CHORES_EVERY_MS);
-    this.#timer = setTimeout(() => void this.#chores(), wait);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      // Chores that are being done may have looked before this fell due.
+      void Promise.resolve(this.#doing).then(() => this.#chores());
+    }, wait);
   }
 
   /** What is due is done before anything is decided, so that no answer depends on a timer. */
@@ -414,7 +421,8 @@ export class Gate {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     let due = await this.#findNextDue();
-    if (due <= this.#clock()) {
+    const looked = this.#clock();
+    if (due <= looked) {
       let done = 0;
       for (const chore of CHORES) {
         try {
@@ -431,8 +439,7 @@ export class Gate {
     }
     await this.#tendMarks();
     // What stays due although it was tried is tried again with the next round, not at once.
-    const now = this.#clock();
-    this.#plan(due > now ? Math.min(due, now + CHORES_EVERY_MS) : now + CHORES_EVERY_MS);
+    this.#plan(Math.min(due > looked ? due : Infinity, this.#clock() + CHORES_EVERY_MS));
   }
 
   // --- The marks

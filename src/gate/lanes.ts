@@ -215,6 +215,7 @@ export interface WrongMark {
 }
 
 export interface Audited {
+  readonly compared: number;
   readonly wrong: readonly WrongMark[];
   /** The job to go on after; null at the end. */
   readonly next: number | null;
@@ -228,6 +229,7 @@ export function* auditMarks(policy: Policy, after: number, limit: number): Tx<Au
   const stale = yield* all<WrongMark>(sql`SELECT j.id, j.repo, j.ready, 0 AS "shouldBe" FROM jobs j
     WHERE j.ready = 1 AND j.status <> 'queued' AND j.id > ${after} ORDER BY j.id LIMIT ${limit}`);
   return {
+    compared: rows.length,
     wrong: [...rows, ...stale].filter(({ ready, shouldBe }) => ready !== shouldBe),
     next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
   };

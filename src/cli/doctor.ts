@@ -1,0 +1,37 @@
+/** serial-gate doctor */
+
+import type { Command } from "commander";
+import { pino } from "pino";
+import { parseConfig } from "../config.ts";
+import { Gate } from "../gate/gate.ts";
+import { openStore } from "../store/open.ts";
+import type { Surroundings } from "./program.ts";
+
+const says = (ready: number): string => (ready === 1 ? "may start" : "held");
+
+export const doctorCommand = (
+  program: Command,
+  { env, stdout }: Surroundings,
+  exitWith: (code: number) => void,
+): void => {
+  program
+    .command("doctor")
+    .description("compare the mark of every queued job with the rule, say what differs and mend it")
+    .action(async () => {
+      const { databaseUrl, policy, defaults } = parseConfig(env);
+      const store = await openStore(databaseUrl);
+      try {
+        const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
+        const { compared, wrong, mended } = await gate.audit(({ id, repo, ready, shouldBe }) => {
+          stdout.write(
+            `job ${id} (${repo ?? "no repository"}): marked ${says(ready)}, is ${says(shouldBe)}\n`,
+          );
+        });
+        stdout.write(`${compared} queued jobs compared, ${wrong} marks wrong, ${mended} mended\n`);
+        // A mark in a lane that somebody holds just now is left to the service's own audit.
+        if (mended < wrong) exitWith(1);
+      } finally {
+        await store.close();
+      }
+    });
+};
