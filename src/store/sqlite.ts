@@ -1,23 +1,26 @@
-/** The embedded database: one file, one connection, group commit.
+/** The embedded database: one file, group commit.
  *  Writes that arrive in one turn of the event loop share one transaction, each in a savepoint of its own,
  *  and are answered after its one commit. Nothing here knows the domain. */
 
-import { mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import Database from "better-sqlite3";
-import { StoreFault, type Clock, type Dialect, type Step, type Store, type Tx } from "./port.ts";
-import { raw, writtenOut, type Statement } from "./sql.ts";
+import { StoreFault, type Clock, type Dialect, type Store, type Tx } from "./port.ts";
+import { raw, writtenOut } from "./sql.ts";
+import {
+  configure,
+  connectionTo,
+  faultOf,
+  heldByAnother,
+  isShared,
+  openFile,
+  openReader,
+} from "./sqlite-connection.ts";
+import { Readers } from "./sqlite-readers.ts";
 
-/** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
- *  asynchronous retry instead. */
-const BUSY_TIMEOUT_MS = 20;
 /** How long an operation is retried while another program holds the file. */
 const PATIENCE_MS = 5_000;
 const RETRY_MS = { least: 5, spread: 20 };
 /** A turn's operations beyond this wait for the next transaction, so that the first is not answered late. */
 const GROUP_LIMIT = 256;
 const WATCH_MS = 200;
-const CACHED_STATEMENTS = 500;
 
 const DIALECT: Dialect = {
   name: "sqlite",
@@ -47,22 +50,6 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
-const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
-
-const heldByAnother = (cause?: unknown): StoreFault =>
-  new StoreFault("busy", "Another program holds the database.", cause);
-
-/** A driver's error as the port's typed fault; any other error as it is. */
-const faultOf = (error: unknown): unknown => {
-  if (!(error instanceof Database.SqliteError)) return error;
-  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return heldByAnother(error);
-  return new StoreFault(
-    UNREADABLE.test(error.code) ? "unreadable" : "unavailable",
-    `The database answered ${error.code}: ${error.message}`,
-    error,
-  );
-};
-
 const isBusy = (error: unknown): boolean => error instanceof StoreFault && error.kind === "busy";
 
 const pause = (): Promise<void> =>
@@ -73,7 +60,7 @@ const pause = (): Promise<void> =>
  *  they are. */
 const patience = () => {
   let held: Promise<void> | undefined;
-  return async <T>(attempt: () => T): Promise<T> => {
+  return async <T>(attempt: () => T | Promise<T>): Promise<T> => {
     const patientUntil = performance.now() + PATIENCE_MS;
     for (;;) {
       while (held) {
@@ -81,7 +68,7 @@ const patience = () => {
         if (performance.now() > patientUntil) throw heldByAnother();
       }
       try {
-        return attempt();
+        return await attempt();
       } catch (error) {
         const fault = faultOf(error);
         if (!isBusy(fault)) throw fault;
@@ -91,35 +78,6 @@ const patience = () => {
       }
     }
   };
-};
-
-/** WAL for a file that we create; a file that others may have open keeps the mode it has. Whoever loses
- *  the race to create it finds what the winner set. */
-const configure = (db: Database.Database): void => {
-  const fresh = db.pragma("page_count", { simple: true }) === 0;
-  if (fresh) db.pragma("journal_mode = WAL");
-  db.pragma("synchronous = FULL");
-  db.pragma("temp_store = MEMORY");
-  // Another program's schema may declare references that it does not enforce itself.
-  db.pragma("foreign_keys = OFF");
-  const synchronous = db.pragma("synchronous", { simple: true });
-  if (synchronous !== 2)
-    throw new StoreFault(
-      "unavailable",
-      `The database does not take synchronous=FULL (it says ${String(synchronous)}).`,
-    );
-};
-
-const openFile = (path: string): Database.Database => {
-  if (path === ":memory:") return new Database(path);
-  const file = resolve(path);
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    return new Database(file, { timeout: BUSY_TIMEOUT_MS });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StoreFault("unavailable", `Cannot open the database ${file}: ${why}`, error);
-  }
 };
 
 /** Opens a database file, creating it and its folder if needed.
@@ -138,34 +96,8 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     throw error;
   }
 
-  const prepared = new Map<string, Database.Statement>();
-  const prepare = (text: string): Database.Statement => {
-    let statement = prepared.get(text);
-    if (!statement) {
-      if (prepared.size >= CACHED_STATEMENTS) prepared.clear();
-      statement = db.prepare(text);
-      prepared.set(text, statement);
-    }
-    return statement;
-  };
-
-  const query = ({ sql, params }: Statement): unknown => {
-    const statement = prepare(sql);
-    if (statement.reader) return statement.all(...params);
-    statement.run(...params);
-    return [];
-  };
-
-  const answer = (step: Step): unknown => {
-    switch (step.kind) {
-      case "query":
-        return query(step.statement);
-      case "now":
-        return clock();
-      case "lane":
-        return true; // A write transaction is alone in the file.
-    }
-  };
+  const { prepare, answer } = connectionTo(db, clock);
+  const readers = isShared(db) ? undefined : new Readers(() => openReader(path), clock);
 
   const drive = <T>(operation: () => Tx<T>): T => {
     const tx = operation();
@@ -258,6 +190,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
 
   const close = async (): Promise<void> => {
     if (queue.length > 0) await new Promise<void>((done) => (drained = done));
+    await readers?.close();
     db.close();
   };
 
@@ -284,6 +217,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     read: (operation) =>
       patiently(() => {
         turnAwayIfClosed();
+        if (readers) return readers.read(operation);
         prepare("BEGIN").run();
         try {
           return drive(operation);

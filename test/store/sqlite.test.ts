@@ -44,6 +44,10 @@ const pragma = (store: Store, name: string): Promise<unknown> =>
     return Object.values(row ?? {})[0];
   });
 
+/** A setting of the connection that writes. */
+const set = (store: Store, setting: string): Promise<void> =>
+  store.write(() => run(raw(`PRAGMA ${setting}`)));
+
 const sleep = (ms: number): Promise<void> => new Promise((wake) => setTimeout(wake, ms));
 
 /** The longest time, in milliseconds, that the event loop did not come round while the work went on. */
@@ -192,7 +196,7 @@ describe("an operation that fails", () => {
   it("because the disk is full fails alone, and writes go on when there is room", async () => {
     const { store } = await world();
     const pages = Number(await pragma(store, "page_count"));
-    await pragma(store, `max_page_count = ${pages + 1}`);
+    await set(store, `max_page_count = ${pages + 1}`);
     const huge = "x".repeat(50_000);
     const outcomes = await Promise.allSettled(
       ["a", "b", huge, "c", "d"].map((word) => store.write(note(word))),
@@ -206,7 +210,7 @@ describe("an operation that fails", () => {
     ]);
     expect(outcomes[2]).toMatchObject({ reason: { name: "StoreFault", kind: "unavailable" } });
     expect(await store.read(words)).toEqual(["a", "b", "c", "d"]);
-    await pragma(store, "max_page_count = 1000000");
+    await set(store, "max_page_count = 1000000");
     await store.write(note(huge));
     expect(await store.read(words)).toHaveLength(5);
   });
@@ -250,7 +254,7 @@ describe("a read", () => {
 
   it("keeps nothing of what it writes by mistake", async () => {
     const { store } = await world();
-    await store.read(note("mistake"));
+    await store.read(note("mistake")).catch(() => undefined);
     expect(await store.read(words)).toEqual([]);
   });
 });
