@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import type { FreezeState, Unfrozen } from "../../src/gate/model.ts";
+import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { shareService, startService } from "../support/service.ts";
+
+const shared = shareService();
+const freeze = (repo: string, note?: object) => shared().post<FreezeState>(`/freeze?repo=${repo}`, note);
+const unfreeze = (repo: string, id?: number) =>
+  shared().post<Unfrozen>(`/unfreeze?repo=${repo}${id === undefined ? "" : `&id=${id}`}`);
+
+describe("POST /freeze", () => {
+  it("stops a repository: no entry job of it starts, every other job flows", async () => {
+    const { web, api, add, enqueue, claim, lane, reasons } = cornerOf(shared());
+    await add("WEB-1", { stage: "deploy", entry_job: false });
+    await add("WEB-2");
+    await add("API-1", { repo: api });
+    await enqueue("WEB-1", "deployer");
+    const { status, body } = await freeze(web, { reason: "error rate 4.1 %", work_item_id: "WEB-1" });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      repo: web,
+      frozen: true,
+      frozen_at: A_TIME,
+      frozen_reason: "error rate 4.1 %",
+      freeze_id: AN_ID,
+    });
+    expect(await reasons()).toEqual({ "WEB-2": "freeze" });
+    expect(await lane()).toMatchObject({
+      frozen: true,
+      frozen_at: body.frozen_at,
+      frozen_reason: "error rate 4.1 %",
+    });
+    expect(await lane(api)).toMatchObject({ frozen: false, frozen_at: null, frozen_reason: null });
+    expect((await claim({ max: 9 })).map((job) => job.work_item_id)).toEqual(["API-1", "WEB-1"]);
+  });
+
+  it("needs neither a reason nor a task", async () => {
+    const { web, lane } = cornerOf(shared());
+    expect(await freeze(web)).toMatchObject({ status: 200, body: { frozen: true, frozen_reason: null } });
+    expect(await lane()).toMatchObject({ active_task: null, waiting: [], frozen: true, frozen_reason: null });
+  });
+
+  it("is a freeze of its own each time; the newest is shown", async () => {
+    const { web, lane } = cornerOf(shared());
+    const first = await freeze(web, { reason: "first" });
+    const second = await freeze(web, { reason: "second" });
+    expect(second.body.freeze_id).toBeGreaterThan(first.body.freeze_id);
+    expect(await lane()).toMatchObject({ frozen_reason: "second", frozen_at: second.body.frozen_at });
+  });
+
+  it("holds an entry job that has a dependency and a task ahead by the freeze first", async () => {
+    const { web, add, reasons } = cornerOf(shared());
+    await add("WEB-1", { entry_job: false });
+    await add("WEB-2", { depends_on: ["WEB-1"] });
+    await add("WEB-3");
+    expect(await reasons()).toEqual({ "WEB-2": "dependency", "WEB-3": "active-task" });
+    await freeze(web);
+    expect(await reasons()).toEqual({ "WEB-2": "freeze", "WEB-3": "freeze" });
+  });
+});
+
+describe("POST /unfreeze", () => {
+  it("clears every freeze of the repository, and nothing the second time", async () => {
+    const { web, api, add, claim, revision } = cornerOf(shared());
+    await add("WEB-1");
+    await freeze(web);
+    await freeze(web);
+    await freeze(api);
+    expect(await unfreeze(web)).toMatchObject({ status: 200 });
+    expect((await claim()).map((job) => job.work_item_id)).toEqual(["WEB-1"]);
+    const before = await revision();
+    const again = await unfreeze(web);
+    expect(again.status).toBe(200);
+    expect(again.body).toEqual({ repo: web, frozen: false, cleared: 0 });
+    expect(await revision()).toBe(before);
+    expect((await unfreeze(api)).body).toEqual({ repo: api, frozen: false, cleared: 1 });
+  });
+
+  it("says how many it cleared", async () => {
+    const { web } = cornerOf(shared());
+    await freeze(web);
+    await freeze(web);
+    expect((await unfreeze(web)).body).toEqual({ repo: web, frozen: false, cleared: 2 });
+  });
+
+  it("with an id clears that freeze only", async () => {
+    const { web, add, claim, lane } = cornerOf(shared());
+    await add("WEB-1");
+    const first = await freeze(web, { reason: "first" });
+    const second = await freeze(web, { reason: "second" });
+    expect((await unfreeze(web, second.body.freeze_id)).body).toEqual({
+      repo: web,
+      frozen: true,
+      cleared: 1,
+    });
+    expect((await lane()).frozen_reason).toBe("first");
+    expect(await claim()).toEqual([]);
+    expect((await unfreeze(web, second.body.freeze_id)).body).toMatchObject({ frozen: true, cleared: 0 });
+    expect((await unfreeze(web, first.body.freeze_id)).body).toMatchObject({ frozen: false, cleared: 1 });
+    expect(await claim()).toHaveLength(1);
+  });
+
+  it("clears no freeze of another repository, whatever the id", async () => {
+    const { web, api } = cornerOf(shared());
+    const { body } = await freeze(web);
+    expect((await unfreeze(api, body.freeze_id)).body).toEqual({ repo: api, frozen: false, cleared: 0 });
+    expect((await unfreeze(web)).body.cleared).toBe(1);
+  });
+
+  it("takes a repository that it never heard of", async () => {
+    expect((await unfreeze("acme/never")).body).toEqual({ repo: "acme/never", frozen: false, cleared: 0 });
+  });
+});
+
+it.each([
+  ["/freeze", "/repo"],
+  ["/freeze?repo=", "/repo"],
+  ["/freeze?repo=a&repo=b", "/repo"],
+  ["/freeze?repo=a&reason=b", "/reason"],
+  ["/unfreeze", "/repo"],
+  ["/unfreeze?repo=", "/repo"],
+  ["/unfreeze?repo=a&repo=b", "/repo"],
+  ["/unfreeze?repo=a&id=", "/id"],
+  ["/unfreeze?repo=a&id=0", "/id"],
+  ["/unfreeze?repo=a&id=one", "/id"],
+  ["/unfreeze?repo=a&id=1&id=2", "/id"],
+  ["/unfreeze?repo=a&work_item=b", "/work_item"],
+])("POST %s is refused: the query's %s is at fault", async (path, pointer) => {
+  expectProblem(await shared().post(path), {
+    status: 400,
+    code: "invalid_request",
+    errors: [atFault("query", pointer)],
+  });
+});
+
+it("A freeze survives a new start of the service", async () => {
+  const first = await startService();
+  const { web, add } = cornerOf(first);
+  await add("WEB-1");
+  await first.post(`/freeze?repo=${web}`, { reason: "kept" });
+  await first.service.close();
+  const second = await startService({ DATABASE_URL: first.databaseUrl });
+  expect((await second.post("/jobs/claim")).body).toEqual({ jobs: [], degraded: false });
+  expect((await second.get("/queue")).body).toMatchObject({
+    serial_gate: { per_repo: { [web]: { frozen: true, frozen_reason: "kept" } } },
+  });
+});
