@@ -12,8 +12,8 @@ import {
   isShared,
   openFile,
   openReader,
-} from "./sqlite-connection.ts";
-import { Readers } from "./sqlite-readers.ts";
+} from "./sqlite/connection.ts";
+import { Readers } from "./sqlite/readers.ts";
 
 /** How long an operation is retried while another program holds the file. */
 const PATIENCE_MS = 5_000;

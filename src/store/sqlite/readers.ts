@@ -3,8 +3,8 @@
  *  Only for a file in WAL mode: in any other, a reader that takes its time would keep every writer out. */
 
 import type Database from "better-sqlite3";
-import type { Clock, Tx } from "./port.ts";
-import { connectionTo, type Connection } from "./sqlite-connection.ts";
+import type { Clock, Tx } from "../port.ts";
+import { connectionTo, type Connection } from "./connection.ts";
 
 /** Reads at once; a further one waits for a connection. */
 const AT_ONCE = 4;

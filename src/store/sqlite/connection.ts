@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import Database from "better-sqlite3";
-import { StoreFault, type Clock, type Step } from "./port.ts";
+import { StoreFault, type Clock, type Step } from "../port.ts";
 
 /** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
  *  asynchronous retry instead. */
