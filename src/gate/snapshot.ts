@@ -8,16 +8,22 @@ import type { Policy } from "./policy.ts";
 import { heldReason, holdsLane, unfinished, type Sight } from "./predicate.ts";
 import { toIso, toIsoOrNull } from "./time.ts";
 
-interface HeadRow {
+interface LaneRow {
+  repo: string;
+  /** The head of the lane. */
+  task_id: number | null;
+  work_item_id: string | null;
+  stage: string | null;
+  busy: number;
+}
+
+type WaitingRow = Omit<Lane["waiting"][number], "position"> & { repo: string };
+
+interface PausedRow {
   repo: string;
   task_id: number;
   work_item_id: string | null;
   stage: string;
-}
-
-type WaitingRow = Lane["waiting"][number] & { repo: string };
-
-interface PausedRow extends HeadRow {
   paused_at: string;
   paused_by: string | null;
   pause_reason: string | null;
@@ -29,6 +35,9 @@ interface FreezeRow {
   frozen_at: string | null;
 }
 
+/** Rows that one statement reads: so few that others are served in between. */
+const PAGE = 1_000;
+
 /** `AND <alias>.repo IN (…)` when only some repositories are asked for. */
 type Selection = (alias: string) => Statement;
 
@@ -37,48 +46,85 @@ const selecting =
   (alias) =>
     when(repos !== undefined, sql` AND ${raw(alias)}.repo IN ${list(repos ?? [])}`);
 
-const heads = (policy: Policy, selected: Selection): Statement =>
-  sql`SELECT h.repo, h.id AS task_id, h.work_item_id, h.stage FROM tasks h WHERE h.id IN
-    (SELECT MIN(t.id) FROM tasks t WHERE ${holdsLane(policy, "t")}${selected("t")} GROUP BY t.repo)`;
+/** The heads of the lanes behind a repository, in the order of names. */
+const lanesBehind = (policy: Policy, selected: Selection, repo: string): Statement =>
+  sql`SELECT l.repo, h.id AS task_id, h.work_item_id, h.stage,
+      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy
+    FROM gate_lanes l LEFT JOIN tasks h ON h.id =
+      (SELECT MIN(t.id) FROM tasks t WHERE t.repo = l.repo AND ${holdsLane(policy, "t")})
+    WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
-const waiting = (policy: Policy, sight: Sight, selected: Selection): Statement =>
+/** The queued entry jobs, each with its reason. */
+const waiting = (policy: Policy, sight: Sight): Statement =>
   sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
     sight.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
-  }, (${heldReason(policy, sight)}) AS reason,
-      ROW_NUMBER() OVER (PARTITION BY j.repo
-        ORDER BY CASE WHEN j.task_id IS NULL THEN 1 ELSE 0 END, j.task_id, j.id) AS position
+  }, (${heldReason(policy, sight)}) AS reason
     FROM jobs j${when(sight.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
-    WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent} AND j.repo IS NOT NULL${selected("j")}
-    ORDER BY j.id`;
+    WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent}`;
 
-const paused = (selected: Selection): Statement =>
+/** Those of some repositories lane by lane, those of all by id and a page at a time: the order is that of the
+ *  index that finds them. */
+function* readWaiting(policy: Policy, sight: Sight, repos: readonly string[] | undefined): Tx<WaitingRow[]> {
+  if (repos)
+    return yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND j.repo IN ${list(repos)}
+      ORDER BY j.repo, j.task_id, j.id`);
+  return yield* pages<WaitingRow, number>(
+    0,
+    (id) =>
+      sql`${waiting(policy, sight)} AND j.repo IS NOT NULL AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`,
+    ({ job_id }) => job_id,
+  );
+}
+
+const pausedBehind = (selected: Selection, id: number): Statement =>
   sql`SELECT t.repo, t.id AS task_id, t.work_item_id, t.stage, t.paused_at, t.paused_by, t.pause_reason
-    FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}${selected("t")} ORDER BY t.id`;
+    FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}${selected("t")}
+      AND t.id > ${id} ORDER BY t.id LIMIT ${PAGE}`;
 
 const activeFreezes = (selected: Selection): Statement =>
   sql`SELECT f.repo, f.reason, f.frozen_at FROM repo_freeze f WHERE f.id IN
     (SELECT MAX(n.id) FROM repo_freeze n WHERE n.cleared_at IS NULL${selected("n")} GROUP BY n.repo)`;
 
-const unfinishedRepos = (selected: Selection): Statement =>
-  sql`SELECT DISTINCT t.repo FROM tasks t WHERE ${unfinished("t")}${selected("t")}`;
-
-function* jobCounts(selected: Selection): Tx<Queue["jobs"]> {
-  const rows = yield* all<{ status: string; jobs: number }>(
-    sql`SELECT j.status, COUNT(*) AS jobs FROM jobs j WHERE 1 = 1${selected("j")} GROUP BY j.status`,
-  );
-  const counted = new Map(rows.map((row) => [row.status, row.jobs]));
-  return Object.fromEntries(
-    JOB_STATUSES.map((status) => [status, counted.get(status) ?? 0]),
-  ) as Queue["jobs"];
+/** Every row of a statement that reads a page behind a key. */
+function* pages<Row, Key>(from: Key, behind: (key: Key) => Statement, keyOf: (row: Row) => Key): Tx<Row[]> {
+  const rows: Row[] = [];
+  for (let key = from; ;) {
+    const page = yield* all<Row>(behind(key));
+    rows.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return rows;
+    key = keyOf(last);
+  }
 }
 
-function* laneRevisions(selected: Selection): Tx<number> {
-  const row = yield* first<{ revision: number }>(
-    sql`SELECT CAST(COALESCE(SUM(l.revision), 0) AS BIGINT) AS revision FROM gate_lanes l
-      WHERE 1 = 1${selected("l")}`,
+type Totals = Queue["jobs"] & { revision: number };
+
+/** Triggers count the jobs by lane: counting them here would walk past every job that ever was. */
+function* totals(selected: Selection): Tx<Totals> {
+  const sums = ["revision", ...JOB_STATUSES].map((each) => `COALESCE(SUM(l.${each}), 0) AS ${each}`);
+  const row = yield* first<Totals>(
+    sql`SELECT ${raw(sums.join(", "))} FROM gate_lanes l WHERE 1 = 1${selected("l")}`,
   );
-  return row?.revision ?? 0;
+  if (!row) throw new Error("A sum without GROUP BY has a row.");
+  return row;
 }
+
+const headOf = (lane: LaneRow | undefined): Lane["active_task"] => {
+  const { task_id = null, work_item_id = null, stage = null } = lane ?? {};
+  return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
+};
+
+const NO_TASK = Number.MAX_SAFE_INTEGER;
+
+/** The jobs of a lane by id, with their places: by task, those without a task last. */
+const placed = (jobs: readonly WaitingRow[]): Lane["waiting"] => {
+  const byTask = (a: WaitingRow, b: WaitingRow): number =>
+    (a.task_id ?? NO_TASK) - (b.task_id ?? NO_TASK) || a.job_id - b.job_id;
+  const places = new Map([...jobs].sort(byTask).map(({ job_id }, index) => [job_id, index + 1]));
+  return [...jobs]
+    .sort((a, b) => a.job_id - b.job_id)
+    .map(({ repo: _, ...job }) => ({ ...job, position: places.get(job.job_id) ?? NaN }));
+};
 
 /** What `GET /queue` answers.
  *  @param projects repositories that are shown also when nothing goes on in them
@@ -91,24 +137,37 @@ export function* snapshot(
 ): Tx<Omit<Queue, "degraded">> {
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;
-  const headRows = seeLanes ? yield* all<HeadRow>(heads(policy, selected)) : [];
-  const waitingRows = yield* all<WaitingRow>(waiting(policy, sight, selected));
-  const pausedRows = policy.pause && seeLanes ? yield* all<PausedRow>(paused(selected)) : [];
+  const laneRows = seeLanes
+    ? yield* pages<LaneRow, string>(
+        "",
+        (repo) => lanesBehind(policy, selected, repo),
+        ({ repo }) => repo,
+      )
+    : [];
+  const waitingRows = yield* readWaiting(policy, sight, repos);
+  const pausedRows =
+    policy.pause && seeLanes
+      ? yield* pages<PausedRow, number>(
+          0,
+          (id) => pausedBehind(selected, id),
+          ({ task_id }) => task_id,
+        )
+      : [];
   const freezeRows = sight.freezes ? yield* all<FreezeRow>(activeFreezes(selected)) : [];
-  const busyRows = sight.stages ? yield* all<{ repo: string }>(unfinishedRepos(selected)) : [];
 
-  const head = new Map(headRows.map(({ repo, ...row }) => [repo, row]));
+  const lanes = new Map(laneRows.map((row) => [row.repo, row]));
   const queued = groupBy(waitingRows, (row) => row.repo);
   const parked = groupBy(pausedRows, (row) => row.repo);
   const freezes = new Map(freezeRows.map((row) => [row.repo, row]));
-  const shown = [...busyRows, ...waitingRows, ...freezeRows].map(({ repo }) => repo);
+  const busy = laneRows.filter((row) => row.busy === 1);
+  const shown = [...busy, ...waitingRows, ...freezeRows].map(({ repo }) => repo);
   const configured = projects.filter((repo) => repos?.includes(repo) ?? true);
 
   const lane = (repo: string): Lane => {
     const freeze = policy.freeze ? freezes.get(repo) : undefined;
     return {
-      active_task: head.get(repo) ?? null,
-      waiting: (queued.get(repo) ?? []).map(({ repo: _, ...job }) => job),
+      active_task: headOf(lanes.get(repo)),
+      waiting: placed(queued.get(repo) ?? []),
       paused: (parked.get(repo) ?? []).map(({ repo: _, ...task }) => ({
         ...task,
         paused_at: toIso(task.paused_at),
@@ -119,10 +178,11 @@ export function* snapshot(
     };
   };
 
+  const { revision, ...jobs } = yield* totals(selected);
   return {
-    revision: yield* laneRevisions(selected),
+    revision,
     generated_at: new Date(yield* now()).toISOString(),
-    jobs: yield* jobCounts(selected),
+    jobs,
     serial_gate: {
       enabled: policy.enabled,
       freeze_enabled: policy.freeze,
