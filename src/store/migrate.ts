@@ -49,7 +49,10 @@ const madeBy = (text: string): Made => {
   if (table) return { kind: "table", table, columns: columnsOf(text) };
   const [, altered, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/m.exec(text) ?? [];
   if (altered && column) return { kind: "column", table: altered, column };
-  const name = /^CREATE (?:UNIQUE )?(?:INDEX|TRIGGER) IF NOT EXISTS (\w+)/m.exec(text)?.[1];
+  // PostgreSQL has no CREATE TRIGGER IF NOT EXISTS before 14; a function may have the name of its trigger.
+  const name =
+    /^CREATE (?:UNIQUE )?(?:INDEX|TRIGGER) (?:IF NOT EXISTS )?(\w+)/m.exec(text)?.[1] ??
+    /^CREATE OR REPLACE FUNCTION (\w+\()/m.exec(text)?.[1]?.concat(")");
   return name ? { kind: "object", name } : { kind: "rows" };
 };
 

@@ -63,7 +63,7 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   read<T>(operation: () => Tx<T>): Promise<T>;
 
-  /** Runs the listener soon after another program has committed to the database (at most 250 ms later),
+  /** Runs the listener soon after another program has committed to the database (at most a second later),
    *  until the returned function is called. */
   watch(listener: () => void): () => void;
 
@@ -76,7 +76,7 @@ export interface Dialect {
   readonly name: "sqlite" | "postgres";
   /** Rows `{table_name, column_name}` of every column of every table that the program can see. */
   readonly columns: Statement;
-  /** Rows `{name}` of every index, trigger and view. */
+  /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. */
   readonly objects: Statement;
   /** The statements that make a trigger, in the place of one of that name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];

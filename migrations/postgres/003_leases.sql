@@ -1,0 +1,19 @@
+-- A running job belongs to the holder of its lease's token, until the lease expires.
+
+ALTER TABLE jobs ADD COLUMN lease_token TEXT;
+
+ALTER TABLE jobs ADD COLUMN lease_worker TEXT;
+
+ALTER TABLE jobs ADD COLUMN lease_expires_at TEXT COLLATE "C";
+
+ALTER TABLE jobs ADD COLUMN run_after TEXT COLLATE "C";
+
+ALTER TABLE jobs ADD COLUMN result TEXT;
+
+CREATE INDEX IF NOT EXISTS gate_jobs_task ON jobs(task_id, id);
+
+CREATE INDEX IF NOT EXISTS gate_jobs_delayed ON jobs(run_after) WHERE status = 'delayed';
+
+CREATE INDEX IF NOT EXISTS gate_jobs_leased ON jobs(lease_expires_at) WHERE status = 'running';
+
+CREATE INDEX IF NOT EXISTS gate_freeze_active ON repo_freeze(repo, id) WHERE cleared_at IS NULL;

@@ -1,0 +1,93 @@
+/** What an error of the driver means: which typed fault it is, whether the transaction can be run again, and
+ *  whether its connection is good for another. */
+
+import pg from "pg";
+import { StoreFault, type StoreFaultKind } from "../port.ts";
+
+/** A transaction that came to nothing, or of which no one knows. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly fault: StoreFault;
+  /** Nothing of it is in the database, and the same again may succeed. */
+  readonly again: boolean;
+  /** The connection is lost, or in a state that we do not know. */
+  readonly connectionLost: boolean;
+  /** The server does not know a prepared statement of this connection's: between us is a pooler that hands
+   *  out another server connection for each transaction. */
+  readonly unprepared: boolean;
+
+  constructor(
+    fault: StoreFault,
+    { again = false, connectionLost = false, unprepared = false }: Partial<Omit<Failure, keyof Error>>,
+  ) {
+    super(fault.message, { cause: fault });
+    this.fault = fault;
+    this.again = again;
+    this.connectionLost = connectionLost;
+    this.unprepared = unprepared;
+  }
+}
+
+// Codes and classes of https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+/** Others were in the way: a serialization failure, a deadlock, a lock or a statement that took too long. */
+const BUSY = /^(40001|40P01|55P03|57014)$/;
+/** The server goes down, comes up, has no room, or is the replica of another since it was promoted. */
+const AWAY = /^(08...|53...|57P0.|25006)$/;
+const UNKNOWN_STATEMENT = /^26000$/;
+const STATEMENT_EXISTS = /^42P05$/;
+const UNREADABLE = /^(42...|3F000|XX00[12]|58P01)$/;
+/** A prepared statement's table has changed its shape since. */
+const REPLAN = "cached plan must not change";
+
+const said = ({ code, message }: pg.DatabaseError): string =>
+  `The database answered ${code ?? "an error"}: ${message}`;
+
+const describe = (error: unknown): string =>
+  error instanceof Error
+    ? error.message || ("code" in error ? String(error.code) : error.name)
+    : String(error);
+
+const lost = (error: unknown): Failure =>
+  new Failure(new StoreFault("unavailable", `The database cannot be reached: ${describe(error)}`, error), {
+    again: true,
+    connectionLost: true,
+  });
+
+/** What went wrong before COMMIT was sent: nothing of the transaction is in the database. */
+export const failureOf = (error: unknown): Failure => {
+  if (!(error instanceof pg.DatabaseError)) return lost(error);
+  const { code = "", severity, message } = error;
+  const fault = (kind: StoreFaultKind): StoreFault => new StoreFault(kind, said(error), error);
+  const connectionLost = severity !== "ERROR";
+  if (BUSY.test(code)) return new Failure(fault("busy"), { again: true, connectionLost });
+  if (UNKNOWN_STATEMENT.test(code) || STATEMENT_EXISTS.test(code))
+    return new Failure(fault("unavailable"), { again: true, connectionLost: true, unprepared: true });
+  if (AWAY.test(code) || message.startsWith(REPLAN) || connectionLost)
+    return new Failure(fault("unavailable"), { again: true, connectionLost: true });
+  return new Failure(fault(UNREADABLE.test(code) ? "unreadable" : "unavailable"), {});
+};
+
+/** What went wrong once COMMIT was sent. Where the server is alive and says that it failed, it came to nothing;
+ *  else no one knows. */
+export const commitFailureOf = (error: unknown): Failure =>
+  error instanceof pg.DatabaseError && error.severity === "ERROR"
+    ? failureOf(error)
+    : new Failure(
+        new StoreFault(
+          "unavailable",
+          `The connection was lost while a change was committed; it may be there or not: ${describe(error)}`,
+          error,
+        ),
+        { connectionLost: true },
+      );
+
+/** What kept us from a connection. */
+export const connectFailureOf = (error: unknown): Failure => {
+  if (error instanceof Error && error.message === "timeout exceeded when trying to connect")
+    return new Failure(new StoreFault("busy", "All connections to the database are in use.", error), {});
+  // Wrong credentials, or no such database: the same again will not help.
+  if (error instanceof pg.DatabaseError && /^(28...|3D000|42501)$/.test(error.code ?? ""))
+    return new Failure(new StoreFault("unavailable", said(error), error), { connectionLost: true });
+  return lost(error);
+};
