@@ -361,12 +361,12 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
         const [second] = (await world.claim({ worker: "two" })).jobs;
         expect(second).toMatchObject({ id: job_id, attempt: 2 });
         for (const call of [
-          world.gate.heartbeat(job_id, late),
-          world.gate.complete(null, job_id, late),
-          world.gate.fail(null, job_id, { ...late, error: "no", retry: true }),
-          world.gate.release(null, job_id, late.lease_token),
+          () => world.gate.heartbeat(job_id, late),
+          () => world.gate.complete(null, job_id, late),
+          () => world.gate.fail(null, job_id, { ...late, error: "no", retry: true }),
+          () => world.gate.release(null, job_id, late.lease_token),
         ])
-          await expect(call).rejects.toEqual(refused("lease_lost"));
+          await expect(call()).rejects.toEqual(refused("lease_lost"));
         expect((await world.gate.job(job_id)).job.lease?.worker).toBe("two");
       });
 

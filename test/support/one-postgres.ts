@@ -1,0 +1,52 @@
+/** One PostgreSQL server for the whole run: started when the first test asks for it, stopped when the run ends. */
+
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+import { migrate } from "../../src/store/migrate.ts";
+import { openPostgres } from "../../src/store/postgres.ts";
+import { startPostgres, type PostgresServer } from "./postgres-server.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Answers with the server's URL. */
+    postgres: string;
+  }
+}
+
+/** A migrated database, copied for each test that wants one. */
+export const TEMPLATE = "migrated";
+
+const prepare = async (server: PostgresServer): Promise<void> => {
+  const admin = new pg.Client(server.url("postgres"));
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${TEMPLATE}`);
+  await admin.end();
+  const store = await openPostgres(server.url(TEMPLATE));
+  await migrate(store);
+  await store.close();
+};
+
+export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {
+  let starting: Promise<PostgresServer> | undefined;
+  const start = async (): Promise<PostgresServer> => {
+    const server = await startPostgres();
+    await prepare(server);
+    return server;
+  };
+  const door = createServer((_request, response) => {
+    starting ??= start();
+    starting.then(
+      (server) => response.end(server.url("")),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  });
+  await new Promise<void>((open) => door.listen(0, "127.0.0.1", open));
+  provide("postgres", `http://127.0.0.1:${(door.address() as AddressInfo).port}/`);
+  return async () => {
+    door.close();
+    door.closeAllConnections();
+    await (await starting?.catch(() => undefined))?.remove();
+  };
+};

@@ -1,0 +1,70 @@
+/** Databases of the run's own PostgreSQL server. */
+
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import { inject, onTestFinished } from "vitest";
+import { openPostgres } from "../../src/store/postgres.ts";
+import type { Clock, Store } from "../../src/store/port.ts";
+import type { AtEnd } from "./folder.ts";
+import { TEMPLATE } from "./one-postgres.ts";
+
+/** A connection of another program's. */
+export const connectTo = async (url: string, atEnd: AtEnd = onTestFinished): Promise<pg.Client> => {
+  const client = new pg.Client(url);
+  client.on("error", () => undefined);
+  await client.connect();
+  atEnd(() => client.end());
+  return client;
+};
+
+const serverUrl = async (): Promise<string> => {
+  const response = await fetch(inject("postgres"));
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return text;
+};
+
+const administer = async (server: string, command: string): Promise<void> => {
+  const admin = new pg.Client(`${server}postgres`);
+  await admin.connect();
+  await admin.query(command);
+  await admin.end();
+};
+
+interface Made {
+  readonly url: string;
+  readonly drop: () => Promise<void>;
+}
+
+const make = async (template: string): Promise<Made> => {
+  const server = await serverUrl();
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
+  return {
+    url: server + name,
+    drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+};
+
+/** The URL of a database of one test's own: migrated, or with nothing in it. */
+export const testDatabase = async (
+  content: "migrated" | "empty" = "migrated",
+  atEnd: AtEnd = onTestFinished,
+): Promise<string> => {
+  const { url, drop } = await make(content === "migrated" ? TEMPLATE : "template1");
+  atEnd(drop);
+  return url;
+};
+
+/** A fresh, migrated database under that clock; it is dropped when the store is closed. */
+export const openTestPostgres = async (clock: Clock): Promise<Store> => {
+  const { url, drop } = await make(TEMPLATE);
+  const store = await openPostgres(url, { clock });
+  return {
+    ...store,
+    close: async () => {
+      await store.close();
+      await drop();
+    },
+  };
+};
