@@ -1,9 +1,10 @@
-/** Map.groupBy, which Node 20 does not have yet. */
+/** Map.groupBy, which Node 20 does not have yet.
+ *  @param groups further groups are added to these */
 export const groupBy = <Key, Value>(
   values: readonly Value[],
   keyOf: (value: Value) => Key,
+  groups = new Map<Key, Value[]>(),
 ): Map<Key, Value[]> => {
-  const groups = new Map<Key, Value[]>();
   for (const value of values) {
     const key = keyOf(value);
     const group = groups.get(key);

@@ -36,7 +36,7 @@ interface FreezeRow {
 }
 
 /** Rows that one statement reads: so few that others are served in between. */
-const PAGE = 1_000;
+const PAGE = 500;
 
 /** `AND <alias>.repo IN (…)` when only some repositories are asked for. */
 type Selection = (alias: string) => Statement;
@@ -46,13 +46,16 @@ const selecting =
   (alias) =>
     when(repos !== undefined, sql` AND ${raw(alias)}.repo IN ${list(repos ?? [])}`);
 
-/** The heads of the lanes behind a repository, in the order of names. */
-const lanesBehind = (policy: Policy, selected: Selection, repo: string): Statement =>
-  sql`SELECT l.repo, h.id AS task_id, h.work_item_id, h.stage,
+/** The lanes behind a repository in the order of names, each with its head. */
+const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, repo: string): Statement =>
+  sql`SELECT l.repo, ${
+    seeLanes
+      ? sql`h.id AS task_id, h.work_item_id, h.stage,
       CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy
     FROM gate_lanes l LEFT JOIN tasks h ON h.id =
-      (SELECT MIN(t.id) FROM tasks t WHERE t.repo = l.repo AND ${holdsLane(policy, "t")})
-    WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
+      (SELECT MIN(t.id) FROM tasks t WHERE t.repo = l.repo AND ${holdsLane(policy, "t")})`
+      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy FROM gate_lanes l")
+  } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
 /** The queued entry jobs, each with its reason. */
 const waiting = (policy: Policy, sight: Sight): Statement =>
@@ -64,12 +67,18 @@ const waiting = (policy: Policy, sight: Sight): Statement =>
 
 /** Those of some repositories lane by lane, those of all by id and a page at a time: the order is that of the
  *  index that finds them. */
-function* readWaiting(policy: Policy, sight: Sight, repos: readonly string[] | undefined): Tx<WaitingRow[]> {
+function* readWaiting(
+  policy: Policy,
+  sight: Sight,
+  repos: readonly string[] | undefined,
+): Tx<Map<string, WaitingRow[]>> {
   if (repos)
-    return yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND j.repo IN ${list(repos)}
-      ORDER BY j.repo, j.task_id, j.id`);
-  return yield* pages<WaitingRow, number>(
-    0,
+    return groupBy(
+      yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND j.repo IN ${list(repos)}
+        ORDER BY j.repo, j.task_id, j.id`),
+      repoOf,
+    );
+  return yield* pagesByRepo<WaitingRow>(
     (id) =>
       sql`${waiting(policy, sight)} AND j.repo IS NOT NULL AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`,
     ({ job_id }) => job_id,
@@ -85,15 +94,21 @@ const activeFreezes = (selected: Selection): Statement =>
   sql`SELECT f.repo, f.reason, f.frozen_at FROM repo_freeze f WHERE f.id IN
     (SELECT MAX(n.id) FROM repo_freeze n WHERE n.cleared_at IS NULL${selected("n")} GROUP BY n.repo)`;
 
-/** Every row of a statement that reads a page behind a key. */
-function* pages<Row, Key>(from: Key, behind: (key: Key) => Statement, keyOf: (row: Row) => Key): Tx<Row[]> {
-  const rows: Row[] = [];
-  for (let key = from; ;) {
-    const page = yield* all<Row>(behind(key));
-    rows.push(...page);
+const repoOf = ({ repo }: { repo: string }): string => repo;
+
+/** Every row of a statement that reads the page behind an id, by repository. What is done with a page is done
+ *  before the next is read, so that it never takes long at a time. */
+function* pagesByRepo<Row extends { repo: string }>(
+  behind: (id: number) => Statement,
+  idOf: (row: Row) => number,
+): Tx<Map<string, Row[]>> {
+  const rows = new Map<string, Row[]>();
+  for (let id = 0; ;) {
+    const page = yield* all<Row>(behind(id));
+    groupBy(page, repoOf, rows);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return rows;
-    key = keyOf(last);
+    id = idOf(last);
   }
 }
 
@@ -137,36 +152,21 @@ export function* snapshot(
 ): Tx<Omit<Queue, "degraded">> {
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;
-  const laneRows = seeLanes
-    ? yield* pages<LaneRow, string>(
-        "",
-        (repo) => lanesBehind(policy, selected, repo),
-        ({ repo }) => repo,
-      )
-    : [];
-  const waitingRows = yield* readWaiting(policy, sight, repos);
-  const pausedRows =
+  const queued = yield* readWaiting(policy, sight, repos);
+  const parked =
     policy.pause && seeLanes
-      ? yield* pages<PausedRow, number>(
-          0,
+      ? yield* pagesByRepo<PausedRow>(
           (id) => pausedBehind(selected, id),
           ({ task_id }) => task_id,
         )
-      : [];
+      : new Map<string, PausedRow[]>();
   const freezeRows = sight.freezes ? yield* all<FreezeRow>(activeFreezes(selected)) : [];
-
-  const lanes = new Map(laneRows.map((row) => [row.repo, row]));
-  const queued = groupBy(waitingRows, (row) => row.repo);
-  const parked = groupBy(pausedRows, (row) => row.repo);
   const freezes = new Map(freezeRows.map((row) => [row.repo, row]));
-  const busy = laneRows.filter((row) => row.busy === 1);
-  const shown = [...busy, ...waitingRows, ...freezeRows].map(({ repo }) => repo);
-  const configured = projects.filter((repo) => repos?.includes(repo) ?? true);
 
-  const lane = (repo: string): Lane => {
+  const laneOf = (repo: string, row?: LaneRow): Lane => {
     const freeze = policy.freeze ? freezes.get(repo) : undefined;
     return {
-      active_task: headOf(lanes.get(repo)),
+      active_task: headOf(row),
       waiting: placed(queued.get(repo) ?? []),
       paused: (parked.get(repo) ?? []).map(({ repo: _, ...task }) => ({
         ...task,
@@ -177,6 +177,16 @@ export function* snapshot(
       frozen_at: toIsoOrNull(freeze?.frozen_at ?? null),
     };
   };
+  const configured = projects.filter((repo) => repos?.includes(repo) ?? true);
+  const lanes = new Map(configured.map((repo) => [repo, laneOf(repo)]));
+  const isShown = ({ repo, busy }: LaneRow): boolean =>
+    busy === 1 || queued.has(repo) || freezes.has(repo) || lanes.has(repo);
+  for (let behind = "", more = true; more;) {
+    const page: LaneRow[] = yield* all<LaneRow>(lanesBehind(policy, seeLanes, selected, behind));
+    for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
+    behind = page.at(-1)?.repo ?? "";
+    more = page.length === PAGE;
+  }
 
   const { revision, ...jobs } = yield* totals(selected);
   return {
@@ -188,9 +198,7 @@ export function* snapshot(
       freeze_enabled: policy.freeze,
       pause_enabled: policy.pause,
       repos: policy.repos?.join(",") ?? "",
-      per_repo: Object.fromEntries(
-        [...new Set([...configured, ...shown])].sort().map((repo) => [repo, lane(repo)]),
-      ),
+      per_repo: Object.fromEntries([...lanes].sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };
 }
