@@ -14,7 +14,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: ["cli", "config", "serve", "client", "worker", "gate", "http", "store", "version"],
     packages: /^(node:|commander$|pino$|zod$)/,
   },
-  http: { parts: ["http", "gate"], packages: /^(node:(crypto|http|net)$|fastify$|@fastify\/|zod$)/ },
+  http: { parts: ["http", "gate"], packages: /^(node:(crypto|http|net|stream)$|fastify$|@fastify\/|zod$)/ },
   gate: { parts: ["gate", "store/port", "store/sql"], packages: /^(node:crypto|zod$)/ },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   client: { parts: ["client", "gate"], packages: /^(node:|zod$)/ },

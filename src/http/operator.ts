@@ -15,6 +15,7 @@ import {
   Unfrozen,
   WorkItemQuery,
 } from "../gate/model.ts";
+import { queueAnswer } from "./queue-text.ts";
 import { routeSchema } from "./schemas.ts";
 
 const tags = ["operator"] as const;
@@ -93,6 +94,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["The state on one instant.", Queue] },
       }),
     },
-    (request) => gate.queue(request.query.repo),
+    async (request, reply) =>
+      reply.type("application/json; charset=utf-8").send(queueAnswer(await gate.queue(request.query.repo))),
   );
 };

@@ -1,0 +1,30 @@
+import Database from "better-sqlite3";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { Queue } from "../../src/gate/model.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { startService } from "../support/service.ts";
+
+it("a queue of many lanes has the same shape as one of few", async () => {
+  const path = join(temporaryFolder(), "gate.db");
+  const { get } = await startService({ DATABASE_URL: `file:${path}` });
+  const db = new Database(path);
+  db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1250)
+    INSERT INTO tasks(repo, work_item_id, stage) SELECT 'acme/r' || (i % 250), 'W-' || i, 'analysis' FROM n`);
+  db.exec(`INSERT INTO jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM tasks`);
+  db.close();
+
+  const whole = await get<Queue>("/queue");
+  const { per_repo, ...gate } = whole.body.serial_gate;
+  expect(whole.headers.get("content-type")).toContain("application/json");
+  expect(Object.keys(per_repo)).toHaveLength(250);
+  expect(whole.body.jobs.queued).toBe(1250);
+
+  const one = await get<Queue>("/queue?repo=acme/r7");
+  expect(one.body.serial_gate).toEqual({ ...gate, per_repo: { "acme/r7": per_repo["acme/r7"] } });
+  expect(Object.keys(one.body).sort()).toEqual(Object.keys(whole.body).sort());
+  expect(per_repo["acme/r7"]?.waiting.map((job) => job.reason)).toEqual([
+    null,
+    ...Array.from({ length: 4 }, () => "active-task"),
+  ]);
+});
