@@ -11,7 +11,7 @@ it("a queue of many lanes has the same shape as one of few", async () => {
   const db = new Database(path);
   db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1250)
     INSERT INTO tasks(repo, work_item_id, stage) SELECT 'acme/r' || (i % 250), 'W-' || i, 'analysis' FROM n`);
-  db.exec(`INSERT INTO jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM tasks`);
+  db.exec(`INSERT INTO jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM tasks ORDER BY id`);
   db.close();
 
   const whole = await get<Queue>("/queue");
