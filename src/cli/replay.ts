@@ -1,11 +1,64 @@
-/** serial-gate replay */
-import type { Command } from "commander";
+/** serial-gate replay: real work items through a real service, and the proof afterwards. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InvalidArgumentError, type Command } from "commander";
 import type { Surroundings } from "./program.ts";
+import { isVerified, tableOf } from "./replay/report.ts";
+import { replay } from "./replay/run.ts";
+import { parseWorkItems, WorkItemsError, type WorkItem } from "./replay/work-items.ts";
+
+const SAMPLE = fileURLToPath(new URL("../../samples/work-items.jsonl", import.meta.url));
+const MOST_WORKERS = 1_000;
+
+const workerCount = (text: string): number => {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (count >= 1 && count <= MOST_WORKERS) return count;
+  throw new InvalidArgumentError(`It wants a whole number from 1 to ${MOST_WORKERS}.`);
+};
+
+/** A file that cannot be read, or has a line that is no work item, is the caller's mistake: nothing is started. */
+const readItems = (file: string, command: Command): WorkItem[] => {
+  try {
+    return parseWorkItems(readFileSync(file, "utf8"), file);
+  } catch (error) {
+    if (error instanceof WorkItemsError) command.error(error.message);
+    if (error instanceof Error && "syscall" in error) command.error(`Cannot read ${file}: ${error.message}`);
+    throw error;
+  }
+};
+
+interface Options {
+  readonly workers: number;
+  readonly keep?: true;
+}
 
 export const replayCommand = (
   program: Command,
-  _around: Surroundings,
-  _exitWith: (code: number) => void,
+  around: Surroundings,
+  exitWith: (code: number) => void,
 ): void => {
-  program.command("replay");
+  const command = program
+    .command("replay")
+    .description("run real work items through a fresh service, and verify from its database what it did")
+    .argument("[file]", "work items, one JSON object a line; a sample of 200 when left out")
+    .option("--workers <count>", "how many workers claim", workerCount, 32)
+    .option("--keep", "keep the database and say where it is; one that is not verified is always kept");
+  command.action(async (file: string | undefined, { workers, keep }: Options) => {
+    const items = readItems(file ?? SAMPLE, command);
+    const folder = mkdtempSync(join(tmpdir(), "serial-gate-replay-"));
+    const path = join(folder, "gate.db");
+    let kept = true;
+    try {
+      const report = await replay({ items, workers, databaseUrl: `file:${path}`, folder, around });
+      around.stdout.write(tableOf(report));
+      if (!isVerified(report)) exitWith(1);
+      kept = keep === true || !isVerified(report);
+    } finally {
+      if (kept) around.stdout.write(`The database is ${path}\n`);
+      else rmSync(folder, { recursive: true, force: true });
+    }
+  });
 };

@@ -24,11 +24,16 @@ export interface Verdict {
   readonly violations: readonly string[];
 }
 
-export interface Expectation {
+interface ExpectedTask {
+  readonly repo: string;
+  readonly work_item_id: string;
+}
+
+interface Expectation {
   /** The agent whose jobs are entry jobs. */
   readonly entryAgent: string;
   /** Tasks that must be there and done, whatever else is. */
-  readonly tasks?: readonly { readonly repo: string; readonly work_item_id: string }[];
+  readonly tasks?: readonly ExpectedTask[];
 }
 
 type JobStatus = Job["status"];
@@ -254,6 +259,55 @@ function* each<Row extends { id: number }>(
   }
 }
 
+const shown = (stage: string, paused: boolean): string => (paused ? `in ${stage}, paused` : `in ${stage}`);
+
+const keyOf = (repo: string, workItem: string | null): string => JSON.stringify([repo, workItem]);
+
+/** The tasks that stand, against the record and what is expected; returns how many there are. */
+function* compareTasks({ tasks, violations }: Replayed, expected: readonly ExpectedTask[]): Tx<number> {
+  const there = new Set<number>();
+  const done = new Set<string>();
+  yield* each<TaskRow>(
+    (after, limit) => sql`SELECT id, repo, work_item_id, stage, paused_at FROM tasks
+      WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
+    ({ id, repo, work_item_id, stage, paused_at }) => {
+      there.add(id);
+      if (stage === "done") done.add(keyOf(repo, work_item_id));
+      const who = nameOf(id, work_item_id);
+      const stands = shown(stage, paused_at !== null);
+      const record = tasks.get(id);
+      const recorded = record && shown(record.stage, record.paused);
+      if (recorded === undefined) violations.push(`${who} has no record`);
+      else if (recorded !== stands) violations.push(`${who} is ${stands}, but its record says ${recorded}`);
+      if (!isFinished(stage)) violations.push(`${who} is not finished: ${stands}`);
+    },
+  );
+  for (const { id, workItem } of tasks.values())
+    if (!there.has(id)) violations.push(`${nameOf(id, workItem)} is recorded and gone`);
+  for (const { repo, work_item_id } of expected)
+    if (!done.has(keyOf(repo, work_item_id)))
+      violations.push(`${work_item_id} of ${repo} has no task that is done`);
+  return there.size;
+}
+
+/** The jobs that stand, against the record. */
+function* compareJobs({ jobs, violations }: Replayed): Tx<void> {
+  const there = new Set<number>();
+  yield* each<JobRow>(
+    (after, limit) => sql`SELECT id, agent, status FROM jobs WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
+    ({ id, agent, status }) => {
+      there.add(id);
+      const record = jobs.get(id);
+      if (!record) violations.push(`job ${id} (${agent}) has no record`);
+      else if (record.status !== status)
+        violations.push(`job ${id} (${agent}) is ${status}, but its record says ${record.status}`);
+      if (OPEN_STATUSES.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
+    },
+  );
+  for (const [id, { agent }] of jobs)
+    if (!there.has(id)) violations.push(`job ${id} (${agent}) is recorded and gone`);
+}
+
 /** Reads the whole database, which should be at rest, and says what of the gate's promises was not kept:
  *  - entry jobs of a repository started in task order but for recorded pauses;
  *  - no two tasks of a lane were in flight at once but for recorded pauses;
@@ -263,7 +317,6 @@ function* each<Row extends { id: number }>(
  *  - the rows are what the record adds up to. */
 export function* verify({ entryAgent, tasks: expected = [] }: Expectation): Tx<Verdict> {
   const replayed = new Replayed(entryAgent);
-  const { tasks, jobs, violations } = replayed;
   yield* each<EventRow>(
     (after, limit) => sql`SELECT id, at, kind, repo, task_id, work_item_id, job_id, detail FROM gate_events
       WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
@@ -271,48 +324,8 @@ export function* verify({ entryAgent, tasks: expected = [] }: Expectation): Tx<V
       replayed.apply(event);
     },
   );
-
-  const done = new Set<string>();
-  const taskRows = new Set<number>();
-  yield* each<TaskRow>(
-    (after, limit) => sql`SELECT id, repo, work_item_id, stage, paused_at FROM tasks
-      WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
-    ({ id, repo, work_item_id, stage, paused_at }) => {
-      taskRows.add(id);
-      const who = nameOf(id, work_item_id);
-      const record = tasks.get(id);
-      if (!record) violations.push(`${who} has no record`);
-      else if (record.stage !== stage || record.paused !== (paused_at !== null))
-        violations.push(
-          `${who} is ${shown(stage, paused_at !== null)}, but its record says ${shown(record.stage, record.paused)}`,
-        );
-      if (!isFinished(stage)) violations.push(`${who} is not finished: ${shown(stage, paused_at !== null)}`);
-      if (stage === "done") done.add(JSON.stringify([repo, work_item_id]));
-    },
-  );
-  for (const { id, workItem } of tasks.values())
-    if (!taskRows.has(id)) violations.push(`${nameOf(id, workItem)} is recorded and gone`);
-  for (const { repo, work_item_id } of expected)
-    if (!done.has(JSON.stringify([repo, work_item_id])))
-      violations.push(`${work_item_id} of ${repo} has no task that is done`);
-
-  const jobRows = new Set<number>();
-  yield* each<JobRow>(
-    (after, limit) => sql`SELECT id, agent, status FROM jobs WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
-    ({ id, agent, status }) => {
-      jobRows.add(id);
-      const record = jobs.get(id);
-      if (!record) violations.push(`job ${id} (${agent}) has no record`);
-      else if (record.status !== status)
-        violations.push(`job ${id} (${agent}) is ${status}, but its record says ${record.status}`);
-      if (OPEN_STATUSES.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
-    },
-  );
-  for (const [id, { agent }] of jobs)
-    if (!jobRows.has(id)) violations.push(`job ${id} (${agent}) is recorded and gone`);
-
-  const { claims, entryStarts, overtakes, pauses, longestWait } = replayed;
-  return { tasks: taskRows.size, claims, entryStarts, overtakes, pauses, longestWait, violations };
+  const tasks = yield* compareTasks(replayed, expected);
+  yield* compareJobs(replayed);
+  const { claims, entryStarts, overtakes, pauses, longestWait, violations } = replayed;
+  return { tasks, claims, entryStarts, overtakes, pauses, longestWait, violations };
 }
-
-const shown = (stage: string, paused: boolean): string => (paused ? `in ${stage}, paused` : `in ${stage}`);

@@ -1,0 +1,225 @@
+/** The typed client: one method for each call of the HTTP API, over the platform's own fetch.
+ *  What the service refuses is thrown as a ProblemError, what the network does is thrown as it comes. Nothing is
+ *  repeated, except what the service itself asks to be sent again (503 with Retry-After), a few times.
+ *  It knows the shapes of the contract and nothing of the program behind it. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type * as z from "zod";
+import type {
+  Claim,
+  ClaimRequest,
+  Completed,
+  Completion,
+  Failure,
+  FreezeNote,
+  FreezeState,
+  Heartbeat,
+  Job,
+  Lease,
+  NewJob,
+  NewTask,
+  PauseNote,
+  PauseState,
+  Queue,
+  Release,
+  Task,
+  TaskPage,
+  TaskQuery,
+  UnfreezeQuery,
+  Unfrozen,
+  WorkItemQuery,
+} from "../gate/model.ts";
+
+/** What a caller writes: what has a default may be left out. */
+type Input<Model extends z.ZodType> = z.input<Model>;
+
+/** An error's body (RFC 9457). */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** Stable, for programs: `lease_lost`, `task_terminal`, …; `http_502` and such when another program answered. */
+  readonly code: string;
+  readonly request_id?: string;
+  readonly errors?: readonly { readonly in: string; readonly pointer: string; readonly detail: string }[];
+  readonly hint?: string;
+  /** Where an ambiguous work item exists. */
+  readonly repos?: readonly string[];
+}
+
+/** The service answered, and the answer is no. */
+export class ProblemError extends Error {
+  override readonly name = "ProblemError";
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.hint === undefined ? problem.detail : `${problem.detail} ${problem.hint}`);
+    this.problem = problem;
+  }
+
+  get code(): string {
+    return this.problem.code;
+  }
+}
+
+const PROBLEM = "application/problem+json";
+const SHOWN_CHARACTERS = 200;
+
+/** The problem that an answer carries, or one that says as much as there is to say of it. */
+const problemOf = async (response: Response): Promise<Problem> => {
+  const text = await response.text();
+  if (response.headers.get("content-type")?.startsWith(PROBLEM)) return JSON.parse(text) as Problem;
+  const { status, statusText } = response;
+  const shown = text.trim().slice(0, SHOWN_CHARACTERS);
+  return {
+    type: "about:blank",
+    title: statusText,
+    status,
+    detail: `${response.url} answered ${status}${shown === "" ? "" : `: ${shown}`}`,
+    code: `http_${status}`,
+  };
+};
+
+/** How often a request is sent again, and the longest that it waits for that. */
+const REPEATS = 3;
+const LONGEST_WAIT_S = 10;
+
+/** Milliseconds after which the service wants the request again; undefined when it does not. */
+const wantedAgainIn = ({ status, headers }: Response): number | undefined => {
+  const after = /^\d{1,6}$/.exec(headers.get("retry-after") ?? "")?.[0];
+  const seconds = status === 503 && after !== undefined ? Number(after) : Infinity;
+  return seconds <= LONGEST_WAIT_S ? seconds * 1_000 : undefined;
+};
+
+type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+/** The path with its query: a list is the key repeated, what is undefined is left out. */
+const at = (path: string, query: Query): string => {
+  const pairs = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined ? [] : [value].flat().map((each): [string, string] => [key, String(each)]),
+  );
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
+};
+
+interface Address {
+  /** Such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** The secret of one of the service's tokens. */
+  readonly token?: string | undefined;
+}
+
+/** Every method throws ProblemError, or what fetch throws. A signal ends the call early. */
+export class Client {
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor({ url, token }: Address) {
+    this.#url = url.replace(/\/+$/, "");
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  }
+
+  // --- The orchestrator's
+
+  /** @returns `created: false` with what stands when the work item had its task already */
+  async createTask(input: Input<typeof NewTask>): Promise<{ created: boolean; task: Task; job: Job | null }> {
+    const response = await this.#send("POST", "/tasks", input);
+    const stands = (await response.json()) as { task: Task; job: Job | null };
+    return { created: response.status === 201, ...stands };
+  }
+
+  tasks(query: Partial<TaskQuery> = {}): Promise<TaskPage> {
+    return this.#call("GET", at("/tasks", query));
+  }
+
+  task(id: number): Promise<{ task: Task; jobs: Job[] }> {
+    return this.#call("GET", `/tasks/${id}`);
+  }
+
+  setStage(id: number, stage: string): Promise<{ task: Task }> {
+    return this.#call("PATCH", `/tasks/${id}`, { stage });
+  }
+
+  cancelTask(id: number): Promise<{ task: Task }> {
+    return this.#call("POST", `/tasks/${id}/cancel`);
+  }
+
+  createJob(input: Input<typeof NewJob>): Promise<{ job: Job }> {
+    return this.#call("POST", "/jobs", input);
+  }
+
+  job(id: number): Promise<{ job: Job }> {
+    return this.#call("GET", `/jobs/${id}`);
+  }
+
+  retryJob(id: number): Promise<{ job: Job }> {
+    return this.#call("POST", `/jobs/${id}/retry`);
+  }
+
+  // --- The worker's
+
+  claim(request: Input<typeof ClaimRequest> = {}, signal?: AbortSignal): Promise<Claim> {
+    return this.#call("POST", "/jobs/claim", request, signal);
+  }
+
+  heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
+    return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal);
+  }
+
+  complete(id: number, input: Input<typeof Completion>): Promise<Completed> {
+    return this.#call("POST", `/jobs/${id}/complete`, input);
+  }
+
+  fail(id: number, input: Input<typeof Failure>): Promise<{ job: Job }> {
+    return this.#call("POST", `/jobs/${id}/fail`, input);
+  }
+
+  release(id: number, input: Input<typeof Release>): Promise<{ job: Job }> {
+    return this.#call("POST", `/jobs/${id}/release`, input);
+  }
+
+  // --- The operator's
+
+  pause(query: WorkItemQuery, note?: Input<typeof PauseNote>): Promise<PauseState> {
+    return this.#call("POST", at("/serial-gate/pause", query), note);
+  }
+
+  resume(query: WorkItemQuery): Promise<PauseState> {
+    return this.#call("POST", at("/serial-gate/resume", query));
+  }
+
+  freeze(repo: string, note?: Input<typeof FreezeNote>): Promise<FreezeState> {
+    return this.#call("POST", at("/freeze", { repo }), note);
+  }
+
+  unfreeze(query: UnfreezeQuery): Promise<Unfrozen> {
+    return this.#call("POST", at("/unfreeze", query));
+  }
+
+  queue(repos?: readonly string[]): Promise<Queue> {
+    return this.#call("GET", at("/queue", { repo: repos }));
+  }
+
+  async #call<Body>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {
+    return (await (await this.#send(method, path, body, signal)).json()) as Body;
+  }
+
+  async #send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    for (let repeats = 0; ; repeats += 1) {
+      const response = await fetch(this.#url + path, {
+        method,
+        headers: {
+          ...this.#headers,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: signal ?? null,
+      });
+      if (response.ok) return response;
+      const wait = repeats < REPEATS ? wantedAgainIn(response) : undefined;
+      if (wait === undefined) throw new ProblemError(await problemOf(response));
+      await response.body?.cancel();
+      await sleep(wait, undefined, signal && { signal });
+    }
+  }
+}
