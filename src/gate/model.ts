@@ -22,7 +22,7 @@ const text = (description: string) =>
   z
     .string()
     .max(TEXT_LENGTH)
-    .regex(/^[^\u0000]*$/)
+    .regex(/^[^\u0000\p{Cs}]*$/u)
     .meta({ description });
 const time = (description: string) =>
   z.string().meta({ format: "date-time", description, examples: ["2026-06-15T18:06:00.000Z"] });
@@ -66,7 +66,7 @@ const MaxAttempts = z
   .min(1)
   .max(1_000)
   .meta({ description: "How often the job is tried before it is failed." });
-const LeaseToken = z.string().min(1).max(NAME_LENGTH).meta({ description: "The token that the claim gave." });
+const LeaseToken = lookup("The token that the claim gave.");
 const RepoLookup = lookup("A repository, such as owner/name.");
 const WorkItemLookup = lookup("A work item's id, such as ORCH-124.");
 

@@ -9,6 +9,7 @@ import Fastify, {
   LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
 } from "fastify";
 import * as z from "zod";
@@ -17,7 +18,7 @@ import { useGuard } from "./guard.ts";
 import { jobRoutes } from "./jobs.ts";
 import { operatorRoutes } from "./operator.ts";
 import { EdgeError, sendProblem } from "./problem.ts";
-import { AJV_OPTIONS, routeSchema, useModels } from "./schemas.ts";
+import { AJV_OPTIONS, routeSchema, useModels, withOptionalBodies } from "./schemas.ts";
 import { taskRoutes } from "./tasks.ts";
 
 interface AppParts {
@@ -72,22 +73,26 @@ const pathOf = ({ url }: FastifyRequest): string => url.split("?", 1)[0] ?? url;
 const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
 
 /** One line a request, with nothing secret: no header, no body. */
+const logRequest = (request: FastifyRequest, reply: FastifyReply): void => {
+  request.log.info(
+    {
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      actor: request.actor ?? undefined,
+    },
+    "request",
+  );
+};
+
 const useRequestLog = (app: FastifyInstance): void => {
   app.addHook("onRequest", (request, reply, done) => {
     void reply.header("x-request-id", request.id);
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {
-    request.log.info(
-      {
-        method: request.method,
-        url: request.url,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime * 10) / 10,
-        actor: request.actor ?? undefined,
-      },
-      "request",
-    );
+    logRequest(request, reply);
     done();
   });
 };
@@ -140,6 +145,8 @@ const useOpenApi = async (app: FastifyInstance, version: string): Promise<void> 
     refResolver: {
       buildLocalReference: (schema) => schema.$id as string,
     },
+    transformObject: (document) =>
+      withOptionalBodies("openapiObject" in document ? document.openapiObject : document.swaggerObject),
   });
   await app.register(swaggerUi, { routePrefix: "/docs" });
 };
@@ -195,8 +202,10 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
       const sent = headers["x-request-id"];
       return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
     },
+    // A URL that cannot be read reaches no route, and no hook.
     frameworkErrors: (error, request, reply) => {
       void sendProblem(error, request, reply);
+      logRequest(request, reply);
     },
   });
   const methodsOf = useMethods(app);

@@ -99,11 +99,16 @@ const inputFaults = ({ validation = [], validationContext = "body" }: FastifyErr
   return faults.map((fault) => ({ in: part, ...fault }));
 };
 
-const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+/** A key as a part of a JSON pointer. */
+export const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
-const FRAMEWORK: Readonly<Record<string, EdgeCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: "body_too_large",
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+const FRAMEWORK: Readonly<Record<string, Answer>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: "body_too_large", detail: "The body is too large." },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: "unsupported_media_type",
+    detail: "The body is not said to be JSON.",
+    hint: "Send it as: Content-Type: application/json",
+  },
 };
 
 const ofGate = ({ code, message, context }: GateError): Answer => ({
@@ -128,6 +133,9 @@ const describe = (faults: readonly InputFault[]): string =>
     .map(({ in: part, pointer, detail }) => `${part}${pointer === "" ? "" : ` ${pointer}`} ${detail}`)
     .join("; ");
 
+export const invalidInput = (faults: readonly InputFault[]): GateError =>
+  new GateError("invalid_request", `The input is not valid: ${describe(faults)}.`, { faults });
+
 /** @param error anything that was thrown */
 const answerTo = (error: unknown): Answer => {
   if (error instanceof GateError) return ofGate(error);
@@ -136,12 +144,9 @@ const answerTo = (error: unknown): Answer => {
   if (error instanceof StoreFault) return ofStore(error);
   if (error instanceof Error) {
     const { code, statusCode = 500, message, validation } = error as FastifyError;
-    if (validation) {
-      const faults = inputFaults(error as FastifyError);
-      return { code: "invalid_request", detail: `The input is not valid: ${describe(faults)}.`, faults };
-    }
+    if (validation) return ofGate(invalidInput(inputFaults(error as FastifyError)));
     const known = FRAMEWORK[code];
-    if (known) return { code: known, detail: message };
+    if (known) return known;
     if (statusCode >= 400 && statusCode < 500) return { code: "invalid_request", detail: message };
   }
   return { code: "internal_error", detail: "The service has a fault of its own; its log tells which." };
@@ -162,6 +167,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   return reply
     .code(status)
     .headers(headers)
+    .header("x-request-id", request.id)
     .header("content-type", "application/problem+json; charset=utf-8")
     .serializer(JSON.stringify)
     .send({

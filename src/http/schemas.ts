@@ -5,6 +5,8 @@
 
 import type { FastifyInstance, FastifySchema, FastifyServerOptions } from "fastify";
 import * as z from "zod";
+import type { InputFault } from "../gate/errors.ts";
+import { escape, invalidInput } from "./problem.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -110,6 +112,27 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
   };
 };
 
+/** The parts of an OpenAPI document that say what a body is. */
+interface Described {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, { requestBody?: Body }>>>>;
+  readonly components?: { readonly schemas?: Readonly<Record<string, JsonSchema>> };
+}
+
+interface Body {
+  required?: boolean;
+  readonly content: Readonly<Record<string, { readonly schema?: JsonSchema }>>;
+}
+
+/** A body of which every member may be left out may be left out itself; the plugin calls each one required. */
+export const withOptionalBodies = <Document extends object>(document: Document): Document => {
+  const { paths = {}, components } = document as Described;
+  for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
+    const model = String(requestBody?.content["application/json"]?.schema?.$ref).split("/").at(-1) ?? "";
+    if (requestBody && components?.schemas?.[model]?.required === undefined) requestBody.required = false;
+  }
+  return document;
+};
+
 // --- Text that comes as text: paths and queries
 
 /** Reads a text as the type that its schema names, if it is that type's canonical spelling. */
@@ -133,6 +156,33 @@ const readTexts = (schema: unknown, texts: unknown): unknown => {
   );
 };
 
+/** What is sent to a route that takes nothing there.
+ *  @throws GateError invalid_request */
+const refuseUnheeded = (part: "body" | "query", sent: unknown): void => {
+  if (sent === undefined) return;
+  const faults: InputFault[] =
+    typeof sent === "object" && sent !== null && !Array.isArray(sent)
+      ? Object.keys(sent).map((key) => ({
+          in: part,
+          pointer: `/${escape(key)}`,
+          detail: "is not known here",
+        }))
+      : [{ in: part, pointer: "", detail: "must be left out" }];
+  if (faults.length > 0) throw invalidInput(faults);
+};
+
+/** A query whose percent-encoding is broken would be taken for another one.
+ *  @throws GateError invalid_request */
+const refuseBadEncoding = (url: string): void => {
+  const start = url.indexOf("?");
+  if (start < 0 || !url.includes("%", start)) return;
+  try {
+    decodeURIComponent(url.slice(start));
+  } catch {
+    throw invalidInput([{ in: "query", pointer: "", detail: "is not percent-encoded UTF-8" }]);
+  }
+};
+
 /** How Fastify's ajv is to validate: nothing is converted, nothing is dropped. */
 export const AJV_OPTIONS: FastifyServerOptions["ajv"] = {
   customOptions: {
@@ -149,9 +199,17 @@ export const useModels = (app: FastifyInstance): void => {
   for (const [id, schema] of Object.entries(jsonSchemas())) app.addSchema({ ...schema, $id: id });
   app.addHook("preValidation", (request, _reply, done) => {
     const { schema } = request.routeOptions;
-    if (schema?.querystring) request.query = readTexts(schema.querystring, request.query);
-    if (schema?.params) request.params = readTexts(schema.params, request.params);
-    if (schema?.body && request.body === undefined) request.body = {};
+    // The routes of the documentation's own pages are not ours.
+    if (schema?.operationId === undefined) {
+      done();
+      return;
+    }
+    refuseBadEncoding(request.url);
+    if (schema.querystring) request.query = readTexts(schema.querystring, request.query);
+    else refuseUnheeded("query", request.query);
+    if (schema.params) request.params = readTexts(schema.params, request.params);
+    if (!schema.body) refuseUnheeded("body", request.body);
+    else if (request.body === undefined) request.body = {};
     done();
   });
 };

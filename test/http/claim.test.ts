@@ -1,4 +1,4 @@
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { Claim, Task } from "../../src/gate/model.ts";
 import {
@@ -11,6 +11,7 @@ import {
   timed,
   type Corner,
 } from "../support/calls.ts";
+import { callRaw } from "../support/raw.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -293,18 +294,13 @@ describe("A claim that waits", () => {
     const onWarning = (warning: Error): void => void warnings.push(warning.message);
     process.on("warning", onWarning);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    const poll = () =>
-      new Promise<number | undefined>((answer, reject) => {
-        const headers = { "content-type": "application/json" };
-        request(`${shared().service.url}/jobs/claim`, { method: "POST", agent, headers }, (response) => {
-          response.resume().on("end", () => {
-            answer(response.statusCode);
-          });
-        })
-          .on("error", reject)
-          .end(JSON.stringify({ repos: [web], wait_ms: 1 }));
-      });
-    for (let polls = 0; polls < 15; polls += 1) expect(await poll()).toBe(200);
+    const poll = {
+      agent,
+      headers: { "content-type": "application/json" },
+      parts: [JSON.stringify({ repos: [web], wait_ms: 1 })],
+    };
+    for (let polls = 0; polls < 15; polls += 1)
+      expect(await callRaw(`${shared().service.url}/jobs/claim`, poll)).toMatchObject({ status: 200 });
     agent.destroy();
     process.off("warning", onWarning);
     expect(warnings).toEqual([]);

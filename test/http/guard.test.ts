@@ -1,0 +1,169 @@
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import { cornerOf, expectProblem } from "../support/calls.ts";
+import { callRaw } from "../support/raw.ts";
+import { shareService, startService, type TestService } from "../support/service.ts";
+
+const SECRET = "0123456789abcdef-night";
+const OTHER = "fedcba9876543210-robot";
+const TOKENS = { SERIAL_GATE_TOKENS: `night-shift:${SECRET},ci:${OTHER}` };
+const bearing = (secret: string) => ({ authorization: `Bearer ${secret}` });
+
+/** The same service, called with a token. */
+const as = (secret: string, service: TestService): TestService => {
+  const call: TestService["call"] = (method, path, body, headers) =>
+    service.call(method, path, body, { ...bearing(secret), ...headers });
+  return {
+    ...service,
+    call,
+    get: (path) => call("GET", path),
+    post: (path, body) => call("POST", path, body),
+  };
+};
+
+describe("With tokens", () => {
+  const shared = shareService(TOKENS);
+
+  it.each<[string, Record<string, string>]>([
+    ["no token", {}],
+    ["an empty header", { authorization: "" }],
+    ["a scheme and no token", { authorization: "Bearer" }],
+    ["another scheme", { authorization: `Basic ${SECRET}` }],
+    ["a wrong token", bearing("0123456789abcdef-wrong")],
+    ["the beginning of a token", bearing(SECRET.slice(0, -1))],
+    ["a token and more", bearing(`${SECRET}x`)],
+    ["a token in capitals", bearing(SECRET.toUpperCase())],
+    ["a token's name", bearing("night-shift")],
+    ["name and secret", bearing(`night-shift:${SECRET}`)],
+    ["two tokens", bearing(`${SECRET} ${OTHER}`)],
+    ["the token in another header", { "x-api-key": SECRET }],
+  ])("a call with %s is refused, whatever it asks for", async (_, headers) => {
+    for (const [method, path] of [
+      ["GET", "/queue"],
+      ["POST", "/jobs/claim"],
+      ["POST", "/unfreeze?repo=acme/web"],
+      ["PATCH", "/tasks/1"],
+      ["GET", "/nowhere"],
+      ["DELETE", "/tasks"],
+    ] as const) {
+      const answer = await shared().call(method, path, undefined, headers);
+      expectProblem(answer, { status: 401, code: "unauthorized" });
+      expect(answer.headers.get("www-authenticate")).toBe('Bearer realm="serial-gate"');
+    }
+  });
+
+  it("a body is not looked at before the token is", async () => {
+    expectProblem(await shared().call("POST", "/tasks", "{"), { status: 401, code: "unauthorized" });
+  });
+
+  it.each(["/livez", "/readyz"])("%s answers without one", async (path) => {
+    expect(await shared().get(path)).toMatchObject({ status: 200, body: { status: "ok" } });
+  });
+
+  it.each([SECRET, OTHER])("every token opens every call", async (secret) => {
+    const { add, next } = cornerOf(as(secret, shared()));
+    await add("WEB-1");
+    expect((await next()).work_item_id).toBe("WEB-1");
+  });
+
+  it("the scheme's name may be written in any case", async () => {
+    const { status } = await shared().call("GET", "/queue", undefined, { authorization: `bearer ${SECRET}` });
+    expect(status).toBe(200);
+  });
+
+  it("any name and any page may call: it is the token that counts", async () => {
+    const headers = { ...bearing(SECRET), host: "gate.example.com", "sec-fetch-site": "cross-site" };
+    expect((await callRaw(`${shared().service.url}/jobs/claim`, { headers })).status).toBe(200);
+  });
+
+  it("what someone does is recorded under the token's name", async () => {
+    const service = as(SECRET, shared());
+    const { web, add, park, lane, task: read } = cornerOf(service);
+    const { task } = await add("WEB-1");
+    await park("WEB-1", "pause", { reason: "asked" });
+    expect((await lane()).paused).toMatchObject([{ paused_by: "night-shift", pause_reason: "asked" }]);
+    expect((await read(task.id)).task.paused_by).toBe("night-shift");
+    await cornerOf(as(OTHER, service)).claim({ repos: [web] });
+    const db = new Database(service.databaseUrl.replace("file:", ""), { readonly: true });
+    const events = db.prepare("SELECT kind, actor FROM gate_events WHERE repo = ? ORDER BY id").all(web);
+    db.close();
+    expect(events).toEqual([
+      { kind: "task.created", actor: "night-shift" },
+      { kind: "job.created", actor: "night-shift" },
+      { kind: "task.paused", actor: "night-shift" },
+      { kind: "job.claimed", actor: "ci" },
+    ]);
+  });
+});
+
+describe("Without tokens", () => {
+  const shared = shareService();
+  const call = (method: string, headers: Record<string, string>) =>
+    callRaw(`${shared().service.url}/${method === "GET" ? "queue" : "jobs/claim"}`, { method, headers });
+
+  it.each(["cross-site", "same-site"])("a page that is %s may not make a browser call", async (site) => {
+    for (const path of ["/jobs/claim", "/unfreeze?repo=acme/web", "/nowhere"])
+      expectProblem(await shared().call("POST", path, undefined, { "sec-fetch-site": site }), {
+        status: 403,
+        code: "cross_origin",
+      });
+    const change = { stage: "done" };
+    expectProblem(await shared().call("PATCH", "/tasks/1", change, { "sec-fetch-site": site }), {
+      status: 403,
+      code: "cross_origin",
+    });
+  });
+
+  it.each(["same-origin", "none"])("a page that is %s may", async (site) => {
+    expect((await call("POST", { "sec-fetch-site": site })).status).toBe(200);
+  });
+
+  it("a link on any page may open what only reads", async () => {
+    expect((await call("GET", { "sec-fetch-site": "cross-site" })).status).toBe(200);
+  });
+
+  it.each([
+    "gate.example.com",
+    "gate.example.com:8080",
+    "127.0.0.1.example.com",
+    "localhost.example.com",
+    "10.0.0.7",
+  ])("a call to the name %s is refused", async (host) => {
+    for (const method of ["GET", "POST"])
+      expectProblem(await call(method, { host }), {
+        status: 403,
+        code: "cross_origin",
+        hint: expect.stringContaining("SERIAL_GATE_TOKENS") as unknown,
+      });
+  });
+
+  it.each(["localhost", "localhost:8080", "LocalHost:1", "127.0.0.1", "127.9.8.7:80", "[::1]:8080"])(
+    "a call to the name %s is taken",
+    async (host) => {
+      expect((await call("POST", { host })).status).toBe(200);
+    },
+  );
+});
+
+it("No secret and no lease's token is ever in the log, whatever is logged", async () => {
+  const service = await startService({ ...TOKENS, LOG_LEVEL: "trace" });
+  const { add, next, tell, park } = cornerOf(as(SECRET, service));
+  const { task } = await add("WEB-1");
+  const job = await next({ worker: "w-1" });
+  await park("WEB-1");
+  await tell(job, "heartbeat");
+  await tell(job, "heartbeat", { lease_ms: "long" });
+  await tell(job, "complete", { stage: "NOT A STAGE" });
+  await service.call("PATCH", `/tasks/${task.id}`, { stage: "done" }, bearing(SECRET));
+  await tell(job, "complete", { stage: "review" });
+  await tell(job, "release");
+  await tell(job, "release");
+  await service.call("POST", "/jobs/claim", `{"lease_token":"${job.lease.token}`, bearing(SECRET));
+  await service.get("/queue");
+  await service.call("GET", "/queue", undefined, bearing(`${SECRET}x`));
+  await service.service.close();
+  const log = service.logs.join("");
+  expect(service.logs.length).toBeGreaterThan(10);
+  for (const secret of [SECRET, OTHER, job.lease.token]) expect(log).not.toContain(secret);
+  expect(log).toContain('"actor":"night-shift"');
+});
