@@ -1,7 +1,7 @@
 /** The claim: hands out the oldest jobs that may start. */
 
-import { all, first, now, run, tryLane, type Tx } from "../store/port.ts";
-import { list, raw, sql, when, type Statement } from "../store/sql.ts";
+import { all, first, now, tryLane, type Tx } from "../store/port.ts";
+import { list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
 import { record } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
@@ -16,18 +16,29 @@ export interface Search {
   readonly marked: boolean;
 }
 
-/** The oldest claimable jobs that the caller takes. They are looked at again once their lane is held. */
+interface Candidate {
+  readonly id: number;
+  readonly repo: string | null;
+}
+
+/** The oldest claimable jobs behind a job that the caller takes. They are looked at again once their lane is
+ *  held. */
 const candidates = (
   rules: Rules,
   { sight, marked }: Search,
-  { agents, repos, max }: ClaimRequest,
+  { agents, repos }: ClaimRequest,
+  after: number,
+  limit: number,
 ): Statement =>
   sql`SELECT j.id, j.repo FROM jobs j
     WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${when(agents !== undefined, sql` AND j.agent IN ${list(agents ?? [])}`)}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
-    )} AND (${heldReason(rules.policy, sight)}) IS NULL
-    ORDER BY j.id LIMIT ${max}`;
+    )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, sight)}) IS NULL
+    ORDER BY j.id LIMIT ${whole(limit)}`;
+
+/** How many jobs are looked at in one go once the first were passed over: as many others may claim at once. */
+const LOOK_FURTHER = 20;
 
 interface TakenRow {
   id: number;
@@ -66,52 +77,59 @@ function* taskOf(taskId: number | null, sight: Sight): Tx<TaskSight> {
   return (yield* first<TaskSight>(sql`SELECT work_item_id, stage FROM tasks WHERE id = ${taskId}`)) ?? UNSEEN;
 }
 
-/** Claims up to `max` jobs, by job id, oldest first. */
-export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, search: Search): Tx<ClaimedJob[]> {
-  const { sight } = search;
-  const at = yield* now();
-  const expires = toStored(at + (request.lease_ms ?? rules.defaults.leaseMs));
-  const claimed: ClaimedJob[] = [];
-  for (const { id, repo } of yield* all<{ id: number; repo: string | null }>(
-    candidates(rules, search, request),
-  )) {
-    if (!(yield* tryLane(repo ?? ""))) continue;
-    const token = rules.newToken();
-    const lease = { token, worker: request.worker ?? null, from: toStored(at), expires };
-    const job = yield* first<TakenRow>(take(rules, sight, id, lease));
-    if (!job) continue;
-    const task = yield* taskOf(job.task_id, sight);
-    const overtakers = job.task_id !== null && sight.stages ? yield* overtakenBy(job.task_id, id) : [];
-    yield* record(
-      "job.claimed",
-      { repo: job.repo, task_id: job.task_id, work_item_id: task.work_item_id, job_id: id },
-      { actor, detail: { agent: job.agent, attempt: job.attempts, worker: lease.worker } },
-    );
-    claimed.push({
-      id,
-      task_id: job.task_id,
-      repo: job.repo,
-      work_item_id: task.work_item_id,
-      agent: job.agent,
-      stage: task.stage,
-      payload: decode(job.task_content),
-      attempt: job.attempts,
-      max_attempts: job.max_attempts,
-      lease: { token, expires_at: toIso(expires) },
-      base: { stale: overtakers.length > 0, overtaken_by: overtakers },
-    });
-  }
-  return claimed;
+/** Claims one job, unless another holds its lane or it may not start any more. */
+function* claimOne(
+  rules: Rules,
+  actor: Actor,
+  { id, repo }: Candidate,
+  sight: Sight,
+  lease: Lease,
+): Tx<ClaimedJob | undefined> {
+  if (!(yield* tryLane(repo ?? ""))) return undefined;
+  const job = yield* first<TakenRow>(take(rules, sight, id, lease));
+  if (!job) return undefined;
+  const task = yield* taskOf(job.task_id, sight);
+  const overtakers = job.task_id !== null && sight.stages ? yield* overtakenBy(job.task_id, id) : [];
+  yield* record(
+    "job.claimed",
+    { repo: job.repo, task_id: job.task_id, work_item_id: task.work_item_id, job_id: id },
+    { actor, detail: { agent: job.agent, attempt: job.attempts, worker: lease.worker } },
+  );
+  return {
+    id,
+    task_id: job.task_id,
+    repo: job.repo,
+    work_item_id: task.work_item_id,
+    agent: job.agent,
+    stage: task.stage,
+    payload: decode(job.task_content),
+    attempt: job.attempts,
+    max_attempts: job.max_attempts,
+    lease: { token: lease.token, expires_at: toIso(lease.expires) },
+    base: { stale: overtakers.length > 0, overtaken_by: overtakers },
+  };
 }
 
-/** One reading of each thing that the decision needs: whether it is there, not what it says. */
-export const PROBES: Readonly<Record<keyof Sight, Statement>> = {
-  freezes: sql`SELECT repo, cleared_at FROM repo_freeze LIMIT 1`,
-  dependencies: sql`SELECT task_id, depends_on_task_id FROM job_deps LIMIT 1`,
-  stages: sql`SELECT id, work_item_id, stage FROM tasks LIMIT 1`,
-  lanes: sql`SELECT repo, id, stage, paused_at FROM tasks LIMIT 1`,
-};
-
-export function* probe(statement: Statement): Tx<void> {
-  yield* run(statement);
+/** Claims up to `max` jobs, by job id, oldest first, passing over lanes that others hold. */
+export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, search: Search): Tx<ClaimedJob[]> {
+  const at = yield* now();
+  const term = {
+    worker: request.worker ?? null,
+    from: toStored(at),
+    expires: toStored(at + (request.lease_ms ?? rules.defaults.leaseMs)),
+  };
+  const claimed: ClaimedJob[] = [];
+  let limit = request.max;
+  for (let after: number | undefined = 0; after !== undefined && claimed.length < request.max;) {
+    const found: Candidate[] = yield* all<Candidate>(candidates(rules, search, request, after, limit));
+    for (const candidate of found) {
+      if (claimed.length === request.max) break;
+      const lease = { ...term, token: rules.newToken() };
+      const job = yield* claimOne(rules, actor, candidate, search.sight, lease);
+      if (job) claimed.push(job);
+    }
+    after = found.length < limit ? undefined : found.at(-1)?.id;
+    limit = LOOK_FURTHER;
+  }
+  return claimed;
 }

@@ -226,12 +226,14 @@ export function* auditMarks(policy: Policy, after: number, limit: number): Tx<Au
   const rows =
     yield* all<WrongMark>(sql`SELECT j.id, j.repo, j.ready, ${mark(policy, "j")} AS "shouldBe" FROM jobs j
     WHERE j.status = 'queued' AND j.id > ${after} ORDER BY j.id LIMIT ${limit}`);
+  const next = rows.length === limit ? (rows.at(-1)?.id ?? null) : null;
+  // No further than the queued ones: a step must not walk past all that may start.
   const stale = yield* all<WrongMark>(sql`SELECT j.id, j.repo, j.ready, 0 AS "shouldBe" FROM jobs j
-    WHERE j.ready = 1 AND j.status <> 'queued' AND j.id > ${after} ORDER BY j.id LIMIT ${limit}`);
+    WHERE j.ready = 1 AND j.status <> 'queued' AND j.id > ${after} AND j.id <= ${next ?? NO_END}`);
   return {
     compared: rows.length,
     wrong: [...rows, ...stale].filter(({ ready, shouldBe }) => ready !== shouldBe),
-    next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null,
+    next,
   };
 }
 

@@ -31,6 +31,10 @@ export const sql = (text: TemplateStringsArray, ...parts: readonly (Value | Stat
 /** SQL text as it is. For names and constants of the program, never for input. */
 export const raw = (text: string): Statement => ({ sql: text, params: [] });
 
+/** A whole number as text. For LIMIT in what runs often: SQLite prepares a statement anew at every run whose limit
+ *  is bound, which costs ten times what a claim's look-up does. */
+export const whole = (value: number): Statement => raw(String(Math.trunc(value)));
+
 const NOTHING = raw("");
 
 /** The fragment when the condition holds, else no text at all. */

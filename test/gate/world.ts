@@ -1,6 +1,7 @@
 /** A gate on a real database, with a clock that tests set, and the words that tests use about it. */
 
-import { Gate, type Log } from "../../src/gate/gate.ts";
+import { Gate } from "../../src/gate/gate.ts";
+import type { Log } from "../../src/gate/log.ts";
 import type { Claim, Lane, NewTask, Queue, Task } from "../../src/gate/model.ts";
 import { ClaimRequest } from "../../src/gate/model.ts";
 import type { Policy } from "../../src/gate/policy.ts";
