@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { REPO_NAME } from "./gate/model.ts";
 import type { Defaults, Policy } from "./gate/policy.ts";
-import { pathOf } from "./store/open.ts";
+import { isServer, pathOf } from "./store/open.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -46,6 +46,9 @@ const SWITCHES = [
   "TASK_DEPS_ENABLED",
   "SERIAL_GATE_ENTRY_AGENT",
 ];
+
+/** They may hold a secret, so that their values are never told. */
+const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS"];
 
 /** A variable: its default as it would be written, what it wants, and how it is read (undefined: it is not that). */
 const variable = <T>(fallback: string, wants: string, parse: (text: string) => T | undefined) =>
@@ -120,8 +123,10 @@ const Environment = z.object({
     /^[A-Za-z0-9.:_-]+$/.test(text) ? text : undefined,
   ),
   PORT: wholeNumber(8080, 0, 65_535),
-  DATABASE_URL: variable("file:./data/serial-gate.db", "file:PATH", (text) =>
-    pathOf(text) === undefined ? undefined : text,
+  DATABASE_URL: variable(
+    "file:./data/serial-gate.db",
+    "file:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    (text) => (pathOf(text) === undefined && !isServer(text) ? undefined : text),
   ),
   LOG_LEVEL: oneOf("info", LOG_LEVELS),
   SERIAL_GATE_TOKENS: tokenList(),
@@ -180,7 +185,7 @@ export const parseConfig = (env: Env): Config => {
   const parsed = Environment.safeParse(given);
   const faults = (parsed.error?.issues ?? []).map(({ path, message }) => {
     const name = String(path[0]);
-    const shown = name === "SERIAL_GATE_TOKENS" ? "" : ` is ${JSON.stringify(given[name])}:`;
+    const shown = SECRET_VARIABLES.includes(name) ? "" : ` is ${JSON.stringify(given[name])}:`;
     return `${name}${shown} ${message}`;
   });
   const { HOST = "", SERIAL_GATE_TOKENS } = given;

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { parseConfig } from "../config.ts";
 import { migrate } from "../store/migrate.ts";
-import { openStore } from "../store/open.ts";
+import { openStore, shownUrl } from "../store/open.ts";
 import type { Surroundings } from "./program.ts";
 
 export const migrateCommand = (program: Command, { env, stdout }: Surroundings): void => {
@@ -17,8 +17,8 @@ export const migrateCommand = (program: Command, { env, stdout }: Surroundings):
         const applied = await migrate(store);
         stdout.write(
           applied.length > 0
-            ? `${databaseUrl}: applied ${applied.join(", ")}\n`
-            : `${databaseUrl}: nothing to do\n`,
+            ? `${shownUrl(databaseUrl)}: applied ${applied.join(", ")}\n`
+            : `${shownUrl(databaseUrl)}: nothing to do\n`,
         );
       } finally {
         await store.close();

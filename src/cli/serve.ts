@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { parseConfig } from "../config.ts";
 import { serve } from "../serve.ts";
+import { shownUrl } from "../store/open.ts";
 import type { Surroundings } from "./program.ts";
 
 export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: Surroundings): void => {
@@ -16,7 +17,7 @@ export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: 
       });
       const service = await serve(config, stderr);
       stdout.write(
-        `serial-gate ${service.url} on ${config.databaseUrl}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)\n`,
+        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)\n`,
       );
       await stopped;
       await service.close();

@@ -34,27 +34,26 @@ const EDGE_STATUS = {
 
 type EdgeCode = keyof typeof EDGE_STATUS;
 
-export const Problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int().min(400).max(599),
-    detail: z.string(),
-    code: z.enum([...Object.keys(STATUS), ...Object.keys(EDGE_STATUS)].sort() as [string, ...string[]]),
-    request_id: z.string(),
-    errors: z
-      .array(
-        z.strictObject({
-          in: z.enum(["body", "query", "path", "header"]),
-          pointer: z.string().meta({ description: "JSON pointer to what is at fault." }),
-          detail: z.string(),
-        }),
-      )
-      .optional(),
-    hint: z.string().optional().meta({ description: "The one obvious next step." }),
-    repos: z.array(z.string()).optional().meta({ description: "Where an ambiguous work item exists." }),
-  })
-  .meta({ id: "Problem", description: "What went wrong (RFC 9457)." });
+// Registered under its name, by which the routes refer to it.
+z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  detail: z.string(),
+  code: z.enum([...Object.keys(STATUS), ...Object.keys(EDGE_STATUS)].sort() as [string, ...string[]]),
+  request_id: z.string(),
+  errors: z
+    .array(
+      z.strictObject({
+        in: z.enum(["body", "query", "path", "header"]),
+        pointer: z.string().meta({ description: "JSON pointer to what is at fault." }),
+        detail: z.string(),
+      }),
+    )
+    .optional(),
+  hint: z.string().optional().meta({ description: "The one obvious next step." }),
+  repos: z.array(z.string()).optional().meta({ description: "Where an ambiguous work item exists." }),
+}).meta({ id: "Problem", description: "What went wrong (RFC 9457)." });
 
 /** An error that the edge itself raises. */
 export class EdgeError extends Error {
