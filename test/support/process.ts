@@ -13,17 +13,24 @@ export interface Ended {
 
 export interface Running {
   readonly ended: Promise<Ended>;
+  /** What it has said so far. */
+  readonly heard: { readonly stdout: string; readonly stderr: string };
   /** Resolves when the process has written that many lines, or has ended. */
   lines(count: number): Promise<void>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a Node process with that environment and nothing of ours, in a folder that has no .env. */
-const start = (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running => {
+/** Starts a Node process with that environment and nothing of ours, in a folder that has no .env unless told. */
+const start = (
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  folder = tmpdir(),
+): Running => {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     env,
-    cwd: tmpdir(),
+    cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const heard = { stdout: "", stderr: "" };
@@ -38,6 +45,7 @@ const start = (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {
   const said = (count: number): boolean => heard.stdout.split("\n").length > count;
   return {
     ended,
+    heard,
     lines: (count) =>
       new Promise((enough) => {
         const look = (): void => {
@@ -56,8 +64,8 @@ const start = (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {
 };
 
 /** `serial-gate ARGS`, as built. */
-export const startProgram = (args: readonly string[], env?: NodeJS.ProcessEnv): Running =>
-  start("../../dist/main.js", args, env);
+export const startProgram = (args: readonly string[], env?: NodeJS.ProcessEnv, folder?: string): Running =>
+  start("../../dist/main.js", args, env, folder);
 
 /** A script of this folder. */
 export const startScript = (name: string, args: readonly string[]): Running => start(name, args);

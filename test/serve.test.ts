@@ -1,0 +1,361 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { Agent } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Claim, Queue } from "../src/gate/model.ts";
+import { cornerOf, expectProblem, sleep, timed } from "./support/calls.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { startProgram, startScript, type Ended, type Running } from "./support/process.ts";
+import { callRaw } from "./support/raw.ts";
+import { startService } from "./support/service.ts";
+
+interface Serving extends Running {
+  readonly url: string;
+}
+
+/** `serial-gate serve` on a free port, once it answers; gone when the test ends. */
+const serving = async (env: NodeJS.ProcessEnv, folder = temporaryFolder()): Promise<Serving> => {
+  const running = startProgram(["serve"], { PORT: "0", ...env }, folder);
+  onTestFinished(async () => {
+    running.kill("SIGKILL");
+    await running.ended;
+  });
+  await running.lines(1);
+  const [url] = /http:\/\/\S+/.exec(running.heard.stdout) ?? [];
+  if (url === undefined) throw new Error(`It did not start: ${running.heard.stderr}`);
+  return { ...running, url };
+};
+
+const post = async <Body>(url: string, body: unknown = {}): Promise<Body> => {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  expect(response.ok).toBe(true);
+  return (await response.json()) as Body;
+};
+
+const queueOf = async (url: string): Promise<Queue> => (await (await fetch(`${url}/queue`)).json()) as Queue;
+
+const logged = (stderr: string): Record<string, unknown>[] =>
+  stderr
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe("A start", () => {
+  it("says one line: where it answers and on which database", async () => {
+    const folder = temporaryFolder();
+    const { url, heard } = await serving({ DATABASE_URL: "file:./gate.db" }, folder);
+    expect(heard.stdout.split("\n")).toHaveLength(2);
+    expect(heard.stdout).toContain(`${url} on file:./gate.db`);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
+    expect(existsSync(join(folder, "gate.db"))).toBe(true);
+    expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "ok" });
+    expect(heard.stdout.split("\n")).toHaveLength(2);
+  });
+
+  it("makes the folder of its database", async () => {
+    const folder = temporaryFolder();
+    await serving({}, folder);
+    expect(existsSync(join(folder, "data", "serial-gate.db"))).toBe(true);
+  });
+
+  it("reads .env of the working folder, and the environment wins", async () => {
+    const folder = temporaryFolder();
+    const lines = [
+      "# the orchestrator's",
+      "ORCH_SERIAL_GATE_REPOS=acme/web",
+      "DATABASE_URL='file:./from-dot-env.db'",
+      "SERIAL_GATE_PROJECTS=acme/of-the-file",
+      'ORCH_SERIAL_GATE_PAUSE_ENABLED="false"',
+      "PORT=1",
+    ];
+    writeFileSync(join(folder, ".env"), `${lines.join("\n")}\n`);
+    const { url } = await serving({ PORT: "0", SERIAL_GATE_PROJECTS: "acme/of-the-environment" }, folder);
+    const { serial_gate } = await queueOf(url);
+    expect(serial_gate).toMatchObject({ repos: "acme/web", pause_enabled: false });
+    expect(Object.keys(serial_gate.per_repo)).toEqual(["acme/of-the-environment"]);
+    expect(existsSync(join(folder, "from-dot-env.db"))).toBe(true);
+  });
+
+  it("writes one line of JSON a request to stderr", async () => {
+    const { url, heard } = await serving({});
+    await post(`${url}/jobs/claim`);
+    await fetch(`${url}/tasks/0`, { headers: { "x-request-id": "a-bad-one" } });
+    const requests = () => logged(heard.stderr).filter(({ msg }) => msg === "request");
+    await expect.poll(() => requests().length).toBe(2);
+    expect(requests()).toMatchObject([
+      { method: "POST", url: "/jobs/claim", status: 200, ms: expect.any(Number) as unknown },
+      { method: "GET", url: "/tasks/0", status: 400, reqId: "a-bad-one" },
+    ]);
+  });
+
+  it("on the same file keeps everything, after a stop and after a kill", async () => {
+    const env = { DATABASE_URL: "file:./gate.db" };
+    const folder = temporaryFolder();
+    const first = await serving(env, folder);
+    const created = await post(`${first.url}/tasks`, { repo: "acme/web", work_item_id: "WEB-1" });
+    await post(`${first.url}/freeze?repo=acme/web`, { reason: "kept" });
+    first.kill("SIGTERM");
+    await first.ended;
+
+    const second = await serving(env, folder);
+    expect(await (await fetch(`${second.url}/tasks/1`)).json()).toMatchObject({
+      task: (created as { task: object }).task,
+    });
+    await post(`${second.url}/unfreeze?repo=acme/web`);
+    const { jobs } = await post<Claim>(`${second.url}/jobs/claim`);
+    second.kill("SIGKILL");
+    await second.ended;
+
+    const third = await serving(env, folder);
+    const { revision, jobs: counts } = await queueOf(third.url);
+    expect(counts).toMatchObject({ queued: 0, running: 1 });
+    expect(revision).toBeGreaterThan(0);
+    const [job] = jobs;
+    const lease = { lease_token: job?.lease.token };
+    expect(await post(`${third.url}/jobs/${job?.id ?? ""}/complete`, lease)).toMatchObject({
+      job: { status: "done" },
+    });
+  });
+});
+
+describe("A start that cannot be", () => {
+  const ending = async (env: NodeJS.ProcessEnv, args = ["serve"]): Promise<Ended> => {
+    const running = startProgram(args, { PORT: "0", ...env }, temporaryFolder());
+    // One that starts all the same is stopped, so that the test says so.
+    void running.lines(1).then(() => {
+      running.kill("SIGTERM");
+    });
+    return running.ended;
+  };
+
+  it("names every variable that is at fault in one message, and ends with 78", async () => {
+    const { code, stdout, stderr } = await ending({
+      PORT: "eighty",
+      DATABASE_URL: "mysql://nowhere",
+      LOG_LEVEL: "loud",
+      SERIAL_GATE_ENABLED: "maybe",
+      ORCH_TASK_DEPS_ENABLED: "2",
+      SERIAL_GATE_LEASE_MS: "10",
+      SERIAL_GATE_MAX_ATTEMPTS: "0",
+      SERIAL_GATE_TOKENS: "night:short",
+    });
+    expect(code).toBe(78);
+    expect(stdout).toBe("");
+    const [headline, ...faults] = stderr.trimEnd().split("\n");
+    expect(headline).toBe("The configuration is not usable:");
+    expect(faults.map((line) => line.trim().split(" ")[0]).sort()).toEqual([
+      "DATABASE_URL",
+      "LOG_LEVEL",
+      "PORT",
+      "SERIAL_GATE_ENABLED",
+      "SERIAL_GATE_LEASE_MS",
+      "SERIAL_GATE_MAX_ATTEMPTS",
+      "SERIAL_GATE_TOKENS",
+      "TASK_DEPS_ENABLED",
+    ]);
+    expect(stderr).toContain('PORT is "eighty": wants a whole number from 0 to 65535');
+    expect(stderr).not.toContain("short");
+  });
+
+  it.each<[string, NodeJS.ProcessEnv, string]>([
+    ["on every address without tokens", { HOST: "0.0.0.0" }, "SERIAL_GATE_TOKENS"],
+    ["on an address of the network without tokens", { HOST: "10.0.0.7" }, "SERIAL_GATE_TOKENS"],
+    ["on every address of IPv6 without tokens", { HOST: "::" }, "SERIAL_GATE_TOKENS"],
+    ["with a scope that has no valid name", { SERIAL_GATE_REPOS: "acme web" }, "SERIAL_GATE_REPOS"],
+    ["with a scope of commas", { SERIAL_GATE_REPOS: " , ," }, "SERIAL_GATE_REPOS"],
+    [
+      "with a scope of the orchestrator's that has no valid name",
+      { ORCH_SERIAL_GATE_REPOS: "a b, c d" },
+      "SERIAL_GATE_REPOS",
+    ],
+  ])("%s ends with 78", async (_, env, variable) => {
+    const { code, stdout, stderr } = await ending(env);
+    expect(code).toBe(78);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(variable);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(2);
+  });
+
+  it("for a port that is in use ends with 1 and says which", async () => {
+    const taken = createServer();
+    await new Promise<void>((listening) => taken.listen(0, "127.0.0.1", listening));
+    onTestFinished(() => void taken.close());
+    const port = String((taken.address() as AddressInfo).port);
+    const { code, stdout, stderr } = await ending({ PORT: port, LOG_LEVEL: "warn" });
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(new RegExp(`EADDRINUSE.*${port}`));
+  });
+
+  it.each<[string, (folder: string) => string]>([
+    ["a folder", (folder) => folder],
+    [
+      "no database",
+      (folder) => {
+        const file = join(folder, "words.txt");
+        writeFileSync(file, "these are words and no database, however long one reads on and on\n".repeat(99));
+        return file;
+      },
+    ],
+    [
+      "below a file",
+      (folder) => {
+        const file = join(folder, "file");
+        writeFileSync(file, "");
+        return join(file, "gate.db");
+      },
+    ],
+  ])("for a database that is %s ends with 1 and names it", async (_, make) => {
+    const path = make(temporaryFolder());
+    const { code, stdout, stderr } = await ending({ DATABASE_URL: `file:${path}` });
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(stderr).toContain(path);
+  });
+
+  it.each([
+    [["serv"], "serv"],
+    [["serve", "--port", "1"], "--port"],
+  ])("for %j ends with 2 and says what is not known", async (args, word) => {
+    const { code, stderr } = await ending({}, args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(word);
+  });
+});
+
+describe("A start with a warning", () => {
+  it("tells which names of a scope it drops, and goes by the others", async () => {
+    const { url, heard } = await serving({ SERIAL_GATE_REPOS: "acme/web,acme web,orchestrator" });
+    expect((await queueOf(url)).serial_gate.repos).toBe("acme/web,orchestrator");
+    const warnings = logged(heard.stderr).filter(({ level }) => level === 40);
+    expect(warnings).toMatchObject([
+      { msg: 'SERIAL_GATE_REPOS: "acme web" is no repository name and is left out.' },
+    ]);
+  });
+
+  it("tells of a switch that is misspelt", async () => {
+    const { heard } = await serving({ SERIAL_GATE_ENABELD: "false" });
+    expect(logged(heard.stderr).filter(({ level }) => level === 40)).toMatchObject([
+      { msg: expect.stringContaining("SERIAL_GATE_ENABELD") as unknown },
+    ]);
+  });
+
+  it("on every address takes tokens", async () => {
+    const { url } = await serving({ HOST: "0.0.0.0", SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
+    const here = url.replace("0.0.0.0", "127.0.0.1");
+    expect((await fetch(`${here}/queue`)).status).toBe(401);
+    const headers = { authorization: "Bearer 0123456789abcdef" };
+    expect((await fetch(`${here}/queue`, { headers })).status).toBe(200);
+  });
+});
+
+describe("A stop", () => {
+  const stopping = async (running: Serving, signal: NodeJS.Signals = "SIGTERM") => {
+    running.kill(signal);
+    const { value, ms } = await timed(running.ended);
+    expect(value).toMatchObject({ code: 0, signal: null });
+    return ms;
+  };
+
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "by %s of an idle service ends with 0 in less than a second",
+    async (signal) => {
+      expect(await stopping(await serving({}), signal)).toBeLessThan(1_000);
+    },
+  );
+
+  it("does not wait for connections that are kept", async () => {
+    const running = await serving({});
+    const agents = Array.from({ length: 5 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    for (const agent of agents)
+      expect(await callRaw(`${running.url}/livez`, { method: "GET", agent })).toMatchObject({ status: 200 });
+    expect(await stopping(running)).toBeLessThan(1_000);
+    for (const agent of agents) agent.destroy();
+  });
+
+  it("answers those who wait for a job with nothing", async () => {
+    const running = await serving({});
+    const agent = new Agent({ keepAlive: true });
+    const waiting = Array.from({ length: 3 }, () =>
+      callRaw(`${running.url}/jobs/claim`, {
+        agent,
+        headers: { "content-type": "application/json" },
+        parts: [JSON.stringify({ wait_ms: 60_000 })],
+      }),
+    );
+    await sleep(300);
+    const ms = await stopping(running);
+    for (const answer of await Promise.all(waiting))
+      expect(answer).toMatchObject({ status: 200, body: { jobs: [], degraded: false } });
+    expect(ms).toBeLessThan(1_000);
+    agent.destroy();
+  });
+
+  it("loses nothing that was acknowledged while it came", async () => {
+    const folder = temporaryFolder();
+    const env = { DATABASE_URL: "file:./gate.db" };
+    const running = await serving(env, folder);
+    const created: number[] = [];
+    const writing = Promise.all(
+      Array.from({ length: 20 }, async (_, lane) => {
+        for (let n = 0; ; n += 1) {
+          const task = { repo: `acme/r${lane}`, work_item_id: `T-${n}` };
+          try {
+            created.push((await post<{ task: { id: number } }>(`${running.url}/tasks`, task)).task.id);
+          } catch {
+            return;
+          }
+        }
+      }),
+    );
+    await sleep(300);
+    await stopping(running);
+    await writing;
+    const again = await serving(env, folder);
+    expect(created.length).toBeGreaterThan(0);
+    for (const id of created) expect((await fetch(`${again.url}/tasks/${id}`)).status).toBe(200);
+  });
+});
+
+describe("While another program holds the database", () => {
+  const held = async (path: string, ms: number): Promise<Running> => {
+    const holder = startScript("lock-holder.mjs", [path, String(ms)]);
+    await holder.lines(1);
+    expect(holder.heard.stdout).toBe("held\n");
+    return holder;
+  };
+
+  it("for a moment, a change waits and is made", async () => {
+    const service = await startService();
+    const { add } = cornerOf(service);
+    const holder = await held(service.databaseUrl.replace("file:", ""), 1_000);
+    expect((await add("WEB-1")).task.work_item_id).toBe("WEB-1");
+    await holder.ended;
+  });
+
+  it("for too long, a change is refused for now, reading goes on, and then all is as before", async () => {
+    const service = await startService();
+    const { web, add, claim } = cornerOf(service);
+    await add("WEB-1");
+    const holder = await held(service.databaseUrl.replace("file:", ""), 60_000);
+    const changes = [
+      service.post("/tasks", { repo: web, work_item_id: "WEB-2" }),
+      service.post("/jobs/claim", { repos: [web] }),
+      service.post(`/freeze?repo=${web}`),
+    ];
+    expect((await service.get<Queue>(`/queue?repo=${web}`)).body.jobs.queued).toBe(1);
+    expect((await service.get("/readyz")).status).toBe(200);
+    for (const answer of await Promise.all(changes)) {
+      expectProblem(answer, { status: 503, code: "storage_busy" });
+      expect(answer.headers.get("retry-after")).toBe("1");
+    }
+    holder.kill("SIGKILL");
+    await holder.ended;
+    expect((await service.get("/tasks")).body).toMatchObject({ tasks: [{ work_item_id: "WEB-1" }] });
+    expect(await claim()).toHaveLength(1);
+  });
+});
