@@ -18,6 +18,7 @@ export interface Verdict {
   /** Entry jobs that started while an older task of their repository was paused. */
   readonly overtakes: number;
   readonly pauses: number;
+  readonly freezes: number;
   /** Milliseconds from a task's creation to the first claim of its entry job. */
   readonly longestWait: { readonly ms: number; readonly workItem: string | null };
   /** A sentence for every promise that was not kept; empty when all were. */
@@ -98,9 +99,13 @@ interface JobRecord {
 
 const isFinished = (stage: string): boolean => TERMINAL.includes(stage);
 
+const freezeOf = ({ detail }: EventRow): number => (decode(detail) as { freeze_id: number }).freeze_id;
+
 const nameOf = (id: number, workItem: string | null): string => `task ${id} (${workItem ?? "no work item"})`;
 
-/** The state that the record adds up to, and what in it should not have happened. */
+/** The state that the record adds up to, and what in it should not have happened.
+ *  It is judged lane by lane: a lane is held while its events draw their ids, so that their order is that of the
+ *  commits. Between lanes the order of ids says nothing, and nothing here depends on it. */
 class Replayed {
   readonly tasks = new Map<number, TaskRecord>();
   readonly jobs = new Map<number, JobRecord>();
@@ -109,10 +114,13 @@ class Replayed {
   entryStarts = 0;
   overtakes = 0;
   pauses = 0;
+  freezes = 0;
   longestWait: Verdict["longestWait"] = { ms: 0, workItem: null };
   readonly #entryAgent: string;
   /** The unfinished tasks of each repository. */
   readonly #lanes = new Map<string, Map<number, TaskRecord>>();
+  /** The freezes that no one cleared yet, and whose repository each stops. */
+  readonly frozen = new Map<number, string>();
 
   constructor(entryAgent: string) {
     this.#entryAgent = entryAgent;
@@ -137,7 +145,15 @@ class Replayed {
         return;
       }
       case "repo.frozen":
+        this.freezes += 1;
+        this.frozen.set(freezeOf(event), event.repo ?? "");
+        return;
       case "repo.unfrozen":
+        if (!this.frozen.delete(freezeOf(event)))
+          this.#says(
+            event,
+            `freeze ${freezeOf(event)} of ${event.repo ?? "?"} was cleared and was not there`,
+          );
         return;
       default:
         this.#jobChanged(event);
@@ -211,7 +227,14 @@ class Replayed {
     job.status = change.to;
     if (event.kind !== "job.claimed") return;
     this.claims += 1;
-    if (job.agent === this.#entryAgent && event.task_id !== null) this.#entered(event);
+    if (job.agent !== this.#entryAgent) return;
+    for (const [freeze, repo] of this.frozen)
+      if (repo === event.repo)
+        this.#says(
+          event,
+          `job ${event.job_id ?? "?"} (${job.agent} of ${event.work_item_id ?? "no task"}) started under freeze ${freeze} of ${repo}`,
+        );
+    if (event.task_id !== null) this.#entered(event);
   }
 
   /** The gate stands here: who else was in the lane when the task's entry job started? */
@@ -308,9 +331,25 @@ function* compareJobs({ jobs, violations }: Replayed): Tx<void> {
     if (!there.has(id)) violations.push(`job ${id} (${agent}) is recorded and gone`);
 }
 
+/** The freezes that stand, against the record. */
+function* compareFreezes({ frozen, violations }: Replayed): Tx<void> {
+  const standing = new Set<number>();
+  yield* each<{ id: number; repo: string }>(
+    (after, limit) => sql`SELECT id, repo FROM repo_freeze
+      WHERE cleared_at IS NULL AND id > ${after} ORDER BY id LIMIT ${limit}`,
+    ({ id, repo }) => {
+      standing.add(id);
+      if (!frozen.has(id)) violations.push(`freeze ${id} of ${repo} stands, but its record says it does not`);
+    },
+  );
+  for (const [id, repo] of frozen)
+    if (!standing.has(id)) violations.push(`freeze ${id} of ${repo} is recorded and does not stand`);
+}
+
 /** Reads the whole database, which should be at rest, and says what of the gate's promises was not kept:
  *  - entry jobs of a repository started in task order but for recorded pauses;
  *  - no two tasks of a lane were in flight at once but for recorded pauses;
+ *  - no entry job of a repository started while a freeze of it stood;
  *  - a job was claimed only while it was queued, and ended only while it ran;
  *  - a finished task stayed finished, every task is finished, and every one that is expected is there and done;
  *  - no job is left over;
@@ -326,6 +365,7 @@ export function* verify({ entryAgent, tasks: expected = [] }: Expectation): Tx<V
   );
   const tasks = yield* compareTasks(replayed, expected);
   yield* compareJobs(replayed);
-  const { claims, entryStarts, overtakes, pauses, longestWait, violations } = replayed;
-  return { tasks, claims, entryStarts, overtakes, pauses, longestWait, violations };
+  yield* compareFreezes(replayed);
+  const { claims, entryStarts, overtakes, pauses, freezes, longestWait, violations } = replayed;
+  return { tasks, claims, entryStarts, overtakes, pauses, freezes, longestWait, violations };
 }

@@ -63,6 +63,7 @@ it("finds nothing in what a gate did, and counts it", async () => {
     entryStarts: 3,
     overtakes: 1,
     pauses: 1,
+    freezes: 0,
     longestWait: { ms: 3_000, workItem: "WEB-2" },
     violations: [],
   });
@@ -101,6 +102,37 @@ it("finds nothing in an older task that starts, once it is resumed, beside the o
   expect(await judge(world)).toMatchObject({ overtakes: 1, violations: [] });
 });
 
+it("finds nothing in what waited for the last of two freezes, nor in what a freeze does not stop", async () => {
+  const world = await openWorld();
+  await world.task(REPO, "WEB-1");
+  await world.task(OTHER_REPO, "API-1");
+  await world.gate.createJob(null, { repo: REPO, work_item_id: "WEB-1", agent: "developer" });
+  const { freeze_id: id } = await world.gate.freeze(null, REPO, {});
+  await world.gate.freeze(null, REPO, {});
+  const flowing = [await claimOne(world), await claimOne(world)];
+  expect(flowing.map(({ agent, repo }) => [agent, repo])).toEqual([
+    ["analyst", OTHER_REPO],
+    ["developer", REPO],
+  ]);
+  await world.gate.unfreeze(null, { repo: REPO, id });
+  expect(await world.claimAll()).toEqual([]);
+  await world.gate.unfreeze(null, { repo: REPO });
+  for (const job of [await claimOne(world), ...flowing])
+    await world.gate.complete(null, job.id, { lease_token: job.lease.token });
+  await world.gate.setStage(null, 1, "done");
+  await world.gate.cancelTask(null, 2);
+  expect(await judge(world)).toMatchObject({ freezes: 2, violations: [] });
+});
+
+it("judges lane by lane: which of two lanes' events have the lower ids says nothing", async () => {
+  const world = await overtaken();
+  const before = await judge(world);
+  await world.sql(`UPDATE gate_events SET id = id + 1000 WHERE repo = '${REPO}'`);
+  expect(await judge(world)).toEqual(before);
+  await world.sql(`UPDATE gate_events SET id = id + 2000 WHERE repo = '${OTHER_REPO}'`);
+  expect(await judge(world)).toEqual(before);
+});
+
 describe("what was done to the rows or the record is found", () => {
   it.each<[string, string[], RegExp[]]>([
     [
@@ -132,6 +164,30 @@ describe("what was done to the rows or the record is found", () => {
       "a job that ended without having been claimed",
       ["DELETE FROM gate_events WHERE kind = 'job.claimed' AND task_id = 3"],
       [/^event \d+: job\.completed of job 3 \(analyst of API-1\) while it was queued$/],
+    ],
+    [
+      "an entry job that started under a freeze",
+      [
+        "UPDATE gate_events SET id = id + 1000",
+        `INSERT INTO gate_events(id, at, kind, repo, detail) VALUES
+           (1, '2026-06-15 08:00:00', 'repo.frozen', '${OTHER_REPO}', '{"freeze_id":7}'),
+           (5000, '2026-06-15 09:00:00', 'repo.unfrozen', '${OTHER_REPO}', '{"freeze_id":7}')`,
+      ],
+      [/^event \d+: job 3 \(analyst of API-1\) started under freeze 7 of acme\/api$/],
+    ],
+    [
+      "freezes that another program made, took away and cleared",
+      [
+        "INSERT INTO repo_freeze(id, repo) VALUES (7, 'acme/web')",
+        `INSERT INTO gate_events(at, kind, repo, detail) VALUES
+           ('2026-06-15 09:00:00', 'repo.frozen', 'acme/web', '{"freeze_id":8}'),
+           ('2026-06-15 09:00:00', 'repo.unfrozen', 'acme/web', '{"freeze_id":9}')`,
+      ],
+      [
+        /^event \d+: freeze 9 of acme\/web was cleared and was not there$/,
+        /^freeze 7 of acme\/web stands, but its record says it does not$/,
+        /^freeze 8 of acme\/web is recorded and does not stand$/,
+      ],
     ],
     [
       "a finished task that moved again",
