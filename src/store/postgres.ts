@@ -7,7 +7,7 @@ import pg from "pg";
 import { run, StoreFault, type Clock, type Step, type Store, type Tx } from "./port.ts";
 import { Bell } from "./postgres/bell.ts";
 import { DIALECT } from "./postgres/dialect.ts";
-import { commitFailureOf, connectFailureOf, Failure, failureOf } from "./postgres/faults.ts";
+import { beginFailureOf, commitFailureOf, connectFailureOf, Failure, failureOf } from "./postgres/faults.ts";
 import { translator, type Translated } from "./postgres/placeholders.ts";
 import { raw, sql, type Statement, type Value } from "./sql.ts";
 
@@ -114,8 +114,12 @@ class Transaction {
   }
 
   async begin(text: string): Promise<void> {
-    const results = (await this.#ask({ text })) as unknown as Rows[];
-    this.#passTo(results.at(-1));
+    try {
+      const results: unknown = await this.#parts.client.query(this.#inTime({ text }));
+      this.#passTo((results as Rows[]).at(-1));
+    } catch (error) {
+      throw beginFailureOf(error);
+    }
   }
 
   async drive<T>(tx: Tx<T>): Promise<T> {

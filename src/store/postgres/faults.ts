@@ -30,10 +30,12 @@ export class Failure extends Error {
 
 // Codes and classes of https://www.postgresql.org/docs/current/errcodes-appendix.html
 
-/** Others were in the way: a serialization failure, a deadlock, a lock or a statement that took too long. */
-const BUSY = /^(40001|40P01|55P03|57014)$/;
-/** The server goes down, comes up, has no room, or is the replica of another since it was promoted. */
-const AWAY = /^(08...|53...|57P0.|25006)$/;
+/** Others were in the way: a serialization failure, a deadlock, a lock that did not come. */
+const IN_THE_WAY = /^(40001|40P01|55P03)$/;
+/** A statement took too long, or an operator ended it: the same again would take as long. */
+const TOO_LONG = "57014";
+/** The server goes down, comes up, or has no room. */
+const AWAY = /^(08...|53...|57P0.)$/;
 const UNKNOWN_STATEMENT = /^26000$/;
 const STATEMENT_EXISTS = /^42P05$/;
 const UNREADABLE = /^(42...|3F000|XX00[12]|58P01)$/;
@@ -49,10 +51,14 @@ const describe = (error: unknown): string =>
     : String(error);
 
 const lost = (error: unknown): Failure =>
-  new Failure(new StoreFault("unavailable", `The database cannot be reached: ${describe(error)}`, error), {
-    again: true,
-    connectionLost: true,
-  });
+  new Failure(
+    new StoreFault(
+      "unavailable",
+      error instanceof pg.DatabaseError ? said(error) : `The database cannot be reached: ${describe(error)}`,
+      error,
+    ),
+    { again: true, connectionLost: true },
+  );
 
 /** What went wrong before COMMIT was sent: nothing of the transaction is in the database. */
 export const failureOf = (error: unknown): Failure => {
@@ -60,13 +66,17 @@ export const failureOf = (error: unknown): Failure => {
   const { code = "", severity, message } = error;
   const fault = (kind: StoreFaultKind): StoreFault => new StoreFault(kind, said(error), error);
   const connectionLost = severity !== "ERROR";
-  if (BUSY.test(code)) return new Failure(fault("busy"), { again: true, connectionLost });
+  if (IN_THE_WAY.test(code)) return new Failure(fault("busy"), { again: true, connectionLost });
+  if (code === TOO_LONG) return new Failure(fault("busy"), { connectionLost });
   if (UNKNOWN_STATEMENT.test(code) || STATEMENT_EXISTS.test(code))
     return new Failure(fault("unavailable"), { again: true, connectionLost: true, unprepared: true });
-  if (AWAY.test(code) || message.startsWith(REPLAN) || connectionLost)
-    return new Failure(fault("unavailable"), { again: true, connectionLost: true });
+  if (AWAY.test(code) || message.startsWith(REPLAN) || connectionLost) return lost(error);
   return new Failure(fault(UNREADABLE.test(code) ? "unreadable" : "unavailable"), {});
 };
+
+/** What kept a transaction from its beginning: the connection, or a server that takes no changes since another
+ *  was promoted. */
+export const beginFailureOf = lost;
 
 /** What went wrong once COMMIT was sent. Where the server is alive and says that it failed, it came to nothing;
  *  else no one knows. */
