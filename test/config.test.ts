@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig, VARIABLES, type Env } from "../src/config.ts";
 
@@ -41,6 +42,73 @@ describe("the configuration", () => {
     expect(shown).toEqual(VARIABLES);
     // Each has words above it.
     for (const name of Object.keys(VARIABLES)) expect(text).toMatch(new RegExp(`^# .*\\n${name}=`, "m"));
+  });
+
+  it(".env.example as it stands is the configuration of nothing, and gives times their unit", () => {
+    const text = readFileSync(new URL("../.env.example", import.meta.url), "utf8");
+    expect(parseConfig(parseEnv(text))).toEqual(parseConfig({}));
+    for (const name of Object.keys(VARIABLES).filter((each) => each.endsWith("_MS")))
+      expect(text).toMatch(new RegExp(`^# .*milliseconds.*\\n${name}=`, "m"));
+  });
+
+  it.each<[string, string[], string[]]>([
+    ["PORT", ["0", "1", "65535"], ["-1", "65536", "80.5", "0x50", "8e1", "eighty"]],
+    ["SERIAL_GATE_LEASE_MS", ["1000", "86400000"], ["999", "86400001", "1s", "1 000"]],
+    ["SERIAL_GATE_MAX_ATTEMPTS", ["1", "1000"], ["0", "1001", "-1"]],
+    ["SERIAL_GATE_RETRY_MS", ["1", "86400000"], ["0", "86400001"]],
+    ["SERIAL_GATE_RETRY_MAX_MS", ["1", "86400000"], ["0", "86400001"]],
+    ["LOG_LEVEL", ["silent", "trace"], ["INFO", "verbose"]],
+    ["HOST", ["localhost", "::1"], ["a host", "http://localhost", "localhost/x"]],
+    ["SERIAL_GATE_ENTRY_AGENT", ["architect", "team:a.b-c_1"], ["an agent", "a,b", "a".repeat(201)]],
+  ])("%s takes %j and refuses %j", (name, good, bad) => {
+    for (const text of good) expect(faultsOf({ [name]: text })).toBe("");
+    for (const text of bad)
+      expect(faultsOf({ [name]: text })).toContain(`${name} is ${JSON.stringify(text)}: wants`);
+  });
+
+  it("reads what it is told: each variable has its place", () => {
+    const env = {
+      HOST: "localhost",
+      PORT: "0",
+      DATABASE_URL: "file:/var/lib/gate.db",
+      LOG_LEVEL: "warn",
+      SERIAL_GATE_ENTRY_AGENT: "architect",
+      SERIAL_GATE_PROJECTS: "acme/web, no way,orchestrator",
+      SERIAL_GATE_LEASE_MS: "1000",
+      SERIAL_GATE_MAX_ATTEMPTS: "3",
+      SERIAL_GATE_RETRY_MS: "10",
+      SERIAL_GATE_RETRY_MAX_MS: "20",
+    };
+    expect(parseConfig(env)).toMatchObject({
+      host: "localhost",
+      port: 0,
+      databaseUrl: "file:/var/lib/gate.db",
+      logLevel: "warn",
+      policy: { entryAgent: "architect" },
+      projects: ["acme/web", "orchestrator"],
+      defaults: { leaseMs: 1_000, maxAttempts: 3, retryMs: 10, retryMaxMs: 20 },
+      warnings: [`SERIAL_GATE_PROJECTS: "no way" is no repository name and is left out.`],
+    });
+  });
+
+  it("a blank value is one that is not set: the orchestrator's counts then, else the default", () => {
+    for (const blank of ["", "  "]) {
+      const env = { SERIAL_GATE_REPOS: blank, ORCH_SERIAL_GATE_REPOS: "acme/web", PORT: blank };
+      expect(parseConfig(env)).toMatchObject({ port: 8080, policy: { repos: ["acme/web"] } });
+    }
+    expect(
+      parseConfig({ ORCH_SERIAL_GATE_ENTRY_AGENT: "architect", SERIAL_GATE_ENTRY_AGENT: "planner" }).policy,
+    ).toMatchObject({ entryAgent: "planner" });
+    expect(parseConfig({ ORCH_SERIAL_GATE_ENTRY_AGENT: "architect" }).policy.entryAgent).toBe("architect");
+  });
+
+  it("reads only the switches under the orchestrator's prefix, and says nothing of what is its own", () => {
+    const config = parseConfig({ ORCH_PORT: "1", ORCH_DATABASE_URL: "x", ORCH_SERIAL: "x", PATH: "/bin" });
+    expect(config).toEqual(parseConfig({}));
+    expect(parseConfig({ ORCH_SERIAL_GATE_LEASE_MS: "1000" })).toMatchObject({
+      defaults: { leaseMs: 60_000 },
+      warnings: ["ORCH_SERIAL_GATE_LEASE_MS is no variable of this program and is left out of account."],
+    });
   });
 
   it.each([
@@ -133,7 +201,16 @@ describe("the configuration", () => {
       { name: "ann", secret: "0123456789abcdef" },
       { name: "ci", secret: "fedcba9876543210" },
     ]);
-    for (const bad of ["ann:short", "0123456789abcdef", "ann:0123456789abcdef,ann:fedcba9876543210"]) {
+    for (const bad of [
+      "ann:short",
+      "0123456789abcdef",
+      ":0123456789abcdef",
+      "an n:0123456789abcdef",
+      "ann:0123456789 abcdef",
+      "ann:0123456789abcdef,",
+      "ann:0123456789abcdef,ann:fedcba9876543210",
+      "ann:0123456789abcdef,bob:0123456789abcdef",
+    ]) {
       const message = faultsOf({ SERIAL_GATE_TOKENS: bad });
       expect(message).toContain("SERIAL_GATE_TOKENS wants name:secret pairs");
       expect(message).not.toContain(bad);

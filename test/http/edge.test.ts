@@ -230,13 +230,6 @@ describe("A path", () => {
     expectProblem(answer, { status: 405, code: "method_not_allowed", hint: SOME_TEXT });
     expect(answer.headers.get("allow")?.split(", ").sort()).toEqual(allowed);
   });
-
-  it.each(["/queue/explain?work_item=A", "/events", "/events/stream", "/metrics", "/"])(
-    "that is to come later: %s",
-    async (path) => {
-      expectProblem(await shared().get(path), { status: 404, code: "not_found" });
-    },
-  );
 });
 
 describe("The request's id", () => {
