@@ -12,8 +12,9 @@ ALTER TABLE jobs ADD COLUMN result TEXT;
 
 CREATE INDEX IF NOT EXISTS gate_jobs_task ON jobs(task_id, id);
 
-CREATE INDEX IF NOT EXISTS gate_jobs_delayed ON jobs(run_after) WHERE status = 'delayed';
+-- What falls due next. The status leads, or SQLite would rather walk all jobs of that status in idx_jobs_status.
+CREATE INDEX IF NOT EXISTS gate_jobs_delayed ON jobs(status, run_after) WHERE status = 'delayed';
 
-CREATE INDEX IF NOT EXISTS gate_jobs_leased ON jobs(lease_expires_at) WHERE status = 'running';
+CREATE INDEX IF NOT EXISTS gate_jobs_leased ON jobs(status, lease_expires_at) WHERE status = 'running';
 
 CREATE INDEX IF NOT EXISTS gate_freeze_active ON repo_freeze(repo, id) WHERE cleared_at IS NULL;

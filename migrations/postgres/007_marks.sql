@@ -7,7 +7,8 @@ CREATE INDEX IF NOT EXISTS gate_jobs_ready ON jobs(id) WHERE ready = 1;
 
 CREATE INDEX IF NOT EXISTS gate_jobs_ready_lane ON jobs(repo, task_id, id) WHERE ready = 1;
 
-CREATE INDEX IF NOT EXISTS gate_jobs_lane ON jobs(repo, task_id, id) WHERE status = 'queued';
+-- The deep backlog: a claim, whose job is in the small index above, does not touch it.
+CREATE INDEX IF NOT EXISTS gate_jobs_held_lane ON jobs(repo, task_id, id) WHERE status = 'queued' AND ready = 0;
 
 CREATE INDEX IF NOT EXISTS gate_job_deps_needed ON job_deps(depends_on_task_id);
 

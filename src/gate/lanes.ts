@@ -9,17 +9,22 @@ import { raw, sql, writtenOut, type Statement } from "../store/sql.ts";
 import type { Policy } from "./policy.ts";
 import { FULL_SIGHT, heldReason, holdsLane, unfinished } from "./predicate.ts";
 
-/** 1 when the job may start. Of a queued job; any other job's mark is 0. */
+/** 1 when the job is queued and may start, else 0. */
 const mark = (policy: Policy, job: string): Statement =>
-  sql`CASE WHEN (${heldReason(policy, FULL_SIGHT, job)}) IS NULL THEN 1 ELSE 0 END`;
+  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, FULL_SIGHT, job)}) IS NULL THEN 1 ELSE 0 END`;
 
-/** Marks the queued jobs that the condition names. */
+/** Marks the jobs that the condition names. One whose mark stays is not written.
+ *  The condition alone says where to look: beside a status, SQLite would walk all jobs that have it. */
 const remark = (policy: Policy, which: Statement): Statement =>
-  sql`UPDATE jobs SET ready = ${mark(policy, "jobs")} WHERE status = 'queued' AND ${which}`;
+  sql`UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ${which} AND ready <> ${mark(policy, "jobs")}`;
 
-/** Marks those entry jobs anew that may start until now: all that a new hold can touch. */
+/** Marks those anew that may start until now: all that a new hold can touch. */
 const hold = (policy: Policy, which: Statement): Statement =>
   remark(policy, sql`ready = 1 AND agent = ${policy.entryAgent} AND ${which}`);
+
+/** Marks those anew that were held until now: all that the end of a hold can touch. */
+const letGo = (policy: Policy, which: Statement): Statement =>
+  remark(policy, sql`status = 'queued' AND ready = 0 AND ${which}`);
 
 const NO_END = 9_007_199_254_740_991;
 
@@ -75,7 +80,7 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "tasks",
       after: "UPDATE OF id, repo, stage, paused_at",
       when: changed(holds),
-      body: [hold(policy, sql`${overshadowed} AND ${holds("NEW")}`), remark(policy, behind(policy, "OLD"))],
+      body: [hold(policy, sql`${overshadowed} AND ${holds("NEW")}`), letGo(policy, behind(policy, "OLD"))],
     },
     {
       name: "lane_marks_tasks_needed",
@@ -94,11 +99,7 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "tasks",
       after: "DELETE",
       when: unfinished("OLD"),
-      body: [
-        touchDependents("OLD"),
-        remark(policy, behind(policy, "OLD")),
-        remark(policy, dependents("OLD")),
-      ],
+      body: [touchDependents("OLD"), letGo(policy, behind(policy, "OLD")), remark(policy, dependents("OLD"))],
     },
     {
       name: "lane_marks_jobs_insert",
@@ -113,10 +114,7 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       after: "UPDATE OF agent, repo, task_id, status",
       // The claim takes the mark off itself: then there is nothing to do.
       when: raw("NEW.status = 'queued' OR NEW.ready = 1"),
-      body: [
-        remark(policy, raw("id = NEW.id")),
-        raw("UPDATE jobs SET ready = 0 WHERE id = NEW.id AND status <> 'queued'"),
-      ],
+      body: [remark(policy, raw("id = NEW.id"))],
     },
     {
       name: "lane_marks_freeze_insert",
@@ -132,8 +130,8 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       when: ALWAYS,
       body: [
         hold(policy, raw("repo = NEW.repo")),
-        remark(policy, upToHead(policy, "OLD.repo")),
-        remark(policy, upToHead(policy, "NEW.repo")),
+        letGo(policy, upToHead(policy, "OLD.repo")),
+        letGo(policy, upToHead(policy, "NEW.repo")),
       ],
     },
     {
@@ -141,7 +139,7 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "repo_freeze",
       after: "DELETE",
       when: raw("OLD.cleared_at IS NULL"),
-      body: [remark(policy, upToHead(policy, "OLD.repo"))],
+      body: [letGo(policy, upToHead(policy, "OLD.repo"))],
     },
     {
       name: "lane_marks_deps_insert",
@@ -243,7 +241,6 @@ export function* mendMarks(policy: Policy, wrong: readonly WrongMark[]): Tx<numb
   for (const { id, repo } of wrong) {
     if (!(yield* tryLane(repo ?? ""))) continue;
     yield* run(remark(policy, sql`id = ${id}`));
-    yield* run(sql`UPDATE jobs SET ready = 0 WHERE id = ${id} AND status <> 'queued'`);
     mended += 1;
   }
   return mended;

@@ -65,19 +65,24 @@ const waiting = (policy: Policy, sight: Sight): Statement =>
     FROM jobs j${when(sight.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
     WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent}`;
 
-/** Those of some repositories lane by lane, those of all by id and a page at a time: the order is that of the
- *  index that finds them. */
+/** Those of some repositories lane by lane, held or not, those of all by id and a page at a time: the order is that
+ *  of the index that finds them. */
 function* readWaiting(
   policy: Policy,
   sight: Sight,
   repos: readonly string[] | undefined,
 ): Tx<Map<string, WaitingRow[]>> {
-  if (repos)
-    return groupBy(
-      yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND j.repo IN ${list(repos)}
-        ORDER BY j.repo, j.task_id, j.id`),
-      repoOf,
-    );
+  if (repos) {
+    const rows = new Map<string, WaitingRow[]>();
+    for (const mark of ["j.ready = 0", "j.ready = 1"])
+      groupBy(
+        yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND ${raw(mark)} AND j.repo IN ${list(repos)}
+          ORDER BY j.repo, j.task_id, j.id`),
+        repoOf,
+        rows,
+      );
+    return rows;
+  }
   return yield* pagesByRepo<WaitingRow>(
     (id) =>
       sql`${waiting(policy, sight)} AND j.repo IS NOT NULL AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`,
