@@ -1,6 +1,7 @@
 /** The typed client: one method for each call of the HTTP API, over the platform's own fetch.
  *  What the service refuses is thrown as a ProblemError, what the network does is thrown as it comes. Nothing is
  *  repeated, except what the service itself asks to be sent again (503 with Retry-After), a few times.
+ *  Of several nodes one is asked, until it does not answer.
  *  It knows the shapes of the contract and nothing of the program behind it. */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,6 +64,13 @@ export class ProblemError extends Error {
   }
 }
 
+/** Statuses that say that there is no answer now: the service's own, and a proxy's for it. */
+const NO_ANSWER: readonly number[] = [502, 503, 504];
+
+/** Whether an error leaves open what became of the call: it may have been carried out, or not. */
+export const isUnanswered = (error: unknown): boolean =>
+  !(error instanceof ProblemError) || NO_ANSWER.includes(error.problem.status);
+
 const PROBLEM = "application/problem+json";
 const SHOWN_CHARACTERS = 200;
 
@@ -103,19 +111,20 @@ const at = (path: string, query: Query): string => {
 };
 
 interface Address {
-  /** Such as `http://127.0.0.1:8080`. */
-  readonly url: string;
+  /** Such as `http://127.0.0.1:8080`; one for each node, at least one. */
+  readonly url: string | readonly string[];
   /** The secret of one of the service's tokens. */
   readonly token?: string | undefined;
 }
 
 /** Every method throws ProblemError, or what fetch throws. A signal ends the call early. */
 export class Client {
-  readonly #url: string;
+  /** The node that is asked comes first. */
+  #nodes: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor({ url, token }: Address) {
-    this.#url = url.replace(/\/+$/, "");
+    this.#nodes = [url].flat().map((node) => node.replace(/\/+$/, ""));
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
@@ -204,9 +213,15 @@ export class Client {
     return (await (await this.#send(method, path, body, signal)).json()) as Body;
   }
 
+  /** The next node is asked from now on, unless another call has seen to it. */
+  #turnFrom(node: string): void {
+    if (this.#nodes[0] === node) this.#nodes = [...this.#nodes.slice(1), node];
+  }
+
   async #send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     for (let repeats = 0; ; repeats += 1) {
-      const response = await fetch(this.#url + path, {
+      const node = this.#nodes[0] ?? "";
+      const response = await fetch(node + path, {
         method,
         headers: {
           ...this.#headers,
@@ -214,7 +229,11 @@ export class Client {
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ?? null,
+      }).catch((error: unknown) => {
+        if (!signal?.aborted) this.#turnFrom(node);
+        throw error;
       });
+      if (NO_ANSWER.includes(response.status)) this.#turnFrom(node);
       if (response.ok) return response;
       const wait = repeats < REPEATS ? wantedAgainIn(response) : undefined;
       if (wait === undefined) throw new ProblemError(await problemOf(response));

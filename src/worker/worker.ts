@@ -4,7 +4,7 @@
  *  It knows the client and nothing of what jobs are about. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProblemError, type Client } from "../client/client.ts";
+import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
 import type { ClaimedJob, Completed } from "../gate/model.ts";
 
 /** How a job ended well: what came of it, where its task goes and what is to be done next. */
@@ -95,7 +95,7 @@ export const startWorker = ({
       try {
         return await message();
       } catch (error) {
-        if (error instanceof ProblemError || gone.aborted) throw error;
+        if (!isUnanswered(error) || gone.aborted) throw error;
         onTrouble(error, job);
       }
       await rest(patience(failures), gone);

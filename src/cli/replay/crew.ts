@@ -1,10 +1,13 @@
 /** All who use a gate while work items are replayed: the orchestrator that creates tasks as time went, the workers
  *  that take each task through its stages, and the operator who parks some and lets them go on later.
- *  Everything goes through the HTTP API. What happens to a work item follows from the work item alone. */
+ *  Everything goes through the HTTP API. What happens to a work item follows from the work item alone.
+ *  A service that is away for a while costs time and nothing else: what may be told twice is told again, and where
+ *  an answer was lost the service's own state tells what it was. */
 
 import { createHash } from "node:crypto";
-import type { Client } from "../../client/client.ts";
-import type { ClaimedJob, Completed } from "../../gate/model.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isUnanswered, type Client } from "../../client/client.ts";
+import type { ClaimedJob } from "../../gate/model.ts";
 import { startWorker, type Outcome } from "../../worker/worker.ts";
 import type { Size, WorkItem } from "./work-items.ts";
 
@@ -38,6 +41,9 @@ const lotOf = ({ repo, work_item_id }: Pick<ClaimedJob, "repo" | "work_item_id">
 
 /** Their work takes no time; it is how long a worker tries to tell a service that is gone. */
 const LEASE_MS = 15_000;
+/** How long the orchestrator and the operator try, and how soon again. */
+const PATIENCE_MS = 60_000;
+const AGAIN_MS = 500;
 const ONE_PARKED_IN = 50;
 const MOST_OVERTAKERS = 4;
 
@@ -111,23 +117,43 @@ export const gatherCrew = ({ items, workers, clientOf, onTrouble, signal }: Crew
     giveUp = reject;
   });
 
+  /** Asks until there is an answer, for a while. Only for what does no harm when it happens twice. */
+  const insist = async <T>(call: () => Promise<T>): Promise<T> => {
+    const patientUntil = performance.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!isUnanswered(error) || signal.aborted || performance.now() > patientUntil) throw error;
+        onTrouble(error);
+      }
+      await sleep(AGAIN_MS);
+    }
+  };
+
   // The orchestrator: one task after the other, or their order would not be that of time.
   const createAll = async (): Promise<void> => {
     for (const item of items) {
       if (signal.aborted) return;
       const { repo, work_item: work_item_id } = item;
-      await client.createTask({ repo, work_item_id, entry_job: { payload: sizeOf(item) } });
+      await insist(() => client.createTask({ repo, work_item_id, entry_job: { payload: sizeOf(item) } }));
       tally.created += 1;
     }
   };
 
   // The operator: lets a parked task go on when enough others went before it, or when no one is left to.
   const goOn = async ({ job }: Parked): Promise<void> => {
-    await client.resume(queryOf(job));
-    const next = stepAfter(job.agent, job.payload as Size);
-    const { repo, work_item } = queryOf(job);
-    if (next)
-      await client.createJob({ repo, work_item_id: work_item, agent: next.agent, payload: job.payload });
+    const query = queryOf(job);
+    await insist(() => client.resume(query));
+    const agent = stepAfter(job.agent, job.payload as Size)?.agent;
+    if (agent !== undefined)
+      await insist(async () => {
+        // A job is made once: the answer that was lost may have been that it is there.
+        const { jobs } = await client.task(job.task_id ?? NaN);
+        if (jobs.some((other) => other.agent === agent)) return;
+        const { repo, work_item: work_item_id } = query;
+        await client.createJob({ repo, work_item_id, agent, payload: job.payload });
+      });
     tally.resumed += 1;
   };
   const look = (lane: Lane): void => {
@@ -144,13 +170,16 @@ export const gatherCrew = ({ items, workers, clientOf, onTrouble, signal }: Crew
     if (!next) return { stage: "done" };
     // As when an analyst has a question for people: the task waits, and its lane does not.
     const parks = isToBeParked(job);
-    if (parks) await client.pause(queryOf(job), { reason: "waits for an answer" });
+    if (parks) await insist(() => client.pause(queryOf(job), { reason: "waits for an answer" }));
     return { stage: next.stage, next: parks ? [] : [{ agent: next.agent, payload: job.payload }] };
   };
-  const onCompleted = ({ task }: Completed, job: ClaimedJob): void => {
+  const over = new Set<string>();
+  const completed = (job: ClaimedJob): void => {
     const lane = lanes.get(job.repo ?? "");
-    if (!lane || !task) return;
-    if (task.stage === "done") {
+    const step = `${job.task_id ?? ""} ${job.agent}`;
+    if (!lane || over.has(step)) return;
+    over.add(step);
+    if (!stepAfter(job.agent, job.payload as Size)) {
       tally.done += 1;
       lane.unfinished -= 1;
       for (const parked of lane.parked) parked.waitsFor -= 1;
@@ -160,6 +189,20 @@ export const gatherCrew = ({ items, workers, clientOf, onTrouble, signal }: Crew
     }
     look(lane);
     if (tally.done === distinct.size) allDone();
+  };
+  // Whether the job is done that its worker had trouble with: at the latest when its lease has lapsed, its row tells.
+  const sought = new Set<string>();
+  const seek = async (job: ClaimedJob): Promise<void> => {
+    const attempt = `${job.id} ${job.attempt}`;
+    if (sought.has(attempt)) return;
+    sought.add(attempt);
+    while (!signal.aborted && tally.done < distinct.size) {
+      const { job: now } = await insist(() => client.job(job.id));
+      const ours = now.attempt === job.attempt;
+      if (ours && now.status === "done") completed(job);
+      if (!ours || now.status !== "running") return;
+      await sleep(AGAIN_MS);
+    }
   };
 
   return {
@@ -177,8 +220,13 @@ export const gatherCrew = ({ items, workers, clientOf, onTrouble, signal }: Crew
           name: `worker-${n + 1}`,
           leaseMs: LEASE_MS,
           handle,
-          onCompleted,
-          onTrouble,
+          onCompleted: (_, job) => {
+            completed(job);
+          },
+          onTrouble: (error, job) => {
+            onTrouble(error, job);
+            if (job) seek(job).catch(giveUp);
+          },
         }),
       );
       const creating = createAll();

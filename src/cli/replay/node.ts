@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export interface ServiceNode {
   readonly url: string;
-  /** Resolves with the reason when the process ends without having been asked to. */
+  /** Resolves when the process ends, whether it was asked to or not. */
   readonly died: Promise<Error>;
   /** Asks the process to stop; resolves when it has. */
   stop(): Promise<void>;
@@ -22,12 +22,15 @@ interface NodeParts {
 
 const PROGRAM = fileURLToPath(new URL("../../main.js", import.meta.url));
 
-/** Starts the service on a free port, with defaults for all but its database.
+/** An attempt that a fault ended, be it a node's or the database's, is not held against a job. */
+const MAX_ATTEMPTS = "100";
+
+/** Starts the service on a free port, with defaults for all but its database and the attempts of a job.
  *  @throws Error when it ends before it answers */
 export const startNode = async ({ databaseUrl, folder, stderr }: NodeParts): Promise<ServiceNode> => {
   const child = fork(PROGRAM, ["serve"], {
     cwd: folder,
-    env: { PORT: "0", DATABASE_URL: databaseUrl, LOG_LEVEL: "warn" },
+    env: { PORT: "0", DATABASE_URL: databaseUrl, LOG_LEVEL: "warn", SERIAL_GATE_MAX_ATTEMPTS: MAX_ATTEMPTS },
     execArgv: [],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

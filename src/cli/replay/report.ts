@@ -5,6 +5,7 @@ import type { Verdict } from "../../gate/verify.ts";
 export interface Report {
   /** How many lines the file of work items has. */
   readonly lines: number;
+  readonly nodes: number;
   readonly wallMs: number;
   readonly verdict: Verdict;
   /** Why the run ended before every task was done. */
@@ -32,10 +33,11 @@ const sentenceOf = (report: Report): string => {
 
 /** The figures, the verdict and, if there are any, the first violations. */
 export const tableOf = (report: Report): string => {
-  const { lines, wallMs, verdict } = report;
+  const { lines, nodes, wallMs, verdict } = report;
   const { tasks, claims, overtakes, pauses, longestWait, violations } = verdict;
   const seconds = wallMs / 1_000;
   const rows: [string, string][] = [
+    ...(nodes > 1 ? [["nodes", number(nodes)] satisfies [string, string]] : []),
     ["tasks", `${number(tasks)} from ${number(lines)} lines`],
     ["pauses", `${number(pauses)}, overtaken by ${number(overtakes)} tasks`],
     ["claims", number(claims)],

@@ -1,11 +1,11 @@
-/** One replay from its start to its proof. The service is a process of its own; this one creates the tasks, works on
- *  them over HTTP, and judges from the database's rows once the service has stopped. */
+/** One replay from its start to its proof. Every node of the service is a process of its own; this one creates the
+ *  tasks, works on them over HTTP, and judges from the database's rows once the nodes have stopped. */
 
 import { Client } from "../../client/client.ts";
 import { verify } from "../../gate/verify.ts";
 import { openStore } from "../../store/open.ts";
 import type { Surroundings } from "../program.ts";
-import { startNode } from "./node.ts";
+import { startNode, type ServiceNode } from "./node.ts";
 import { showProgress } from "./progress.ts";
 import type { Report } from "./report.ts";
 import { ENTRY_AGENT, gatherCrew, type Crew } from "./crew.ts";
@@ -14,9 +14,11 @@ import type { WorkItem } from "./work-items.ts";
 interface Run {
   readonly items: readonly WorkItem[];
   readonly workers: number;
+  /** How many processes the service is. */
+  readonly nodes: number;
   /** Fresh, or not there yet. */
   readonly databaseUrl: string;
-  /** The service's working folder. */
+  /** The nodes' working folder. */
   readonly folder: string;
   readonly around: Surroundings;
 }
@@ -38,9 +40,40 @@ const watchCrew = ({ tally }: Crew, stuck: (error: Error) => void): (() => void)
   };
 };
 
+type NodeParts = Parameters<typeof startNode>[0];
+
+/** Starts all of them or none.
+ *  @throws Error of the first that does not start */
+const startNodes = async (count: number, parts: NodeParts): Promise<ServiceNode[]> => {
+  const starting = await Promise.allSettled(Array.from({ length: count }, () => startNode(parts)));
+  const nodes = starting.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const fault = starting.find((start) => start.status === "rejected");
+  if (!fault) return nodes;
+  await Promise.allSettled(nodes.map((node) => node.stop()));
+  throw fault.reason;
+};
+
+/** Follows who of the nodes is still there; the last one that ends is the end of the replay. */
+const follow = (nodes: readonly ServiceNode[], lastEnded: (why: Error) => void): Set<ServiceNode> => {
+  const alive = new Set(nodes);
+  for (const node of nodes)
+    void node.died.then((why) => {
+      alive.delete(node);
+      if (alive.size === 0) lastEnded(why);
+    });
+  return alive;
+};
+
 /** @throws Error when the service does not start or the database cannot be read; whatever else goes wrong is in
  *    the report */
-export const replay = async ({ items, workers, databaseUrl, folder, around }: Run): Promise<Report> => {
+export const replay = async ({
+  items,
+  workers,
+  nodes,
+  databaseUrl,
+  folder,
+  around,
+}: Run): Promise<Report> => {
   const { stderr, onStop } = around;
   const stopping = new AbortController();
   const stop = (why: Error): void => {
@@ -49,15 +82,20 @@ export const replay = async ({ items, workers, databaseUrl, folder, around }: Ru
   onStop(() => {
     stop(new Error("It was stopped."));
   });
-  const node = await startNode({ databaseUrl, folder, stderr });
-  void node.died.then(stop);
+  const started = await startNodes(nodes, { databaseUrl, folder, stderr });
+  const alive = follow(started, stop);
 
-  const client = new Client({ url: node.url });
+  const urls = started.map(({ url }) => url);
+  /** Each has a node of its own, and the others for when that one is gone. */
+  const clientOf = (n: number): Client => {
+    const own = n % urls.length;
+    return new Client({ url: [...urls.slice(own), ...urls.slice(0, own)] });
+  };
   let troubles = 0;
   const crew = gatherCrew({
     items,
     workers,
-    clientOf: () => client,
+    clientOf,
     onTrouble: (error, job) => {
       const where = job ? `${job.agent} of ${job.work_item_id ?? "no work item"}` : "a claim";
       if (++troubles <= SHOWN_TROUBLES) stderr.write(`${where}: ${String(error)}\n`);
@@ -83,13 +121,13 @@ export const replay = async ({ items, workers, databaseUrl, folder, around }: Ru
   unwatch();
   endProgress();
   // How the service itself ended explains whatever went wrong before.
-  await node.stop().catch(failed);
+  await Promise.all([...alive].map((node) => node.stop())).catch(failed);
 
   const store = await openStore(databaseUrl);
   try {
     const tasks = items.map(({ repo, work_item: work_item_id }) => ({ repo, work_item_id }));
     const verdict = await store.read(() => verify({ entryAgent: ENTRY_AGENT, tasks }));
-    return { lines: items.length, wallMs, verdict, fault };
+    return { lines: items.length, nodes, wallMs, verdict, fault };
   } finally {
     await store.close();
   }
