@@ -5,6 +5,8 @@ ALTER TABLE jobs ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;
 
 CREATE INDEX IF NOT EXISTS gate_jobs_ready ON jobs(id) WHERE ready = 1;
 
+CREATE INDEX IF NOT EXISTS gate_jobs_ready_agent ON jobs(agent, id) WHERE ready = 1;
+
 CREATE INDEX IF NOT EXISTS gate_jobs_ready_lane ON jobs(repo, task_id, id) WHERE ready = 1;
 
 -- The deep backlog: a claim, whose job is in the small index above, does not touch it.

@@ -21,6 +21,9 @@ interface Candidate {
   readonly repo: string | null;
 }
 
+/** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
+const FEW_AGENTS = 10;
+
 /** The oldest claimable jobs behind a job that the caller takes. They are looked at again once their lane is
  *  held. */
 const candidates = (
@@ -29,13 +32,24 @@ const candidates = (
   { agents, repos }: ClaimRequest,
   after: number,
   limit: number,
-): Statement =>
-  sql`SELECT j.id, j.repo FROM jobs j
-    WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${when(agents !== undefined, sql` AND j.agent IN ${list(agents ?? [])}`)}${when(
+): Statement => {
+  const oldest = (ofAgents: Statement): Statement =>
+    sql`SELECT j.id, j.repo FROM jobs j
+    WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
     )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, sight)}) IS NULL
     ORDER BY j.id LIMIT ${whole(limit)}`;
+
+  if (agents === undefined) return oldest(raw(""));
+  const each = [...new Set(agents)];
+  if (each.length === 1 || each.length > FEW_AGENTS) return oldest(sql` AND j.agent IN ${list(each)}`);
+  // Agent by agent, in the order of the index that has them so: not past the jobs of all the others.
+  const arms = each.map(
+    (agent, arm) => sql`SELECT * FROM (${oldest(sql` AND j.agent = ${agent}`)}) AS arm_${whole(arm)}`,
+  );
+  return sql`${arms.reduce((all, arm) => sql`${all} UNION ALL ${arm}`)} ORDER BY id LIMIT ${whole(limit)}`;
+};
 
 /** How many jobs are looked at in one go once the first were passed over: as many others may claim at once. */
 const LOOK_FURTHER = 20;
@@ -48,6 +62,9 @@ interface TakenRow {
   task_content: string | null;
   attempts: number;
   max_attempts: number;
+  work_item_id: string | null;
+  stage: string | null;
+  overtaken: number;
 }
 
 interface Lease {
@@ -57,25 +74,19 @@ interface Lease {
   readonly expires: string;
 }
 
+/** What the claimed job's task is, and how many finished while it was parked. */
+const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
+      (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
+      (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);
+const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
+
 /** Gives the job to a lease, if it may start at this very moment. */
 const take = (rules: Rules, sight: Sight, id: number, lease: Lease): Statement =>
-  sql`UPDATE jobs AS j SET status = 'running', ready = 0, attempts = attempts + 1, lease_token = ${lease.token},
+  sql`UPDATE jobs SET status = 'running', ready = 0, attempts = attempts + 1, lease_token = ${lease.token},
       lease_worker = ${lease.worker}, lease_expires_at = ${lease.expires}, started_at = ${lease.from},
       finished_at = NULL
-    WHERE j.id = ${id} AND j.status = 'queued' AND (${heldReason(rules.policy, sight)}) IS NULL
-    RETURNING id, task_id, repo, agent, task_content, attempts, max_attempts`;
-
-interface TaskSight {
-  readonly work_item_id: string | null;
-  readonly stage: string | null;
-}
-
-const UNSEEN: TaskSight = { work_item_id: null, stage: null };
-
-function* taskOf(taskId: number | null, sight: Sight): Tx<TaskSight> {
-  if (taskId === null || !sight.stages) return UNSEEN;
-  return (yield* first<TaskSight>(sql`SELECT work_item_id, stage FROM tasks WHERE id = ${taskId}`)) ?? UNSEEN;
-}
+    WHERE id = ${id} AND status = 'queued' AND (${heldReason(rules.policy, sight, "jobs")}) IS NULL
+    RETURNING id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
 
 /** Claims one job, unless another holds its lane or it may not start any more. */
 function* claimOne(
@@ -88,20 +99,19 @@ function* claimOne(
   if (!(yield* tryLane(repo ?? ""))) return undefined;
   const job = yield* first<TakenRow>(take(rules, sight, id, lease));
   if (!job) return undefined;
-  const task = yield* taskOf(job.task_id, sight);
-  const overtakers = job.task_id !== null && sight.stages ? yield* overtakenBy(job.task_id, id) : [];
+  const overtakers = job.task_id !== null && job.overtaken > 0 ? yield* overtakenBy(job.task_id, id) : [];
   yield* record(
     "job.claimed",
-    { repo: job.repo, task_id: job.task_id, work_item_id: task.work_item_id, job_id: id },
+    { repo: job.repo, task_id: job.task_id, work_item_id: job.work_item_id, job_id: id },
     { actor, detail: { agent: job.agent, attempt: job.attempts, worker: lease.worker } },
   );
   return {
     id,
     task_id: job.task_id,
     repo: job.repo,
-    work_item_id: task.work_item_id,
+    work_item_id: job.work_item_id,
     agent: job.agent,
-    stage: task.stage,
+    stage: job.stage,
     payload: decode(job.task_content),
     attempt: job.attempts,
     max_attempts: job.max_attempts,

@@ -5,7 +5,10 @@
 const STORED = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:?\d{2})?$/;
 
 /** Milliseconds since 1970 UTC as the database's text. */
-export const toStored = (ms: number): string => new Date(ms).toISOString().replace("T", " ").replace("Z", "");
+export const toStored = (ms: number): string => {
+  const iso = new Date(ms).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, -1)}`;
+};
 
 /** The database's text (ours, the orchestrator's, or ISO 8601) as milliseconds since 1970 UTC; NaN for any other. */
 export const fromStored = (text: string): number => {
