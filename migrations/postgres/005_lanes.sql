@@ -31,17 +31,6 @@ FROM (SELECT COALESCE(repo, '') AS repo,
   FROM jobs GROUP BY 1) AS counted
 WHERE counted.repo = gate_lanes.repo;
 
-UPDATE gate_lanes SET queued = counted.queued, delayed = counted.delayed, running = counted.running, done = counted.done, failed = counted.failed, cancelled = counted.cancelled
-FROM (SELECT COALESCE(repo, '') AS repo,
-    SUM(CASE WHEN status = 'queued' THEN 1 ELSE 0 END) AS queued,
-    SUM(CASE WHEN status = 'delayed' THEN 1 ELSE 0 END) AS delayed,
-    SUM(CASE WHEN status = 'running' THEN 1 ELSE 0 END) AS running,
-    SUM(CASE WHEN status = 'done' THEN 1 ELSE 0 END) AS done,
-    SUM(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed,
-    SUM(CASE WHEN status = 'cancelled' THEN 1 ELSE 0 END) AS cancelled
-  FROM jobs GROUP BY 1) AS counted
-WHERE counted.repo = gate_lanes.repo;
-
 -- Moves the lane's revision, and so holds the lane until the transaction ends.
 CREATE OR REPLACE FUNCTION gate_touch_lane(lane TEXT) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -64,36 +53,6 @@ BEGIN
     PERFORM gate_touch_lane(LEAST(COALESCE(OLD.repo, ''), COALESCE(NEW.repo, '')));
     PERFORM gate_touch_lane(GREATEST(COALESCE(OLD.repo, ''), COALESCE(NEW.repo, '')));
   END IF;
-  RETURN NULL;
-END $$;
-
--- Counts a job in the lane, or out of it, and holds the lane as any change does.
-CREATE OR REPLACE FUNCTION gate_count_job(lane TEXT, job_status TEXT, change INTEGER) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM gate_touch_lane(lane);
-  UPDATE gate_lanes SET
-    queued = queued + CASE WHEN job_status = 'queued' THEN change ELSE 0 END,
-    delayed = delayed + CASE WHEN job_status = 'delayed' THEN change ELSE 0 END,
-    running = running + CASE WHEN job_status = 'running' THEN change ELSE 0 END,
-    done = done + CASE WHEN job_status = 'done' THEN change ELSE 0 END,
-    failed = failed + CASE WHEN job_status = 'failed' THEN change ELSE 0 END,
-    cancelled = cancelled + CASE WHEN job_status = 'cancelled' THEN change ELSE 0 END
-  WHERE repo = lane;
-END $$;
-
-CREATE OR REPLACE FUNCTION gate_job_touches_lane() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE
-  lane_before TEXT;
-  lane_after TEXT;
-BEGIN
-  IF TG_OP <> 'INSERT' THEN lane_before := COALESCE(OLD.repo, ''); END IF;
-  IF TG_OP <> 'DELETE' THEN lane_after := COALESCE(NEW.repo, ''); END IF;
-  IF lane_after < lane_before THEN
-    PERFORM gate_touch_lane(lane_after); -- Two lanes are held in one order, wherever the row comes from.
-  END IF;
-  IF lane_before IS NOT NULL THEN PERFORM gate_count_job(lane_before, OLD.status, -1); END IF;
-  IF lane_after IS NOT NULL THEN PERFORM gate_count_job(lane_after, NEW.status, 1); END IF;
   RETURN NULL;
 END $$;
 
@@ -187,7 +146,7 @@ CREATE TRIGGER gate_tasks_changed AFTER UPDATE OR DELETE ON tasks
   FOR EACH ROW EXECUTE FUNCTION gate_row_touches_lane();
 
 CREATE TRIGGER gate_jobs_changed AFTER INSERT OR DELETE OR UPDATE OF agent, repo, task_id, status ON jobs
-  FOR EACH ROW EXECUTE FUNCTION gate_job_touches_lane();
+  FOR EACH ROW EXECUTE FUNCTION gate_job_counts_in_lane();
 
 CREATE TRIGGER gate_repo_freeze_changed AFTER INSERT OR UPDATE OR DELETE ON repo_freeze
   FOR EACH ROW EXECUTE FUNCTION gate_row_touches_lane();

@@ -2,7 +2,7 @@
  *  Text to text; nothing here talks to a database. */
 
 import { createHash } from "node:crypto";
-import type { Statement } from "../sql.ts";
+import type { Statement, Value } from "../sql.ts";
 
 /** A connection keeps what it has prepared. Texts beyond these (lists come in every length) get no name. */
 const NAMED_TEXTS = 500;
@@ -12,9 +12,18 @@ const NOT_CODE = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*
 
 const PREPARABLE = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 
-const numbered = (text: string): string => {
+const MOST_INTEGER = 2_147_483_647;
+
+/** A number that PostgreSQL would refuse beside an INTEGER, which an orchestrator's ids may be. */
+const isWide = (value: Value | undefined): boolean => typeof value === "number" && value > MOST_INTEGER;
+
+const numbered = ({ sql, params }: Statement): string => {
   let next = 0;
-  return text.replace(NOT_CODE, (part) => (part === "?" ? `$${++next}` : part));
+  return sql.replace(NOT_CODE, (part) => {
+    if (part !== "?") return part;
+    const type = isWide(params[next]) ? "::bigint" : "";
+    return `$${++next}${type}`;
+  });
 };
 
 export interface Translated {
@@ -28,15 +37,18 @@ export interface Translated {
 /** Translates each text once. */
 export const translator = (): ((statement: Statement) => Translated) => {
   const known = new Map<string, Translated>();
-  return ({ sql, params }) => {
-    const there = known.get(sql);
+  return (statement) => {
+    const { sql, params } = statement;
+    const wide = params.flatMap((value, index) => (isWide(value) ? [index] : []));
+    const key = wide.length > 0 ? `${wide.join()} ${sql}` : sql;
+    const there = known.get(key);
     if (there) return there;
     const ofRows = PREPARABLE.test(sql);
     const keep = ofRows && known.size < NAMED_TEXTS;
-    const text = params.length > 0 ? numbered(sql) : sql;
+    const text = params.length > 0 ? numbered(statement) : sql;
     const name = keep ? createHash("sha256").update(text).digest("hex").slice(0, 32) : undefined;
     const translated = { text, name, ofRows };
-    if (keep) known.set(sql, translated);
+    if (keep) known.set(key, translated);
     return translated;
   };
 };

@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { migrate } from "../../src/store/migrate.ts";
+import { openSqlite } from "../../src/store/sqlite.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { connectTo, testDatabase } from "../support/postgres.ts";
+
+const folderOf = (dialect: string): string =>
+  fileURLToPath(new URL(`../../migrations/${dialect}`, import.meta.url));
+
+const filesIn = (dialect: string): string[] => readdirSync(folderOf(dialect)).sort();
+
+/** The text of every index, by file. */
+const indexesIn = (dialect: string): [string, string[]][] =>
+  filesIn(dialect).map((file) => [
+    file,
+    readFileSync(join(folderOf(dialect), file), "utf8").match(/^CREATE (UNIQUE )?INDEX [^;]+;/gm) ?? [],
+  ]);
+
+interface Column {
+  readonly table: string;
+  readonly column: string;
+  readonly type: "number" | "text";
+  readonly required: boolean;
+  /** `the time` for the time of the insert; null for none, or for an id that is drawn. */
+  readonly default: string | null;
+}
+
+const columnsOfSqlite = async (): Promise<Column[]> => {
+  const path = join(temporaryFolder(), "gate.db");
+  const store = await openSqlite(path, Date.now);
+  await migrate(store);
+  await store.close();
+  const db = new Database(path, { readonly: true });
+  onTestFinished(() => {
+    db.close();
+  });
+  const rows = db
+    .prepare<
+      [],
+      { table: string; column: string; type: string; notnull: number; pk: number; dflt: string | null }
+    >(
+      `SELECT m.name AS "table", c.name AS "column", c.type, c."notnull", c.pk, c.dflt_value AS dflt
+        FROM sqlite_master m JOIN pragma_table_info(m.name) c
+        WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid`,
+    )
+    .all();
+  return rows.map(({ table, column, type, notnull, pk, dflt }) => ({
+    table,
+    column,
+    type: type === "INTEGER" ? "number" : "text",
+    required: notnull === 1 || pk > 0,
+    default: dflt === "datetime('now')" ? "the time" : dflt,
+  }));
+};
+
+const columnsOfPostgres = async (): Promise<Column[]> => {
+  const client = await connectTo(await testDatabase());
+  const { rows } = await client.query<{
+    table: string;
+    column: string;
+    type: string;
+    nullable: string;
+    dflt: string | null;
+  }>(`SELECT table_name AS "table", column_name AS "column", data_type AS type, is_nullable AS nullable,
+        column_default AS dflt
+      FROM information_schema.columns WHERE table_schema = current_schema()
+      ORDER BY table_name COLLATE "C", ordinal_position`);
+  return rows.map(({ table, column, type, nullable, dflt }) => ({
+    table,
+    column,
+    type: type === "text" ? "text" : "number",
+    required: nullable === "NO",
+    default: dflt?.startsWith("to_char(") ? "the time" : (dflt?.replace(/::\w+$/, "") ?? null),
+  }));
+};
+
+describe("the migrations of both databases", () => {
+  it("have the same names", () => {
+    expect(filesIn("postgres")).toEqual(filesIn("sqlite"));
+  });
+
+  it("make the same tables with the same columns", async () => {
+    const [sqlite, postgres] = await Promise.all([columnsOfSqlite(), columnsOfPostgres()]);
+    expect(postgres).toEqual(sqlite);
+    expect(sqlite.length).toBeGreaterThan(60);
+  });
+
+  it("make the same indexes", () => {
+    expect(indexesIn("postgres")).toEqual(indexesIn("sqlite"));
+    expect(indexesIn("sqlite").flatMap(([, indexes]) => indexes).length).toBeGreaterThan(15);
+  });
+
+  it("give a row of another program the time in the same form", async () => {
+    const client = await connectTo(await testDatabase());
+    const { rows } = await client.query<{ created_at: string }>(
+      "INSERT INTO tasks(repo) VALUES ('acme/web') RETURNING created_at",
+    );
+    const created = rows[0]?.created_at ?? "";
+    expect(created).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/);
+    expect(Math.abs(Date.parse(`${created.replace(" ", "T")}Z`) - Date.now())).toBeLessThan(60_000);
+  });
+});
