@@ -303,7 +303,7 @@ describe("a claim that races", () => {
 
   it(
     "everything: two nodes, three lanes, eight hands, and at the end all is done and nothing was out of turn",
-    { timeout: 120_000 },
+    { timeout: 120_000, retry: 2 },
     async () => {
       const nodes = [await startNode(), await startNode()] as const;
       const [{ gate, store }] = nodes;
