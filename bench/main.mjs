@@ -3,7 +3,7 @@
  *  The table goes to stdout, what is going on to stderr. The exit code says whether all could be measured, not whether
  *  all was reached: that depends on the machine. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -62,6 +62,7 @@ const pattern = new RegExp(options.only, "i");
 
 const say = (text) => process.stderr.write(`${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-bench-"));
+chmodSync(folder, 0o755); // PostgreSQL does not run as root, and must reach its data.
 const ends = [() => rmSync(folder, { recursive: true, force: true })];
 
 /** What a function gives, made once for each key. */
