@@ -157,6 +157,31 @@ describe("a refusal", () => {
   });
 });
 
+describe("a service of several nodes", () => {
+  const closed = "http://127.0.0.1:1";
+
+  it("is asked at the next node once one is gone; the call that found it out is not repeated", async () => {
+    const client = new Client({ url: [closed, shared().service.url] });
+    await expect(client.claim({ repos: [freshRepo()] })).rejects.toThrow("fetch failed");
+    expect(await client.claim({ repos: [freshRepo()] })).toMatchObject({ jobs: [] });
+  });
+
+  it("is asked at the next node when one says that it cannot answer now", async () => {
+    const away = await startOther((_request, response) => {
+      response.writeHead(503, { "retry-after": "0" }).end();
+    });
+    const client = new Client({ url: [away, shared().service.url] });
+    expect(await client.claim({ repos: [freshRepo()] })).toMatchObject({ jobs: [] });
+  });
+
+  it("turns once, however many calls find out at once that a node is gone", async () => {
+    const client = new Client({ url: [closed, shared().service.url] });
+    const calls = await Promise.allSettled([1, 2, 3, 4].map(() => client.claim({ repos: [freshRepo()] })));
+    expect(calls.map(({ status }) => status)).toEqual(Array(4).fill("rejected"));
+    expect(await client.claim({ repos: [freshRepo()] })).toMatchObject({ jobs: [] });
+  });
+});
+
 describe("a service that asks for patience", () => {
   it("is asked again when it said when", async () => {
     const { service, databaseUrl } = await startService();

