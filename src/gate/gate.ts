@@ -9,6 +9,7 @@ import { claim } from "./claim.ts";
 import { GateError } from "./errors.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
+import { EVENTS, history } from "./history.ts";
 import type { WrongMark } from "./lanes.ts";
 import { complete, fail, heartbeat, release } from "./lease.ts";
 import type { Log } from "./log.ts";
@@ -18,6 +19,8 @@ import type {
   ClaimRequest,
   Completed,
   Completion,
+  EventPage,
+  EventQuery,
   Failure,
   FreezeNote,
   FreezeState,
@@ -221,6 +224,14 @@ export class Gate {
       this.#store.read(() => snapshot(this.#rules.policy, this.#projects, repos, sight)),
     );
     return { ...value, degraded };
+  }
+
+  // --- What happened
+
+  /** @throws GateError invalid_request */
+  async events(query: EventQuery): Promise<EventPage> {
+    const settled = await this.#store.settled(EVENTS);
+    return this.#store.read(() => history(query, settled));
   }
 
   // --- The service's own

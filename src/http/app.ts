@@ -14,6 +14,7 @@ import Fastify, {
 } from "fastify";
 import * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
+import { eventRoutes } from "./events.ts";
 import { useGuard } from "./guard.ts";
 import { jobRoutes } from "./jobs.ts";
 import { operatorRoutes } from "./operator.ts";
@@ -240,6 +241,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
   taskRoutes(app, gate);
   jobRoutes(app, gate);
   operatorRoutes(app, gate);
+  eventRoutes(app, gate);
   serviceRoutes(app, gate);
   await app.ready();
   return app;

@@ -63,6 +63,12 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   read<T>(operation: () => Tx<T>): Promise<T>;
 
+  /** The id up to which a table is complete: a row of that id or a lower one that a read from now on does not find
+   *  will never be there. Ids are drawn before they are committed, so that a lower one may follow a higher one.
+   *  @param table one of the program's own, whose ids the database draws
+   *  @throws StoreFault when the database cannot answer. */
+  settled(table: string): Promise<number>;
+
   /** Runs the listener soon after another program has committed to the database (at most a second later),
    *  until the returned function is called. */
   watch(listener: () => void): () => void;

@@ -8,6 +8,7 @@ import { run, StoreFault, type Clock, type Step, type Store, type Tx } from "./p
 import { Bell } from "./postgres/bell.ts";
 import { DIALECT } from "./postgres/dialect.ts";
 import { beginFailureOf, commitFailureOf, connectFailureOf, Failure, failureOf } from "./postgres/faults.ts";
+import { Settled } from "./postgres/settled.ts";
 import { translator, type Translated } from "./postgres/placeholders.ts";
 import { raw, sql, type Statement, type Value } from "./sql.ts";
 
@@ -281,6 +282,16 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
+  const settled = new Map<string, Settled>();
+  const look = (text: string): Promise<Rows[]> =>
+    patiently(async () => {
+      try {
+        return (await pool.query(text)) as unknown as Rows[];
+      } catch (error) {
+        throw failureOf(error);
+      }
+    });
+
   const unanswered = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
 
@@ -310,6 +321,11 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     dialect: DIALECT,
     write: (operation) => answer("write", operation),
     read: (operation) => answer("read", operation),
+    settled: (table) => {
+      const known = settled.get(table) ?? new Settled(table, look);
+      settled.set(table, known);
+      return known.upTo();
+    },
     watch: (listener) => bell.listen(listener),
     close: () => (closed ??= close()),
   };

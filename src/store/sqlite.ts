@@ -2,7 +2,7 @@
  *  Writes that arrive in one turn of the event loop share one transaction, each in a savepoint of its own,
  *  and are answered after its one commit. Nothing here knows the domain. */
 
-import { StoreFault, type Clock, type Dialect, type Store, type Tx } from "./port.ts";
+import { first, StoreFault, type Clock, type Dialect, type Store, type Tx } from "./port.ts";
 import { raw, writtenOut } from "./sql.ts";
 import {
   configure,
@@ -198,6 +198,18 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     if (closed) throw new StoreFault("unavailable", "The database is closed.");
   };
 
+  const read: Store["read"] = (operation) =>
+    patiently(() => {
+      turnAwayIfClosed();
+      if (readers) return readers.read(operation);
+      prepare("BEGIN").run();
+      try {
+        return drive(operation);
+      } finally {
+        if (db.inTransaction) rollback.run();
+      }
+    });
+
   return {
     dialect: DIALECT,
 
@@ -214,17 +226,13 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
         schedule(false);
       }),
 
-    read: (operation) =>
-      patiently(() => {
-        turnAwayIfClosed();
-        if (readers) return readers.read(operation);
-        prepare("BEGIN").run();
-        try {
-          return drive(operation);
-        } finally {
-          if (db.inTransaction) rollback.run();
-        }
-      }),
+    read,
+
+    // A writer is alone in the file: ids are drawn in the order of the commits.
+    settled: async (table) => {
+      const newest = raw(`SELECT MAX(id) AS id FROM ${table}`);
+      return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
+    },
 
     watch: (listener) => {
       const version = db.prepare("PRAGMA data_version").pluck();
