@@ -2,9 +2,10 @@
  *  A pure function of an environment; nothing here touches the process. */
 
 import * as z from "zod";
+import { CONNECTION_VARIABLES } from "./config/connection.ts";
 import { REPO_NAME } from "./gate/model.ts";
 import type { Defaults, Policy } from "./gate/policy.ts";
-import { isServer, pathOf } from "./store/open.ts";
+import { isServer, pathOf, shownUrl } from "./store/open.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -48,7 +49,7 @@ const SWITCHES = [
 ];
 
 /** They may hold a secret, so that their values are never told. */
-const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS"];
+const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS", "SERIAL_GATE_TOKEN"];
 
 /** A variable: its default as it would be written, what it wants, and how it is read (undefined: it is not that). */
 const variable = <T>(fallback: string, wants: string, parse: (text: string) => T | undefined) =>
@@ -158,13 +159,16 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 /** Whether only programs on this machine can reach the address. */
 const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-/** A blank value is one that is not set; a switch may be set under the orchestrator's name. */
+/** The variable that sets another: itself, or for a switch the orchestrator's name of it. A blank value is one that
+ *  is not set. */
+const sourceOf = (env: Env, name: string): string | undefined =>
+  (SWITCHES.includes(name) ? [name, ORCHESTRATOR_PREFIX + name] : [name]).find((each) => env[each]?.trim());
+
 const set = (env: Env): Record<string, string> =>
   Object.fromEntries(
     Object.keys(VARIABLES).flatMap((name) => {
-      const names = SWITCHES.includes(name) ? [name, ORCHESTRATOR_PREFIX + name] : [name];
-      const value = names.map((each) => env[each]?.trim()).find((each) => each);
-      return value ? [[name, value]] : [];
+      const source = sourceOf(env, name);
+      return source === undefined ? [] : [[name, env[source]?.trim() ?? ""]];
     }),
   );
 
@@ -175,7 +179,7 @@ const misspelt = (env: Env): string[] =>
     .filter((name) => {
       const own = name.startsWith(ORCHESTRATOR_PREFIX)
         ? SWITCHES.map((each) => ORCHESTRATOR_PREFIX + each)
-        : Object.keys(VARIABLES);
+        : [...Object.keys(VARIABLES), ...Object.keys(CONNECTION_VARIABLES)];
       return !own.includes(name);
     });
 
@@ -228,4 +232,28 @@ export const parseConfig = (env: Env): Config => {
       ...misspelt(env).map((name) => `${name} is no variable of this program and is left out of account.`),
     ],
   };
+};
+
+/** What a variable is set to, for people to read: of a secret, that it is set; of a URL, all but its password. */
+export const shownSetting = (
+  env: Env,
+  name: string,
+  fallback: string,
+): { readonly source: string | undefined; readonly value: string } => {
+  const source = sourceOf(env, name);
+  const value = source === undefined ? fallback : (env[source]?.trim() ?? "");
+  // What is no URL of a database may still be one with a password.
+  if (name === "DATABASE_URL")
+    return { source, value: pathOf(value) === undefined && !isServer(value) ? "(set)" : shownUrl(value) };
+  return { source, value: value !== "" && SECRET_VARIABLES.includes(name) ? "(set)" : value };
+};
+
+/** What a start would say of the configuration. */
+export const faultsIn = (env: Env): readonly string[] => {
+  try {
+    return parseConfig(env).warnings;
+  } catch (error) {
+    if (error instanceof ConfigError) return [error.message];
+    throw error;
+  }
 };

@@ -7,17 +7,22 @@ import { run } from "./cli/program.ts";
 
 const DOT_ENV = ".env";
 
-/** The environment wins over the file. */
-const environment = (): Record<string, string | undefined> => ({
-  ...(existsSync(DOT_ENV) ? parseEnv(readFileSync(DOT_ENV, "utf8")) : {}),
-  ...process.env,
+const dotEnv = existsSync(DOT_ENV) ? parseEnv(readFileSync(DOT_ENV, "utf8")) : {};
+
+// Whoever read what we print has read enough: `| head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
 });
 
 process.exitCode = await run(process.argv.slice(2), {
-  env: environment(),
+  // The environment wins over the file.
+  env: { ...dotEnv, ...process.env },
+  isOfFile: (name) => name in dotEnv && !(name in process.env),
+  stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   onStop: (stop) => {
-    for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, stop);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   },
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig, VARIABLES, type Env } from "../src/config.ts";
+import { CONNECTION_VARIABLES } from "../src/config/connection.ts";
 
 const faultsOf = (env: Env): string => {
   try {
@@ -39,7 +40,7 @@ describe("the configuration", () => {
     const text = readFileSync(new URL("../.env.example", import.meta.url), "utf8");
     const lines = text.split("\n").filter((line) => /^[A-Z]/.test(line));
     const shown: unknown = Object.fromEntries(lines.map((line) => line.split(/=(.*)/).slice(0, 2)));
-    expect(shown).toEqual(VARIABLES);
+    expect(shown).toEqual({ ...VARIABLES, ...CONNECTION_VARIABLES });
     // Each has words above it.
     for (const name of Object.keys(VARIABLES)) expect(text).toMatch(new RegExp(`^# .*\\n${name}=`, "m"));
   });

@@ -1,10 +1,7 @@
 /** serial-gate doctor */
 
 import type { Command } from "commander";
-import { pino } from "pino";
-import { parseConfig } from "../config.ts";
-import { Gate } from "../gate/gate.ts";
-import { openStore } from "../store/open.ts";
+import { example } from "./arguments.ts";
 import type { Surroundings } from "./program.ts";
 
 const says = (ready: number): string => (ready === 1 ? "may start" : "held");
@@ -17,7 +14,14 @@ export const doctorCommand = (
   program
     .command("doctor")
     .description("compare the mark of every queued job with the rule, say what differs and mend it")
+    .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
+      const [{ pino }, { parseConfig }, { Gate }, { openStore }] = await Promise.all([
+        import("pino"),
+        import("../config.ts"),
+        import("../gate/gate.ts"),
+        import("../store/open.ts"),
+      ]);
       const { databaseUrl, policy, defaults } = parseConfig(env);
       const store = await openStore(databaseUrl);
       try {

@@ -1,16 +1,19 @@
 /** serial-gate openapi */
 
 import type { Command } from "commander";
-import { pino } from "pino";
 import { VERSION } from "../version.ts";
-import { parseConfig } from "../config.ts";
-import { Gate } from "../gate/gate.ts";
-import { buildApp } from "../http/app.ts";
-import { openStore } from "../store/open.ts";
+import { example } from "./arguments.ts";
 import type { Surroundings } from "./program.ts";
 
 /** The OpenAPI document of the routes, as YAML. */
 export const openapiYaml = async (): Promise<string> => {
+  const [{ pino }, { parseConfig }, { Gate }, { buildApp }, { openStore }] = await Promise.all([
+    import("pino"),
+    import("../config.ts"),
+    import("../gate/gate.ts"),
+    import("../http/app.ts"),
+    import("../store/open.ts"),
+  ]);
   const { policy, defaults } = parseConfig({});
   const logger = pino({ level: "silent" });
   const store = await openStore("file::memory:");
@@ -26,6 +29,7 @@ export const openapiCommand = (program: Command, { stdout }: Surroundings): void
   program
     .command("openapi")
     .description("print the OpenAPI 3.1 document of the HTTP API")
+    .addHelpText("after", example("serial-gate openapi > openapi.yaml"))
     .action(async () => {
       stdout.write(await openapiYaml());
     });

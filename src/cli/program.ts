@@ -1,66 +1,82 @@
-/** The command line: which verbs there are, and what an error becomes. */
+/** The command line: which verbs there are, and for whom. */
 
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import type { Env } from "../config.ts";
 import { VERSION } from "../version.ts";
-import { ConfigError, type Env } from "../config.ts";
-import { MigrationError } from "../store/migrate.ts";
-import { StoreFault } from "../store/port.ts";
+import { claimCommand } from "./claim.ts";
+import { completionCommands } from "./completion.ts";
+import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
+import { told } from "./errors.ts";
+import { EXIT } from "./exit.ts";
+import { jobCommands } from "./job.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
+import { say } from "./output.ts";
+import { queueCommand } from "./queue.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
+import { taskCommands } from "./task.ts";
 
 /** What a command may touch of the process that it runs in. */
 export interface Surroundings {
   readonly env: Env;
+  /** Whether a variable comes from the file .env, not from the environment. */
+  readonly isOfFile: (name: string) => boolean;
+  readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Registers what to do when the process is asked to stop. */
-  readonly onStop: (stop: () => void) => void;
+  /** Registers what to do when the process is asked to stop, and by which signal. */
+  readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
 }
 
-/** Exit codes. 78 is EX_CONFIG of sysexits.h: a supervisor need not try again. */
-const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;
+const HELP = `
+Verbs that call the service find it by SERIAL_GATE_URL and SERIAL_GATE_TOKEN; \`serial-gate config\` shows both.
+Exit codes: 0 done, 1 failed, 2 usage, 3 the gate says no, 4 not allowed, 5 not found, 6 timed out, 78 configuration.`;
 
-const exitOf = (error: unknown): number => {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  return error instanceof ConfigError ? EXIT.config : EXIT.failed;
-};
-
-/** Errors that are told in a sentence; any other is a fault of the program and keeps its stack. */
-const isExpected = (error: unknown): error is Error =>
-  error instanceof ConfigError ||
-  error instanceof MigrationError ||
-  error instanceof StoreFault ||
-  (error instanceof Error && "syscall" in error);
-
-/** @returns the exit code */
-export const run = async (argv: readonly string[], around: Surroundings): Promise<number> => {
+/** @param exitWith sets the exit code of a verb that ends without an error */
+const programOf = (around: Surroundings, exitWith: (code: number) => void): Command => {
   const program = new Command("serial-gate")
     .description("One task at a time per repository: the door in front of autonomous work.")
     .version(VERSION)
+    .helpCommand(false)
+    .addHelpText("after", HELP)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => around.stdout.write(text),
       writeErr: (text) => around.stderr.write(text),
     });
-  let exitCode: number = EXIT.done;
-  const exitWith = (code: number): void => {
-    exitCode = code;
-  };
+  program.commandsGroup("For operators:");
+  queueCommand(program, around);
+  program.commandsGroup("For the orchestrator:");
+  taskCommands(program, around);
+  jobCommands(program, around);
+  program.commandsGroup("For workers:");
+  claimCommand(program, around);
+  program.commandsGroup("For whoever runs the service:");
   serveCommand(program, around);
   migrateCommand(program, around);
-  replayCommand(program, around, exitWith);
   doctorCommand(program, around, exitWith);
+  replayCommand(program, around, exitWith);
   openapiCommand(program, around);
+  program.commandsGroup("For the shell:");
+  configCommand(program, around);
+  completionCommands(program, around);
+  return program;
+};
+
+/** @returns the exit code */
+export const run = async (argv: readonly string[], around: Surroundings): Promise<number> => {
+  let exitCode: number = EXIT.done;
+  const program = programOf(around, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
-    if (isExpected(error)) around.stderr.write(`${error.message}\n`);
-    else if (!(error instanceof CommanderError))
-      around.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    return exitOf(error);
+    const { words, exit } = told(error, argv, around);
+    say(around, ...words);
+    return exit;
   }
 };

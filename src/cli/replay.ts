@@ -4,28 +4,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { InvalidArgumentError, type Command } from "commander";
-import { isServer, shownUrl } from "../store/open.ts";
+import type { Command } from "commander";
+import { example, wholeNumber } from "./arguments.ts";
 import type { Surroundings } from "./program.ts";
-import { hasWork } from "./replay/database.ts";
-import { isVerified, tableOf } from "./replay/report.ts";
-import { replay } from "./replay/run.ts";
-import { parseWorkItems, WorkItemsError, type WorkItem } from "./replay/work-items.ts";
+import type { WorkItem } from "./replay/work-items.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../samples/work-items.jsonl", import.meta.url));
 const MOST_WORKERS = 1_000;
 const MOST_NODES = 32;
 
-const upTo =
-  (most: number) =>
-  (text: string): number => {
-    const count = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
-    if (count >= 1 && count <= most) return count;
-    throw new InvalidArgumentError(`It wants a whole number from 1 to ${most}.`);
-  };
-
 /** A file that cannot be read, or has a line that is no work item, is the caller's mistake: nothing is started. */
-const readItems = (file: string, command: Command): WorkItem[] => {
+const readItems = async (file: string, command: Command): Promise<WorkItem[]> => {
+  const { parseWorkItems, WorkItemsError } = await import("./replay/work-items.ts");
   try {
     return parseWorkItems(readFileSync(file, "utf8"), file);
   } catch (error) {
@@ -37,6 +27,10 @@ const readItems = (file: string, command: Command): WorkItem[] => {
 
 /** A database that is given must be one that a replay may fill and judge. What is said of it has no password. */
 const refuseDatabase = async (url: string, command: Command): Promise<void> => {
+  const [{ isServer, shownUrl }, { hasWork }] = await Promise.all([
+    import("../store/open.ts"),
+    import("./replay/database.ts"),
+  ]);
   if (!isServer(url)) command.error("--database wants postgres://USER:PASSWORD@HOST:PORT/DATABASE.");
   if (await hasWork(url))
     command.error(`${shownUrl(url)} has tasks or jobs already: a replay wants an empty database.`);
@@ -58,12 +52,13 @@ export const replayCommand = (
     .command("replay")
     .description("run real work items through a fresh service, and verify from its database what it did")
     .argument("[file]", "work items, one JSON object a line; a sample of 200 when left out")
-    .option("--workers <count>", "how many workers claim", upTo(MOST_WORKERS), 32)
+    .option("--workers <count>", "how many workers claim", wholeNumber(1, MOST_WORKERS), 32)
     .option("--database <url>", "an empty PostgreSQL database to run over, instead of a file")
-    .option("--nodes <count>", "how many nodes serve, over that database", upTo(MOST_NODES), 1)
-    .option("--keep", "keep the file and say where it is; one that is not verified is always kept");
+    .option("--nodes <count>", "how many nodes serve, over that database", wholeNumber(1, MOST_NODES), 1)
+    .option("--keep", "keep the file and say where it is; one that is not verified is always kept")
+    .addHelpText("after", example("serial-gate replay --workers 64 work-items.jsonl"));
   command.action(async (file: string | undefined, { workers, nodes, database, keep }: Options) => {
-    const items = readItems(file ?? SAMPLE, command);
+    const items = await readItems(file ?? SAMPLE, command);
     if (database !== undefined) await refuseDatabase(database, command);
     else if (nodes > 1)
       command.error("Several nodes want a database that they share: add --database postgres://…");
@@ -72,10 +67,15 @@ export const replayCommand = (
     const databaseUrl = database ?? `file:${path}`;
     let kept = true;
     try {
+      const [{ replay }, { isVerified, tableOf }] = await Promise.all([
+        import("./replay/run.ts"),
+        import("./replay/report.ts"),
+      ]);
       const report = await replay({ items, workers, nodes, databaseUrl, folder, around });
       around.stdout.write(tableOf(report));
-      if (!isVerified(report)) exitWith(1);
-      kept = keep === true || !isVerified(report);
+      const verified = isVerified(report);
+      if (!verified) exitWith(1);
+      kept = keep === true || !verified;
     } finally {
       if (kept && database === undefined) around.stdout.write(`The database is ${path}\n`);
       else rmSync(folder, { recursive: true, force: true });

@@ -1,19 +1,25 @@
 /** serial-gate serve */
 
 import type { Command } from "commander";
-import { parseConfig } from "../config.ts";
-import { serve } from "../serve.ts";
-import { shownUrl } from "../store/open.ts";
+import { example } from "./arguments.ts";
 import type { Surroundings } from "./program.ts";
 
 export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: Surroundings): void => {
   program
-    .command("serve", { isDefault: true })
+    .command("serve")
     .description("migrate the database and serve until stopped")
+    .addHelpText("after", example("PORT=8081 serial-gate serve"))
     .action(async () => {
+      const [{ parseConfig }, { serve }, { shownUrl }] = await Promise.all([
+        import("../config.ts"),
+        import("../serve.ts"),
+        import("../store/open.ts"),
+      ]);
       const config = parseConfig(env);
       const stopped = new Promise<void>((stop) => {
-        onStop(stop);
+        onStop(() => {
+          stop();
+        });
       });
       const service = await serve(config, stderr);
       stdout.write(

@@ -117,6 +117,9 @@ interface Address {
   readonly token?: string | undefined;
 }
 
+/** With `dry_run` the answer says what would come of it, and nothing is changed. */
+type Trial = Readonly<{ dry_run?: boolean }>;
+
 /** Every method throws ProblemError, or what fetch throws. A signal ends the call early. */
 export class Client {
   /** The node that is asked comes first. */
@@ -145,12 +148,12 @@ export class Client {
     return this.#call("GET", `/tasks/${id}`);
   }
 
-  setStage(id: number, stage: string): Promise<{ task: Task }> {
-    return this.#call("PATCH", `/tasks/${id}`, { stage });
+  setStage(id: number, stage: string, trial: Trial = {}): Promise<{ task: Task }> {
+    return this.#call("PATCH", at(`/tasks/${id}`, trial), { stage });
   }
 
-  cancelTask(id: number): Promise<{ task: Task }> {
-    return this.#call("POST", `/tasks/${id}/cancel`);
+  cancelTask(id: number, trial: Trial = {}): Promise<{ task: Task }> {
+    return this.#call("POST", at(`/tasks/${id}/cancel`, trial));
   }
 
   createJob(input: Input<typeof NewJob>): Promise<{ job: Job }> {
@@ -205,8 +208,8 @@ export class Client {
     return this.#call("POST", at("/unfreeze", query));
   }
 
-  queue(repos?: readonly string[]): Promise<Queue> {
-    return this.#call("GET", at("/queue", { repo: repos }));
+  queue(repos?: readonly string[], signal?: AbortSignal): Promise<Queue> {
+    return this.#call("GET", at("/queue", { repo: repos }), undefined, signal);
   }
 
   async #call<Body>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {

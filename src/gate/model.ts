@@ -413,6 +413,7 @@ export const TaskQuery = z.strictObject({
   repo: RepoLookup.optional(),
   stage: lookup("A stage.").optional(),
   paused: z.boolean().optional(),
+  finished: z.boolean().optional(),
   work_item: WorkItemLookup.optional(),
   limit: z.int().min(1).max(500).default(100),
   cursor: z

@@ -8,7 +8,7 @@ import { groupBy } from "./group.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job, NewTask, Task, TaskPage, TaskQuery } from "./model.ts";
 import type { Actor, Rules } from "./policy.ts";
-import { TERMINAL } from "./predicate.ts";
+import { TERMINAL, unfinished } from "./predicate.ts";
 import { toIsoOrNull, toStored } from "./time.ts";
 import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
 
@@ -84,6 +84,9 @@ export function* listTasks(query: TaskQuery): Tx<TaskPage> {
   )}${when(
     query.paused !== undefined,
     raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+  )}${when(
+    query.finished !== undefined,
+    sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
   )} ORDER BY t.id LIMIT ${query.limit}`;
   const tasks = yield* readTasks(page);
   const last = tasks.length === query.limit ? tasks.at(-1) : undefined;

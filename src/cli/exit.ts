@@ -1,0 +1,40 @@
+/** What a verb's end becomes for the shell: the one table of exit codes. */
+
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  /** The gate says no. */
+  refused: 3,
+  notAllowed: 4,
+  notFound: 5,
+  timedOut: 6,
+  /** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+  config: 78,
+} as const;
+
+/** By a problem's code, else by its status; any other is a failure. */
+const OF_PROBLEM: Readonly<Record<string | number, number>> = {
+  // No such route: another program, or an older one.
+  not_found: EXIT.failed,
+  400: EXIT.usage,
+  401: EXIT.notAllowed,
+  403: EXIT.notAllowed,
+  404: EXIT.notFound,
+  409: EXIT.refused,
+  422: EXIT.refused,
+};
+
+export const exitOfProblem = ({ code, status }: { code: string; status: number }): number =>
+  OF_PROBLEM[code] ?? OF_PROBLEM[status] ?? EXIT.failed;
+
+/** Ends a verb with a sentence for a person and a code for a script. */
+export class Ending extends Error {
+  override readonly name = "Ending";
+  readonly exit: number;
+
+  constructor(exit: number, ...lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.exit = exit;
+  }
+}

@@ -1,0 +1,151 @@
+/** serial-gate queue: what every lane does, what waits in it and why. */
+
+import type { Command } from "commander";
+import type { Lane, Queue } from "../gate/model.ts";
+import { example, repeated } from "./arguments.ts";
+import { outputOption, print, say, type Answer, type Printed } from "./output.ts";
+import type { Surroundings } from "./program.ts";
+import { tableOf, type Column, type Style } from "./screen.ts";
+import { connect, refuseUnknownRepo } from "./service.ts";
+import { shownTime } from "./time.ts";
+import { watch } from "./watch.ts";
+
+/** A task of a lane, or one of its waiting jobs; a lane that has neither is a row by itself. */
+interface Row {
+  readonly repo: string;
+  readonly state: "open" | "frozen" | "degraded";
+  readonly task_id?: number | null;
+  readonly job_id?: number;
+  readonly work_item_id?: string | null;
+  readonly stage?: string | null;
+  readonly place?: string;
+  readonly held?: string;
+  readonly since?: string | null;
+  readonly by?: string | null;
+  readonly why?: string | null;
+}
+
+const MAY_START = "may start";
+
+const stateOf = (lane: Lane, degraded: boolean): Row["state"] => {
+  // What cannot be read counts as frozen, and no one froze it.
+  if (lane.frozen) return lane.frozen_at === null && degraded ? "degraded" : "frozen";
+  return degraded ? "degraded" : "open";
+};
+
+/** The head of the lane, what waits in its order, what is parked; each task once for each of its waiting jobs. */
+const rowsOf = (repo: string, lane: Lane, degraded: boolean): Row[] => {
+  const state = stateOf(lane, degraded);
+  const freeze = lane.frozen ? { since: lane.frozen_at, why: lane.frozen_reason } : {};
+  const jobs = [...lane.waiting].sort((a, b) => a.position - b.position);
+  const jobsOf = (task_id: number): (Lane["waiting"][number] | undefined)[] => {
+    const own = jobs.filter((job) => job.task_id === task_id);
+    return own.length > 0 ? own : [undefined];
+  };
+  const waitingAs = (job: Lane["waiting"][number] | undefined, role: string | undefined): Partial<Row> => ({
+    ...(job ? { job_id: job.job_id, held: job.reason ?? MAY_START } : {}),
+    place: [role, job && `waiting ${job.position}`].filter((each) => each !== undefined).join(", "),
+  });
+  const { active_task, paused } = lane;
+  const active = active_task
+    ? jobsOf(active_task.task_id).map((job): Row => ({
+        ...{ repo, state, ...freeze, ...active_task },
+        ...waitingAs(job, "active"),
+      }))
+    : [];
+  const parked = paused.flatMap((task) =>
+    jobsOf(task.task_id).map((job): Row => ({
+      ...{ repo, state, ...task, ...waitingAs(job, "paused") },
+      ...{ since: task.paused_at, by: task.paused_by, why: task.pause_reason },
+    })),
+  );
+  const shown = new Set([...active, ...parked].map(({ job_id }) => job_id));
+  const waiting = jobs
+    .filter(({ job_id }) => !shown.has(job_id))
+    .map((job): Row => ({ repo, state, ...freeze, ...job, ...waitingAs(job, undefined) }));
+  const rows = [...active, ...waiting, ...parked];
+  return rows.length > 0 ? rows : [{ repo, state, ...freeze }];
+};
+
+const STATE_STYLE: Readonly<Record<Row["state"], Style>> = {
+  open: "green",
+  frozen: "red",
+  degraded: "magenta",
+};
+
+const heldStyle = ({ held }: Row): Style | undefined => {
+  if (held === undefined) return undefined;
+  return held === MAY_START ? "green" : held === "freeze" ? "red" : "yellow";
+};
+
+const COLUMNS: readonly Column<Row>[] = [
+  { head: "REPO", cell: ({ repo }) => repo },
+  { head: "STATE", cell: ({ state }) => state, style: ({ state }) => STATE_STYLE[state] },
+  { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
+  { head: "STAGE", cell: ({ stage }) => stage },
+  { head: "PLACE", cell: ({ place }) => place },
+  { head: "HELD BY", cell: ({ held }) => held, style: heldStyle },
+  { head: "TASK", cell: ({ task_id }) => task_id, wide: true },
+  { head: "JOB", cell: ({ job_id }) => job_id, wide: true },
+  { head: "SINCE", cell: ({ since }) => (since ? shownTime(since) : null), wide: true },
+  { head: "WHO", cell: ({ by }) => by, wide: true },
+  { head: "WHY", cell: ({ why }) => why, wide: true },
+];
+
+/** The lanes of a queue, by name. */
+const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
+  const lanes = Object.entries(queue.serial_gate.per_repo);
+  return {
+    whole: queue,
+    items: lanes.map(([repo, lane]) => ({ repo, ...lane })),
+    name: ({ repo }) => repo,
+    lines: (screen, wide) =>
+      lanes.length === 0
+        ? []
+        : tableOf(
+            COLUMNS,
+            lanes.flatMap(([repo, lane]) => rowsOf(repo, lane, queue.degraded)),
+            screen,
+            wide,
+          ),
+  };
+};
+
+/** What the lanes do not tell. */
+const words = ({ degraded, serial_gate: { enabled, per_repo } }: Queue): string[] => [
+  ...(Object.keys(per_repo).length === 0 ? ["Nothing goes on."] : []),
+  ...(degraded
+    ? ["The gate is degraded: a part of its database cannot be read, and what is not known counts as frozen."]
+    : []),
+  ...(enabled ? [] : ["The gate is switched off (SERIAL_GATE_ENABLED): only dependencies hold a job."]),
+];
+
+interface Options extends Printed {
+  readonly repo?: readonly string[];
+  readonly watch?: true;
+}
+
+export const queueCommand = (program: Command, around: Surroundings): void => {
+  program
+    .command("queue")
+    .description("show every lane: its active task, what waits in it and why, what is parked")
+    .option("--repo <repo>", "only this repository; may be repeated", repeated)
+    .option("--watch", "show it anew whenever something changes, until ctrl-C")
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate queue --repo acme/web --watch"))
+    .action(async ({ repo: repos, watch: watching, output }: Options) => {
+      const client = connect(around);
+      for (const repo of repos ?? []) await refuseUnknownRepo(client, repo);
+      const look = async (): Promise<Queue> => client.queue(repos);
+      if (watching) {
+        await watch(around, client, output, async () => {
+          const queue = await look();
+          return { ...answerOf(queue), words: words(queue) };
+        });
+        return;
+      }
+      const queue = await look();
+      await print(around, output, answerOf(queue));
+      say(around, ...words(queue));
+    });
+};

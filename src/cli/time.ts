@@ -1,0 +1,63 @@
+/** Times as people write and read them: 30m, 2h, ISO 8601; "3 h ago". */
+
+import { InvalidArgumentError } from "commander";
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+const DURATION = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/;
+const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i;
+
+const millisecondsOf = (text: string): number | undefined =>
+  DURATION.test(text)
+    ? Math.round(
+        [...text.matchAll(PART)].reduce(
+          (sum, [, count, unit]) => sum + Number(count) * UNITS[unit as keyof typeof UNITS],
+          0,
+        ),
+      )
+    : undefined;
+
+/** A duration such as 10s, 30m or 1h30m, in milliseconds. */
+export const duration = (text: string): number => {
+  const ms = millisecondsOf(text);
+  if (ms === undefined) throw new InvalidArgumentError("It wants a duration such as 10s, 30m, 2h or 1h30m.");
+  return ms;
+};
+
+/** A time in ISO 8601, or a duration from now; gives ISO 8601 UTC. */
+export const instant = (text: string): string => {
+  const ms = millisecondsOf(text);
+  const at = ms === undefined ? (INSTANT.test(text) ? Date.parse(text) : NaN) : Date.now() + ms;
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidArgumentError("It wants a duration such as 30m, or a time such as 2026-06-15T18:00Z.");
+  return date.toISOString();
+};
+
+const STEPS = [
+  ["d", UNITS.d],
+  ["h", UNITS.h],
+  ["min", UNITS.m],
+  ["s", UNITS.s],
+] as const;
+
+/** A length of time in its two largest units: `3 h 12 min`. */
+export const lengthOf = (ms: number): string => {
+  const first = STEPS.findIndex(([, unit]) => ms >= unit);
+  const [big, small] = STEPS.slice(Math.max(first, 0));
+  if (first < 0 || !big) return "0 s";
+  const count = Math.floor(ms / big[1]);
+  const rest = small ? Math.floor((ms % big[1]) / small[1]) : 0;
+  return `${count} ${big[0]}${small && rest > 0 ? ` ${rest} ${small[0]}` : ""}`;
+};
+
+/** An answer's time to the second; one that another program wrote and is no time is shown as it is. */
+export const shownTime = (iso: string): string => iso.replace(/\.\d+Z$/, "Z");
+
+/** `2026-06-15T18:06:00Z (3 h 12 min ago)`, or `in 5 min` */
+export const since = (iso: string, now = Date.now()): string => {
+  const ms = now - Date.parse(iso);
+  if (Number.isNaN(ms)) return iso;
+  return `${shownTime(iso)} (${ms >= 0 ? `${lengthOf(ms)} ago` : `in ${lengthOf(-ms)}`})`;
+};
