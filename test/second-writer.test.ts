@@ -203,7 +203,7 @@ describe("The orchestrator's database from before the pause", () => {
   it("is answered from as it is", async () => {
     const { get } = await adopted();
     const waits = { stage: "analysis", position: 1 };
-    const calm = { paused: [], frozen: false, frozen_reason: null, frozen_at: null };
+    const calm = { paused: [], frozen: false, frozen_reason: null, frozen_at: null, stuck: [] };
     const { body } = await get<Queue>("/queue");
     expect(body.jobs).toEqual({ queued: 6, delayed: 0, running: 0, done: 1, failed: 1, cancelled: 0 });
     expect(body.serial_gate.per_repo).toEqual({

@@ -4,6 +4,7 @@ export { StoreFault } from "../store/port.ts";
 
 export type GateErrorCode =
   | "ambiguous_work_item"
+  | "dependency_cycle"
   | "draining"
   | "invalid_request"
   | "job_not_failed"

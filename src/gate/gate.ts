@@ -5,7 +5,8 @@
 import { randomBytes } from "node:crypto";
 import { run, type Clock, type Store, type Tx } from "../store/port.ts";
 import { Chores } from "./chores.ts";
-import { claim } from "./claim.ts";
+import { claim, type Search } from "./claim.ts";
+import { Undone, undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
@@ -15,6 +16,7 @@ import { complete, fail, heartbeat, release } from "./lease.ts";
 import type { Log } from "./log.ts";
 import { Marks } from "./marks.ts";
 import type {
+  ChangedTask,
   Claim,
   ClaimRequest,
   Completed,
@@ -26,9 +28,11 @@ import type {
   FreezeState,
   Heartbeat,
   Job,
+  LanePauseState,
   Lease,
   NewJob,
   NewTask,
+  Note,
   PauseNote,
   PauseState,
   Queue,
@@ -39,9 +43,9 @@ import type {
   Unfrozen,
   WorkItemQuery,
 } from "./model.ts";
-import { pause, resume } from "./pause.ts";
+import { pause, pauseLane, resume, resumeLane } from "./pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./policy.ts";
-import { FULL_SIGHT } from "./predicate.ts";
+import { FULL_SIGHT, type Sight } from "./predicate.ts";
 import { Eyes, PROBES } from "./sight.ts";
 import { snapshot } from "./snapshot.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./task.ts";
@@ -58,6 +62,13 @@ interface GateParts {
   readonly clock?: Clock;
   readonly random?: () => number;
 }
+
+/** A trial answers what would come of a change, and changes nothing. */
+interface Trial {
+  readonly dry_run?: boolean | undefined;
+}
+
+type LaneQuery = Trial & { readonly repo: string };
 
 interface ClaimAttempt {
   readonly actor: Actor;
@@ -142,12 +153,12 @@ export class Gate {
     return this.#store.read(() => taskWithJobs(id));
   }
 
-  setStage(actor: Actor, id: number, stage: string): Promise<{ task: Task }> {
-    return this.#change(() => setStage(actor, id, stage));
+  setStage(actor: Actor, id: number, stage: string, note?: Note, trial?: Trial): Promise<ChangedTask> {
+    return this.#operate(trial, (search) => setStage(this.#rules, search, actor, id, stage, note));
   }
 
-  cancelTask(actor: Actor, id: number): Promise<{ task: Task }> {
-    return this.setStage(actor, id, "cancelled");
+  cancelTask(actor: Actor, id: number, note?: Note, trial?: Trial): Promise<ChangedTask> {
+    return this.setStage(actor, id, "cancelled", note, trial);
   }
 
   // --- Jobs
@@ -200,22 +211,36 @@ export class Gate {
 
   // --- The operator's
 
-  async pause(actor: Actor, query: WorkItemQuery, note: PauseNote): Promise<PauseState> {
-    const paused = await this.#change(() => pause(this.#rules, actor, query, note));
+  async pause(actor: Actor, query: WorkItemQuery & Trial, note: PauseNote): Promise<PauseState> {
+    const paused = await this.#operate(query, (search) => pause(this.#rules, search, actor, query, note));
     this.#fallsDue(note.until ?? null);
     return paused;
   }
 
-  resume(actor: Actor, query: WorkItemQuery): Promise<PauseState> {
-    return this.#change(() => resume(actor, query));
+  /** Parks every unfinished task of a repository. */
+  async pauseLane(actor: Actor, query: LaneQuery, note: PauseNote): Promise<LanePauseState> {
+    const paused = await this.#operate(query, (search) =>
+      pauseLane(this.#rules, search, actor, query.repo, note),
+    );
+    this.#fallsDue(note.until ?? null);
+    return paused;
   }
 
-  freeze(actor: Actor, repo: string, note: FreezeNote): Promise<FreezeState> {
-    return this.#change(() => freeze(this.#rules, actor, repo, note));
+  resume(actor: Actor, query: WorkItemQuery & Trial, note: Note = {}): Promise<PauseState> {
+    return this.#operate(query, (search) => resume(this.#rules, search, actor, query, note));
   }
 
-  unfreeze(actor: Actor, query: UnfreezeQuery): Promise<Unfrozen> {
-    return this.#change(() => unfreeze(actor, query));
+  /** Takes back the tasks that `pauseLane` parked. */
+  resumeLane(actor: Actor, query: LaneQuery, note: Note = {}): Promise<LanePauseState> {
+    return this.#operate(query, (search) => resumeLane(this.#rules, search, actor, query.repo, note));
+  }
+
+  freeze(actor: Actor, repo: string, note: FreezeNote, trial?: Trial): Promise<FreezeState> {
+    return this.#operate(trial, (search) => freeze(this.#rules, search, actor, repo, note));
+  }
+
+  unfreeze(actor: Actor, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
+    return this.#operate(query, (search) => unfreeze(this.#rules, search, actor, query, note));
   }
 
   async queue(repos?: readonly string[]): Promise<Queue> {
@@ -258,10 +283,29 @@ export class Gate {
     return changed;
   }
 
+  /** A change whose effect is told, or a trial of it; those who wait are told once it is committed. */
+  async #operate<T>(trial: Trial = {}, operation: (search: Search) => Tx<T>): Promise<T> {
+    try {
+      const { value } = await this.#eyes.decide((sight) => {
+        const search = this.#search(sight);
+        return this.#store.write(() => (trial.dry_run ? undone(operation(search)) : operation(search)));
+      });
+      this.#room.ring();
+      return value;
+    } catch (error) {
+      if (error instanceof Undone) return error.value as T;
+      throw error;
+    }
+  }
+
+  #search(sight: Sight): Search {
+    return { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
+  }
+
   async #claimNow({ actor, request }: ClaimAttempt): Promise<Claim> {
     await this.#chores.ifDue();
     const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
-      const search = { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
+      const search = this.#search(sight);
       return this.#store.write(() => claim(this.#rules, actor, request, search));
     });
     for (const { lease } of jobs) this.#fallsDue(lease.expires_at);

@@ -75,6 +75,7 @@ export const Reason = model(
   "Why a queued entry job is held.",
   z.enum(["freeze", "dependency", "active-task"]),
 );
+export type Reason = z.output<typeof Reason>;
 
 export const JOB_STATUSES = ["queued", "delayed", "running", "done", "failed", "cancelled"] as const;
 
@@ -210,6 +211,17 @@ const PausedTask = model(
   }),
 );
 
+const StuckTask = model(
+  "StuckTask",
+  "A task that cannot go on by itself, and why.",
+  z.strictObject({
+    task_id: Id,
+    work_item_id: z.string().nullable(),
+    because: z.string().meta({ examples: ["its job 12 (developer) failed: tests are red"] }),
+  }),
+);
+export type StuckTask = z.output<typeof StuckTask>;
+
 export const Lane = model(
   "Lane",
   "A repository's serial line.",
@@ -220,6 +232,9 @@ export const Lane = model(
     frozen: z.boolean(),
     frozen_reason: z.string().nullable(),
     frozen_at: time("When the newest freeze that no one cleared began.").nullable(),
+    stuck: z.array(StuckTask).meta({
+      description: "Tasks that nothing moves without a person. What waits behind them waits as long.",
+    }),
   }),
 );
 export type Lane = z.output<typeof Lane>;
@@ -319,8 +334,6 @@ export const NewJob = model(
 );
 export type NewJob = z.output<typeof NewJob>;
 
-export const StageChange = model("StageChange", "The stage to move to.", z.strictObject({ stage: Stage }));
-
 export const ClaimRequest = model(
   "ClaimRequest",
   "Which jobs the caller takes. Empty for one job of any kind, now.",
@@ -374,22 +387,34 @@ export const Release = model(
   z.strictObject({ lease_token: LeaseToken }),
 );
 
+const why = {
+  reason: text("Why, for people to read.").optional(),
+  by: lookup("Who, where the service asks for no token; else it is the token's name.").optional(),
+};
+
+export const Note = model("Note", "Who does it, and why.", z.strictObject(why));
+export type Note = z.output<typeof Note>;
+
+export const StageChange = model(
+  "StageChange",
+  "The stage to move to.",
+  z.strictObject({ stage: Stage, ...why }),
+);
+export type StageChange = z.output<typeof StageChange>;
+
 export const PauseNote = model(
   "PauseNote",
-  "Why a task is parked, and until when.",
-  z.strictObject({
-    reason: text("Why, for people to read.").optional(),
-    until: instant("When the task resumes by itself.").optional(),
-  }),
+  "Who parks a task, why, and until when.",
+  z.strictObject({ ...why, until: instant("When the task resumes by itself.").optional() }),
 );
 export type PauseNote = z.output<typeof PauseNote>;
 
 export const FreezeNote = model(
   "FreezeNote",
-  "Why a repository is stopped.",
+  "Who stops a repository, and why.",
   z.strictObject({
-    reason: text("Why, for people to read.").optional(),
-    work_item_id: WorkItemLookup.optional(),
+    ...why,
+    work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy it was." }),
   }),
 );
 export type FreezeNote = z.output<typeof FreezeNote>;
@@ -397,11 +422,26 @@ export type FreezeNote = z.output<typeof FreezeNote>;
 export const WorkItemQuery = z.strictObject({ work_item: WorkItemLookup, repo: RepoLookup.optional() });
 export type WorkItemQuery = z.output<typeof WorkItemQuery>;
 
-export const FreezeQuery = z.strictObject({ repo: RepoLookup });
+const trial = {
+  dry_run: z.boolean().optional().meta({ description: "Answer what would come of it, and change nothing." }),
+};
+
+/** One work item, or every task of a repository. */
+export const PauseQuery = z.strictObject({
+  work_item: WorkItemLookup.optional(),
+  repo: RepoLookup.optional(),
+  ...trial,
+});
+export type PauseQuery = z.output<typeof PauseQuery>;
+
+export const FreezeQuery = z.strictObject({ repo: RepoLookup, ...trial });
+export type FreezeQuery = z.output<typeof FreezeQuery>;
+export const TrialQuery = z.strictObject(trial);
 export const IdParams = z.strictObject({ id: Id });
 export const UnfreezeQuery = z.strictObject({
   repo: RepoLookup,
   id: Id.optional().meta({ description: "Clear this freeze only." }),
+  ...trial,
 });
 export type UnfreezeQuery = z.output<typeof UnfreezeQuery>;
 
@@ -453,7 +493,6 @@ export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });
-export const OneTask = z.strictObject({ task: Task });
 export const OneJob = z.strictObject({ job: Job });
 export const EventPage = z.strictObject({
   events: z.array(HistoryEvent).meta({ description: "By id, oldest first, wherever the page begins." }),
@@ -473,26 +512,196 @@ export type Claim = z.output<typeof Claim>;
 export const OneLease = z.strictObject({ lease: Lease });
 export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next: z.array(Job) });
 export type Completed = z.output<typeof Completed>;
-export const PauseState = z.strictObject({
-  work_item_id: z.string().nullable(),
-  repo: z.string(),
-  stage: z.string(),
-  paused: z.boolean(),
-  paused_at: time("When the task was parked.").nullable(),
-  changed: z.boolean().meta({ description: "False when it was so before." }),
-});
+
+const ChangedVerdict = model(
+  "ChangedVerdict",
+  "A queued entry job that a change lets start, or holds.",
+  z.strictObject({
+    job_id: Id,
+    task_id: Id.nullable(),
+    repo: z.string(),
+    work_item_id: z.string().nullable(),
+    reason: Reason.nullable(),
+  }),
+);
+export type ChangedVerdict = z.output<typeof ChangedVerdict>;
+
+export const Effect = model(
+  "Effect",
+  "What a change means for the entry jobs that are queued.",
+  z.strictObject({
+    now_claimable: z.array(ChangedVerdict).meta({ description: "They were held and may start now." }),
+    now_held: z.array(ChangedVerdict).meta({ description: "They could start and are held now." }),
+  }),
+);
+export type Effect = z.output<typeof Effect>;
+
+export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
+export type ChangedTask = z.output<typeof ChangedTask>;
+
+const paused_at = time("When the task was parked.").nullable();
+
+export const PauseState = model(
+  "PauseState",
+  "A task's pause as it is now.",
+  z.strictObject({
+    work_item_id: z.string().nullable(),
+    repo: z.string(),
+    stage: z.string(),
+    paused: z.boolean(),
+    paused_at,
+    changed: z.boolean().meta({ description: "False when it was so before." }),
+    effect: Effect,
+  }),
+);
 export type PauseState = z.output<typeof PauseState>;
+
+export const LanePauseState = model(
+  "LanePauseState",
+  "What the pause of a whole repository, or its end, changed.",
+  z.strictObject({
+    repo: z.string(),
+    paused: z.boolean(),
+    changed: Count.meta({ description: "How many tasks it parked, or took back." }),
+    tasks: z.array(
+      z.strictObject({
+        task_id: Id,
+        work_item_id: z.string().nullable(),
+        stage: z.string(),
+        paused_at,
+      }),
+    ),
+    effect: Effect,
+  }),
+);
+export type LanePauseState = z.output<typeof LanePauseState>;
+
+export const PauseAnswer = z.union([PauseState, LanePauseState]);
+
 export const FreezeState = z.strictObject({
   repo: z.string(),
   frozen: z.boolean(),
   frozen_at: time("When the freeze began."),
   frozen_reason: z.string().nullable(),
   freeze_id: Id,
+  effect: Effect,
 });
 export type FreezeState = z.output<typeof FreezeState>;
+
+const Freeze = model(
+  "Freeze",
+  "A stop of a whole repository.",
+  z.strictObject({
+    freeze_id: Id,
+    repo: z.string(),
+    frozen_at: time("When it began.").nullable(),
+    frozen_by: z.string().nullable(),
+    reason: z.string().nullable(),
+    work_item_id: z.string().nullable().meta({ description: "The work item whose deploy it was." }),
+  }),
+);
+export type Freeze = z.output<typeof Freeze>;
+
 export const Unfrozen = z.strictObject({
   repo: z.string(),
   frozen: z.boolean().meta({ description: "Whether a freeze remains." }),
   cleared: Count.meta({ description: "How many freezes were cleared." }),
+  freezes: z.array(Freeze).meta({ description: "Those that were cleared." }),
+  effect: Effect,
 });
 export type Unfrozen = z.output<typeof Unfrozen>;
+
+// --- The explanation
+
+const Fix = model(
+  "Fix",
+  "A call that takes the obstacle away, and what would come of it.",
+  z.strictObject({
+    call: z.string().meta({ examples: ["POST /unfreeze?repo=acme%2Fapi&id=3"] }),
+    command: z.string().meta({ examples: ["serial-gate unfreeze acme/api --id 3"] }),
+    effect: Effect.nullable().meta({ description: "Null where it could not be tried." }),
+  }),
+);
+export type Fix = z.output<typeof Fix>;
+
+const Blocker = model(
+  "Blocker",
+  "What holds a job: a task with its open jobs, a freeze, or the part of the database that cannot be read.",
+  z.strictObject({
+    kind: z.enum(["task", "freeze", "unreadable"]),
+    task: Task.nullable(),
+    jobs: z
+      .array(Job)
+      .meta({ description: "The jobs of the task that are not over, and those that failed." }),
+    freeze: Freeze.nullable(),
+  }),
+);
+export type Blocker = z.output<typeof Blocker>;
+
+const Obstacle = model(
+  "Obstacle",
+  "One thing that holds a job.",
+  z.strictObject({
+    reason: Reason,
+    since: time("Since when it holds the job.").nullable(),
+    by: z.string().nullable().meta({ description: "Who brought it about, where that is known." }),
+    detail: z.string().meta({ examples: ["API-2 in acme/api is unfinished (analysis)"] }),
+    blocker: Blocker,
+    fix: z.array(Fix),
+  }),
+);
+export type Obstacle = z.output<typeof Obstacle>;
+
+const Estimate = model(
+  "Estimate",
+  "When the job may start, from how long the tasks of the repository took that finished last.",
+  z.strictObject({
+    p50: time("One of two is earlier.").nullable(),
+    p90: time("Nine of ten are earlier.").nullable(),
+    unavailable: z.string().nullable().meta({ description: "Why there is none." }),
+  }),
+);
+export type Estimate = z.output<typeof Estimate>;
+
+const ExplainedJob = model(
+  "ExplainedJob",
+  "A job of the task that is not over, or failed.",
+  z.strictObject({
+    job_id: Id,
+    agent: z.string(),
+    status: z.enum(JOB_STATUSES),
+    reason: Reason.nullable().meta({ description: "As in `GET /queue`; null when nothing holds it." }),
+    position: Id.nullable().meta({
+      description: "Its place among the lane's waiting jobs; null when it is not one of them.",
+    }),
+    estimate: Estimate,
+    reasons: z.array(Obstacle).meta({ description: "All that holds it, the first reason first." }),
+  }),
+);
+export type ExplainedJob = z.output<typeof ExplainedJob>;
+
+export const Explanation = model(
+  "Explanation",
+  "Why a work item waits, down to what has to happen first.",
+  z.strictObject({
+    task: Task,
+    stuck: z.boolean().meta({ description: "It waits for something that cannot happen by itself." }),
+    stuck_because: z.string().nullable().meta({ description: "What that is, and the way out." }),
+    jobs: z.array(ExplainedJob),
+    chain: z
+      .array(
+        z.strictObject({
+          work_item_id: z.string().nullable(),
+          repo: z.string(),
+          reason: z.string().meta({
+            description:
+              "A reason of the gate, or what the task does: running, delayed, queued, failed, paused, idle.",
+          }),
+          on: z.string().meta({ description: "What it waits for." }),
+        }),
+      )
+      .meta({ description: "From the work item to the root: each waits for the next." }),
+    degraded: z.boolean(),
+  }),
+);
+export type Explanation = z.output<typeof Explanation>;

@@ -1,12 +1,14 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, now, run, tryLane, type Tx } from "../store/port.ts";
-import { sql } from "../store/sql.ts";
+import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
+import { raw, sql, type Statement } from "../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record } from "./events.ts";
-import type { PauseNote, PauseState, WorkItemQuery } from "./model.ts";
-import type { Actor, Rules } from "./policy.ts";
-import { TERMINAL } from "./predicate.ts";
+import type { LanePauseState, Note, PauseNote, PauseState, WorkItemQuery } from "./model.ts";
+import { whoActs, type Actor, type Policy, type Rules } from "./policy.ts";
+import { TERMINAL, unfinished } from "./predicate.ts";
 import { toIsoOrNull, toStored } from "./time.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
@@ -17,7 +19,10 @@ function* pausedAt(task: TaskRef): Tx<string | null> {
   return row?.paused_at ?? null;
 }
 
-const state = (task: TaskRef, paused_at: string | null, changed: boolean): PauseState => ({
+type Pause = Omit<PauseState, "effect">;
+type LanePause = Omit<LanePauseState, "effect">;
+
+const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
   work_item_id: task.work_item_id,
   repo: task.repo,
   stage: task.stage,
@@ -35,50 +40,145 @@ const until = (note: PauseNote, at: number): string | null => {
   });
 };
 
-/** Parks a task. One that is parked stays as it is.
- *  @throws GateError layer_disabled, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(
-  { policy }: Rules,
-  actor: Actor,
-  query: WorkItemQuery,
-  note: PauseNote,
-): Tx<PauseState> {
+/** How a task is parked. */
+interface Parking {
+  readonly actor: Actor;
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly ends: string | null;
+  readonly reason: string | undefined;
+  readonly together: boolean;
+}
+
+/** @throws GateError layer_disabled, invalid_request for an end in the past */
+function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boolean): Tx<Parking> {
   if (!policy.pause)
     throw new GateError("layer_disabled", "The pause is switched off.", {
       hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
     });
   const at = yield* now();
-  const ends = until(note, at);
-  const task = yield* resolveInLane(query);
-  if (TERMINAL.includes(task.stage))
-    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  const since = yield* pausedAt(task);
-  if (since !== null) return state(task, since, false);
+  return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
+}
+
+function* park(task: TaskRef, { actor, at, ends, reason, together }: Parking): Tx<void> {
   yield* run(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${note.reason ?? null}, pause_until = ${ends}, updated_at = ${toStored(at)}
+      pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
+      updated_at = ${toStored(at)}
     WHERE id = ${task.task_id}`);
   yield* record("task.paused", task, {
     actor,
-    reason: note.reason,
-    detail: { until: toIsoOrNull(ends) },
+    reason,
+    detail: { until: toIsoOrNull(ends), ...(together ? { together } : {}) },
   });
-  return state(task, toStored(at), true);
 }
 
 function* unpark(task: TaskRef, actor: Actor, reason?: string): Tx<void> {
   yield* run(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, pause_until = NULL,
-      updated_at = ${toStored(yield* now())} WHERE id = ${task.task_id}`);
+      paused_together = 0, updated_at = ${toStored(yield* now())} WHERE id = ${task.task_id}`);
   yield* record("task.resumed", task, { actor, reason });
 }
 
-/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
- *  @throws GateError unknown_work_item, ambiguous_work_item */
-export function* resume(actor: Actor, query: WorkItemQuery): Tx<PauseState> {
+/** Parks a task. One that is parked stays as it is.
+ *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
+export function* pause(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  query: WorkItemQuery,
+  note: PauseNote,
+): Tx<PauseState> {
+  const how = yield* parking(policy, actor, note, false);
   const task = yield* resolveInLane(query);
+  if (TERMINAL.includes(task.stage))
+    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
+  return yield* withEffect(policy, search, [task.repo], parkUnlessParked(task, how));
+}
+
+function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
+  const since = yield* pausedAt(task);
+  if (since !== null) return state(task, since, false);
+  yield* park(task, how);
+  return state(task, toStored(how.at), true);
+}
+
+/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
+ *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
+export function* resume(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  query: WorkItemQuery,
+  note: Note,
+): Tx<PauseState> {
+  const who = whoActs(actor, note.by);
+  const task = yield* resolveInLane(query);
+  return yield* withEffect(policy, search, [task.repo], unparkIfParked(task, who, note.reason));
+}
+
+function* unparkIfParked(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
   if ((yield* pausedAt(task)) === null) return state(task, null, false);
-  yield* unpark(task, actor);
+  yield* unpark(task, actor, reason);
   return state(task, null, true);
 }
+
+// --- All tasks of a repository together
+
+const unfinishedOf = (repo: string, which: Statement): Statement =>
+  sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage FROM tasks t
+    WHERE t.repo = ${repo} AND ${unfinished("t")} AND ${which} ORDER BY t.id`;
+
+/** Parks every unfinished task of a repository that is not parked yet.
+ *  @throws GateError layer_disabled, invalid_request */
+export function* pauseLane(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  repo: string,
+  note: PauseNote,
+): Tx<LanePauseState> {
+  const how = yield* parking(policy, actor, note, true);
+  yield* lockLane(repo);
+  return yield* withEffect(policy, search, [repo], parkAll(repo, how));
+}
+
+function* parkAll(repo: string, how: Parking): Tx<LanePause> {
+  const tasks = yield* all<TaskRef>(unfinishedOf(repo, raw("t.paused_at IS NULL")));
+  for (const task of tasks) yield* park(task, how);
+  return laneState(repo, tasks, toStored(how.at));
+}
+
+/** Takes back the tasks that were parked together; one that was parked by itself stays so.
+ *  @throws GateError invalid_request */
+export function* resumeLane(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  repo: string,
+  note: Note,
+): Tx<LanePauseState> {
+  const who = whoActs(actor, note.by);
+  yield* lockLane(repo);
+  return yield* withEffect(policy, search, [repo], unparkAll(repo, who, note.reason));
+}
+
+function* unparkAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
+  const together = raw("t.paused_at IS NOT NULL AND t.paused_together = 1");
+  const tasks = yield* all<TaskRef>(unfinishedOf(repo, together));
+  for (const task of tasks) yield* unpark(task, actor, reason);
+  return laneState(repo, tasks, null);
+}
+
+const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | null): LanePause => ({
+  repo,
+  paused: paused_at !== null,
+  changed: tasks.length,
+  tasks: tasks.map(({ task_id, work_item_id, stage }) => ({
+    task_id,
+    work_item_id,
+    stage,
+    paused_at: toIsoOrNull(paused_at),
+  })),
+});
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeDue(limit: number): Tx<number> {

@@ -1,5 +1,7 @@
 /** Which parts of the gate are on, and for which repositories. */
 
+import { GateError } from "./errors.ts";
+
 export interface Policy {
   /** The kill switch of the freeze and the lanes (SERIAL_GATE_ENABLED). */
   readonly enabled: boolean;
@@ -32,3 +34,13 @@ export interface Rules {
 
 /** Who calls: the name of the token, or null when the service asks for none. */
 export type Actor = string | null;
+
+/** Who is recorded: the token's name, or the name that is sent where the service asks for no token.
+ *  @throws GateError invalid_request for a name beside a token's */
+export const whoActs = (actor: Actor, by: string | undefined): Actor => {
+  if (by === undefined || by === actor) return actor;
+  if (actor === null) return by;
+  throw new GateError("invalid_request", `The caller's token is ${actor}'s: that is who is recorded.`, {
+    faults: [{ in: "body", pointer: "/by", detail: "must be left out, or be the token's name" }],
+  });
+};

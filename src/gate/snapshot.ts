@@ -180,6 +180,7 @@ export function* snapshot(
       frozen: policy.freeze && (!sight.freezes || freeze !== undefined),
       frozen_reason: freeze?.reason ?? null,
       frozen_at: toIsoOrNull(freeze?.frozen_at ?? null),
+      stuck: [],
     };
   };
   const configured = projects.filter((repo) => repos?.includes(repo) ?? true);

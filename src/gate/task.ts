@@ -2,12 +2,14 @@
 
 import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
 import { raw, sql, when, type Statement } from "../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "./effect.ts";
 import { GateError, type InputFault } from "./errors.ts";
 import { record } from "./events.ts";
 import { groupBy } from "./group.ts";
 import { enqueue, readJobs } from "./job.ts";
-import type { Job, NewTask, Task, TaskPage, TaskQuery } from "./model.ts";
-import type { Actor, Rules } from "./policy.ts";
+import type { ChangedTask, Job, NewTask, Note, Task, TaskPage, TaskQuery } from "./model.ts";
+import { whoActs, type Actor, type Rules } from "./policy.ts";
 import { TERMINAL, unfinished } from "./predicate.ts";
 import { toIsoOrNull, toStored } from "./time.ts";
 import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
@@ -125,6 +127,26 @@ function* resolveDependency(
   return task.task_id;
 }
 
+/** The only cycle that a new task can close: no other task depends on it yet.
+ *  @throws GateError dependency_cycle */
+const refuseItself = (
+  { repo, work_item_id }: NewTask,
+  needed: string | { repo: string; work_item_id: string },
+  index: number,
+): void => {
+  const { repo: its, work_item_id: workItem } =
+    typeof needed === "object" ? needed : { repo, work_item_id: needed };
+  if (its === repo && workItem === work_item_id)
+    throw new GateError(
+      "dependency_cycle",
+      `The task would wait for itself: ${work_item_id} -> ${work_item_id}.`,
+      {
+        faults: [{ in: "body", pointer: `/depends_on/${index}`, detail: "must be another work item" }],
+        more: { path: [work_item_id, work_item_id] },
+      },
+    );
+};
+
 /** The same (repo, work_item_id) again gives what stands. */
 function* standing(
   rules: Rules,
@@ -159,8 +181,10 @@ export function* createTask(
     });
 
   const needed: number[] = [];
-  for (const [index, dependency] of (input.depends_on ?? []).entries())
+  for (const [index, dependency] of (input.depends_on ?? []).entries()) {
+    refuseItself(input, dependency, index);
     needed.push(yield* resolveDependency(dependency, repo, index));
+  }
 
   const at = toStored(yield* now());
   const inserted = yield* first<{ id: number }>(sql`INSERT INTO tasks
@@ -195,7 +219,13 @@ function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
   for (const { id } of cancelled) yield* record("job.cancelled", { ...task, job_id: id }, { actor });
 }
 
-function* changeStage(task: TaskRef, stage: string, actor: Actor, at: string): Tx<void> {
+function* changeStage(
+  task: TaskRef,
+  stage: string,
+  at: string,
+  actor: Actor,
+  reason: string | undefined,
+): Tx<void> {
   if (TERMINAL.includes(task.stage))
     throw new GateError(
       "task_terminal",
@@ -210,6 +240,7 @@ function* changeStage(task: TaskRef, stage: string, actor: Actor, at: string): T
   );
   yield* record(cancels ? "task.cancelled" : "task.stage", task, {
     actor,
+    reason,
     detail: { from: task.stage, to: stage },
   });
 }
@@ -217,16 +248,36 @@ function* changeStage(task: TaskRef, stage: string, actor: Actor, at: string): T
 /** Moves a task whose lane is held. The same stage again changes nothing, but that a cancelled task's waiting
  *  jobs end also where another program cancelled it.
  *  @throws GateError task_terminal when it would leave a terminal stage */
-export function* moveStage(task: TaskRef, stage: string, actor: Actor): Tx<void> {
+export function* moveStage(task: TaskRef, stage: string, actor: Actor, reason?: string): Tx<void> {
   const at = toStored(yield* now());
-  if (stage !== task.stage) yield* changeStage(task, stage, actor, at);
+  if (stage !== task.stage) yield* changeStage(task, stage, at, actor, reason);
   if (stage === "cancelled") yield* cancelWaitingJobs(task, actor, at);
 }
 
-/** @throws GateError unknown_task, task_terminal */
-export function* setStage(actor: Actor, id: number, stage: string): Tx<{ task: Task }> {
-  yield* moveStage(yield* taskInLane(id), stage, actor);
-  return { task: yield* readTask(id) };
+/** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
+function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
+  const others = yield* all<{ repo: string }>(sql`SELECT DISTINCT t.repo FROM job_deps d
+    JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task_id} AND t.repo <> ${repo}`);
+  return [repo, ...others.map((other) => other.repo)];
+}
+
+/** @throws GateError unknown_task, task_terminal, invalid_request */
+export function* setStage(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  id: number,
+  stage: string,
+  note: Note = {},
+): Tx<ChangedTask> {
+  const who = whoActs(actor, note.by);
+  const task = yield* taskInLane(id);
+  return yield* withEffect(policy, search, yield* reposAround(task), move(task, stage, who, note.reason));
+}
+
+function* move(task: TaskRef, stage: string, actor: Actor, reason: string | undefined): Tx<{ task: Task }> {
+  yield* moveStage(task, stage, actor, reason);
+  return { task: yield* readTask(task.task_id) };
 }
 
 interface Overtake {

@@ -7,53 +7,75 @@ import {
   FreezeNote,
   FreezeQuery,
   FreezeState,
+  Note,
+  PauseAnswer,
   PauseNote,
-  PauseState,
+  PauseQuery,
   Queue,
   QueueQuery,
   UnfreezeQuery,
   Unfrozen,
-  WorkItemQuery,
 } from "../gate/model.ts";
+import { invalidInput } from "./problem.ts";
 import { queueAnswer } from "./queue-text.ts";
 import { routeSchema } from "./schemas.ts";
 
 const tags = ["operator"] as const;
 
+type Trial = z.output<typeof FreezeQuery>;
+
+/** @throws GateError invalid_request where neither a work item nor a repository is named */
+const whole = ({ repo, dry_run }: PauseQuery): Trial => {
+  if (repo !== undefined) return { repo, dry_run };
+  throw invalidInput([
+    { in: "query", pointer: "/work_item", detail: "must be there, or a repo for all of its tasks" },
+  ]);
+};
+
 export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
-  app.post<{ Querystring: WorkItemQuery; Body: PauseNote }>(
+  app.post<{ Querystring: PauseQuery; Body: PauseNote }>(
     "/serial-gate/pause",
     {
       schema: routeSchema({
         tags,
         operationId: "pauseTask",
-        summary: "Park a task: later tasks of its repository may overtake it",
-        description: "It bypasses neither a freeze nor a dependency. Parking a parked task changes nothing.",
-        querystring: WorkItemQuery,
+        summary: "Park a task, or all tasks of a repository: later tasks may overtake them",
+        description:
+          "It bypasses neither a freeze nor a dependency. Parking a parked task changes nothing. Without `work_item`, every unfinished task of `repo` that is not parked yet is.",
+        querystring: PauseQuery,
         body: PauseNote,
-        response: { 200: ["The pause as it is now.", PauseState] },
+        response: { 200: ["The pause as it is now.", PauseAnswer] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.pause(request.actor, request.query, request.body),
+    ({ actor, query: { work_item, ...query }, body }) =>
+      work_item === undefined
+        ? gate.pauseLane(actor, whole(query), body)
+        : gate.pause(actor, { work_item, ...query }, body),
   );
 
-  app.post<{ Querystring: WorkItemQuery }>(
+  app.post<{ Querystring: PauseQuery; Body: Note }>(
     "/serial-gate/resume",
     {
       schema: routeSchema({
         tags,
         operationId: "resumeTask",
-        summary: "Take a parked task back into its lane",
-        querystring: WorkItemQuery,
-        response: { 200: ["The pause as it is now.", PauseState] },
+        summary: "Take a parked task back into its lane, or all that were parked together",
+        description:
+          "Without `work_item`, the tasks of `repo` come back that a pause of the whole repository parked; one that was parked by itself stays so.",
+        querystring: PauseQuery,
+        body: Note,
+        response: { 200: ["The pause as it is now.", PauseAnswer] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.resume(request.actor, request.query),
+    ({ actor, query: { work_item, ...query }, body }) =>
+      work_item === undefined
+        ? gate.resumeLane(actor, whole(query), body)
+        : gate.resume(actor, { work_item, ...query }, body),
   );
 
-  app.post<{ Querystring: z.output<typeof FreezeQuery>; Body: FreezeNote }>(
+  app.post<{ Querystring: Trial; Body: FreezeNote }>(
     "/freeze",
     {
       schema: routeSchema({
@@ -66,21 +88,24 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [409],
       }),
     },
-    (request) => gate.freeze(request.actor, request.query.repo, request.body),
+    (request) => gate.freeze(request.actor, request.query.repo, request.body, request.query),
   );
 
-  app.post<{ Querystring: UnfreezeQuery }>(
+  app.post<{ Querystring: UnfreezeQuery; Body: Note }>(
     "/unfreeze",
     {
       schema: routeSchema({
         tags,
         operationId: "unfreezeRepo",
         summary: "Clear the freezes of a repository, or one of them",
+        description:
+          "With `id` only that freeze is cleared: one that came after the operator looked stays, and the repository with it.",
         querystring: UnfreezeQuery,
+        body: Note,
         response: { 200: ["What was cleared.", Unfrozen] },
       }),
     },
-    (request) => gate.unfreeze(request.actor, request.query),
+    (request) => gate.unfreeze(request.actor, request.query, request.body),
   );
 
   app.get<{ Querystring: z.output<typeof QueueQuery> }>(

@@ -6,6 +6,7 @@ import { GateError, StoreFault, type GateErrorCode, type InputFault } from "../g
 
 const STATUS = {
   ambiguous_work_item: 409,
+  dependency_cycle: 409,
   draining: 503,
   invalid_request: 400,
   job_not_failed: 409,
@@ -53,6 +54,7 @@ z.object({
     .optional(),
   hint: z.string().optional().meta({ description: "The one obvious next step." }),
   repos: z.array(z.string()).optional().meta({ description: "Where an ambiguous work item exists." }),
+  path: z.array(z.string()).optional().meta({ description: "The cycle that dependencies would close." }),
 }).meta({ id: "Problem", description: "What went wrong (RFC 9457)." });
 
 /** An error that the edge itself raises. */

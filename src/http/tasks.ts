@@ -4,18 +4,23 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import {
+  ChangedTask,
   IdParams,
   NewTask,
-  OneTask,
+  Note,
   StageChange,
   TaskAndJob,
   TaskPage,
   TaskQuery,
   TaskWithJobs,
+  TrialQuery,
 } from "../gate/model.ts";
 import { routeSchema } from "./schemas.ts";
 
 const tags = ["tasks"] as const;
+
+type Params = z.output<typeof IdParams>;
+type Trial = z.output<typeof TrialQuery>;
 
 export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Body: NewTask }>(
@@ -51,7 +56,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.listTasks(request.query),
   );
 
-  app.get<{ Params: z.output<typeof IdParams> }>(
+  app.get<{ Params: Params }>(
     "/tasks/:id",
     {
       schema: routeSchema({
@@ -66,7 +71,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.task(request.params.id),
   );
 
-  app.patch<{ Params: z.output<typeof IdParams>; Body: z.output<typeof StageChange> }>(
+  app.patch<{ Params: Params; Querystring: Trial; Body: StageChange }>(
     "/tasks/:id",
     {
       schema: routeSchema({
@@ -74,15 +79,17 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "setStage",
         summary: "Move a task to a stage",
         params: IdParams,
+        querystring: TrialQuery,
         body: StageChange,
-        response: { 200: ["The task as it is now.", OneTask] },
+        response: { 200: ["The task as it is now.", ChangedTask] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.setStage(request.actor, request.params.id, request.body.stage),
+    (request) =>
+      gate.setStage(request.actor, request.params.id, request.body.stage, request.body, request.query),
   );
 
-  app.post<{ Params: z.output<typeof IdParams> }>(
+  app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/tasks/:id/cancel",
     {
       schema: routeSchema({
@@ -90,10 +97,12 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "cancelTask",
         summary: "Cancel a task and its waiting jobs",
         params: IdParams,
-        response: { 200: ["The task as it is now.", OneTask] },
+        querystring: TrialQuery,
+        body: Note,
+        response: { 200: ["The task as it is now.", ChangedTask] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.cancelTask(request.actor, request.params.id),
+    (request) => gate.cancelTask(request.actor, request.params.id, request.body, request.query),
   );
 };

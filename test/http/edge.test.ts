@@ -71,7 +71,7 @@ describe("Input that is refused", () => {
     [
       "a query where none is heeded",
       "POST",
-      "/tasks/1/cancel?dry_run=true",
+      "/jobs/claim?dry_run=true",
       undefined,
       atFault("query", "/dry_run"),
     ],

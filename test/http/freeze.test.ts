@@ -23,6 +23,7 @@ describe("POST /freeze", () => {
       frozen_at: A_TIME,
       frozen_reason: "error rate 4.1 %",
       freeze_id: AN_ID,
+      effect: { now_claimable: [], now_held: [] },
     });
     expect(await reasons()).toEqual({ "WEB-2": "freeze" });
     expect(await lane()).toMatchObject({
@@ -59,6 +60,8 @@ describe("POST /freeze", () => {
   });
 });
 
+const NO_EFFECT = { now_claimable: [], now_held: [] };
+
 describe("POST /unfreeze", () => {
   it("clears every freeze of the repository, and nothing the second time", async () => {
     const { web, api, add, claim, revision } = cornerOf(shared());
@@ -71,16 +74,30 @@ describe("POST /unfreeze", () => {
     const before = await revision();
     const again = await unfreeze(web);
     expect(again.status).toBe(200);
-    expect(again.body).toEqual({ repo: web, frozen: false, cleared: 0 });
+    expect(again.body).toEqual({ repo: web, frozen: false, cleared: 0, freezes: [], effect: NO_EFFECT });
     expect(await revision()).toBe(before);
-    expect((await unfreeze(api)).body).toEqual({ repo: api, frozen: false, cleared: 1 });
+    expect((await unfreeze(api)).body).toMatchObject({ repo: api, frozen: false, cleared: 1 });
   });
 
-  it("says how many it cleared", async () => {
+  it("says which it cleared", async () => {
     const { web } = cornerOf(shared());
-    await freeze(web);
-    await freeze(web);
-    expect((await unfreeze(web)).body).toEqual({ repo: web, frozen: false, cleared: 2 });
+    const first = await freeze(web, { reason: "error rate 4.1 %", work_item_id: "WEB-1" });
+    const second = await freeze(web);
+    const freeze_of = (freeze: typeof first, reason: string | null, work_item_id: string | null) => ({
+      freeze_id: freeze.body.freeze_id,
+      repo: web,
+      frozen_at: freeze.body.frozen_at,
+      frozen_by: null,
+      reason,
+      work_item_id,
+    });
+    expect((await unfreeze(web)).body).toEqual({
+      repo: web,
+      frozen: false,
+      cleared: 2,
+      freezes: [freeze_of(first, "error rate 4.1 %", "WEB-1"), freeze_of(second, null, null)],
+      effect: NO_EFFECT,
+    });
   });
 
   it("with an id clears that freeze only", async () => {
@@ -88,10 +105,11 @@ describe("POST /unfreeze", () => {
     await add("WEB-1");
     const first = await freeze(web, { reason: "first" });
     const second = await freeze(web, { reason: "second" });
-    expect((await unfreeze(web, second.body.freeze_id)).body).toEqual({
+    expect((await unfreeze(web, second.body.freeze_id)).body).toMatchObject({
       repo: web,
       frozen: true,
       cleared: 1,
+      effect: NO_EFFECT,
     });
     expect((await lane()).frozen_reason).toBe("first");
     expect(await claim()).toEqual([]);
@@ -103,12 +121,16 @@ describe("POST /unfreeze", () => {
   it("clears no freeze of another repository, whatever the id", async () => {
     const { web, api } = cornerOf(shared());
     const { body } = await freeze(web);
-    expect((await unfreeze(api, body.freeze_id)).body).toEqual({ repo: api, frozen: false, cleared: 0 });
+    expect((await unfreeze(api, body.freeze_id)).body).toMatchObject({ frozen: false, cleared: 0 });
     expect((await unfreeze(web)).body.cleared).toBe(1);
   });
 
   it("takes a repository that it never heard of", async () => {
-    expect((await unfreeze("acme/never")).body).toEqual({ repo: "acme/never", frozen: false, cleared: 0 });
+    expect((await unfreeze("acme/never")).body).toMatchObject({
+      repo: "acme/never",
+      frozen: false,
+      cleared: 0,
+    });
   });
 });
 

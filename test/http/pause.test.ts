@@ -21,6 +21,10 @@ describe("POST /serial-gate/pause", () => {
       paused: true,
       paused_at: A_TIME,
       changed: true,
+      effect: {
+        now_claimable: [expect.objectContaining({ work_item_id: "WEB-2", reason: null })],
+        now_held: [],
+      },
     });
     const { paused_at } = body;
     expect((await read(task.id)).task).toEqual({
@@ -133,6 +137,10 @@ describe("POST /serial-gate/resume", () => {
       paused: false,
       paused_at: null,
       changed: true,
+      effect: {
+        now_claimable: [],
+        now_held: [expect.objectContaining({ work_item_id: "WEB-2", reason: "active-task" })],
+      },
     });
     expect((await read(task.id)).task).toEqual({ ...task, updated_at: A_TIME });
     expect(await lane()).toMatchObject({ active_task: { work_item_id: "WEB-1" }, paused: [] });

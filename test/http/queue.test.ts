@@ -11,6 +11,7 @@ const IDLE = {
   frozen: false,
   frozen_reason: null,
   frozen_at: null,
+  stuck: [],
 };
 const NO_JOBS = { queued: 0, delayed: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
 

@@ -235,7 +235,12 @@ describe("A task's dependencies", () => {
       work_item_id: "SELF",
       depends_on: ["SELF"],
     });
-    expectProblem(answer, { status: 404, code: "unknown_work_item" });
+    expectProblem(answer, {
+      status: 409,
+      code: "dependency_cycle",
+      path: ["SELF", "SELF"],
+      errors: [atFault("body", "/depends_on/0")],
+    });
   });
 
   it("must name the repository when several others have the work item: the answer lists them", async () => {
@@ -342,7 +347,10 @@ describe("PATCH /tasks/{id}", () => {
     const { task } = await add("WEB-1");
     const { status, body } = await move(task, "development");
     expect(status).toBe(200);
-    expect(body).toEqual({ task: { ...task, stage: "development", updated_at: A_TIME } });
+    expect(body).toEqual({
+      task: { ...task, stage: "development", updated_at: A_TIME },
+      effect: { now_claimable: [], now_held: [] },
+    });
   });
 
   it("takes the same stage again, also a terminal one, and changes nothing", async () => {
@@ -399,7 +407,10 @@ describe("POST /tasks/{id}/cancel", () => {
 
     const { status, body } = await shared().post(`/tasks/${task.id}/cancel`);
     expect(status).toBe(200);
-    expect(body).toEqual({ task: { ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME } });
+    expect(body).toEqual({
+      task: { ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME },
+      effect: { now_claimable: [], now_held: [] },
+    });
     const { jobs } = await read(task.id);
     expect(jobs.map((job) => [job.id, job.status, job.finished_at])).toEqual([
       [running.id, "running", null],
