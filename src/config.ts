@@ -24,6 +24,8 @@ export interface Config {
   readonly policy: Policy;
   readonly defaults: Defaults;
   readonly projects: readonly string[];
+  /** How many days events are kept; 0 for ever. */
+  readonly eventsDays: number;
   /** What was left out of account, for the log. */
   readonly warnings: readonly string[];
 }
@@ -144,6 +146,7 @@ const Environment = z.object({
   SERIAL_GATE_MAX_ATTEMPTS: wholeNumber(2, 1, 1_000),
   SERIAL_GATE_RETRY_MS: milliseconds(5_000, 1, 86_400_000),
   SERIAL_GATE_RETRY_MAX_MS: milliseconds(300_000, 1, 86_400_000),
+  SERIAL_GATE_EVENTS_DAYS: wholeNumber(90, 0, 36_500, " days"),
 });
 
 /** Every variable that the program reads, with its default as it would be written. */
@@ -222,6 +225,7 @@ export const parseConfig = (env: Env): Config => {
       retryMaxMs: value.SERIAL_GATE_RETRY_MAX_MS,
     },
     projects: value.SERIAL_GATE_PROJECTS.valid,
+    eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
     warnings: [
       ...scope.dropped.map(
         (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is no repository name and is left out.`,

@@ -30,8 +30,8 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
   try {
     const applied = await migrate(store);
     if (applied.length > 0) logger.info({ applied }, "The database is migrated.");
-    const { policy, defaults, projects, tokens } = config;
-    const gate = new Gate({ store, policy, defaults, projects, log: logger });
+    const { policy, defaults, projects, eventsDays, tokens } = config;
+    const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
     const app = await buildApp({ gate, tokens, logger, version: VERSION });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });

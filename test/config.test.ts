@@ -32,6 +32,7 @@ describe("the configuration", () => {
       },
       defaults: { leaseMs: 60_000, maxAttempts: 2, retryMs: 5_000, retryMaxMs: 300_000 },
       projects: [],
+      eventsDays: 90,
       warnings: [],
     });
   });
@@ -58,6 +59,7 @@ describe("the configuration", () => {
     ["SERIAL_GATE_MAX_ATTEMPTS", ["1", "1000"], ["0", "1001", "-1"]],
     ["SERIAL_GATE_RETRY_MS", ["1", "86400000"], ["0", "86400001"]],
     ["SERIAL_GATE_RETRY_MAX_MS", ["1", "86400000"], ["0", "86400001"]],
+    ["SERIAL_GATE_EVENTS_DAYS", ["0", "1", "36500"], ["-1", "36501", "1.5", "ever"]],
     ["LOG_LEVEL", ["silent", "trace"], ["INFO", "verbose"]],
     ["HOST", ["localhost", "::1"], ["a host", "http://localhost", "localhost/x"]],
     ["SERIAL_GATE_ENTRY_AGENT", ["architect", "team:a.b-c_1"], ["an agent", "a,b", "a".repeat(201)]],

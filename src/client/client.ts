@@ -1,9 +1,12 @@
 /** The typed client: one method for each call of the HTTP API, over the platform's own fetch.
  *  What the service refuses is thrown as a ProblemError, what the network does is thrown as it comes. Nothing is
  *  repeated, except what the service itself asks to be sent again (503 with Retry-After), a few times.
+ *  Every change goes under a key (Idempotency-Key), by which the service knows a call that is sent again; whoever
+ *  repeats a call whose answer was lost gives it the key that it had.
  *  Of several nodes one is asked, until it does not answer.
  *  It knows the shapes of the contract and nothing of the program behind it. */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import type {
@@ -110,6 +113,11 @@ const at = (path: string, query: Query): string => {
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;
 };
 
+type Method = "GET" | "POST" | "PATCH";
+
+/** For what is the same however often it is sent. */
+const NO_KEY = "";
+
 interface Address {
   /** Such as `http://127.0.0.1:8080`; one for each node, at least one. */
   readonly url: string | readonly string[];
@@ -170,24 +178,24 @@ export class Client {
 
   // --- The worker's
 
-  claim(request: Input<typeof ClaimRequest> = {}, signal?: AbortSignal): Promise<Claim> {
-    return this.#call("POST", "/jobs/claim", request, signal);
+  claim(request: Input<typeof ClaimRequest> = {}, signal?: AbortSignal, key?: string): Promise<Claim> {
+    return this.#call("POST", "/jobs/claim", request, signal, key);
   }
 
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
-    return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal);
+    return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal, NO_KEY);
   }
 
-  complete(id: number, input: Input<typeof Completion>): Promise<Completed> {
-    return this.#call("POST", `/jobs/${id}/complete`, input);
+  complete(id: number, input: Input<typeof Completion>, key?: string): Promise<Completed> {
+    return this.#call("POST", `/jobs/${id}/complete`, input, undefined, key);
   }
 
-  fail(id: number, input: Input<typeof Failure>): Promise<{ job: Job }> {
-    return this.#call("POST", `/jobs/${id}/fail`, input);
+  fail(id: number, input: Input<typeof Failure>, key?: string): Promise<{ job: Job }> {
+    return this.#call("POST", `/jobs/${id}/fail`, input, undefined, key);
   }
 
-  release(id: number, input: Input<typeof Release>): Promise<{ job: Job }> {
-    return this.#call("POST", `/jobs/${id}/release`, input);
+  release(id: number, input: Input<typeof Release>, key?: string): Promise<{ job: Job }> {
+    return this.#call("POST", `/jobs/${id}/release`, input, undefined, key);
   }
 
   // --- The operator's
@@ -212,8 +220,14 @@ export class Client {
     return this.#call("GET", at("/queue", { repo: repos }), undefined, signal);
   }
 
-  async #call<Body>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Body> {
-    return (await (await this.#send(method, path, body, signal)).json()) as Body;
+  async #call<Body>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    key?: string,
+  ): Promise<Body> {
+    return (await (await this.#send(method, path, body, signal, key)).json()) as Body;
   }
 
   /** The next node is asked from now on, unless another call has seen to it. */
@@ -221,7 +235,13 @@ export class Client {
     if (this.#nodes[0] === node) this.#nodes = [...this.#nodes.slice(1), node];
   }
 
-  async #send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  async #send(
+    method: Method,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    key = method === "GET" ? NO_KEY : randomUUID(),
+  ): Promise<Response> {
     for (let repeats = 0; ; repeats += 1) {
       const node = this.#nodes[0] ?? "";
       const response = await fetch(node + path, {
@@ -229,6 +249,7 @@ export class Client {
         headers: {
           ...this.#headers,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...(key === NO_KEY ? {} : { "idempotency-key": key }),
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ?? null,

@@ -56,7 +56,7 @@ export class Undone extends Error {
   readonly value: unknown;
 
   constructor(value: unknown) {
-    super("This was a trial.");
+    super("Nothing of it is kept.");
     this.value = value;
   }
 }

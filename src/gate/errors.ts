@@ -6,6 +6,7 @@ export type GateErrorCode =
   | "ambiguous_work_item"
   | "dependency_cycle"
   | "draining"
+  | "idempotency_key_reused"
   | "invalid_request"
   | "job_not_failed"
   | "layer_disabled"

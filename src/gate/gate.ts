@@ -11,6 +11,7 @@ import { GateError } from "./errors.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
 import { EVENTS, history } from "./history.ts";
+import { forget, isAnswered, isCall, once, type Caller } from "./idempotency.ts";
 import type { WrongMark } from "./lanes.ts";
 import { complete, fail, heartbeat, release } from "./lease.ts";
 import type { Log } from "./log.ts";
@@ -18,6 +19,7 @@ import { Marks } from "./marks.ts";
 import type {
   ChangedTask,
   Claim,
+  ClaimedJob,
   ClaimRequest,
   Completed,
   Completion,
@@ -46,6 +48,7 @@ import type {
 import { pause, pauseLane, resume, resumeLane } from "./pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./policy.ts";
 import { FULL_SIGHT, type Sight } from "./predicate.ts";
+import { Retention } from "./retention.ts";
 import { Eyes, PROBES } from "./sight.ts";
 import { snapshot } from "./snapshot.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./task.ts";
@@ -57,6 +60,8 @@ interface GateParts {
   readonly defaults: Defaults;
   /** Repositories that `GET /queue` shows also when nothing goes on in them. */
   readonly projects?: readonly string[];
+  /** How many days events are kept; 0 for ever. */
+  readonly eventsDays?: number;
   readonly log: Log;
   /** The same clock as the store's. */
   readonly clock?: Clock;
@@ -71,9 +76,16 @@ interface Trial {
 type LaneQuery = Trial & { readonly repo: string };
 
 interface ClaimAttempt {
-  readonly actor: Actor;
+  readonly caller: Caller;
   readonly request: ClaimRequest;
 }
+
+/** Who claimed nothing asks again, also under the same key. */
+const isSome = (jobs: readonly ClaimedJob[]): boolean => jobs.length > 0;
+const nothing = (error: unknown): ClaimedJob[] => {
+  if (error instanceof Undone) return [];
+  throw error;
+};
 
 export class Gate {
   readonly #store: Store;
@@ -82,6 +94,7 @@ export class Gate {
   readonly #room: WaitingRoom<ClaimAttempt, Claim>;
   readonly #chores: Chores;
   readonly #marks: Marks;
+  readonly #retention: Retention;
   readonly #eyes: Eyes;
   #draining = false;
 
@@ -90,6 +103,7 @@ export class Gate {
     policy,
     defaults,
     projects = [],
+    eventsDays = 0,
     log,
     clock = Date.now,
     random = Math.random,
@@ -98,6 +112,7 @@ export class Gate {
     this.#projects = projects;
     this.#rules = { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") };
     this.#marks = new Marks(store, policy, log);
+    this.#retention = new Retention(store, log, clock, eventsDays);
     this.#eyes = new Eyes(store, log, {
       changed: () => {
         this.#marks.doubt();
@@ -113,9 +128,7 @@ export class Gate {
         const claimed = await this.#claimNow(attempt);
         return claimed.jobs.length > 0 ? claimed : undefined;
       },
-      takeBack: async ({ jobs }) => {
-        for (const { id, lease } of jobs) await this.release(null, id, lease.token);
-      },
+      takeBack: ({ jobs }, { caller }) => this.#takeBack(caller, jobs),
       occupied: () =>
         store.watch(() => {
           this.#room.ring();
@@ -141,8 +154,8 @@ export class Gate {
 
   // --- Tasks
 
-  createTask(actor: Actor, input: NewTask): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    return this.#change(() => createTask(this.#rules, actor, input));
+  createTask(caller: Caller, input: NewTask): Promise<{ created: boolean; task: Task; job: Job | null }> {
+    return this.#change(caller, (actor) => createTask(this.#rules, actor, input));
   }
 
   listTasks(query: TaskQuery): Promise<TaskPage> {
@@ -153,18 +166,20 @@ export class Gate {
     return this.#store.read(() => taskWithJobs(id));
   }
 
-  setStage(actor: Actor, id: number, stage: string, note?: Note, trial?: Trial): Promise<ChangedTask> {
-    return this.#operate(trial, (search) => setStage(this.#rules, search, actor, id, stage, note));
+  setStage(caller: Caller, id: number, stage: string, note?: Note, trial?: Trial): Promise<ChangedTask> {
+    return this.#operate(caller, trial, (search, actor) =>
+      setStage(this.#rules, search, actor, id, stage, note),
+    );
   }
 
-  cancelTask(actor: Actor, id: number, note?: Note, trial?: Trial): Promise<ChangedTask> {
-    return this.setStage(actor, id, "cancelled", note, trial);
+  cancelTask(caller: Caller, id: number, note?: Note, trial?: Trial): Promise<ChangedTask> {
+    return this.setStage(caller, id, "cancelled", note, trial);
   }
 
   // --- Jobs
 
-  async createJob(actor: Actor, input: NewJob): Promise<{ job: Job }> {
-    const created = await this.#change(() => createJob(this.#rules, actor, input));
+  async createJob(caller: Caller, input: NewJob): Promise<{ job: Job }> {
+    const created = await this.#change(caller, (actor) => createJob(this.#rules, actor, input));
     this.#fallsDue(created.job.run_after);
     return created;
   }
@@ -173,74 +188,78 @@ export class Gate {
     return { job: await this.#store.read(() => readJob(id)) };
   }
 
-  retryJob(actor: Actor, id: number): Promise<{ job: Job }> {
-    return this.#change(() => retryJob(this.#rules, actor, id));
+  retryJob(caller: Caller, id: number): Promise<{ job: Job }> {
+    return this.#change(caller, (actor) => retryJob(this.#rules, actor, id));
   }
 
   /** Claims the oldest jobs that may start, waiting for one as long as the request allows.
    *  @param gone tells that the caller has hung up: nothing is claimed for it any more.
    *  @throws GateError draining */
-  async claim(actor: Actor, request: ClaimRequest, gone?: AbortSignal): Promise<Claim> {
+  async claim(caller: Caller, request: ClaimRequest, gone?: AbortSignal): Promise<Claim> {
     if (this.#draining)
       throw new GateError("draining", "The service is shutting down and hands out no more jobs.");
-    const attempt = { actor, request };
-    if (request.wait_ms === 0) return this.#claimNow(attempt);
+    const attempt = { caller, request };
+    if (request.wait_ms === 0 || (await this.#isAnswered(caller))) return this.#claimNow(attempt);
     const claimed = await this.#room.wait(attempt, request.wait_ms, gone);
     return claimed ?? { jobs: [], degraded: !this.#eyes.whole };
   }
 
-  async heartbeat(id: number, input: Heartbeat): Promise<{ lease: Lease }> {
-    const kept = await this.#store.write(() => heartbeat(this.#rules, id, input));
+  async heartbeat(id: number, input: Heartbeat, caller: Caller = null): Promise<{ lease: Lease }> {
+    const kept = await this.#store.write(() => once(caller, () => heartbeat(this.#rules, id, input)));
     this.#fallsDue(kept.lease.expires_at);
     return kept;
   }
 
-  complete(actor: Actor, id: number, input: Completion): Promise<Completed> {
-    return this.#change(() => complete(this.#rules, actor, id, input));
+  complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
+    return this.#change(caller, (actor) => complete(this.#rules, actor, id, input));
   }
 
-  async fail(actor: Actor, id: number, input: Failure): Promise<{ job: Job }> {
-    const failed = await this.#change(() => fail(this.#rules, actor, id, input));
+  async fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
+    const failed = await this.#change(caller, (actor) => fail(this.#rules, actor, id, input));
     this.#fallsDue(failed.job.run_after);
     return failed;
   }
 
-  release(actor: Actor, id: number, token: string): Promise<{ job: Job }> {
-    return this.#change(() => release(actor, id, token));
+  release(caller: Caller, id: number, token: string): Promise<{ job: Job }> {
+    return this.#change(caller, (actor) => release(actor, id, token));
   }
 
   // --- The operator's
 
-  async pause(actor: Actor, query: WorkItemQuery & Trial, note: PauseNote): Promise<PauseState> {
-    const paused = await this.#operate(query, (search) => pause(this.#rules, search, actor, query, note));
+  async pause(caller: Caller, query: WorkItemQuery & Trial, note: PauseNote): Promise<PauseState> {
+    const paused = await this.#operate(caller, query, (search, actor) =>
+      pause(this.#rules, search, actor, query, note),
+    );
     this.#fallsDue(note.until ?? null);
     return paused;
   }
 
   /** Parks every unfinished task of a repository. */
-  async pauseLane(actor: Actor, query: LaneQuery, note: PauseNote): Promise<LanePauseState> {
-    const paused = await this.#operate(query, (search) =>
+  async pauseLane(caller: Caller, query: LaneQuery, note: PauseNote): Promise<LanePauseState> {
+    const paused = await this.#operate(caller, query, (search, actor) =>
       pauseLane(this.#rules, search, actor, query.repo, note),
     );
     this.#fallsDue(note.until ?? null);
     return paused;
   }
 
-  resume(actor: Actor, query: WorkItemQuery & Trial, note: Note = {}): Promise<PauseState> {
-    return this.#operate(query, (search) => resume(this.#rules, search, actor, query, note));
+  resume(caller: Caller, query: WorkItemQuery & Trial, note: Note = {}): Promise<PauseState> {
+    return this.#operate(caller, query, (search, actor) => resume(this.#rules, search, actor, query, note));
   }
 
   /** Takes back the tasks that `pauseLane` parked. */
-  resumeLane(actor: Actor, query: LaneQuery, note: Note = {}): Promise<LanePauseState> {
-    return this.#operate(query, (search) => resumeLane(this.#rules, search, actor, query.repo, note));
+  resumeLane(caller: Caller, query: LaneQuery, note: Note = {}): Promise<LanePauseState> {
+    return this.#operate(caller, query, (search, actor) =>
+      resumeLane(this.#rules, search, actor, query.repo, note),
+    );
   }
 
-  freeze(actor: Actor, repo: string, note: FreezeNote, trial?: Trial): Promise<FreezeState> {
-    return this.#operate(trial, (search) => freeze(this.#rules, search, actor, repo, note));
+  freeze(caller: Caller, repo: string, note: FreezeNote, trial?: Trial): Promise<FreezeState> {
+    return this.#operate(caller, trial, (search, actor) => freeze(this.#rules, search, actor, repo, note));
   }
 
-  unfreeze(actor: Actor, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
-    return this.#operate(query, (search) => unfreeze(this.#rules, search, actor, query, note));
+  unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
+    return this.#operate(caller, query, (search, actor) => unfreeze(this.#rules, search, actor, query, note));
   }
 
   async queue(repos?: readonly string[]): Promise<Queue> {
@@ -277,18 +296,27 @@ export class Gate {
   }
 
   /** A change of the rows: those who wait are told once it is committed. */
-  async #change<T>(operation: () => Tx<T>): Promise<T> {
-    const changed = await this.#store.write(operation);
+  async #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>): Promise<T> {
+    const changed = await this.#store.write(() => once(caller, operation));
     this.#room.ring();
     return changed;
   }
 
   /** A change whose effect is told, or a trial of it; those who wait are told once it is committed. */
-  async #operate<T>(trial: Trial = {}, operation: (search: Search) => Tx<T>): Promise<T> {
+  async #operate<T>(
+    caller: Caller,
+    trial: Trial = {},
+    operation: (search: Search, actor: Actor) => Tx<T>,
+  ): Promise<T> {
     try {
       const { value } = await this.#eyes.decide((sight) => {
         const search = this.#search(sight);
-        return this.#store.write(() => (trial.dry_run ? undone(operation(search)) : operation(search)));
+        return this.#store.write(() =>
+          once(caller, (actor) => {
+            const change = operation(search, actor);
+            return trial.dry_run ? undone(change) : change;
+          }),
+        );
       });
       this.#room.ring();
       return value;
@@ -302,14 +330,34 @@ export class Gate {
     return { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
   }
 
-  async #claimNow({ actor, request }: ClaimAttempt): Promise<Claim> {
+  async #claimNow({ caller, request }: ClaimAttempt): Promise<Claim> {
     await this.#chores.ifDue();
     const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
       const search = this.#search(sight);
-      return this.#store.write(() => claim(this.#rules, actor, request, search));
+      return this.#store
+        .write(() => once(caller, (actor) => claim(this.#rules, actor, request, search), isSome))
+        .catch(nothing);
     });
     for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
     return { jobs, degraded };
+  }
+
+  async #isAnswered(caller: Caller): Promise<boolean> {
+    return isCall(caller) && (await this.#store.read(() => isAnswered(caller)));
+  }
+
+  /** A caller that has gone may come again for the answer under its key: then the jobs are its own. */
+  #takeBack(caller: Caller, jobs: readonly ClaimedJob[]): Promise<void> {
+    return this.#change(null, function* (actor) {
+      if (!(yield* forget(caller))) return;
+      for (const { id, lease } of jobs)
+        try {
+          yield* release(actor, id, lease.token);
+        } catch (error) {
+          if (!(error instanceof GateError)) throw error;
+          // It is not the caller's any more.
+        }
+    });
   }
 
   #fallsDue(iso: string | null): void {
@@ -320,6 +368,7 @@ export class Gate {
   async #afterChores(done: number): Promise<void> {
     if (done > 0) this.#room.ring();
     if (this.#draining) return;
+    void this.#retention.tend();
     if (this.#eyes.whole && (await this.#marks.tend())) this.#room.ring();
   }
 }

@@ -25,7 +25,7 @@ interface Service<Request, Answer> {
   /** Tries to serve; undefined when there is nothing. */
   readonly serve: (request: Request) => Promise<Answer | undefined>;
   /** Takes back what was given to someone who had gone. */
-  readonly takeBack: (answer: Answer) => Promise<void>;
+  readonly takeBack: (answer: Answer, request: Request) => Promise<void>;
   /** Called when the room becomes occupied; returns what to call when it is empty again. */
   readonly occupied: () => () => void;
 }
@@ -126,7 +126,7 @@ export class WaitingRoom<Request, Answer> {
       try {
         answer = await this.#service.serve(front.request);
         if (answer !== undefined && front.gone?.aborted) {
-          await this.#service.takeBack(answer);
+          await this.#service.takeBack(answer, front.request);
           answer = undefined;
         }
       } catch (error) {

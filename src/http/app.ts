@@ -16,6 +16,7 @@ import * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import { eventRoutes } from "./events.ts";
 import { useGuard } from "./guard.ts";
+import { useIdempotency } from "./idempotency.ts";
 import { jobRoutes } from "./jobs.ts";
 import { operatorRoutes } from "./operator.ts";
 import { EdgeError, sendProblem } from "./problem.ts";
@@ -215,6 +216,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
   useRequestLog(app);
   useGoodbye(app);
   useGuard(app, tokens);
+  useIdempotency(app);
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler({ preHandler: [] }, (request) => {
     const methods = methodsOf(pathOf(request));

@@ -45,7 +45,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    async (request, reply) => reply.code(201).send(await gate.createJob(request.actor, request.body)),
+    async (request, reply) => reply.code(201).send(await gate.createJob(request.caller, request.body)),
   );
 
   app.get<{ Params: Params }>(
@@ -76,7 +76,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     (request, reply) =>
-      gate.claim(request.actor, request.body, request.body.wait_ms > 0 ? hangUp(reply) : undefined),
+      gate.claim(request.caller, request.body, request.body.wait_ms > 0 ? hangUp(reply) : undefined),
   );
 
   app.post<{ Params: Params; Body: Heartbeat }>(
@@ -92,7 +92,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.heartbeat(request.params.id, request.body),
+    (request) => gate.heartbeat(request.params.id, request.body, request.caller),
   );
 
   app.post<{ Params: Params; Body: Completion }>(
@@ -108,7 +108,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.complete(request.actor, request.params.id, request.body),
+    (request) => gate.complete(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Body: Failure }>(
@@ -124,7 +124,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.fail(request.actor, request.params.id, request.body),
+    (request) => gate.fail(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Body: z.output<typeof Release> }>(
@@ -140,7 +140,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.release(request.actor, request.params.id, request.body.lease_token),
+    (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
   );
 
   app.post<{ Params: Params }>(
@@ -155,6 +155,6 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.retryJob(request.actor, request.params.id),
+    (request) => gate.retryJob(request.caller, request.params.id),
   );
 };

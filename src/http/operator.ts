@@ -48,10 +48,10 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    ({ actor, query: { work_item, ...query }, body }) =>
+    ({ caller, query: { work_item, ...query }, body }) =>
       work_item === undefined
-        ? gate.pauseLane(actor, whole(query), body)
-        : gate.pause(actor, { work_item, ...query }, body),
+        ? gate.pauseLane(caller, whole(query), body)
+        : gate.pause(caller, { work_item, ...query }, body),
   );
 
   app.post<{ Querystring: PauseQuery; Body: Note }>(
@@ -69,10 +69,10 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    ({ actor, query: { work_item, ...query }, body }) =>
+    ({ caller, query: { work_item, ...query }, body }) =>
       work_item === undefined
-        ? gate.resumeLane(actor, whole(query), body)
-        : gate.resume(actor, { work_item, ...query }, body),
+        ? gate.resumeLane(caller, whole(query), body)
+        : gate.resume(caller, { work_item, ...query }, body),
   );
 
   app.post<{ Querystring: Trial; Body: FreezeNote }>(
@@ -88,7 +88,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [409],
       }),
     },
-    (request) => gate.freeze(request.actor, request.query.repo, request.body, request.query),
+    (request) => gate.freeze(request.caller, request.query.repo, request.body, request.query),
   );
 
   app.post<{ Querystring: UnfreezeQuery; Body: Note }>(
@@ -105,7 +105,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["What was cleared.", Unfrozen] },
       }),
     },
-    (request) => gate.unfreeze(request.actor, request.query, request.body),
+    (request) => gate.unfreeze(request.caller, request.query, request.body),
   );
 
   app.get<{ Querystring: z.output<typeof QueueQuery> }>(

@@ -8,6 +8,7 @@ const STATUS = {
   ambiguous_work_item: 409,
   dependency_cycle: 409,
   draining: 503,
+  idempotency_key_reused: 422,
   invalid_request: 400,
   job_not_failed: 409,
   layer_disabled: 409,

@@ -76,10 +76,11 @@ const PROBLEM_NAMES: Readonly<Record<number, string>> = {
   409: "It is not in a state for this.",
   413: "The body is too large.",
   415: "The body is not JSON.",
+  422: "The Idempotency-Key was sent with another request before.",
   503: "The database does not answer, or the service is shutting down. Try again.",
 };
 
-const problem = (status: number): [string, unknown] => [
+export const problem = (status: number): [string, unknown] => [
   String(status),
   {
     description: PROBLEM_NAMES[status],

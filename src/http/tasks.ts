@@ -37,7 +37,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) => {
-      const { created, ...answer } = await gate.createTask(request.actor, request.body);
+      const { created, ...answer } = await gate.createTask(request.caller, request.body);
       return reply.code(created ? 201 : 200).send(answer);
     },
   );
@@ -86,7 +86,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     (request) =>
-      gate.setStage(request.actor, request.params.id, request.body.stage, request.body, request.query),
+      gate.setStage(request.caller, request.params.id, request.body.stage, request.body, request.query),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
@@ -103,6 +103,6 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.cancelTask(request.actor, request.params.id, request.body, request.query),
+    (request) => gate.cancelTask(request.caller, request.params.id, request.body, request.query),
   );
 };

@@ -3,6 +3,7 @@
  *  back to the queue when its lease lapses, so a handler may see the same job again.
  *  It knows the client and nothing of what jobs are about. */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
 import type { ClaimedJob, Completed } from "../gate/model.ts";
@@ -90,10 +91,15 @@ export const startWorker = ({
   };
 
   /** Tells the service until it has answered or the job is gone. */
-  const tell = async <T>(job: ClaimedJob, gone: AbortSignal, message: () => Promise<T>): Promise<T> => {
+  const tell = async <T>(
+    job: ClaimedJob,
+    gone: AbortSignal,
+    message: (key: string) => Promise<T>,
+  ): Promise<T> => {
+    const key = randomUUID();
     for (let failures = 0; ; failures += 1) {
       try {
-        return await message();
+        return await message(key);
       } catch (error) {
         if (!isUnanswered(error) || gone.aborted) throw error;
         onTrouble(error, job);
@@ -109,12 +115,12 @@ export const startWorker = ({
     try {
       const outcome = await handle(job, gone);
       gone.throwIfAborted();
-      return await tell(job, gone, () => client.complete(id, { lease_token, ...outcome }));
+      return await tell(job, gone, (key) => client.complete(id, { lease_token, ...outcome }, key));
     } catch (error) {
       gone.throwIfAborted();
       if (isGone(error)) throw error;
       onTrouble(error, job);
-      await tell(job, gone, () => client.fail(id, { lease_token, error: sentence(error) }));
+      await tell(job, gone, (key) => client.fail(id, { lease_token, error: sentence(error) }, key));
       return undefined;
     }
   };
@@ -139,10 +145,16 @@ export const startWorker = ({
     }
   };
 
+  /** A claim whose answer was lost is asked for again under its key, while the leases that it may have had hold. */
+  const firstAsked = (): { key: string; at: number } => ({ key: randomUUID(), at: performance.now() });
+  let asked: ReturnType<typeof firstAsked> | undefined;
   const claim = async (): Promise<readonly ClaimedJob[]> => {
     poll = new AbortController();
+    if (!asked || performance.now() - asked.at > leaseMs / 2) asked = firstAsked();
     const request = { worker: name, agents, repos, wait_ms: waitMs, lease_ms: leaseMs };
-    return (await client.claim(request, poll.signal)).jobs;
+    const { jobs } = await client.claim(request, poll.signal, asked.key);
+    asked = undefined;
+    return jobs;
   };
 
   const loop = async (): Promise<void> => {

@@ -1,0 +1,98 @@
+/** A call under a key happens once: its answer is written beside its effect, in one transaction, and who sends the key
+ *  again gets that answer. The key's row comes first, so that a second call waits for the first to end.
+ *  What is refused, or comes to nothing, leaves no row: the same key may try again.
+ *  What HTTP makes of a key is the edge's business. */
+
+import { first, now, run, type Tx } from "../store/port.ts";
+import { sql } from "../store/sql.ts";
+import { Undone } from "./effect.ts";
+import { GateError } from "./errors.ts";
+import type { Actor } from "./policy.ts";
+import { toStored } from "./time.ts";
+
+/** How long an answer is kept at least, in milliseconds. */
+export const KEPT_MS = 24 * 60 * 60 * 1_000;
+
+/** A caller that may send the same call again. */
+export interface Call {
+  readonly actor: Actor;
+  /** Its own among the calls of this actor. */
+  readonly key: string;
+  /** What is asked for: the same text for the same call, another for any other. */
+  readonly fingerprint: string;
+  /** Told when the answer is one that was given before. */
+  readonly replayed: () => void;
+}
+
+/** Who calls, by name alone or with a key. */
+export type Caller = Actor | Call;
+
+export const isCall = (caller: Caller): caller is Call => typeof caller === "object" && caller !== null;
+
+interface Row {
+  readonly fingerprint: string;
+  readonly answer: string | null;
+  readonly replays: number;
+}
+
+/** Runs an operation for a caller, or answers what it answered under the caller's key.
+ *  @param isKept whether an answer is worth keeping; it must be one that JSON can hold
+ *  @throws GateError idempotency_key_reused when the key was another call's
+ *  @throws Undone with an answer that is not to be kept */
+export function* once<T>(
+  caller: Caller,
+  operation: (actor: Actor) => Tx<T>,
+  isKept: (value: T) => boolean = () => true,
+): Tx<T> {
+  if (!isCall(caller)) return yield* operation(caller);
+  const { key, fingerprint, replayed } = caller;
+  const actor = caller.actor ?? "";
+  const row = yield* first<Row>(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at)
+    VALUES (${key}, ${actor}, ${fingerprint}, ${toStored(yield* now())})
+    ON CONFLICT (idempotency_key, actor) DO UPDATE SET replays = gate_idempotency.replays + 1
+    RETURNING fingerprint, answer, replays`);
+  if (row && row.replays > 0) {
+    if (row.fingerprint !== fingerprint)
+      throw new GateError(
+        "idempotency_key_reused",
+        "The Idempotency-Key was sent with another request before.",
+        {
+          hint: "Send a key of its own with every request, and the same key only with the same request.",
+          faults: [{ in: "header", pointer: "/idempotency-key", detail: "belongs to another request" }],
+        },
+      );
+    replayed();
+    return JSON.parse(row.answer ?? "null") as T;
+  }
+  const value = yield* operation(caller.actor);
+  if (!isKept(value)) throw new Undone(value);
+  yield* run(sql`UPDATE gate_idempotency SET answer = ${JSON.stringify(value)}
+    WHERE idempotency_key = ${key} AND actor = ${actor}`);
+  return value;
+}
+
+/** Whether there is an answer under the key. */
+export function* isAnswered({ key, actor }: Call): Tx<boolean> {
+  const row = yield* first(sql`SELECT replays FROM gate_idempotency
+    WHERE idempotency_key = ${key} AND actor = ${actor ?? ""}`);
+  return row !== undefined;
+}
+
+/** Forgets an answer that no one will come for; false when someone came for it already, so that it must stand. */
+export function* forget(caller: Caller): Tx<boolean> {
+  if (!isCall(caller)) return true;
+  const forgotten = yield* first(sql`DELETE FROM gate_idempotency
+    WHERE idempotency_key = ${caller.key} AND actor = ${caller.actor ?? ""} AND replays = 0
+    RETURNING idempotency_key`);
+  return forgotten !== undefined;
+}
+
+/** Forgets answers that are older than they are kept, at most `limit`; returns how many. */
+export function* forgetOld(limit: number): Tx<number> {
+  const cutoff = toStored((yield* now()) - KEPT_MS);
+  const old = sql`SELECT idempotency_key, actor FROM gate_idempotency WHERE at < ${cutoff} ORDER BY at LIMIT ${limit}`;
+  const forgotten = yield* first<{ many: number }>(sql`SELECT COUNT(*) AS many FROM (${old}) AS old`);
+  if (!forgotten || forgotten.many === 0) return 0;
+  yield* run(sql`DELETE FROM gate_idempotency WHERE (idempotency_key, actor) IN (${old})`);
+  return forgotten.many;
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { forget, KEPT_MS, type Call } from "../../src/gate/idempotency.ts";
+import { forgetEvents, Retention } from "../../src/gate/retention.ts";
+import { openTestSqlite } from "../support/databases.ts";
+import { openTestPostgres } from "../support/postgres.ts";
+import { TestClock, World } from "./world.ts";
+
+const DAY_MS = 86_400_000;
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+const DATABASES = [
+  ["sqlite", openTestSqlite],
+  ["postgres", openTestPostgres],
+] as const;
+
+const callUnder = (key: string, replayed = (): void => undefined): Call => ({
+  actor: "ann",
+  key,
+  fingerprint: "the same",
+  replayed,
+});
+
+describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
+  const start = async (): Promise<World> => {
+    const clock = new TestClock();
+    const world = new World(await open(clock.read), clock);
+    onTestFinished(async () => {
+      world.gate.drain();
+      await world.store.close();
+    });
+    await world.gate.adopt();
+    return world;
+  };
+  const eventIds = async (world: World): Promise<number[]> =>
+    (await world.gate.events({ limit: 100 })).events.map(({ id }) => id);
+  const keys = (world: World) =>
+    world.rows<{ idempotency_key: string }>("SELECT idempotency_key FROM gate_idempotency ORDER BY at");
+
+  it("events go by age, oldest first, a batch at a time, also those of finished work", async () => {
+    const world = await start();
+    const { id } = await world.task("acme/web", "A");
+    await world.gate.cancelTask(null, id);
+    world.clock.pass(2 * DAY_MS);
+    await world.task("acme/web", "B");
+    expect(await eventIds(world)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(3);
+    expect(await eventIds(world)).toEqual([4, 5, 6]);
+    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(1);
+    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(0);
+    expect(await eventIds(world)).toEqual([5, 6]);
+    // Whoever had read up to an event that is gone goes on with what there is.
+    expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
+  });
+
+  it("the service forgets by itself, as long as there is more, and looks again after a minute", async () => {
+    const world = await start();
+    const retention = new Retention(world.store, SILENT, world.clock.read, 1);
+    const at = "2026-06-01 08:00:00.000";
+    const values = Array.from({ length: 1_200 }, () => `('${at}', 'task.stage')`).join(", ");
+    await world.sql(`INSERT INTO gate_events(at, kind) VALUES ${values}`);
+    const left = async (): Promise<number> =>
+      (await world.rows<{ many: number }>("SELECT COUNT(*) AS many FROM gate_events"))[0]?.many ?? NaN;
+    await retention.tend();
+    expect(await left()).toBe(700);
+    await retention.tend();
+    await retention.tend();
+    expect(await left()).toBe(0);
+    await world.sql(`INSERT INTO gate_events(at, kind) VALUES ('${at}', 'task.stage')`);
+    await retention.tend();
+    expect(await left()).toBe(1);
+    world.clock.pass(60_000);
+    await retention.tend();
+    expect(await left()).toBe(0);
+  });
+
+  it("events stay for ever where 0 days are set", async () => {
+    const world = await start();
+    await world.task("acme/web", "A");
+    world.clock.pass(36_500 * DAY_MS);
+    await new Retention(world.store, SILENT, world.clock.read, 0).tend();
+    expect(await eventIds(world)).toHaveLength(2);
+  });
+
+  it("an answer under a key is there for a day, and gone after it", async () => {
+    const world = await start();
+    const retention = new Retention(world.store, SILENT, world.clock.read, 0);
+    await world.gate.freeze(callUnder("one"), "acme/web", {});
+    world.clock.pass(KEPT_MS - 60_000);
+    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await retention.tend();
+    let replays = 0;
+    await world.gate.freeze(
+      callUnder("one", () => (replays += 1)),
+      "acme/web",
+      {},
+    );
+    expect(replays).toBe(1);
+    world.clock.pass(120_000);
+    await retention.tend();
+    expect(await keys(world)).toEqual([{ idempotency_key: "two" }]);
+    const { freeze_id } = await world.gate.freeze(callUnder("one"), "acme/web", {});
+    expect(freeze_id).toBe(3);
+  });
+
+  it("an answer is forgotten when no one will come for it, not when someone has", async () => {
+    const world = await start();
+    await world.gate.freeze(callUnder("one"), "acme/web", {});
+    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    expect(await world.store.write(() => forget(callUnder("one")))).toBe(true);
+    expect(await world.store.write(() => forget(callUnder("two")))).toBe(false);
+    expect(await world.store.write(() => forget(null))).toBe(true);
+    expect(await keys(world)).toEqual([{ idempotency_key: "two" }]);
+  });
+});
