@@ -5,7 +5,7 @@
  *  delay a job, never let one through; the audit finds and mends it. */
 
 import { all, first, run, tryLane, type Dialect, type Trigger, type Tx } from "../store/port.ts";
-import { raw, sql, writtenOut, type Statement } from "../store/sql.ts";
+import { list, raw, sql, writtenOut, type Statement } from "../store/sql.ts";
 import type { Policy } from "./policy.ts";
 import { FULL_SIGHT, heldReason, holdsLane, unfinished } from "./predicate.ts";
 
@@ -237,11 +237,17 @@ export function* auditMarks(policy: Policy, after: number, limit: number): Tx<Au
 
 /** Mends marks that were found wrong, but for lanes that others hold; returns how many. */
 export function* mendMarks(policy: Policy, wrong: readonly WrongMark[]): Tx<number> {
-  let mended = 0;
+  const byLane = new Map<string, number[]>();
   for (const { id, repo } of wrong) {
-    if (!(yield* tryLane(repo ?? ""))) continue;
-    yield* run(remark(policy, sql`id = ${id}`));
-    mended += 1;
+    const lane = byLane.get(repo ?? "") ?? [];
+    byLane.set(repo ?? "", lane);
+    lane.push(id);
+  }
+  let mended = 0;
+  for (const [lane, ids] of byLane) {
+    if (!(yield* tryLane(lane))) continue;
+    yield* run(remark(policy, sql`id IN ${list(ids)}`));
+    mended += ids.length;
   }
   return mended;
 }

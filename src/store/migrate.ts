@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { all, now, run, type Store, type Tx } from "./port.ts";
+import { all, now, run, type Dialect, type Store, type Tx } from "./port.ts";
 import { raw, sql } from "./sql.ts";
 
 export class MigrationError extends Error {
@@ -84,7 +84,7 @@ interface Present {
   readonly objects: ReadonlySet<string>;
 }
 
-function* inspect({ dialect }: Store): Tx<Present> {
+function* inspect(dialect: Dialect): Tx<Present> {
   const columns = yield* all<{ table_name: string; column_name: string }>(dialect.columns);
   const objects = yield* all<{ name: string }>(dialect.objects);
   return {
@@ -115,8 +115,8 @@ interface Pending extends Migration {
 }
 
 /** @throws MigrationError when the database is newer, or records another text for a migration. */
-function* plan(store: Store, migrations: readonly Migration[]): Tx<Pending[]> {
-  const present = yield* inspect(store);
+function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Pending[]> {
+  const present = yield* inspect(dialect);
   const recorded = present.tables.has(LEDGER)
     ? yield* all<{ name: string; checksum: string }>(
         sql`SELECT name, checksum FROM ${raw(LEDGER)} ORDER BY name`,
@@ -149,8 +149,8 @@ function* plan(store: Store, migrations: readonly Migration[]): Tx<Pending[]> {
 }
 
 /** Refuses a database whose tables have our names and lack our columns: it is another program's. */
-function* recognise(store: Store, migrations: readonly Migration[]): Tx<void> {
-  const present = yield* inspect(store);
+function* recognise(dialect: Dialect, migrations: readonly Migration[]): Tx<void> {
+  const present = yield* inspect(dialect);
   const lacking = migrations
     .flatMap(({ statements }) => statements)
     .flatMap(({ made }) => (made.kind === "table" && isThere(made, present) ? [made] : []))
@@ -167,10 +167,10 @@ function* recognise(store: Store, migrations: readonly Migration[]): Tx<void> {
     );
 }
 
-function* apply(store: Store, migrations: readonly Migration[]): Tx<string[]> {
-  yield* run(store.dialect.migrationLock);
-  yield* recognise(store, migrations);
-  const pending = yield* plan(store, migrations);
+function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]> {
+  yield* run(dialect.migrationLock);
+  yield* recognise(dialect, migrations);
+  const pending = yield* plan(dialect, migrations);
   yield* run(
     raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
@@ -183,14 +183,20 @@ function* apply(store: Store, migrations: readonly Migration[]): Tx<string[]> {
   return pending.map(({ name }) => name);
 }
 
+const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
+
+/** The migration as a part of a transaction, with which it comes to nothing or stays. */
+export const migrateWithin = (dialect: Dialect): Tx<string[]> =>
+  apply(dialect, readMigrations(folderOf(dialect)));
+
 /** Migrates the database, or finds that there is nothing to do and writes nothing.
  *  @param folder where the migrations are; the program's own unless told.
  *  @returns the names of the migrations of which it made or recorded something.
  *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
-export const migrate = async (store: Store, folder = `${FOLDER}${store.dialect.name}`): Promise<string[]> => {
+export const migrate = async (store: Store, folder = folderOf(store.dialect)): Promise<string[]> => {
   const migrations = readMigrations(folder);
-  const pending = await store.read(() => plan(store, migrations));
+  const pending = await store.read(() => plan(store.dialect, migrations));
   if (pending.length === 0) return [];
-  return store.write(() => apply(store, migrations));
+  return store.write(() => apply(store.dialect, migrations));
 };

@@ -2,8 +2,8 @@
  *  Writes that arrive in one turn of the event loop share one transaction, each in a savepoint of its own,
  *  and are answered after its one commit. Nothing here knows the domain. */
 
-import { first, StoreFault, type Clock, type Dialect, type Store, type Tx } from "./port.ts";
-import { raw, writtenOut } from "./sql.ts";
+import { first, StoreFault, type Clock, type Store, type Tx } from "./port.ts";
+import { raw } from "./sql.ts";
 import {
   configure,
   connectionTo,
@@ -13,6 +13,7 @@ import {
   openFile,
   openReader,
 } from "./sqlite/connection.ts";
+import { DIALECT } from "./sqlite/dialect.ts";
 import { Readers } from "./sqlite/readers.ts";
 
 /** How long an operation is retried while another program holds the file. */
@@ -21,22 +22,6 @@ const RETRY_MS = { least: 5, spread: 20 };
 /** A turn's operations beyond this wait for the next transaction, so that the first is not answered late. */
 const GROUP_LIMIT = 256;
 const WATCH_MS = 200;
-
-const DIALECT: Dialect = {
-  name: "sqlite",
-  // SQLite compares names without regard to case.
-  columns: raw(`SELECT lower(m.name) AS table_name, lower(c.name) AS column_name
-    FROM sqlite_master m JOIN pragma_table_info(m.name) c
-    WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
-  objects: raw(`SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
-  makeTrigger: ({ name, table, after, when, body }) => [
-    raw(`DROP TRIGGER IF EXISTS ${name}`),
-    raw(`CREATE TRIGGER ${name} AFTER ${after} ON ${table} WHEN ${writtenOut(when)}
-      BEGIN ${body.map((statement) => `${writtenOut(statement)};`).join("\n")} END`),
-  ],
-  dropTrigger: ({ name }) => [raw(`DROP TRIGGER IF EXISTS ${name}`)],
-  migrationLock: raw("SELECT 1"), // BEGIN IMMEDIATE is the lock.
-};
 
 /** An operation that waits for its transaction. */
 interface Waiting {
@@ -96,15 +81,8 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     throw error;
   }
 
-  const { prepare, answer } = connectionTo(db, clock);
+  const { prepare, drive } = connectionTo(db, clock);
   const readers = isShared(db) ? undefined : new Readers(() => openReader(path), clock);
-
-  const drive = <T>(operation: () => Tx<T>): T => {
-    const tx = operation();
-    let step = tx.next();
-    while (!step.done) step = tx.next(answer(step.value));
-    return step.value;
-  };
 
   const begin = prepare("BEGIN IMMEDIATE");
   const commit = prepare("COMMIT");
@@ -204,7 +182,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       if (readers) return readers.read(operation);
       prepare("BEGIN").run();
       try {
-        return drive(operation);
+        return drive(operation());
       } finally {
         if (db.inTransaction) rollback.run();
       }
@@ -217,7 +195,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       new Promise<T>((accept, reject) => {
         turnAwayIfClosed();
         queue.push({
-          run: () => drive(operation),
+          run: () => drive(operation()),
           resolve: accept as (value: unknown) => void,
           reject,
           patientUntil: performance.now() + PATIENCE_MS,

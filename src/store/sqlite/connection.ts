@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import Database from "better-sqlite3";
-import { StoreFault, type Clock, type Step } from "../port.ts";
+import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
 
 /** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
  *  asynchronous retry instead. */
@@ -73,6 +73,8 @@ export interface Connection {
   readonly prepare: (text: string) => Database.Statement;
   /** Answers a step of an operation, inside a transaction that is begun. */
   readonly answer: (step: Step) => unknown;
+  /** Answers all of an operation's. */
+  readonly drive: <T>(tx: Tx<T>) => T;
 }
 
 export const connectionTo = (db: Database.Database, clock: Clock): Connection => {
@@ -100,5 +102,10 @@ export const connectionTo = (db: Database.Database, clock: Clock): Connection =>
         return true; // A write transaction is alone in the file.
     }
   };
-  return { db, prepare, answer };
+  const drive = <T>(tx: Tx<T>): T => {
+    let step = tx.next();
+    while (!step.done) step = tx.next(answer(step.value));
+    return step.value;
+  };
+  return { db, prepare, answer, drive };
 };
