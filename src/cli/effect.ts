@@ -1,21 +1,10 @@
 /** What a change comes to: which entry jobs may start now, which are held now. */
 
 import { Option } from "commander";
+import type { ChangedVerdict, Effect } from "../gate/model.ts";
 import { say } from "./output.ts";
 import type { Surroundings } from "./program.ts";
 import { plain, type Screen } from "./screen.ts";
-
-interface ChangedVerdict {
-  readonly job_id: number;
-  readonly repo: string;
-  readonly work_item_id: string | null;
-  readonly reason: string | null;
-}
-
-export interface Effect {
-  readonly now_claimable: readonly ChangedVerdict[];
-  readonly now_held: readonly ChangedVerdict[];
-}
 
 export const dryRunOption = (): Option =>
   new Option("--dry-run", "say what would come of it, and change nothing");
@@ -46,7 +35,7 @@ export const changeLines = (sentence: string, effect: Effect | undefined, screen
   plain(sentence),
   ...effectLines(effect, screen).map((line) => `  ${line}`),
   ...(effect && effect.now_claimable.length + effect.now_held.length === 0
-    ? [screen.paint("dim", "  no entry job may start or is held for it")]
+    ? [screen.paint("dim", "  no queued job is freed or held by it")]
     : []),
 ];
 

@@ -28,6 +28,7 @@ export const near = (word: string, known: Iterable<string>): string[] => {
   const wanted = word.toLowerCase();
   const far = Math.max(1, Math.floor(wanted.length / 3));
   return [...new Set(known)]
+    .filter((each) => each !== word)
     .map((each) => {
       const other = each.toLowerCase();
       const contains = wanted.length > 1 && (other.includes(wanted) || wanted.includes(other));

@@ -9,14 +9,19 @@ import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { told } from "./errors.ts";
 import { EXIT } from "./exit.ts";
+import { explainCommand } from "./explain.ts";
+import { freezeCommands } from "./freeze.ts";
+import { historyCommands } from "./history.ts";
 import { jobCommands } from "./job.ts";
 import { migrateCommand } from "./migrate.ts";
 import { openapiCommand } from "./openapi.ts";
 import { say } from "./output.ts";
+import { pauseCommands } from "./pause.ts";
 import { queueCommand } from "./queue.ts";
 import { replayCommand } from "./replay.ts";
 import { serveCommand } from "./serve.ts";
 import { taskCommands } from "./task.ts";
+import { waitCommand } from "./wait.ts";
 
 /** What a command may touch of the process that it runs in. */
 export interface Surroundings {
@@ -48,6 +53,11 @@ const programOf = (around: Surroundings, exitWith: (code: number) => void): Comm
     });
   program.commandsGroup("For operators:");
   queueCommand(program, around);
+  explainCommand(program, around);
+  pauseCommands(program, around);
+  freezeCommands(program, around);
+  historyCommands(program, around);
+  waitCommand(program, around);
   program.commandsGroup("For the orchestrator:");
   taskCommands(program, around);
   jobCommands(program, around);

@@ -2,7 +2,7 @@
 
 import { Client, ProblemError } from "../client/client.ts";
 import { TERMINAL } from "../gate/predicate.ts";
-import type { Queue, Task } from "../gate/model.ts";
+import type { PauseNote, Queue, Task } from "../gate/model.ts";
 import { parseConnection } from "../config/connection.ts";
 import { EXIT, Ending } from "./exit.ts";
 import { didYouMean } from "./near.ts";
@@ -12,6 +12,19 @@ import type { Surroundings } from "./program.ts";
 export const connect = ({ env }: Surroundings): Client => {
   const { urls, token } = parseConnection(env);
   return new Client({ url: urls, token });
+};
+
+/** Who and why, as the service records it. A service with tokens knows who; it takes no other name. */
+export const noteOf = (
+  { env }: Surroundings,
+  { reason, until }: { readonly reason?: string | undefined; readonly until?: string | undefined },
+): PauseNote => {
+  const { token, by } = parseConnection(env);
+  return {
+    ...(token === undefined && by !== undefined ? { by } : {}),
+    ...(reason === undefined ? {} : { reason }),
+    ...(until === undefined ? {} : { until }),
+  };
 };
 
 const LONGEST_PAGE = 500;

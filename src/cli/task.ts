@@ -2,14 +2,14 @@
 
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
-import type { Job, NewTask, Task, TaskQuery } from "../gate/model.ts";
+import type { ChangedTask, Job, NewTask, Note, Task, TaskQuery } from "../gate/model.ts";
 import { example, json } from "./arguments.ts";
-import { changeLines, dryRunOption, sayTrial, type Effect } from "./effect.ts";
+import { changeLines, dryRunOption, sayTrial } from "./effect.ts";
 import { jobLines } from "./job.ts";
 import { outputOption, print, say, type Answer, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
 import { pairsOf, tableOf, type Column, type Screen } from "./screen.ts";
-import { connect, findTask, refuseUnknownRepo } from "./service.ts";
+import { connect, findTask, noteOf, refuseUnknownRepo } from "./service.ts";
 import { shownTime, since } from "./time.ts";
 
 type Dependency = NonNullable<NewTask["depends_on"]>[number];
@@ -197,6 +197,7 @@ const showCommand = (task: Command, around: Surroundings): void => {
 
 interface ChangeOptions extends Printed {
   readonly repo?: string;
+  readonly reason?: string;
   readonly dryRun?: true;
 }
 
@@ -204,16 +205,12 @@ interface ChangeOptions extends Printed {
 const change = async (
   around: Surroundings,
   workItem: string,
-  { repo, dryRun, output }: ChangeOptions,
-  call: (
-    client: Client,
-    id: number,
-    trial: { dry_run?: boolean },
-  ) => Promise<{ task: Task; effect?: Effect }>,
+  { repo, reason, dryRun, output }: ChangeOptions,
+  call: (client: Client, id: number, note: Note, trial: { dry_run?: true }) => Promise<ChangedTask>,
 ): Promise<void> => {
   const client = connect(around);
   const { id } = await findTask(client, workItem, repo);
-  const changed = await call(client, id, dryRun ? { dry_run: true } : {});
+  const changed = await call(client, id, noteOf(around, { reason }), dryRun ? { dry_run: dryRun } : {});
   const { task, effect } = changed;
   await print(around, output, {
     whole: changed,
@@ -231,11 +228,12 @@ const stageCommand = (task: Command, around: Surroundings): void => {
     .argument("<work-item>", "a work item, or a task's id")
     .argument("<stage>", "such as development")
     .option("--repo <repo>", "the repository, where several have the work item")
+    .option("--reason <text>", "why, for people to read")
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task stage WEB-8 done"))
     .action((workItem: string, stage: string, options: ChangeOptions) =>
-      change(around, workItem, options, (client, id, trial) => client.setStage(id, stage, trial)),
+      change(around, workItem, options, (client, id, note, trial) => client.setStage(id, stage, note, trial)),
     );
 };
 
@@ -245,11 +243,12 @@ const cancelCommand = (task: Command, around: Surroundings): void => {
     .description("cancel a task and its waiting jobs, for good")
     .argument("<work-item>", "a work item, or a task's id")
     .option("--repo <repo>", "the repository, where several have the work item")
+    .option("--reason <text>", "why, for people to read")
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task cancel WEB-8 --dry-run"))
     .action((workItem: string, options: ChangeOptions) =>
-      change(around, workItem, options, (client, id, trial) => client.cancelTask(id, trial)),
+      change(around, workItem, options, (client, id, note, trial) => client.cancelTask(id, note, trial)),
     );
 };
 

@@ -88,8 +88,9 @@ export const watch = async <Item>(
   look: () => Promise<Look<Item>>,
 ): Promise<void> => {
   const signal = stopping(around);
+  const first = await look();
   async function* looks(): AsyncGenerator<Look<Item> | string> {
-    yield await look();
+    yield first;
     for await (const _ of changes(client, signal)) {
       try {
         yield await look();

@@ -10,18 +10,24 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import type {
+  ChangedTask,
   Claim,
   ClaimRequest,
   Completed,
   Completion,
+  EventPage,
+  EventQuery,
+  Explanation,
   Failure,
   FreezeNote,
   FreezeState,
   Heartbeat,
   Job,
+  LanePauseState,
   Lease,
   NewJob,
   NewTask,
+  Note,
   PauseNote,
   PauseState,
   Queue,
@@ -127,6 +133,7 @@ interface Address {
 
 /** With `dry_run` the answer says what would come of it, and nothing is changed. */
 type Trial = Readonly<{ dry_run?: boolean }>;
+type LaneQuery = Trial & Readonly<{ repo: string }>;
 
 /** Every method throws ProblemError, or what fetch throws. A signal ends the call early. */
 export class Client {
@@ -156,12 +163,17 @@ export class Client {
     return this.#call("GET", `/tasks/${id}`);
   }
 
-  setStage(id: number, stage: string, trial: Trial = {}): Promise<{ task: Task }> {
-    return this.#call("PATCH", at(`/tasks/${id}`, trial), { stage });
+  setStage(
+    id: number,
+    stage: string,
+    note: Input<typeof Note> = {},
+    trial: Trial = {},
+  ): Promise<ChangedTask> {
+    return this.#call("PATCH", at(`/tasks/${id}`, trial), { stage, ...note });
   }
 
-  cancelTask(id: number, trial: Trial = {}): Promise<{ task: Task }> {
-    return this.#call("POST", at(`/tasks/${id}/cancel`, trial));
+  cancelTask(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedTask> {
+    return this.#call("POST", at(`/tasks/${id}/cancel`, trial), note);
   }
 
   createJob(input: Input<typeof NewJob>): Promise<{ job: Job }> {
@@ -200,20 +212,40 @@ export class Client {
 
   // --- The operator's
 
-  pause(query: WorkItemQuery, note?: Input<typeof PauseNote>): Promise<PauseState> {
+  pause(query: WorkItemQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
     return this.#call("POST", at("/serial-gate/pause", query), note);
   }
 
-  resume(query: WorkItemQuery): Promise<PauseState> {
-    return this.#call("POST", at("/serial-gate/resume", query));
+  resume(query: WorkItemQuery & Trial, note?: Input<typeof Note>): Promise<PauseState> {
+    return this.#call("POST", at("/serial-gate/resume", query), note);
   }
 
-  freeze(repo: string, note?: Input<typeof FreezeNote>): Promise<FreezeState> {
-    return this.#call("POST", at("/freeze", { repo }), note);
+  /** Parks every unfinished task of a repository that is not parked yet. */
+  pauseLane(query: LaneQuery, note?: Input<typeof PauseNote>): Promise<LanePauseState> {
+    return this.#call("POST", at("/serial-gate/pause", query), note);
   }
 
-  unfreeze(query: UnfreezeQuery): Promise<Unfrozen> {
-    return this.#call("POST", at("/unfreeze", query));
+  /** Takes back those that `pauseLane` parked. */
+  resumeLane(query: LaneQuery, note?: Input<typeof Note>): Promise<LanePauseState> {
+    return this.#call("POST", at("/serial-gate/resume", query), note);
+  }
+
+  freeze(repo: string, note?: Input<typeof FreezeNote>, trial: Trial = {}): Promise<FreezeState> {
+    return this.#call("POST", at("/freeze", { repo, ...trial }), note);
+  }
+
+  unfreeze(query: Input<typeof UnfreezeQuery>, note?: Input<typeof Note>): Promise<Unfrozen> {
+    return this.#call("POST", at("/unfreeze", query), note);
+  }
+
+  /** A page of what happened, by id, oldest first. */
+  events(query: Input<typeof EventQuery> = {}): Promise<EventPage> {
+    return this.#call("GET", at("/events", query));
+  }
+
+  /** Why a work item waits, down to what has to happen first. */
+  explain(query: WorkItemQuery): Promise<Explanation> {
+    return this.#call("GET", at("/queue/explain", query));
   }
 
   queue(repos?: readonly string[], signal?: AbortSignal): Promise<Queue> {
