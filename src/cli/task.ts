@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import type { ChangedTask, Job, NewTask, Note, Task, TaskQuery } from "../gate/model.ts";
+import { TERMINAL } from "../gate/predicate.ts";
 import { example, json } from "./arguments.ts";
 import { changeLines, dryRunOption, sayTrial } from "./effect.ts";
 import { jobLines } from "./job.ts";
@@ -26,6 +27,10 @@ const dependencies = (text: string, before: readonly Dependency[] = []): Depende
 ];
 
 const stateOf = ({ paused_at, stage }: Task): string => (paused_at === null ? stage : `${stage}, paused`);
+
+/** `in design, paused`, or `done` */
+export const standing = (task: Task): string =>
+  TERMINAL.includes(task.stage) ? task.stage : `in ${stateOf(task)}`;
 
 const COLUMNS: readonly Column<Task>[] = [
   { head: "REPO", cell: ({ repo }) => repo },
@@ -216,7 +221,7 @@ const change = async (
     whole: changed,
     items: [task],
     name: nameOf,
-    lines: (screen) => changeLines(`${nameOf(task)} in ${task.repo} is in ${stateOf(task)}.`, effect, screen),
+    lines: (screen) => changeLines(`${nameOf(task)} in ${task.repo} is ${standing(task)}.`, effect, screen),
   });
   sayTrial(around, dryRun);
 };

@@ -13,6 +13,7 @@ import { outputOption, print, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
 import { plain } from "./screen.ts";
 import { connect, findTask } from "./service.ts";
+import { standing } from "./task.ts";
 import { duration, lengthOf } from "./time.ts";
 
 /** What a wait sees: that it is over and how, or why it goes on. */
@@ -24,7 +25,7 @@ interface Sight {
 
 const isDone = (task: Task): Sight => {
   if (task.stage === "cancelled") throw new Ending(EXIT.failed, `${nameOf(task)} was cancelled.`);
-  return { task, over: task.stage === "done", words: `is in ${task.stage}` };
+  return { task, over: task.stage === "done", words: `is ${standing(task)}` };
 };
 
 const isClaimable = async (client: Client, task: Task): Promise<Sight> => {

@@ -1,0 +1,202 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { cliOf, type Cli } from "../support/cli.ts";
+import { shareService } from "../support/service.ts";
+
+const shared = shareService();
+let cli: Cli;
+
+beforeAll(async () => {
+  cli = cliOf(shared().service.url);
+  const { post } = shared();
+  const add = (repo: string, work_item_id: string, more = {}): Promise<unknown> =>
+    post("/tasks", { repo, work_item_id, ...more });
+  await add("acme/api", "API-2");
+  await add("acme/web", "WEB-7");
+  await add("acme/web", "WEB-8", { title: "urgent fix" });
+  await add("acme/web", "WEB-9", { depends_on: [{ repo: "acme/api", work_item_id: "API-2" }] });
+});
+
+describe("An operator", () => {
+  it("sees the lanes, parks what holds one, and is told what that comes to", async () => {
+    expect(
+      await cli.session(
+        ["queue"],
+        ["pause", "WEB-7", "--dry-run"],
+        ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
+        ["pause", "WEB-7"],
+        ["queue", "--repo", "acme/web", "-o", "wide"],
+        ["resume", "WEB-7"],
+      ),
+    ).toMatchInlineSnapshot(`
+      "$ serial-gate queue
+      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY
+      acme/api  open   API-2      analysis  active, waiting 1  may start
+      acme/web  open   WEB-7      analysis  active, waiting 1  may start
+      acme/web  open   WEB-8      analysis  waiting 2          active-task
+      acme/web  open   WEB-9      analysis  waiting 3          dependency
+
+      $ serial-gate pause WEB-7 --dry-run
+      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ.
+        may start now: WEB-8 in acme/web
+      A dry run: nothing was changed.
+
+      $ serial-gate pause WEB-7 --reason waits for a human --until 2h
+      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ.
+        may start now: WEB-8 in acme/web
+
+      $ serial-gate pause WEB-7
+      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ, as it was before.
+        no queued job is freed or held by it
+
+      $ serial-gate queue --repo acme/web -o wide
+      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY     TASK  JOB  SINCE                 WHO  WHY
+      acme/web  open   WEB-8      analysis  active, waiting 2  may start   3     3    -                     -    -
+      acme/web  open   WEB-9      analysis  waiting 3          dependency  4     4    -                     -    -
+      acme/web  open   WEB-7      analysis  paused, waiting 1  may start   2     2    -mm-ddThh:mm:ss.mmmZ  ann  waits for a human
+
+      $ serial-gate resume WEB-7
+      WEB-7 in acme/web (analysis) is back in its lane.
+        held now: WEB-8 in acme/web (active-task)
+      "
+    `);
+  });
+
+  it("stops a repository and opens it again", async () => {
+    expect(
+      await cli.session(
+        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
+        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
+        ["freeze", "acme/api"],
+        ["queue", "--repo", "acme/api", "-o", "wide"],
+        ["unfreeze", "acme/api", "--id", "1"],
+        ["unfreeze", "acme/api", "--dry-run"],
+        ["unfreeze", "acme/api"],
+        ["unfreeze", "acme/api"],
+      ),
+    ).toMatchInlineSnapshot(`
+      "$ serial-gate freeze acme/api --reason error rate 4.1% --work-item API-1 --dry-run
+      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 1): error rate 4.1%.
+        held now: API-2 in acme/api (freeze)
+      A dry run: nothing was changed.
+
+      $ serial-gate freeze acme/api --reason error rate 4.1% --work-item API-1
+      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 1): error rate 4.1%.
+        held now: API-2 in acme/api (freeze)
+
+      $ serial-gate freeze acme/api
+      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 2).
+        no queued job is freed or held by it
+
+      $ serial-gate queue --repo acme/api -o wide
+      REPO      STATE   WORK ITEM  STAGE     PLACE              HELD BY  TASK  JOB  SINCE                 WHO  WHY
+      acme/api  frozen  API-2      analysis  active, waiting 1  freeze   1     1    -mm-ddThh:mm:ss.mmmZ  -    -
+
+      $ serial-gate unfreeze acme/api --id 1
+      acme/api is still frozen: 1 freeze cleared.
+        no queued job is freed or held by it
+        freeze 1 of -mm-ddThh:mm:ss.mmmZ by ann (error rate 4.1%)
+
+      $ serial-gate unfreeze acme/api --dry-run
+      acme/api is open: 1 freeze cleared.
+        may start now: API-2 in acme/api
+        freeze 2 of -mm-ddThh:mm:ss.mmmZ by ann
+      A dry run: nothing was changed.
+
+      $ serial-gate unfreeze acme/api
+      acme/api is open: 1 freeze cleared.
+        may start now: API-2 in acme/api
+        freeze 2 of -mm-ddThh:mm:ss.mmmZ by ann
+
+      $ serial-gate unfreeze acme/api
+      acme/api is open: no freeze was cleared.
+        no queued job is freed or held by it
+      "
+    `);
+  });
+
+  it("is asked before more than one task is touched, which without a terminal is a refusal", async () => {
+    expect(
+      await cli.session(
+        ["pause", "WEB-7", "WEB-8"],
+        ["pause", "--repo", "acme/web", "--all"],
+        ["pause", "--repo", "acme/web", "--all", "--dry-run"],
+        ["pause", "--repo", "acme/web", "--all", "--yes"],
+        ["resume", "WEB-8", "WEB-77", "--yes"],
+        ["resume", "--repo", "acme/web", "--all", "--yes", "-o", "name"],
+        ["resume", "--repo", "acme/web", "--all"],
+        ["pause"],
+        ["pause", "WEB-7", "--all"],
+      ),
+    ).toMatchInlineSnapshot(`
+      "$ serial-gate pause WEB-7 WEB-8
+      Pause 2 tasks: WEB-7, WEB-8? Without a terminal nobody can be asked.
+      Add --yes to do it, or --dry-run to see what would come of it.
+      [2]
+
+      $ serial-gate pause --repo acme/web --all
+      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9? Without a terminal nobody can be asked.
+      Add --yes to do it, or --dry-run to see what would come of it.
+      [2]
+
+      $ serial-gate pause --repo acme/web --all --dry-run
+      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
+        may start now: WEB-8 in acme/web
+      A dry run: nothing was changed.
+
+      $ serial-gate pause --repo acme/web --all --yes
+      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
+        may start now: WEB-8 in acme/web
+
+      $ serial-gate resume WEB-8 WEB-77 --yes
+      WEB-8 in acme/web (analysis) is back in its lane.
+        no queued job is freed or held by it
+      No task has the work item WEB-77.
+      Did you mean WEB-7 or WEB-8 or WEB-9?
+      [5]
+
+      $ serial-gate resume --repo acme/web --all --yes -o name
+      WEB-7
+      WEB-9
+
+      $ serial-gate resume --repo acme/web --all
+      No task of acme/web was paused together with others.
+        no queued job is freed or held by it
+
+      $ serial-gate pause
+      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      [2]
+
+      $ serial-gate pause WEB-7 --all
+      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      [2]
+      "
+    `);
+  });
+
+  it("is told by whom and why", async () => {
+    const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
+    // How long after the one before it.
+    expect(told.replace(/(?<=Z {2})(-|\d+ (s|min)) +/g, "a while  ")).toMatchInlineSnapshot(`
+      "$ serial-gate events --repo acme/api
+      AT                    REPO      WORK ITEM  WHAT                          WHO  WHY
+      yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      created in analysis           -    -
+      yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      job 1 (analyst) queued        -    -
+      yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api frozen (freeze 1)    ann  error rate 4.1%
+      yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api frozen (freeze 2)    ann  -
+      yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api unfrozen (freeze 1)  ann  -
+      yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api unfrozen (freeze 2)  ann  -
+
+      $ serial-gate blame WEB-9
+      AT                    AFTER  WORK ITEM  WHAT                          WHO  WHY
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      created in analysis           -    -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      job 4 (analyst) queued        -    -
+      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api frozen (freeze 1)    ann  error rate 4.1%
+      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api frozen (freeze 2)    ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api unfrozen (freeze 1)  ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api unfrozen (freeze 2)  ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      paused                        ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                       ann  -
+      "
+    `);
+  });
+});
