@@ -36,23 +36,23 @@ describe("An operator", () => {
       acme/web  open   WEB-9      analysis  waiting 3          dependency
 
       $ serial-gate pause WEB-7 --dry-run
-      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ.
+      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
         may start now: WEB-8 in acme/web
       A dry run: nothing was changed.
 
-      $ serial-gate pause WEB-7 --reason waits for a human --until 2h
-      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ.
+      $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
+      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
         may start now: WEB-8 in acme/web
 
       $ serial-gate pause WEB-7
-      WEB-7 in acme/web (analysis) is paused since -mm-ddThh:mm:ss.mmmZ, as it was before.
+      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as it was before.
         no queued job is freed or held by it
 
       $ serial-gate queue --repo acme/web -o wide
       REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY     TASK  JOB  SINCE                 WHO  WHY
       acme/web  open   WEB-8      analysis  active, waiting 2  may start   3     3    -                     -    -
       acme/web  open   WEB-9      analysis  waiting 3          dependency  4     4    -                     -    -
-      acme/web  open   WEB-7      analysis  paused, waiting 1  may start   2     2    -mm-ddThh:mm:ss.mmmZ  ann  waits for a human
+      acme/web  open   WEB-7      analysis  paused, waiting 1  may start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
       $ serial-gate resume WEB-7
       WEB-7 in acme/web (analysis) is back in its lane.
@@ -74,38 +74,38 @@ describe("An operator", () => {
         ["unfreeze", "acme/api"],
       ),
     ).toMatchInlineSnapshot(`
-      "$ serial-gate freeze acme/api --reason error rate 4.1% --work-item API-1 --dry-run
-      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 1): error rate 4.1%.
+      "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
+      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
         held now: API-2 in acme/api (freeze)
       A dry run: nothing was changed.
 
-      $ serial-gate freeze acme/api --reason error rate 4.1% --work-item API-1
-      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 1): error rate 4.1%.
+      $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
+      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
         held now: API-2 in acme/api (freeze)
 
       $ serial-gate freeze acme/api
-      acme/api is frozen since -mm-ddThh:mm:ss.mmmZ (freeze 2).
+      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
         no queued job is freed or held by it
 
       $ serial-gate queue --repo acme/api -o wide
       REPO      STATE   WORK ITEM  STAGE     PLACE              HELD BY  TASK  JOB  SINCE                 WHO  WHY
-      acme/api  frozen  API-2      analysis  active, waiting 1  freeze   1     1    -mm-ddThh:mm:ss.mmmZ  -    -
+      acme/api  frozen  API-2      analysis  active, waiting 1  freeze   1     1    yyyy-mm-ddThh:mm:ssZ  -    -
 
       $ serial-gate unfreeze acme/api --id 1
       acme/api is still frozen: 1 freeze cleared.
         no queued job is freed or held by it
-        freeze 1 of -mm-ddThh:mm:ss.mmmZ by ann (error rate 4.1%)
+        freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
       $ serial-gate unfreeze acme/api --dry-run
       acme/api is open: 1 freeze cleared.
         may start now: API-2 in acme/api
-        freeze 2 of -mm-ddThh:mm:ss.mmmZ by ann
+        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
       A dry run: nothing was changed.
 
       $ serial-gate unfreeze acme/api
       acme/api is open: 1 freeze cleared.
         may start now: API-2 in acme/api
-        freeze 2 of -mm-ddThh:mm:ss.mmmZ by ann
+        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
 
       $ serial-gate unfreeze acme/api
       acme/api is open: no freeze was cleared.

@@ -96,16 +96,16 @@ describe("The orchestrator's verbs", () => {
       acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
 
       $ serial-gate task stage API-2 done --dry-run
-      API-2 in acme/api is in done.
+      API-2 in acme/api is done.
         may start now: WEB-7 in acme/web
       A dry run: nothing was changed.
 
       $ serial-gate task stage API-2 done
-      API-2 in acme/api is in done.
+      API-2 in acme/api is done.
         may start now: WEB-7 in acme/web
 
       $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
-      WEB-8 in acme/web is in cancelled.
+      WEB-8 in acme/web is cancelled.
         no queued job is freed or held by it
 
       $ serial-gate task list --all -o name
