@@ -1,11 +1,11 @@
 /** graphile-worker: one queue name a key, jobs that do nothing, as fast as its runner takes them. */
 
-import { run } from "graphile-worker";
-import pg from "pg";
+import { makeWorkerUtils, run } from "graphile-worker";
 
 const [connectionString, keys, jobs] = process.argv.slice(2);
 /** As many at once as the callers that it is compared with. */
 const CONCURRENCY = 50;
+const INSERT = 10_000;
 
 let done = 0;
 const open = () =>
@@ -18,16 +18,17 @@ const open = () =>
     logger: undefined,
   });
 
-await (await open()).stop();
-const client = new pg.Client(connectionString);
-await client.connect();
-await client.query(
-  `SELECT count(*) FROM generate_series(0, $1 - 1) AS n(i),
-    LATERAL graphile_worker.add_job('nothing', queue_name := 'key-' || (i % $2::int)) AS job`,
-  [jobs, keys],
-);
-await client.query("VACUUM ANALYZE");
-await client.end();
+const utils = await makeWorkerUtils({ connectionString });
+await utils.migrate();
+for (let from = 0; from < Number(jobs); from += INSERT)
+  await utils.addJobs(
+    Array.from({ length: Math.min(INSERT, Number(jobs) - from) }, (_, index) => ({
+      identifier: "nothing",
+      queueName: `key-${(from + index) % Number(keys)}`,
+    })),
+  );
+await utils.withPgClient((client) => client.query("VACUUM ANALYZE"));
+await utils.release();
 
 /** Jobs a second over so many milliseconds. */
 const forAWhile = async (ms) => {

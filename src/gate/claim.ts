@@ -1,8 +1,8 @@
-/** The claim: hands out the oldest jobs that may start. */
+/** The claim: hands out the oldest jobs that may start, to all who wait for them at once. */
 
-import { all, first, now, tryLane, type Tx } from "../store/port.ts";
+import { all, now, tryLanes, type Tx } from "../store/port.ts";
 import { list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
-import { record } from "./events.ts";
+import { recordAll } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
 import type { Actor, Rules } from "./policy.ts";
@@ -21,6 +21,8 @@ interface Candidate {
   readonly repo: string | null;
 }
 
+const laneOf = ({ repo }: Candidate): string => repo ?? "";
+
 /** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
 const FEW_AGENTS = 10;
 
@@ -29,7 +31,7 @@ const FEW_AGENTS = 10;
 const candidates = (
   rules: Rules,
   { sight, marked }: Search,
-  { agents, repos }: ClaimRequest,
+  { agents, repos }: Pick<ClaimRequest, "agents" | "repos">,
   after: number,
   limit: number,
 ): Statement => {
@@ -54,6 +56,9 @@ const candidates = (
 /** How many jobs are looked at in one go once the first were passed over: as many others may claim at once. */
 const LOOK_FURTHER = 20;
 
+/** The next power of two: the limit is part of a statement's text, and texts must stay few. */
+const roundUp = (count: number): number => 2 ** Math.ceil(Math.log2(count));
+
 interface TakenRow {
   id: number;
   task_id: number | null;
@@ -67,12 +72,22 @@ interface TakenRow {
   overtaken: number;
 }
 
-interface Lease {
-  readonly token: string;
-  readonly worker: string | null;
-  readonly from: string;
-  readonly expires: string;
+/** One claim of those that are served together. */
+export interface Attempt {
+  readonly actor: Actor;
+  readonly request: ClaimRequest;
 }
+
+/** A job that one of the claims may take yet. */
+interface Want {
+  readonly actor: Actor;
+  readonly worker: string | null;
+  readonly expires: string;
+  /** What that claim has taken. */
+  readonly taken: ClaimedJob[];
+}
+
+type Lease = Want & { readonly token: string };
 
 /** What the claimed job's task is, and how many finished while it was parked. */
 const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
@@ -80,34 +95,25 @@ const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task
       (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);
 const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
 
-/** Gives the job to a lease, if it may start at this very moment. */
-const take = (rules: Rules, sight: Sight, id: number, lease: Lease): Statement =>
-  sql`UPDATE jobs SET status = 'running', ready = 0, attempts = attempts + 1, lease_token = ${lease.token},
-      lease_worker = ${lease.worker}, lease_expires_at = ${lease.expires}, started_at = ${lease.from},
-      finished_at = NULL
-    WHERE id = ${id} AND status = 'queued' AND (${heldReason(rules.policy, sight, "jobs")}) IS NULL
-    RETURNING id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
+/** Gives each job to its lease, if it may start at this very moment. The leases go as one value, so that the text is
+ *  the same however many they are. */
+const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
+  const byJob = [...leases].map(([id, { token, worker, expires }]) => [id, { token, worker, expires }]);
+  return sql`UPDATE jobs SET status = 'running', ready = 0, attempts = attempts + 1,
+      lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
+      lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
+    FROM json_each(${JSON.stringify(Object.fromEntries(byJob))}) AS lease
+    WHERE jobs.id = CAST(lease.key AS BIGINT) AND status = 'queued'
+      AND (${heldReason(rules.policy, sight, "jobs")}) IS NULL
+    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
+};
 
-/** Claims one job, unless another holds its lane or it may not start any more. */
-function* claimOne(
-  rules: Rules,
-  actor: Actor,
-  { id, repo }: Candidate,
-  sight: Sight,
-  lease: Lease,
-): Tx<ClaimedJob | undefined> {
-  if (!(yield* tryLane(repo ?? ""))) return undefined;
-  const job = yield* first<TakenRow>(take(rules, sight, id, lease));
-  if (!job) return undefined;
-  const overtakers = job.task_id !== null && job.overtaken > 0 ? yield* overtakenBy(job.task_id, id) : [];
-  yield* record(
-    "job.claimed",
-    { repo: job.repo, task_id: job.task_id, work_item_id: job.work_item_id, job_id: id },
-    { actor, detail: { agent: job.agent, attempt: job.attempts, worker: lease.worker } },
-  );
+function* claimedJob(job: TakenRow, { token, expires }: Lease): Tx<ClaimedJob> {
+  const { id, task_id } = job;
+  const overtakers = task_id !== null && job.overtaken > 0 ? yield* overtakenBy(task_id, id) : [];
   return {
     id,
-    task_id: job.task_id,
+    task_id,
     repo: job.repo,
     work_item_id: job.work_item_id,
     agent: job.agent,
@@ -115,31 +121,80 @@ function* claimOne(
     payload: decode(job.task_content),
     attempt: job.attempts,
     max_attempts: job.max_attempts,
-    lease: { token: lease.token, expires_at: toIso(lease.expires) },
+    lease: { token, expires_at: toIso(expires) },
     base: { stale: overtakers.length > 0, overtaken_by: overtakers },
   };
 }
 
-/** Claims up to `max` jobs, by job id, oldest first, passing over lanes that others hold. */
-export function* claim(rules: Rules, actor: Actor, request: ClaimRequest, search: Search): Tx<ClaimedJob[]> {
+/** Gives jobs to wants, in order, but for those whose lane another holds or that may not start any more.
+ *  @param passed is told of the lanes that another holds
+ *  @returns the wants that got none */
+function* give(
+  rules: Rules,
+  sight: Sight,
+  jobs: readonly Candidate[],
+  wants: readonly Want[],
+  from: string,
+  passed: Set<string>,
+): Tx<Want[]> {
+  const lanes = [...new Set(jobs.map(laneOf))];
+  const held = yield* tryLanes(lanes);
+  for (const lane of lanes) if (!held.has(lane)) passed.add(lane);
+  const free = jobs.filter((job) => held.has(laneOf(job)));
+  const leases = new Map<number, Lease>();
+  free.forEach(({ id }, index) => {
+    const want = wants[index];
+    if (want) leases.set(id, { ...want, token: rules.newToken() });
+  });
+  const rows = leases.size > 0 ? yield* all<TakenRow>(take(rules, sight, from, leases)) : [];
+  const changes: Parameters<typeof recordAll>[1][number][] = [];
+  for (const job of rows.sort((a, b) => a.id - b.id)) {
+    const { id, repo, task_id, work_item_id, agent, attempts: attempt } = job;
+    const lease = leases.get(id);
+    if (!lease) continue;
+    leases.delete(id);
+    const { actor, worker, taken } = lease;
+    taken.push(yield* claimedJob(job, lease));
+    changes.push([
+      { repo, task_id, work_item_id, job_id: id },
+      { actor, detail: { agent, attempt, worker } },
+    ]);
+  }
+  if (changes.length > 0) yield* recordAll("job.claimed", changes);
+  return [...leases.values(), ...wants.slice(free.length)];
+}
+
+/** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
+ *  passing over lanes that others hold.
+ *  @returns what each gets */
+export function* claim(rules: Rules, attempts: readonly Attempt[], search: Search): Tx<ClaimedJob[][]> {
   const at = yield* now();
-  const term = {
+  const from = toStored(at);
+  const each = attempts.map(({ actor, request }) => ({
+    actor,
     worker: request.worker ?? null,
-    from: toStored(at),
     expires: toStored(at + (request.lease_ms ?? rules.defaults.leaseMs)),
-  };
-  const claimed: ClaimedJob[] = [];
-  let limit = request.max;
-  for (let after: number | undefined = 0; after !== undefined && claimed.length < request.max;) {
-    const found: Candidate[] = yield* all<Candidate>(candidates(rules, search, request, after, limit));
-    for (const candidate of found) {
-      if (claimed.length === request.max) break;
-      const lease = { ...term, token: rules.newToken() };
-      const job = yield* claimOne(rules, actor, candidate, search.sight, lease);
-      if (job) claimed.push(job);
+    taken: [],
+  }));
+  let wants: Want[] = each.flatMap((want, index) =>
+    Array.from({ length: attempts[index]?.request.max ?? 0 }, () => want),
+  );
+  const kind = attempts[0]?.request ?? {};
+  // Of a lane that another held nothing is taken later on either: an older job of it may be free by then, and has been
+  // passed over.
+  const passed = new Set<string>();
+  let limit = roundUp(wants.length);
+  for (let after: number | undefined = 0; after !== undefined && wants.length > 0;) {
+    const found: Candidate[] = yield* all<Candidate>(candidates(rules, search, kind, after, limit));
+    for (let left = found; wants.length > 0;) {
+      left = left.filter((job) => !passed.has(laneOf(job)));
+      if (left.length === 0) break;
+      const next = left.slice(0, wants.length);
+      left = left.slice(wants.length);
+      wants = yield* give(rules, search.sight, next, wants, from, passed);
     }
     after = found.length < limit ? undefined : found.at(-1)?.id;
-    limit = LOOK_FURTHER;
+    limit = roundUp(Math.max(LOOK_FURTHER, wants.length));
   }
-  return claimed;
+  return each.map(({ taken }) => taken);
 }

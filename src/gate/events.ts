@@ -32,19 +32,33 @@ export interface Subject {
   readonly job_id?: number;
 }
 
-interface Why {
+export interface Why {
   readonly actor: Actor;
   readonly reason?: string | null | undefined;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** Records one change. `actor` is who asked for it; the gate itself when it acts on its own. */
-export function* record(kind: EventKind, subject: Subject, why: Why): Tx<void> {
+/** Records changes, in their order. `actor` is who asked for it; the gate itself when it acts on its own. */
+export function* recordAll(kind: EventKind, changes: readonly (readonly [Subject, Why])[]): Tx<void> {
   const at = toStored(yield* now());
+  const rows = changes.map(([{ repo, task_id, work_item_id, job_id }, { actor, reason, detail }]) => ({
+    repo,
+    task_id,
+    work_item_id,
+    job_id,
+    actor,
+    reason,
+    detail: detail && JSON.stringify(detail),
+  }));
   yield* run(sql`INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, reason, detail)
-    VALUES (${at}, ${kind}, ${subject.repo}, ${subject.task_id ?? null}, ${subject.work_item_id ?? null},
-      ${subject.job_id ?? null}, ${why.actor}, ${why.reason ?? null},
-      ${why.detail ? JSON.stringify(why.detail) : null})`);
+    SELECT ${at}, ${kind}, value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
+      CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'reason', value ->> 'detail'
+    FROM json_each(${JSON.stringify(Object.fromEntries(rows.entries()))}) ORDER BY CAST(key AS BIGINT)`);
+}
+
+/** Records one change: see `recordAll`. */
+export function* record(kind: EventKind, subject: Subject, why: Why): Tx<void> {
+  yield* recordAll(kind, [[subject, why]]);
 }
 
 /** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */

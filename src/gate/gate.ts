@@ -3,7 +3,7 @@
  *  It knows the store's port, no driver, no HTTP, no environment. */
 
 import { randomBytes } from "node:crypto";
-import { run, type Clock, type Store, type Tx } from "../store/port.ts";
+import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import { Chores } from "./chores.ts";
 import { claim, type Search } from "./claim.ts";
 import { Undone, undone } from "./effect.ts";
@@ -81,9 +81,9 @@ interface ClaimAttempt {
 }
 
 /** Who claimed nothing asks again, also under the same key. */
-const isSome = (jobs: readonly ClaimedJob[]): boolean => jobs.length > 0;
-const nothing = (error: unknown): ClaimedJob[] => {
-  if (error instanceof Undone) return [];
+const isSome = (claimed: readonly ClaimedJob[][]): boolean => claimed.some((jobs) => jobs.length > 0);
+const nothing = (error: unknown): ClaimedJob[][] => {
+  if (error instanceof Undone) return [[]];
   throw error;
 };
 
@@ -124,10 +124,10 @@ export class Gate {
     });
     this.#room = new WaitingRoom({
       keyOf: ({ request: { agents, repos } }) => JSON.stringify([agents, repos]),
-      serve: async (attempt) => {
-        const claimed = await this.#claimNow(attempt);
-        return claimed.jobs.length > 0 ? claimed : undefined;
-      },
+      // A key's row may have to be waited for, and a claim under it may be refused: no one else's claim is beside it.
+      sizeOf: ({ caller, request: { max } }) => (isCall(caller) ? Infinity : max),
+      serve: (attempts) => this.#claimTogether(attempts),
+      isOfAll: (error) => error instanceof StoreFault,
       takeBack: ({ jobs }, { caller }) => this.#takeBack(caller, jobs),
       occupied: () =>
         store.watch(() => {
@@ -199,8 +199,10 @@ export class Gate {
     if (this.#draining)
       throw new GateError("draining", "The service is shutting down and hands out no more jobs.");
     const attempt = { caller, request };
-    if (request.wait_ms === 0 || (await this.#isAnswered(caller))) return this.#claimNow(attempt);
-    const claimed = await this.#room.wait(attempt, request.wait_ms, gone);
+    const claimed =
+      isCall(caller) && (request.wait_ms === 0 || (await this.#isAnswered(caller)))
+        ? (await this.#claimTogether([attempt]))[0]
+        : await this.#room.wait(attempt, request.wait_ms, gone);
     return claimed ?? { jobs: [], degraded: !this.#eyes.whole };
   }
 
@@ -330,16 +332,24 @@ export class Gate {
     return { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
   }
 
-  async #claimNow({ caller, request }: ClaimAttempt): Promise<Claim> {
+  /** Serves claims that take the same jobs: many of callers without a key, or one under its key. */
+  async #claimTogether(attempts: readonly ClaimAttempt[]): Promise<(Claim | undefined)[]> {
     await this.#chores.ifDue();
-    const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
+    const caller = attempts[0]?.caller ?? null;
+    const each = attempts.map(({ caller, request }) => ({
+      actor: isCall(caller) ? caller.actor : caller,
+      request,
+    }));
+    const { value: claimed, degraded } = await this.#eyes.decide((sight) => {
       const search = this.#search(sight);
       return this.#store
-        .write(() => once(caller, (actor) => claim(this.#rules, actor, request, search), isSome))
+        .write(() => once(caller, () => claim(this.#rules, each, search), isSome))
         .catch(nothing);
     });
-    for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
-    return { jobs, degraded };
+    return claimed.map((jobs) => {
+      for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
+      return jobs.length > 0 ? { jobs, degraded } : undefined;
+    });
   }
 
   async #isAnswered(caller: Caller): Promise<boolean> {

@@ -10,7 +10,8 @@ import type { Statement } from "./sql.ts";
 export type Step =
   | { readonly kind: "query"; readonly statement: Statement }
   | { readonly kind: "now" }
-  | { readonly kind: "lane"; readonly repo: string; readonly wait: boolean };
+  | { readonly kind: "lane"; readonly repo: string }
+  | { readonly kind: "lanes"; readonly repos: readonly string[] };
 
 /** An operation inside one transaction. It must be able to run again from its start: a transaction whose
  *  outcome is known to be nothing is repeated. */
@@ -40,12 +41,17 @@ export function* now(): Tx<number> {
 /** Holds a repository's lane until the transaction ends, waiting for it as long as needed.
  *  Decide nothing about a lane before this. */
 export function* lockLane(repo: string): Tx<void> {
-  yield { kind: "lane", repo, wait: true };
+  yield { kind: "lane", repo };
+}
+
+/** Holds those of the lanes that no one else holds, without waiting for any; which they are. */
+export function* tryLanes(repos: readonly string[]): Tx<ReadonlySet<string>> {
+  return new Set((yield { kind: "lanes", repos }) as string[]);
 }
 
 /** Holds a repository's lane if no one else does; false when someone does. */
 export function* tryLane(repo: string): Tx<boolean> {
-  return (yield { kind: "lane", repo, wait: false }) as boolean;
+  return (yield* tryLanes([repo])).has(repo);
 }
 
 /** Milliseconds since 1970 UTC. Injected, so that tests own the time. */

@@ -47,9 +47,13 @@ const holdLane = (repo: string): Statement => sql`WITH held AS MATERIALIZED
   (SELECT repo FROM gate_lanes WHERE repo = ${repo} FOR UPDATE)
   SELECT ${raw(MILLISECONDS)} AS ms FROM held`;
 
-const tryLane = (repo: string): Statement => sql`WITH held AS MATERIALIZED
-  (SELECT repo FROM gate_lanes WHERE repo = ${repo} FOR UPDATE SKIP LOCKED)
-  SELECT (SELECT COUNT(*) FROM held) AS held, (SELECT COUNT(*) FROM gate_lanes WHERE repo = ${repo}) AS known`;
+/** Those of the lanes that have a row, and which of them are held now: by us. The names go as one value, so that the
+ *  text is the same however many they are. */
+const tryLanes = (repos: readonly string[]): Statement => sql`WITH wanted AS MATERIALIZED
+  (SELECT repo FROM jsonb_array_elements_text(${JSON.stringify(repos)}) AS wanted(repo)), held AS MATERIALIZED
+  (SELECT repo FROM gate_lanes WHERE repo IN (SELECT repo FROM wanted) FOR UPDATE SKIP LOCKED)
+  SELECT l.repo, CASE WHEN held.repo IS NULL THEN 0 ELSE 1 END AS held
+  FROM wanted JOIN gate_lanes l ON l.repo = wanted.repo LEFT JOIN held ON held.repo = l.repo`;
 
 const makeLane = (repo: string): Statement =>
   sql`INSERT INTO gate_lanes(repo, revision) VALUES (${repo}, 0) ON CONFLICT DO NOTHING`;
@@ -154,7 +158,9 @@ class Transaction {
       case "now":
         return this.#parts.clock?.() ?? this.#now;
       case "lane":
-        return step.wait ? this.#holdLane(step.repo) : this.#tryLane(step.repo);
+        return this.#holdLane(step.repo);
+      case "lanes":
+        return this.#tryLanes(step.repos);
     }
   }
 
@@ -169,10 +175,12 @@ class Transaction {
     }
   }
 
-  async #tryLane(repo: string): Promise<boolean> {
-    const { rows } = await this.#query(tryLane(repo));
-    if (rows[0]?.held === 1) return true;
-    return rows[0]?.known === 1 ? false : this.#tryToMakeLane(repo);
+  async #tryLanes(repos: readonly string[]): Promise<string[]> {
+    const { rows } = await this.#query(tryLanes(repos));
+    const known = new Map(rows.map(({ repo, held }) => [repo, held === 1]));
+    const held: string[] = [];
+    for (const repo of repos) if (known.get(repo) ?? (await this.#tryToMakeLane(repo))) held.push(repo);
+    return held;
   }
 
   /** Makes the lane's row, which is then ours; false when another transaction is making it. */
@@ -187,7 +195,7 @@ class Transaction {
     }
     await this.#ask({ text: `SET LOCAL lock_timeout = '${SETTINGS.lock_timeout}'; RELEASE lane` });
     // It may have been made and committed in between: then it is not ours.
-    return (await this.#query(tryLane(repo))).rows[0]?.held === 1;
+    return (await this.#query(tryLanes([repo]))).rows[0]?.held === 1;
   }
 
   /** The database's time; never back. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { claim } from "../../src/gate/claim.ts";
 import { auditMarks } from "../../src/gate/lanes.ts";
 import { GateError } from "../../src/gate/errors.ts";
-import type { ClaimedJob, ClaimRequest, Job } from "../../src/gate/model.ts";
+import type { ClaimedJob, Job } from "../../src/gate/model.ts";
 import type { Policy } from "../../src/gate/policy.ts";
 import { FULL_SIGHT } from "../../src/gate/predicate.ts";
 import { toStored } from "../../src/gate/time.ts";
@@ -430,11 +430,11 @@ class History {
     const { wrong } = await store.read(() => auditMarks(this.model.policy, 0, 10_000));
     expect(wrong).toEqual([]);
 
-    const everything: ClaimRequest = { max: 1_000, wait_ms: 0 };
+    const everything = { actor: null, request: { max: 1_000, wait_ms: 0 } };
     const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
     const undone = await store
       .write(function* () {
-        throw new Undone(yield* claim(rules, null, everything, { sight: FULL_SIGHT, marked: true }));
+        throw new Undone((yield* claim(rules, [everything], { sight: FULL_SIGHT, marked: true })).flat());
       })
       .catch((error: unknown) => error);
     if (!(undone instanceof Undone)) throw undone;

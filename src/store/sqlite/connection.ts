@@ -100,6 +100,8 @@ export const connectionTo = (db: Database.Database, clock: Clock): Connection =>
         return clock();
       case "lane":
         return true; // A write transaction is alone in the file.
+      case "lanes":
+        return step.repos;
     }
   };
   const drive = <T>(tx: Tx<T>): T => {
