@@ -8,6 +8,7 @@ import { Chores } from "./chores.ts";
 import { claim, type Search } from "./claim.ts";
 import { Undone, undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
+import { Feed } from "./feed.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
 import { EVENTS, history } from "./history.ts";
@@ -25,10 +26,12 @@ import type {
   Completion,
   EventPage,
   EventQuery,
+  FollowQuery,
   Failure,
   FreezeNote,
   FreezeState,
   Heartbeat,
+  HistoryEvent,
   Job,
   LanePauseState,
   Lease,
@@ -80,6 +83,9 @@ interface ClaimAttempt {
   readonly request: ClaimRequest;
 }
 
+/** So many events a follower is given at a time: all that is held for one that is slow. */
+const FOLLOWED_AT_ONCE = 100;
+
 /** Who claimed nothing asks again, also under the same key. */
 const isSome = (claimed: readonly ClaimedJob[][]): boolean => claimed.some((jobs) => jobs.length > 0);
 const nothing = (error: unknown): ClaimedJob[][] => {
@@ -92,6 +98,7 @@ export class Gate {
   readonly #rules: Rules;
   readonly #projects: readonly string[];
   readonly #room: WaitingRoom<ClaimAttempt, Claim>;
+  readonly #feed: Feed;
   readonly #chores: Chores;
   readonly #marks: Marks;
   readonly #retention: Retention;
@@ -121,6 +128,13 @@ export class Gate {
     });
     this.#chores = new Chores(store, log, clock, (done) => {
       void this.#afterChores(done);
+    });
+    this.#feed = new Feed({
+      settled: () => store.settled(EVENTS),
+      occupied: () =>
+        store.watch(() => {
+          this.#feed.ring();
+        }),
     });
     this.#room = new WaitingRoom({
       keyOf: ({ request: { agents, repos } }) => JSON.stringify([agents, repos]),
@@ -280,6 +294,18 @@ export class Gate {
     return this.#store.read(() => history(query, settled));
   }
 
+  /** The events from a place on, as they come, a few at a time; an empty list when there were none for a while.
+   *  It ends when the caller is gone or the service drains.
+   *  @throws GateError draining, invalid_request */
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+    if (this.#draining) throw new GateError("draining", "The service is shutting down.");
+    const { repo, work_item } = query;
+    const begins = query.after === undefined && query.last === undefined ? { ...query, last: 0 } : query;
+    const read = (after: number): Promise<EventPage> =>
+      this.events({ after, repo, work_item, limit: FOLLOWED_AT_ONCE });
+    return this.#feed.follow(await this.events({ ...begins, limit: FOLLOWED_AT_ONCE }), { read }, gone);
+  }
+
   // --- The service's own
 
   /** Whether the gate takes claims and its database answers.
@@ -295,12 +321,18 @@ export class Gate {
     this.#draining = true;
     this.#chores.stop();
     this.#room.close();
+    this.#feed.close();
+  }
+
+  #committed(): void {
+    this.#room.ring();
+    this.#feed.ring();
   }
 
   /** A change of the rows: those who wait are told once it is committed. */
   async #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>): Promise<T> {
     const changed = await this.#store.write(() => once(caller, operation));
-    this.#room.ring();
+    this.#committed();
     return changed;
   }
 
@@ -320,7 +352,7 @@ export class Gate {
           }),
         );
       });
-      this.#room.ring();
+      this.#committed();
       return value;
     } catch (error) {
       if (error instanceof Undone) return error.value as T;
@@ -346,6 +378,7 @@ export class Gate {
         .write(() => once(caller, () => claim(this.#rules, each, search), isSome))
         .catch(nothing);
     });
+    if (isSome(claimed)) this.#feed.ring();
     return claimed.map((jobs) => {
       for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
       return jobs.length > 0 ? { jobs, degraded } : undefined;
@@ -376,7 +409,7 @@ export class Gate {
 
   /** Those who wait are told of what fell due, and the marks get their share of attention. */
   async #afterChores(done: number): Promise<void> {
-    if (done > 0) this.#room.ring();
+    if (done > 0) this.#committed();
     if (this.#draining) return;
     void this.#retention.tend();
     if (this.#eyes.whole && (await this.#marks.tend())) this.#room.ring();

@@ -487,6 +487,9 @@ export const EventQuery = z.strictObject({
 });
 export type EventQuery = z.output<typeof EventQuery>;
 
+export const FollowQuery = EventQuery.pick({ after: true, last: true, repo: true, work_item: true });
+export type FollowQuery = z.output<typeof FollowQuery>;
+
 // --- What callers get
 
 export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });

@@ -1,6 +1,6 @@
 /** /jobs: what workers claim, keep and finish. */
 
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import {
@@ -16,21 +16,12 @@ import {
   OneLease,
   Release,
 } from "../gate/model.ts";
+import { hangUp } from "./hang-up.ts";
 import { routeSchema } from "./schemas.ts";
 
 const tags = ["jobs"] as const;
 
 type Params = z.output<typeof IdParams>;
-
-/** Aborts when the caller hangs up before it is answered. */
-const hangUp = ({ raw }: FastifyReply): AbortSignal => {
-  const gone = new AbortController();
-  // The answer's end, not the connection's: a worker that polls on one connection would pile up listeners.
-  raw.once("close", () => {
-    gone.abort();
-  });
-  return gone.signal;
-};
 
 export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Body: NewJob }>(

@@ -59,9 +59,12 @@ export interface RouteShape {
   readonly operationId: string;
   readonly params?: z.ZodType;
   readonly querystring?: z.ZodType;
+  readonly headers?: z.ZodType;
   readonly body?: z.ZodType;
   /** Answers by status. Problems are added to every route. */
-  readonly response: Readonly<Record<number, readonly [description: string, schema: z.ZodType]>>;
+  readonly response: Readonly<
+    Record<number, readonly [description: string, schema: z.ZodType, media?: string]>
+  >;
   /** Statuses of the problems that this route may answer with, beside those of every route. */
   readonly problems?: readonly number[];
   /** Answers also without a token. */
@@ -90,8 +93,8 @@ export const problem = (status: number): [string, unknown] => [
 
 /** A route's schema as Fastify takes it. */
 export const routeSchema = (shape: RouteShape): FastifySchema => {
-  const { params, querystring, body, response, problems = [], open = false, ...words } = shape;
-  const input = params ?? querystring ?? body;
+  const { params, querystring, headers, body, response, problems = [], open = false, ...words } = shape;
+  const input = params ?? querystring ?? headers ?? body;
   const statuses = [
     ...(input ? [400] : []),
     ...(open ? [] : [401]),
@@ -99,15 +102,18 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
     ...problems,
     503,
   ];
-  const answers = Object.entries(response).map(([status, [description, schema]]): [string, unknown] => [
-    status,
-    { description, content: { "application/json": { schema: reference(schema) } } },
-  ]);
+  const answers = Object.entries(response).map(
+    ([status, [description, schema, media = "application/json"]]): [string, unknown] => [
+      status,
+      { description, content: { [media]: { schema: reference(schema) } } },
+    ],
+  );
   return {
     ...words,
     ...(open ? { security: [] } : {}),
     ...(params ? { params: reference(params) } : {}),
     ...(querystring ? { querystring: reference(querystring) } : {}),
+    ...(headers ? { headers: reference(headers) } : {}),
     ...(body ? { body: reference(body) } : {}),
     response: Object.fromEntries([...answers, ...[...new Set(statuses)].sort().map(problem)]),
   };
