@@ -1,11 +1,12 @@
 /** The benchmarks: every figure that the program must reach, measured side by side in one run.
- *    node scripts/bench.mjs [--only PATTERN] [--rounds N] [--quick] [--json]
- *  The table goes to stdout, what is going on to stderr. The exit code says whether all could be measured, not whether
+ *    node scripts/bench.mjs [--only PATTERN] [--rounds N] [--quick] [--json] [--document]
+ *  The table goes to stdout, and with --document into docs/performance.md in the place of the one that is there; what is going on to stderr. The exit code says whether all could be measured, not whether
  *  all was reached: that depends on the machine. */
 
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeBacklog, makeLanes } from "./backlog.mjs";
 import { openKind } from "./databases.mjs";
@@ -19,6 +20,9 @@ import * as queue from "./rows/queue.mjs";
 const GROUPS = [gate, http, queue, peers];
 const KINDS = ["sqlite", "postgres"];
 
+/** Where the document has the table. */
+const MEASURED = /(<!-- measured -->\n)[\s\S]*?\n(<!-- \/measured -->)/;
+
 const FULL = {
   rounds: 5,
   deep: { jobs: 1_000_000, lanes: 10_000 },
@@ -30,7 +34,7 @@ const FULL = {
   requests: 2_000,
   pairs: 1_000,
   peerMs: 3_000,
-  idle: { polls: 1_000, seconds: 60, samples: 6 },
+  idle: { polls: 1_000, seconds: 20, samples: 5 },
 };
 
 /** Sizes that show that all of it works, and nothing else. */
@@ -54,6 +58,7 @@ const { values: options } = parseArgs({
     rounds: { type: "string" },
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    document: { type: "boolean", default: false },
   },
 });
 const sizes = options.quick ? QUICK : FULL;
@@ -79,6 +84,7 @@ const FILL = {
   shallow: (databases) => makeBacklog(databases, "shallow", { held: sizes.shallow, free: sizes.free }),
   off: (databases) => makeBacklog(databases, "off", { held: sizes.deep, free: sizes.free, marked: "all" }),
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
+  lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),
   keys: (databases) => makeLanes(databases, "keys", sizes.keys),
 };
 
@@ -171,9 +177,13 @@ const machine = {
 };
 for (const end of ends) await end();
 
-if (options.json) process.stdout.write(`${JSON.stringify({ machine, rows: measured }, undefined, 2)}\n`);
-else
-  process.stdout.write(
-    `${table(measured)}\n\n${machine.databases.join(", ")}, Node ${machine.node}, ${machine.cores} × ${machine.cpu}, ${count(machine.memory_gb)} GB; ${rounds} rounds, ${machine.at}\n`,
-  );
+const shown = `${table(measured)}
+
+${machine.databases.join(", ")}, Node ${machine.node}, ${machine.cores} × ${machine.cpu}, ${count(machine.memory_gb)} GB; ${rounds} rounds, ${machine.at}
+`;
+process.stdout.write(options.json ? `${JSON.stringify({ machine, rows: measured }, undefined, 2)}\n` : shown);
+if (options.document) {
+  const document = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
+  writeFileSync(document, readFileSync(document, "utf8").replace(MEASURED, `$1\n${shown}\n$2`));
+}
 process.exitCode = failed ? 1 : 0;

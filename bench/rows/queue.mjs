@@ -15,6 +15,11 @@ export const rows = ({ queue }) => {
       figure: `longest stall of the event loop in GET /queue ${size}, ms`,
       reach: atMost(50),
     },
+    {
+      id: "queue-stall-lane",
+      figure: `longest stall of the event loop in GET /queue, ${count(queue.jobs)} waiting in one lane, ms`,
+      reach: atMost(50),
+    },
     { id: "queue-page", figure: `the queue of one repo ${size}, ms in the database`, reach: atMost(1) },
   ];
 };
@@ -22,37 +27,50 @@ export const rows = ({ queue }) => {
 /** Pages that make one sample: one alone is less than a clock tells apart. */
 const PAGES = 20;
 
-export async function* measure({ databases, rounds, wants, logs }) {
+/** Gets the whole queue, again and again.
+ *  @returns the samples of a whole answer in milliseconds, of the longest stall in each, and of writing it out at once */
+const getWhole = async (url, { rounds, logs }) => {
+  const service = await startService(url, logs);
+  const get = () => fetch(`${service.url}/queue`, { headers: AUTHORIZED });
+  const queue = await (await get()).json();
+  const stalls = [];
+  const [served, stringified] = await inTurn(rounds, [
+    async () => {
+      await service.ask("watchDelay");
+      const ms = await timed(async () => {
+        for await (const _ of (await get()).body);
+      });
+      stalls.push((await service.ask("delay")).max);
+      return ms;
+    },
+    () => timed(async () => JSON.stringify(queue)),
+  ]);
+  await service.stop();
+  return { served, stringified, stalls: stalls.slice(1), size: JSON.stringify(queue).length };
+};
+
+export async function* measure(context) {
+  const { databases, rounds, wants } = context;
+  const stallOf = (id, { stalls }) => ({
+    id,
+    samples: stalls,
+    unit: " ms",
+    note: "the longest of each answer, in the service's process",
+  });
   const url = await databases.filled("queue");
   if (wants("queue-full") || wants("queue-stall")) {
-    const service = await startService(url, logs);
-    const get = async () => (await fetch(`${service.url}/queue`, { headers: AUTHORIZED })).json();
-    const queue = await get();
-    const text = JSON.stringify(queue);
-    const stalls = [];
-    const [served, stringified] = await inTurn(rounds, [
-      async () => {
-        await service.ask("watchDelay");
-        const ms = await timed(async () => {
-          const answer = await fetch(`${service.url}/queue`, { headers: AUTHORIZED });
-          for await (const _ of answer.body);
-        });
-        stalls.push((await service.ask("delay")).max);
-        return ms;
-      },
-      () => timed(async () => JSON.stringify(queue)),
-    ]);
-    await service.stop();
-    const size = `${(text.length / 1e6).toFixed(1)} MB`;
+    const whole = await getWhole(url, context);
+    const { served, stringified, size } = whole;
     if (wants("queue-full"))
       yield {
         id: "queue-full",
         samples: ratios(served, stringified),
-        note: `${millis(summary(served).median)} ÷ ${millis(summary(stringified).median)}, ${size}`,
+        note: `${millis(summary(served).median)} ÷ ${millis(summary(stringified).median)}, ${(size / 1e6).toFixed(1)} MB`,
       };
-    if (wants("queue-stall"))
-      yield { id: "queue-stall", samples: stalls.slice(1), unit: " ms", note: "the longest of each answer" };
+    if (wants("queue-stall")) yield stallOf("queue-stall", whole);
   }
+  if (wants("queue-stall-lane"))
+    yield stallOf("queue-stall-lane", await getWhole(await databases.filled("lane"), context));
   if (wants("queue-page")) {
     const { gate, close } = await openGate(url, { inTurn: 1 });
     const page = async () => {

@@ -65,29 +65,98 @@ const waiting = (policy: Policy, sight: Sight): Statement =>
     FROM jobs j${when(sight.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
     WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent}`;
 
-/** Those of some repositories lane by lane, held or not, those of all by id and a page at a time: the order is that
- *  of the index that finds them. */
+const repoOf = ({ repo }: { repo: string }): string => repo;
+
+/** The waiting jobs of a lane. */
+interface Waiting {
+  readonly jobs: Lane["waiting"];
+  /** Whether they came in the order of their tasks and their ids: then each has its place. */
+  inOrder: boolean;
+}
+
+const NO_TASK = Number.MAX_SAFE_INTEGER;
+
+/** By task, those without a task last. */
+const byPlace = (a: Lane["waiting"][number], b: Lane["waiting"][number]): number =>
+  (a.task_id ?? NO_TASK) - (b.task_id ?? NO_TASK) || a.job_id - b.job_id;
+
+/** Adds rows to their lanes. What can be done row by row is done here: a deep lane is never gone through at once but
+ *  where its order must be mended. */
+const addTo = (lanes: Map<string, Waiting>, rows: readonly WaitingRow[]): void => {
+  for (const { job_id, repo, task_id, work_item_id, stage, reason } of rows) {
+    let lane = lanes.get(repo);
+    if (!lane) lanes.set(repo, (lane = { jobs: [], inOrder: true }));
+    const job = { job_id, task_id, work_item_id, stage, reason, position: lane.jobs.length + 1 };
+    const last = lane.jobs.at(-1);
+    if (last && (last.job_id > job_id || byPlace(last, job) > 0)) lane.inOrder = false;
+    lane.jobs.push(job);
+  }
+};
+
+/** The jobs of a lane by id, with their places. */
+const placed = ({ jobs, inOrder }: Waiting): Lane["waiting"] => {
+  if (inOrder) return jobs;
+  jobs.sort(byPlace).forEach((job, index) => (job.position = index + 1));
+  return jobs.sort((a, b) => a.job_id - b.job_id);
+};
+
+/** Reads a page at a time. What is done with a page is done before the next is read, so that it never takes long.
+ *  @param behind the statement of the page behind a row; of the first page when there is none */
+function* inPages<Row>(
+  behind: (last: Row | undefined) => Statement,
+  take: (page: readonly Row[]) => void,
+): Tx<void> {
+  for (let last: Row | undefined, more = true; more;) {
+    const page: Row[] = yield* all<Row>(behind(last));
+    take(page);
+    last = page.at(-1);
+    more = page.length === PAGE;
+  }
+}
+
+/** Those of some repositories lane by lane, held or not, in the order of the index that finds them; those of all by id. */
 function* readWaiting(
   policy: Policy,
   sight: Sight,
   repos: readonly string[] | undefined,
-): Tx<Map<string, WaitingRow[]>> {
-  if (repos) {
-    const rows = new Map<string, WaitingRow[]>();
-    for (const mark of ["j.ready = 0", "j.ready = 1"])
-      groupBy(
-        yield* all<WaitingRow>(sql`${waiting(policy, sight)} AND ${raw(mark)} AND j.repo IN ${list(repos)}
-          ORDER BY j.repo, j.task_id, j.id`),
-        repoOf,
-        rows,
-      );
-    return rows;
+): Tx<Map<string, Waiting>> {
+  const lanes = new Map<string, Waiting>();
+  const take = (rows: readonly WaitingRow[]): void => {
+    addTo(lanes, rows);
+  };
+  const queued = waiting(policy, sight);
+  if (!repos) {
+    yield* inPages(
+      (last) =>
+        sql`${queued} AND j.repo IS NOT NULL AND j.id > ${last?.job_id ?? 0} ORDER BY j.id LIMIT ${PAGE}`,
+      take,
+    );
+    return lanes;
   }
-  return yield* pagesByRepo<WaitingRow>(
-    (id) =>
-      sql`${waiting(policy, sight)} AND j.repo IS NOT NULL AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`,
-    ({ job_id }) => job_id,
-  );
+  const deep = (yield* all<{ repo: string }>(
+    sql`SELECT l.repo FROM gate_lanes l WHERE l.repo IN ${list(repos)} AND l.queued > ${PAGE}`,
+  )).map(repoOf);
+  const others = repos.filter((repo) => !deep.includes(repo));
+  for (const mark of [raw("j.ready = 0"), raw("j.ready = 1")]) {
+    if (others.length > 0)
+      take(
+        yield* all(sql`${queued} AND ${mark} AND j.repo IN ${list(others)} ORDER BY j.repo, j.task_id, j.id`),
+      );
+    for (const repo of deep) {
+      const inLane = sql`${queued} AND ${mark} AND j.repo = ${repo}`;
+      yield* inPages(
+        (last) => sql`${inLane} AND (j.task_id, j.id) > (${last?.task_id ?? 0}, ${last?.job_id ?? 0})
+          ORDER BY j.task_id, j.id LIMIT ${PAGE}`,
+        take,
+      );
+      yield* inPages(
+        (last) =>
+          sql`${inLane} AND j.task_id IS NULL AND j.id > ${last?.job_id ?? 0} ORDER BY j.id LIMIT ${PAGE}`,
+        take,
+      );
+    }
+  }
+  return lanes;
 }
 
 const pausedBehind = (selected: Selection, id: number): Statement =>
@@ -98,24 +167,6 @@ const pausedBehind = (selected: Selection, id: number): Statement =>
 const activeFreezes = (selected: Selection): Statement =>
   sql`SELECT f.repo, f.reason, f.frozen_at FROM repo_freeze f WHERE f.id IN
     (SELECT MAX(n.id) FROM repo_freeze n WHERE n.cleared_at IS NULL${selected("n")} GROUP BY n.repo)`;
-
-const repoOf = ({ repo }: { repo: string }): string => repo;
-
-/** Every row of a statement that reads the page behind an id, by repository. What is done with a page is done
- *  before the next is read, so that it never takes long at a time. */
-function* pagesByRepo<Row extends { repo: string }>(
-  behind: (id: number) => Statement,
-  idOf: (row: Row) => number,
-): Tx<Map<string, Row[]>> {
-  const rows = new Map<string, Row[]>();
-  for (let id = 0; ;) {
-    const page = yield* all<Row>(behind(id));
-    groupBy(page, repoOf, rows);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return rows;
-    id = idOf(last);
-  }
-}
 
 type Totals = Queue["jobs"] & { revision: number };
 
@@ -134,18 +185,6 @@ const headOf = (lane: LaneRow | undefined): Lane["active_task"] => {
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
 };
 
-const NO_TASK = Number.MAX_SAFE_INTEGER;
-
-/** The jobs of a lane by id, with their places: by task, those without a task last. */
-const placed = (jobs: readonly WaitingRow[]): Lane["waiting"] => {
-  const byTask = (a: WaitingRow, b: WaitingRow): number =>
-    (a.task_id ?? NO_TASK) - (b.task_id ?? NO_TASK) || a.job_id - b.job_id;
-  const places = new Map([...jobs].sort(byTask).map(({ job_id }, index) => [job_id, index + 1]));
-  return [...jobs]
-    .sort((a, b) => a.job_id - b.job_id)
-    .map(({ repo: _, ...job }) => ({ ...job, position: places.get(job.job_id) ?? NaN }));
-};
-
 /** What `GET /queue` answers.
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
@@ -158,13 +197,12 @@ export function* snapshot(
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;
   const queued = yield* readWaiting(policy, sight, repos);
-  const parked =
-    policy.pause && seeLanes
-      ? yield* pagesByRepo<PausedRow>(
-          (id) => pausedBehind(selected, id),
-          ({ task_id }) => task_id,
-        )
-      : new Map<string, PausedRow[]>();
+  const parked = new Map<string, PausedRow[]>();
+  if (policy.pause && seeLanes)
+    yield* inPages<PausedRow>(
+      (last) => pausedBehind(selected, last?.task_id ?? 0),
+      (page) => groupBy(page, repoOf, parked),
+    );
   const freezeRows = sight.freezes ? yield* all<FreezeRow>(activeFreezes(selected)) : [];
   const freezes = new Map(freezeRows.map((row) => [row.repo, row]));
 
@@ -172,7 +210,7 @@ export function* snapshot(
     const freeze = policy.freeze ? freezes.get(repo) : undefined;
     return {
       active_task: headOf(row),
-      waiting: placed(queued.get(repo) ?? []),
+      waiting: placed(queued.get(repo) ?? { jobs: [], inOrder: true }),
       paused: (parked.get(repo) ?? []).map(({ repo: _, ...task }) => ({
         ...task,
         paused_at: toIso(task.paused_at),
@@ -187,12 +225,12 @@ export function* snapshot(
   const lanes = new Map(configured.map((repo) => [repo, laneOf(repo)]));
   const isShown = ({ repo, busy }: LaneRow): boolean =>
     busy === 1 || queued.has(repo) || freezes.has(repo) || lanes.has(repo);
-  for (let behind = "", more = true; more;) {
-    const page: LaneRow[] = yield* all<LaneRow>(lanesBehind(policy, seeLanes, selected, behind));
-    for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
-    behind = page.at(-1)?.repo ?? "";
-    more = page.length === PAGE;
-  }
+  yield* inPages<LaneRow>(
+    (last) => lanesBehind(policy, seeLanes, selected, last?.repo ?? ""),
+    (page) => {
+      for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
+    },
+  );
 
   const { revision, ...jobs } = yield* totals(selected);
   return {

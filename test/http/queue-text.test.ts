@@ -28,3 +28,25 @@ it("a queue of many lanes has the same shape as one of few", async () => {
     ...Array.from({ length: 4 }, () => "active-task"),
   ]);
 });
+
+it("a deep lane has every job once, in the order of ids, each with the place of its task", async () => {
+  const path = join(temporaryFolder(), "gate.db");
+  const { get } = await startService({ DATABASE_URL: `file:${path}` });
+  const db = new Database(path);
+  db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+    INSERT INTO tasks(repo, work_item_id, stage) SELECT 'acme/deep', 'W-' || i, 'analysis' FROM n`);
+  db.exec(`INSERT INTO jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM tasks ORDER BY id`);
+  db.exec(
+    `INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', 'acme/deep', 7), ('analyst', 'acme/deep', NULL)`,
+  );
+  db.close();
+
+  const waitingIn = async (path: string) =>
+    (await get<Queue>(path)).body.serial_gate.per_repo["acme/deep"]?.waiting ?? [];
+  const waiting = await waitingIn("/queue");
+  expect(waiting.map((job) => job.job_id)).toEqual(Array.from({ length: 2502 }, (_, index) => index + 1));
+  const placeOf = new Map(waiting.map((job) => [job.job_id, job.position]));
+  expect([1, 7, 2501, 8, 2500, 2502].map((id) => placeOf.get(id))).toEqual([1, 7, 8, 9, 2501, 2502]);
+  expect(waiting.filter((job) => job.reason === null).map((job) => job.job_id)).toEqual([1, 2502]);
+  expect(await waitingIn("/queue?repo=acme/deep")).toEqual(waiting);
+});
