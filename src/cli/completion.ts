@@ -28,9 +28,9 @@ complete -F _serial_gate serial-gate
 # serial-gate completion for zsh: source <(serial-gate completion zsh), after compinit
 _serial_gate() {
   local -a found
-  found=("\${(@f)$("\${words[1]}" ${COMPLETE} zsh -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("\${(@f)$("\${words[1]}" ${COMPLETE} zsh -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
   found=("\${(@)found:#}")
-  (( \${#found} )) && compadd -Q -a found
+  (( \${#found} )) && compadd -a found
 }
 compdef _serial_gate serial-gate
 `,

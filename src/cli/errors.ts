@@ -31,6 +31,8 @@ const withoutToken = (around: Surroundings): string =>
     ? "Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens."
     : "The service does not know the secret in SERIAL_GATE_TOKEN.";
 
+const NOT_OURS = "It is no serial-gate. Set SERIAL_GATE_URL to where the service is.";
+
 const wordsOf = (
   { code, detail, hint, repos = [] }: Problem,
   argv: readonly string[],
@@ -42,7 +44,9 @@ const wordsOf = (
     case "unauthorized":
       return [detail, withoutToken(around)];
     case "not_found":
-      return [detail, "The service is older than this program, or it is another."];
+      return [detail, "The service is older than this program."];
+    case "http_404":
+      return [detail, NOT_OURS];
     default:
       return hint === undefined ? [detail] : [detail, hint];
   }
@@ -74,6 +78,12 @@ export const told = (error: unknown, argv: readonly string[], around: Surroundin
   if (error.name === "AbortError" && error.cause instanceof Ending) return told(error.cause, argv, around);
   if (error instanceof TypeError && error.message === "fetch failed")
     return { words: unreachable(error, around), exit: EXIT.failed };
+  // The answer to a call, which is JSON if it is ours: what was typed has been judged before.
+  if (error instanceof SyntaxError)
+    return {
+      words: [`${parseConnection(around.env).urls.join(", ")} did not answer in JSON.`, NOT_OURS],
+      exit: EXIT.failed,
+    };
   const exit = TOLD_IN_A_SENTENCE[error.name] ?? ("syscall" in error ? EXIT.failed : undefined);
   // Any other is a fault of the program and keeps its stack.
   return exit === undefined

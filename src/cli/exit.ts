@@ -15,8 +15,9 @@ export const EXIT = {
 
 /** By a problem's code, else by its status; any other is a failure. */
 const OF_PROBLEM: Readonly<Record<string | number, number>> = {
-  // No such route: another program, or an older one.
+  // No such route: an older program, or another one.
   not_found: EXIT.failed,
+  http_404: EXIT.failed,
   400: EXIT.usage,
   401: EXIT.notAllowed,
   403: EXIT.notAllowed,

@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { spawnSync } from "node:child_process";
+import { atTerminal, cliOf, noTerminal, PROGRAM } from "../support/cli.ts";
+import { shareService } from "../support/service.ts";
+
+const shared = shareService();
+const url = (): string => shared().service.url;
+
+const add = async (repo: string, ...workItems: string[]): Promise<void> => {
+  for (const work_item_id of workItems) await shared().post("/tasks", { repo, work_item_id });
+};
+
+const GREEN = "\u001b[32m";
+const ENTER = "\u001b[?1049h";
+const LEAVE = "\u001b[?25h\u001b[?1049l";
+
+describe.skipIf(noTerminal !== undefined)(`At a terminal${noTerminal ? ` (${noTerminal})` : ""}`, () => {
+  it("there are colours, but not with NO_COLOR", async () => {
+    await add("acme/colours", "C-1");
+    const coloured = atTerminal(url(), ["queue"]);
+    expect(await coloured.ended).toBe(0);
+    expect(coloured.screen()).toContain(`${GREEN}open`);
+    const plain = atTerminal(url(), ["queue"], { env: { NO_COLOR: "1" } });
+    expect(await plain.ended).toBe(0);
+    expect(plain.screen()).not.toContain("\u001b");
+  });
+
+  it("a question is asked before more than one task is touched, and only yes is yes", async () => {
+    await add("acme/asked", "A-1", "A-2");
+    const paused = async (): Promise<string> =>
+      (await cliOf(url())("task", "list", "--repo", "acme/asked", "--paused", "-o", "name")).stdout;
+    for (const [keys, exit] of [
+      ["n\r", 1],
+      ["\r", 1],
+      ["\u0004", 1],
+      ["\u0003", 130],
+    ] as const) {
+      const terminal = atTerminal(url(), ["pause", "A-1", "A-2"]);
+      await terminal.shows("Pause 2 tasks: A-1, A-2? [y/N]");
+      terminal.type(keys);
+      expect(await terminal.ended, JSON.stringify(keys)).toBe(exit);
+      expect(await paused()).toBe("");
+    }
+    const terminal = atTerminal(url(), ["pause", "--repo", "acme/asked", "--all"]);
+    await terminal.shows("Pause 2 tasks of acme/asked: A-1, A-2? [y/N]");
+    terminal.type("y\r");
+    expect(await terminal.ended).toBe(0);
+    expect(await paused()).toBe("A-1\nA-2\n");
+  });
+
+  it("--watch draws what changes within the terminal's size, and ctrl-C gives the terminal back", async () => {
+    await add(
+      "acme/watched",
+      ...Array.from({ length: 12 }, (_, index) => `W-${index + 1}-${"x".repeat(60)}`),
+    );
+    const terminal = atTerminal(url(), ["queue", "--repo", "acme/watched", "--watch"], {
+      rows: 8,
+      columns: 40,
+    });
+    await terminal.shows("more lines");
+    await shared().post("/freeze?repo=acme/watched");
+    await terminal.shows("frozen");
+    terminal.type("\u0003");
+    expect(await terminal.ended).toBe(130);
+    const told = terminal.screen();
+    expect(told.startsWith(ENTER)).toBe(true);
+    expect(told).toContain(LEAVE);
+    for (const frame of told.split("\u001b[H").slice(1)) {
+      const lines =
+        frame
+          .split("\u001b[J")[0]
+          ?.replace(/\u001b\[[\d;]*[mK]/g, "")
+          .split("\r\n") ?? [];
+      expect(lines.length).toBeLessThanOrEqual(8);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
+    }
+  });
+});
+
+describe("Whoever stops reading", () => {
+  it("ends the program quietly", () => {
+    const { stdout, stderr } = spawnSync(
+      "bash",
+      ["-c", `'${process.execPath}' '${PROGRAM}' openapi | head -1; echo "\${PIPESTATUS[@]}"`],
+      { encoding: "utf8" },
+    );
+    expect(stdout).toBe("openapi: 3.1.0\n0 0\n");
+    expect(stderr).toBe("");
+  });
+});
