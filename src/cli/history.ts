@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Client } from "../client/client.ts";
 import type { HistoryEvent, Task } from "../gate/model.ts";
 import { example, wholeNumber } from "./arguments.ts";
-import { follow } from "./changes.ts";
+import { follow, type Selection } from "./changes.ts";
 import { stopping } from "./interrupt.ts";
 import { outputOption, print, say, type Answer, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
@@ -79,11 +79,6 @@ const EVENTS: readonly Column<HistoryEvent>[] = [
   ...IDS,
 ];
 
-interface Selection {
-  readonly repo?: string;
-  readonly work_item?: string;
-}
-
 const LONGEST_PAGE = 1_000;
 
 /** Every event behind an id. */
@@ -132,6 +127,7 @@ const eventsCommand = (program: Command, around: Surroundings): void => {
     .addHelpText("after", example("serial-gate events --repo acme/web --follow"))
     .action(async ({ repo, workItem, follow: following, after, last, output }: EventsOptions) => {
       const client = connect(around);
+      const stop = following ? stopping(around) : undefined;
       const selection: Selection = {
         ...(repo === undefined ? {} : { repo }),
         ...(workItem === undefined ? {} : { work_item: workItem }),
@@ -153,8 +149,8 @@ const eventsCommand = (program: Command, around: Surroundings): void => {
       // A document that goes on is one line for each event.
       const format = following && (output === "json" || output === "yaml") ? "ndjson" : output;
       await print(around, format, answerOf(events, true));
-      if (!following) return;
-      for await (const more of follow(client, cursor, selection, stopping(around)))
+      if (!stop) return;
+      for await (const more of follow(client, cursor, selection, stop))
         await print(around, format, answerOf(more, false));
     });
 };

@@ -63,6 +63,7 @@ export const waitCommand = (program: Command, around: Surroundings): void => {
     .addHelpText("after", example("serial-gate wait WEB-8 --for=done --timeout 10m"))
     .action(async (workItem: string, { for: what, repo, timeout, output }: Options) => {
       const client = connect(around);
+      const stop = stopping(around);
       const late = new AbortController();
       const { id } = await findTask(client, workItem, repo);
       let last: Sight | undefined;
@@ -82,7 +83,7 @@ export const waitCommand = (program: Command, around: Surroundings): void => {
               );
             }, timeout);
       try {
-        for await (const _ of changes(client, AbortSignal.any([stopping(around), late.signal]))) {
+        for await (const _ of changes(client, AbortSignal.any([stop, late.signal]))) {
           try {
             const { task } = await client.task(id);
             last = what === "done" ? isDone(task) : await isClaimable(client, task);

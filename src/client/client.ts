@@ -22,6 +22,7 @@ import type {
   FreezeNote,
   FreezeState,
   Heartbeat,
+  HistoryEvent,
   Job,
   LanePauseState,
   Lease,
@@ -130,6 +131,14 @@ interface Address {
   /** The secret of one of the service's tokens. */
   readonly token?: string | undefined;
 }
+
+/** The event in a block of a stream of Server-Sent Events; none in a comment. */
+const eventOf = (block: string): HistoryEvent[] => {
+  const data = /^data: ?(.*)$/m.exec(block)?.[1];
+  return data === undefined ? [] : [JSON.parse(data) as HistoryEvent];
+};
+
+type FollowInput = Readonly<{ after?: number; repo?: string; work_item?: string }>;
 
 /** With `dry_run` the answer says what would come of it, and nothing is changed. */
 type Trial = Readonly<{ dry_run?: boolean }>;
@@ -241,6 +250,18 @@ export class Client {
   /** A page of what happened, by id, oldest first. */
   events(query: Input<typeof EventQuery> = {}): Promise<EventPage> {
     return this.#call("GET", at("/events", query));
+  }
+
+  /** What happens behind an event, or from now on, as it happens: a list whenever the service says something, empty
+   *  when that is only that it is there. Ends when the service does. */
+  async *follow(query: FollowInput = {}, signal?: AbortSignal): AsyncGenerator<readonly HistoryEvent[]> {
+    const { body } = await this.#send("GET", at("/events/stream", query), undefined, signal);
+    let rest = "";
+    for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const blocks = (rest + text).split("\n\n");
+      rest = blocks.pop() ?? "";
+      yield blocks.flatMap(eventOf);
+    }
   }
 
   /** Why a work item waits, down to what has to happen first. */
