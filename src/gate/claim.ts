@@ -87,7 +87,7 @@ interface Want {
   readonly taken: ClaimedJob[];
 }
 
-type Lease = Want & { readonly token: string };
+type Lease = Want & { readonly lane: string; readonly token: string };
 
 /** What the claimed job's task is, and how many finished while it was parked. */
 const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
@@ -95,15 +95,19 @@ const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task
       (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);
 const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
 
-/** Gives each job to its lease, if it may start at this very moment. The leases go as one value, so that the text is
- *  the same however many they are. */
+/** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
+ *  that is not held. The leases go as one value, so that the text is the same however many they are. */
 const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
-  const byJob = [...leases].map(([id, { token, worker, expires }]) => [id, { token, worker, expires }]);
+  const byJob = [...leases].map(([id, { lane, token, worker, expires }]) => [
+    id,
+    { lane, token, worker, expires },
+  ]);
   return sql`UPDATE jobs SET status = 'running', ready = 0, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
     FROM json_each(${JSON.stringify(Object.fromEntries(byJob))}) AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND status = 'queued'
+      AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND (${heldReason(rules.policy, sight, "jobs")}) IS NULL
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
 };
@@ -142,9 +146,9 @@ function* give(
   for (const lane of lanes) if (!held.has(lane)) passed.add(lane);
   const free = jobs.filter((job) => held.has(laneOf(job)));
   const leases = new Map<number, Lease>();
-  free.forEach(({ id }, index) => {
+  free.forEach((job, index) => {
     const want = wants[index];
-    if (want) leases.set(id, { ...want, token: rules.newToken() });
+    if (want) leases.set(job.id, { ...want, lane: laneOf(job), token: rules.newToken() });
   });
   const rows = leases.size > 0 ? yield* all<TakenRow>(take(rules, sight, from, leases)) : [];
   const changes: Parameters<typeof recordAll>[1][number][] = [];

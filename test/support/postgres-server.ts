@@ -1,6 +1,6 @@
 /** A PostgreSQL server of our own, from npm: nothing to install, also as root. */
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +25,8 @@ export interface PostgresServer {
   readonly url: (database: string) => string;
   /** Stops it as an operator would: whoever is connected is cut off. */
   stop(): Promise<void>;
+  /** Kills all its processes at once: what it had not yet written is gone. */
+  kill(): Promise<void>;
   /** Starts it again on the same port, with what it held. */
   start(): Promise<void>;
   /** Starts it as the replica of a primary that is gone: it can be read.
@@ -70,12 +72,13 @@ export const startPostgres = async (): Promise<PostgresServer> => {
     }
   };
   const url = (database: string): string => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`;
-  const ask = async (question: string): Promise<void> => {
+  const ask = async (question: string): Promise<unknown[]> => {
     const client = new pg.Client(url("postgres"));
     client.on("error", () => undefined);
     try {
       await client.connect();
-      await client.query(question);
+      const { rows } = await client.query<Record<string, unknown>>(question);
+      return rows.flatMap((row) => Object.values(row));
     } finally {
       await client.end();
     }
@@ -95,6 +98,15 @@ export const startPostgres = async (): Promise<PostgresServer> => {
   return {
     url,
     stop: () => server.stop(),
+    kill: async () => {
+      const [first] = readFileSync(join(folder, "data", "postmaster.pid"), "utf8").split("\n");
+      for (const pid of [first, ...(await ask("SELECT pid FROM pg_stat_activity"))].map(Number))
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It has ended since.
+        }
+    },
     start,
     startAsReplica: async () => {
       writeFileSync(join(folder, "data", "standby.signal"), "");
