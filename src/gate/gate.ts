@@ -8,6 +8,7 @@ import { Chores } from "./chores.ts";
 import { claim, type Search } from "./claim.ts";
 import { Undone, undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
+import { explain } from "./explain.ts";
 import { Feed } from "./feed.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
@@ -18,16 +19,20 @@ import { complete, fail, heartbeat, release } from "./lease.ts";
 import type { Log } from "./log.ts";
 import { Marks } from "./marks.ts";
 import type {
+  ChangedJob,
   ChangedTask,
   Claim,
   ClaimedJob,
   ClaimRequest,
   Completed,
   Completion,
+  Effect,
+  Explanation,
   EventPage,
   EventQuery,
   FollowQuery,
   Failure,
+  Fix,
   FreezeNote,
   FreezeState,
   Heartbeat,
@@ -56,6 +61,7 @@ import { Eyes, PROBES } from "./sight.ts";
 import { snapshot } from "./snapshot.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./task.ts";
 import { WaitingRoom } from "./waiting-room.ts";
+import { spelled, type Way } from "./way.ts";
 
 interface GateParts {
   readonly store: Store;
@@ -70,6 +76,9 @@ interface GateParts {
   readonly clock?: Clock;
   readonly random?: () => number;
 }
+
+/** How many ways out an explanation tries. */
+const TRIALS = 20;
 
 /** A trial answers what would come of a change, and changes nothing. */
 interface Trial {
@@ -202,8 +211,8 @@ export class Gate {
     return { job: await this.#store.read(() => readJob(id)) };
   }
 
-  retryJob(caller: Caller, id: number): Promise<{ job: Job }> {
-    return this.#change(caller, (actor) => retryJob(this.#rules, actor, id));
+  retryJob(caller: Caller, id: number, note?: Note, trial?: Trial): Promise<ChangedJob> {
+    return this.#operate(caller, trial, (search, actor) => retryJob(this.#rules, search, actor, id, note));
   }
 
   /** Claims the oldest jobs that may start, waiting for one as long as the request allows.
@@ -304,6 +313,55 @@ export class Gate {
     const read = (after: number): Promise<EventPage> =>
       this.events({ after, repo, work_item, limit: FOLLOWED_AT_ONCE });
     return this.#feed.follow(await this.events({ ...begins, limit: FOLLOWED_AT_ONCE }), { read }, gone);
+  }
+
+  /** Why a work item waits, and what would free it. Each way out is tried, and taken back.
+   *  @throws GateError unknown_work_item, ambiguous_work_item */
+  async explain(query: WorkItemQuery): Promise<Explanation> {
+    await this.#chores.ifDue();
+    const { value, degraded } = await this.#eyes.decide((sight) =>
+      this.#store.read(() => explain(this.#rules.policy, sight, query)),
+    );
+    const effects = new Map<string, Promise<Effect | null>>();
+    const fix = async (way: Way): Promise<Fix> => {
+      const { call, command } = spelled(way);
+      const effect =
+        effects.get(command) ?? (effects.size < TRIALS ? this.#tryOut(way) : Promise.resolve(null));
+      effects.set(command, effect);
+      return { call, command, effect: await effect };
+    };
+    const jobs = value.jobs.map(async (job) => ({
+      ...job,
+      reasons: await Promise.all(
+        job.reasons.map(async ({ ways, ...obstacle }) => ({
+          ...obstacle,
+          fix: await Promise.all(ways.map(fix)),
+        })),
+      ),
+    }));
+    return { ...value, jobs: await Promise.all(jobs), degraded };
+  }
+
+  /** What would come of a way out; null when it cannot be taken. */
+  async #tryOut(way: Way): Promise<Effect | null> {
+    const trial = { dry_run: true };
+    try {
+      switch (way.to) {
+        case "unfreeze":
+          return (await this.unfreeze(null, { ...way, ...trial })).effect;
+        case "pause":
+          return (await this.pause(null, { ...way, ...trial }, {})).effect;
+        case "resume":
+          return (await this.resume(null, { ...way, ...trial })).effect;
+        case "cancel":
+          return (await this.cancelTask(null, way.task_id, {}, trial)).effect;
+        case "retry":
+          return (await this.retryJob(null, way.job_id, {}, trial)).effect;
+      }
+    } catch (error) {
+      if (error instanceof GateError || error instanceof StoreFault) return null;
+      throw error;
+    }
   }
 
   // --- The service's own

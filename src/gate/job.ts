@@ -2,10 +2,12 @@
 
 import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
 import { sql, type Statement } from "../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import { record } from "./events.ts";
-import type { Job, NewJob } from "./model.ts";
-import type { Actor, Rules } from "./policy.ts";
+import type { ChangedJob, Job, NewJob, Note } from "./model.ts";
+import { whoActs, type Actor, type Rules } from "./policy.ts";
 import { TERMINAL } from "./predicate.ts";
 import { toIso, toIsoOrNull, toStored } from "./time.ts";
 import { resolveInLane } from "./work-item.ts";
@@ -142,9 +144,21 @@ interface FailedRow extends JobOwner {
 }
 
 /** Puts a failed job back into the queue and allows it one more attempt.
- *  @throws GateError unknown_job, job_not_failed, task_terminal */
-export function* retryJob(rules: Rules, actor: Actor, id: number): Tx<{ job: Job }> {
-  yield* lockLane((yield* readJob(id)).repo ?? "");
+ *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
+export function* retryJob(
+  rules: Rules,
+  search: Search,
+  actor: Actor,
+  id: number,
+  note: Note = {},
+): Tx<ChangedJob> {
+  const who = whoActs(actor, note.by);
+  const repo = (yield* readJob(id)).repo ?? "";
+  yield* lockLane(repo);
+  return yield* withEffect(rules.policy, search, [repo], requeue(rules, who, id, note.reason));
+}
+
+function* requeue(rules: Rules, actor: Actor, id: number, reason: string | undefined): Tx<{ job: Job }> {
   const [job] = yield* all<FailedRow>(sql`SELECT j.repo, j.task_id, t.work_item_id, j.status, j.agent, t.stage
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
   if (!job) throw unknownJob(id);
@@ -157,6 +171,6 @@ export function* retryJob(rules: Rules, actor: Actor, id: number): Tx<{ job: Job
   yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL,
       max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
     WHERE id = ${id} AND status = 'failed'`);
-  yield* record("job.retried", { ...job, job_id: id }, { actor });
+  yield* record("job.retried", { ...job, job_id: id }, { actor, reason });
   return { job: yield* readJob(id) };
 }

@@ -541,6 +541,8 @@ export type Effect = z.output<typeof Effect>;
 
 export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
 export type ChangedTask = z.output<typeof ChangedTask>;
+export const ChangedJob = z.strictObject({ job: Job, effect: Effect });
+export type ChangedJob = z.output<typeof ChangedJob>;
 
 const paused_at = time("When the task was parked.").nullable();
 

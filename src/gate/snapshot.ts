@@ -6,6 +6,7 @@ import { groupBy } from "./group.ts";
 import { JOB_STATUSES, type Lane, type Queue } from "./model.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason, holdsLane, unfinished, type Sight } from "./predicate.ts";
+import { because, causesIn, dependentAmong, slowIn, waitersFrom, type Cause } from "./stuck.ts";
 import { toIso, toIsoOrNull } from "./time.ts";
 
 interface LaneRow {
@@ -15,6 +16,8 @@ interface LaneRow {
   work_item_id: string | null;
   stage: string | null;
   busy: number;
+  /** How many jobs failed in the lane. */
+  failed: number;
 }
 
 type WaitingRow = Omit<Lane["waiting"][number], "position"> & { repo: string };
@@ -51,10 +54,11 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
   sql`SELECT l.repo, ${
     seeLanes
       ? sql`h.id AS task_id, h.work_item_id, h.stage,
-      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy
+      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
+      l.failed
     FROM gate_lanes l LEFT JOIN tasks h ON h.id =
       (SELECT MIN(t.id) FROM tasks t WHERE t.repo = l.repo AND ${holdsLane(policy, "t")})`
-      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy FROM gate_lanes l")
+      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS failed FROM gate_lanes l")
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
 /** The queued entry jobs, each with its reason. */
@@ -185,6 +189,33 @@ const headOf = (lane: LaneRow | undefined): Lane["active_task"] => {
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
 };
 
+/** What in the lanes cannot go on by itself: among the tasks that wait for a dependency, and the heads of lanes where
+ *  a job failed. */
+function* stuckIn(
+  policy: Policy,
+  lanes: ReadonlyMap<string, Lane>,
+  heads: readonly number[],
+  repos: readonly string[] | undefined,
+): Tx<Map<number, Cause>> {
+  const held = [...lanes.values()].flatMap(({ waiting: jobs }) =>
+    jobs.flatMap(({ task_id, reason }) =>
+      task_id !== null && (reason === "dependency" || reason === "freeze") ? [task_id] : [],
+    ),
+  );
+  const dependent = policy.dependencies ? yield* dependentAmong(held) : new Set<number>();
+  const inLane = ({ paused, waiting: jobs }: Lane): number[] => {
+    const passed = new Set(paused.map(({ task_id }) => task_id));
+    const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
+    return tasks.filter((id) => dependent.has(id) && !passed.has(id)).sort((a, b) => a - b);
+  };
+  const waiters = yield* waitersFrom(policy, [...dependent, ...heads], function* (repo) {
+    if (repos?.includes(repo) === false) return yield* slowIn(policy, repo);
+    const lane = lanes.get(repo);
+    return lane ? inLane(lane) : [];
+  });
+  return causesIn(waiters);
+}
+
 /** What `GET /queue` answers.
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
@@ -225,12 +256,22 @@ export function* snapshot(
   const lanes = new Map(configured.map((repo) => [repo, laneOf(repo)]));
   const isShown = ({ repo, busy }: LaneRow): boolean =>
     busy === 1 || queued.has(repo) || freezes.has(repo) || lanes.has(repo);
+  const suspects: number[] = [];
   yield* inPages<LaneRow>(
     (last) => lanesBehind(policy, seeLanes, selected, last?.repo ?? ""),
     (page) => {
       for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
+      for (const { task_id, failed } of page) if (task_id !== null && failed > 0) suspects.push(task_id);
     },
   );
+
+  if (seeLanes && sight.dependencies)
+    for (const cause of (yield* stuckIn(policy, lanes, suspects, repos)).values())
+      lanes.get(cause.task.repo)?.stuck.push({
+        task_id: cause.task.task_id,
+        work_item_id: cause.task.work_item_id,
+        because: because(cause),
+      });
 
   const { revision, ...jobs } = yield* totals(selected);
   return {

@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import {
+  ChangedJob,
   Claim,
   ClaimRequest,
   Completed,
@@ -12,9 +13,11 @@ import {
   Heartbeat,
   IdParams,
   NewJob,
+  Note,
   OneJob,
   OneLease,
   Release,
+  TrialQuery,
 } from "../gate/model.ts";
 import { hangUp } from "./hang-up.ts";
 import { routeSchema } from "./schemas.ts";
@@ -134,7 +137,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
   );
 
-  app.post<{ Params: Params }>(
+  app.post<{ Params: Params; Querystring: z.output<typeof TrialQuery>; Body: Note }>(
     "/jobs/:id/retry",
     {
       schema: routeSchema({
@@ -142,10 +145,12 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "retryJob",
         summary: "Queue a failed job once more",
         params: IdParams,
-        response: { 200: ["The job as it is now.", OneJob] },
+        querystring: TrialQuery,
+        body: Note,
+        response: { 200: ["The job as it is now.", ChangedJob] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.retryJob(request.caller, request.params.id),
+    (request) => gate.retryJob(request.caller, request.params.id, request.body, request.query),
   );
 };

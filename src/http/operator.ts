@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import {
+  Explanation,
   FreezeNote,
   FreezeQuery,
   FreezeState,
@@ -15,6 +16,7 @@ import {
   QueueQuery,
   UnfreezeQuery,
   Unfrozen,
+  WorkItemQuery,
 } from "../gate/model.ts";
 import { invalidInput } from "./problem.ts";
 import { queueAnswer } from "./queue-text.ts";
@@ -121,5 +123,22 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     async (request, reply) =>
       reply.type("application/json; charset=utf-8").send(queueAnswer(await gate.queue(request.query.repo))),
+  );
+
+  app.get<{ Querystring: WorkItemQuery }>(
+    "/queue/explain",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "explainWorkItem",
+        summary: "Why a work item waits: everything that holds it, down to the root, and what would free it",
+        description:
+          "Each way out is tried and taken back: `effect` is what would come of it. `chain` follows the first reason.",
+        querystring: WorkItemQuery,
+        response: { 200: ["The explanation.", Explanation] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.explain(request.query),
   );
 };
