@@ -141,6 +141,10 @@ describe("POST /jobs/{id}/retry", () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       job: { ...job, attempt: 1, max_attempts: 2, error: "broken", started_at: A_TIME },
+      effect: {
+        now_claimable: [expect.objectContaining({ job_id: job.id, reason: null })],
+        now_held: [],
+      },
     });
 
     const again = await next();
