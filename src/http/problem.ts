@@ -29,6 +29,7 @@ const EDGE_STATUS = {
   method_not_allowed: 405,
   not_found: 404,
   storage_busy: 503,
+  storage_refused: 409,
   storage_unavailable: 503,
   unauthorized: 401,
   unsupported_media_type: 415,
@@ -82,7 +83,7 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const RETRY_AFTER_S = "1";
+const AGAIN = { "retry-after": "1" };
 
 const PART = { body: "body", querystring: "query", params: "path", headers: "header" } as const;
 
@@ -117,18 +118,32 @@ const ofGate = ({ code, message, context }: GateError): Answer => ({
   code,
   detail: message,
   ...context,
-  ...(code === "draining" ? { headers: { "retry-after": RETRY_AFTER_S } } : {}),
+  ...(code === "draining" ? { headers: AGAIN } : {}),
 });
 
-const ofStore = ({ kind }: StoreFault): Answer => ({
-  ...(kind === "busy"
-    ? { code: "storage_busy", detail: "Another program holds the database. Nothing was changed." }
-    : {
+const ofStore = ({ kind }: StoreFault): Answer => {
+  switch (kind) {
+    case "busy":
+      return {
+        code: "storage_busy",
+        detail: "Another program holds the database. Nothing was changed.",
+        headers: AGAIN,
+      };
+    case "refused":
+      return {
+        code: "storage_refused",
+        detail: "A constraint in the database does not allow this. Nothing was changed.",
+        hint: "The service's log names the constraint, under this request's id.",
+      };
+    case "unavailable":
+    case "unreadable":
+      return {
         code: "storage_unavailable",
         detail: "The database does not answer. Read the state before you repeat.",
-      }),
-  headers: { "retry-after": RETRY_AFTER_S },
-});
+        headers: AGAIN,
+      };
+  }
+};
 
 const describe = (faults: readonly InputFault[]): string =>
   faults
@@ -165,7 +180,8 @@ const titleOf = (code: string): string => {
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { code, detail, hint, faults = [], more, headers = {} } = answerTo(error);
   const status = statusOf(code);
-  if (status >= 500) request.log[status === 500 ? "error" : "warn"]({ err: error, code }, detail);
+  if (status >= 500 || error instanceof StoreFault)
+    request.log[status === 500 ? "error" : "warn"]({ err: error, code }, detail);
   return reply
     .code(status)
     .headers(headers)

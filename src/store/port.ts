@@ -110,8 +110,10 @@ export interface Trigger {
 
 /** `busy`: others held the database for too long; nothing happened, try again.
  *  `unavailable`: it could not be reached, read or written; the operation is undone or its outcome unknown.
- *  `unreadable`: it answered that what the statement names is not there or is damaged. */
-export type StoreFaultKind = "busy" | "unavailable" | "unreadable";
+ *  `unreadable`: it answered that what the statement names is not there or is damaged.
+ *  `refused`: it answered that a constraint or a column of its own does not allow the change; nothing happened, and
+ *  the same again is refused again. */
+export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused";
 
 export class StoreFault extends Error {
   override readonly name = "StoreFault";

@@ -362,7 +362,7 @@ describe("a fault", () => {
     ["a column that is not there", "SELECT no_such_column FROM notes", "unreadable"],
     ["a schema that is not there", "SELECT * FROM nowhere.notes", "unreadable"],
     ["a table that may not be read", "SELECT * FROM secrets", "unreadable"],
-    ["a value that the database refuses", "SELECT 1 / (SELECT COUNT(*) FROM notes)", "unavailable"],
+    ["a value that the database refuses", "SELECT 1 / (SELECT COUNT(*) FROM notes)", "refused"],
   ])("is %s", async (_, text, kind) => {
     const { url, other } = await world();
     const role = `reader_${new URL(url).pathname.slice(1)}`;

@@ -166,7 +166,11 @@ describe("an operation that fails", () => {
         yield* note("undone")();
         yield* run(raw("INSERT INTO notes(id, word) VALUES (1, NULL)"));
       },
-      expect.objectContaining({ name: "StoreFault", kind: "unavailable" }),
+      expect.objectContaining({
+        name: "StoreFault",
+        kind: "refused",
+        message: expect.stringContaining("notes.word") as unknown,
+      }),
     ],
     [
       "by ending the transaction",

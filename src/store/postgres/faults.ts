@@ -38,6 +38,8 @@ const TOO_LONG = "57014";
 const AWAY = /^(08...|53...|57P0.)$/;
 const UNKNOWN_STATEMENT = /^26000$/;
 const STATEMENT_EXISTS = /^42P05$/;
+/** A constraint, a column that is too small, or a trigger of another program's that raises. */
+const REFUSED = /^(22...|23...|P0001)$/;
 const UNREADABLE = /^(42...|3F000|XX00[12]|58P01)$/;
 /** A prepared statement's table has changed its shape since. */
 const REPLAN = "cached plan must not change";
@@ -71,6 +73,7 @@ export const failureOf = (error: unknown): Failure => {
   if (UNKNOWN_STATEMENT.test(code) || STATEMENT_EXISTS.test(code))
     return new Failure(fault("unavailable"), { again: true, connectionLost: true, unprepared: true });
   if (AWAY.test(code) || message.startsWith(REPLAN) || connectionLost) return lost(error);
+  if (REFUSED.test(code)) return new Failure(fault("refused"), {});
   return new Failure(fault(UNREADABLE.test(code) ? "unreadable" : "unavailable"), {});
 };
 

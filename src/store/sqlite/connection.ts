@@ -10,6 +10,8 @@ import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
 const BUSY_TIMEOUT_MS = 20;
 const CACHED_STATEMENTS = 500;
 
+/** Also a trigger of another program's that raises. */
+const REFUSED = /^SQLITE_(CONSTRAINT|TOOBIG)/;
 const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
 
 export const heldByAnother = (cause?: unknown): StoreFault =>
@@ -19,8 +21,13 @@ export const heldByAnother = (cause?: unknown): StoreFault =>
 export const faultOf = (error: unknown): unknown => {
   if (!(error instanceof Database.SqliteError)) return error;
   if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return heldByAnother(error);
+  const kind = REFUSED.test(error.code)
+    ? "refused"
+    : UNREADABLE.test(error.code)
+      ? "unreadable"
+      : "unavailable";
   return new StoreFault(
-    UNREADABLE.test(error.code) ? "unreadable" : "unavailable",
+    kind,
     `The database answered ${error.code}: ${error.message}`,
     error,
   );

@@ -1,0 +1,45 @@
+/** A change that a constraint of another program's does not allow. */
+
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import type { Env } from "../../src/config.ts";
+import { pathOf } from "../../src/store/open.ts";
+import { expectProblem } from "../support/calls.ts";
+import { connectTo, testDatabase } from "../support/postgres.ts";
+import { startService } from "../support/service.ts";
+
+/** Runs the other program's SQL. */
+const alter = async (url: string, text: string): Promise<void> => {
+  const path = pathOf(url);
+  if (path === undefined) await (await connectTo(url)).query(text);
+  else new Database(path).exec(text).close();
+};
+
+describe.each<[string, () => Promise<Env>, RegExp]>([
+  ["sqlite", () => Promise.resolve({}), /UNIQUE constraint failed: tasks\.title/],
+  ["postgres", async () => ({ DATABASE_URL: await testDatabase() }), /unique constraint "titles_once"/],
+])("a constraint of another program's, on %s", (_, env, named) => {
+  it("is a conflict that changes nothing and that no one is told to try again; the log names it", async () => {
+    const { call, get, logs, databaseUrl } = await startService(await env());
+    await alter(databaseUrl, "CREATE UNIQUE INDEX titles_once ON tasks(title)");
+    const create = (work_item_id: string, title: string) =>
+      call("POST", "/tasks", { repo: "acme/web", work_item_id, title });
+    expect((await create("WEB-1", "one")).status).toBe(201);
+    const refused = await create("WEB-2", "one");
+    expectProblem(refused, { status: 409, code: "storage_refused" });
+    expect(refused.headers.has("retry-after")).toBe(false);
+    expect(JSON.stringify(refused.body)).not.toContain("titles_once");
+    const line = logs.find((text) => text.includes(refused.headers.get("x-request-id") ?? "?"));
+    expect(line).toMatch(/"level":40,.*"code":"storage_refused"/);
+    expect((JSON.parse(line ?? "") as { err: { message: string } }).err.message).toMatch(named);
+    expect((await create("WEB-2", "two")).status).toBe(201);
+    expect((await get<{ tasks: unknown[] }>("/tasks")).body.tasks).toHaveLength(2);
+  });
+});
+
+it("a text that a column of an adopted database does not hold is refused the same way", async () => {
+  const { call, databaseUrl } = await startService({ DATABASE_URL: await testDatabase() });
+  await alter(databaseUrl, "ALTER TABLE tasks ALTER COLUMN work_item_id TYPE VARCHAR(8)");
+  const body = { repo: "acme/web", work_item_id: "WEB-1234567" };
+  expectProblem(await call("POST", "/tasks", body), { status: 409, code: "storage_refused" });
+});
