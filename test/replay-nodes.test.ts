@@ -1,12 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { verify } from "../src/gate/verify.ts";
 import { openStore } from "../src/store/open.ts";
 import { cutConnections } from "./support/cutter.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { testDatabase } from "./support/postgres.ts";
+import { startPostgres } from "./support/postgres-server.ts";
+import { connectTo, testDatabase } from "./support/postgres.ts";
 import { startProgram } from "./support/process.ts";
 
 const SAMPLE = fileURLToPath(new URL("../samples/work-items.jsonl", import.meta.url));
@@ -56,6 +58,27 @@ it(
     expect(stdout).toMatch(/^verdict {2,}60 lines, all verified$/m);
   },
   LONG_MS,
+);
+
+// A server of its own is killed, which takes its time.
+it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
+  "verifies also over four nodes whose database is killed in the middle, and started again two seconds later",
+  async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.remove());
+    const url = server.url("postgres");
+    const { ended } = startProgram(["replay", sampleOf(200), "--database", url, "--nodes", "4"]);
+    const claims = "SELECT 1 FROM gate_events WHERE kind = 'job.claimed' OFFSET 200 LIMIT 1";
+    const watcher = await connectTo(url);
+    while ((await watcher.query(claims).catch(() => undefined))?.rowCount !== 1) await sleep(50);
+    await server.kill();
+    await sleep(2_000);
+    await server.start();
+    const { code, stdout, stderr } = await ended;
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(/^verdict {2,}200 lines, all verified$/m);
+  },
+  2 * LONG_MS,
 );
 
 it.each([
