@@ -13,7 +13,7 @@ export const doctorCommand = (
 ): void => {
   program
     .command("doctor")
-    .description("compare the mark of every queued job with the rule, say what differs and mend it")
+    .description("mend the marks of what may start; tell which tasks cannot go on by themselves")
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
       const [{ pino }, { parseConfig }, { Gate }, { openStore }] = await Promise.all([
@@ -24,8 +24,8 @@ export const doctorCommand = (
       ]);
       const { databaseUrl, policy, defaults } = parseConfig(env);
       const store = await openStore(databaseUrl);
+      const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
       try {
-        const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
         const { compared, wrong, mended } = await gate.audit(({ id, repo, ready, shouldBe }) => {
           stdout.write(
             `job ${id} (${repo ?? "no repository"}): marked ${says(ready)}, is ${says(shouldBe)}\n`,
@@ -34,7 +34,14 @@ export const doctorCommand = (
         stdout.write(`${compared} queued jobs compared, ${wrong} marks wrong, ${mended} mended\n`);
         // A mark in a lane that somebody holds just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
+        const { per_repo } = (await gate.queue()).serial_gate;
+        for (const [repo, { stuck }] of Object.entries(per_repo))
+          for (const { task_id, work_item_id, because } of stuck)
+            stdout.write(
+              `${work_item_id ?? `task ${task_id}`} in ${repo} cannot go on by itself: ${because}\n`,
+            );
       } finally {
+        gate.drain();
         await store.close();
       }
     });

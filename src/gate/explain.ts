@@ -270,7 +270,8 @@ class Investigation {
       }
       const { reason, since, ways } = hindrance;
       if (!needed) {
-        const on = `${repo} frozen since ${since ?? "nobody knows when"}`;
+        const by = hindrance.by === null ? "" : ` by ${hindrance.by}`;
+        const on = `${repo} frozen since ${since ?? "nobody knows when"}${by}`;
         return { steps: [...steps, { work_item_id, repo, reason, on }], ways };
       }
       steps.push({ work_item_id, repo, reason, on: nameTask(needed, needed.repo) });

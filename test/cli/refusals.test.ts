@@ -324,8 +324,8 @@ describe("The help", () => {
         serve                            migrate the database and serve until stopped
         migrate [options]                bring the database to this program's schema;
                                          does nothing to one that is there
-        doctor                           compare the mark of every queued job with the
-                                         rule, say what differs and mend it
+        doctor                           mend the marks of what may start; tell which
+                                         tasks cannot go on by themselves
         replay [options] [file]          run real work items through a fresh service,
                                          and verify from its database what it did
         openapi                          print the OpenAPI 3.1 document of the HTTP

@@ -117,7 +117,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     await world.gate.unfreeze(null, { repo: WEB });
     expect((await explain("WEB-8")).chain).toEqual([
       { work_item_id: "WEB-8", repo: WEB, reason: "dependency", on: "API-2" },
-      { work_item_id: "API-2", repo: API, reason: "freeze", on: `acme/api frozen since ${frozen_at}` },
+      { work_item_id: "API-2", repo: API, reason: "freeze", on: `acme/api frozen since ${frozen_at} by ann` },
     ]);
   });
 
