@@ -1,6 +1,7 @@
 /** The benchmarks: every figure that the program must reach, measured side by side in one run.
  *    node scripts/bench.mjs [--only PATTERN] [--rounds N] [--quick] [--json] [--document]
- *  The table goes to stdout, and with --document into docs/performance.md in the place of the one that is there; what is going on to stderr. The exit code says whether all could be measured, not whether
+ *  The table goes to stdout, and with --document into docs/performance.md in the place of the one that is there; what
+ *  is going on goes to stderr. The exit code says whether all could be measured, not whether
  *  all was reached: that depends on the machine. */
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -96,7 +96,8 @@ const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task
 const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
 
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
- *  that is not held. The leases go as one value, so that the text is the same however many they are. */
+ *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
+ *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
 const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
   const byJob = [...leases].map(([id, { lane, token, worker, expires }]) => [
     id,
@@ -106,9 +107,8 @@ const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<numb
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
     FROM json_each(${JSON.stringify(Object.fromEntries(byJob))}) AS lease
-    WHERE jobs.id = CAST(lease.key AS BIGINT) AND status = 'queued'
-      AND COALESCE(repo, '') = lease.value ->> 'lane'
-      AND (${heldReason(rules.policy, sight, "jobs")}) IS NULL
+    WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
+      AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, sight, "jobs")}) ELSE status END IS NULL
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
 };
 
