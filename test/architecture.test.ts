@@ -33,6 +33,14 @@ const importsOf = (file: string): string[] => {
   );
 };
 
+/** What a file imports when it is loaded: neither types nor what it imports later. */
+const valuesOf = (file: string): string[] => {
+  const text = readFileSync(resolve(SRC, file), "utf8").replace(/^import type [^;]*;/gm, "");
+  return [...text.matchAll(/^(?:import|export)\s(?:[^;]*?from\s)?"([^"]+)"/gm)].flatMap(
+    ([, name]) => name ?? [],
+  );
+};
+
 describe("the arrows of the house", () => {
   it("are all there", () => {
     expect([...new Set(files.map(partOf))].sort()).toEqual(Object.keys(ALLOWED).sort());
@@ -46,6 +54,23 @@ describe("the arrows of the house", () => {
       return !parts.some((part) => target === part || target.startsWith(`${part}/`));
     });
     expect(wrong).toEqual([]);
+  });
+
+  it("a verb that calls the service loads nothing of the service", () => {
+    const loaded = new Set<string>();
+    const packages = new Set<string>();
+    const load = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      for (const name of valuesOf(file))
+        if (name.startsWith(".")) load(relative(SRC, resolve(SRC, dirname(file), name)));
+        else if (!name.startsWith("node:")) packages.add(name);
+    };
+    load("main.ts");
+    expect([...packages]).toEqual(["commander"]);
+    expect([...loaded].filter((file) => /^(http|worker|serve|config\.ts|store\/[^ps])/.test(file))).toEqual(
+      [],
+    );
   });
 
   it("no file but main.ts touches the process", () => {
