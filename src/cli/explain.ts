@@ -1,7 +1,7 @@
 /** serial-gate explain: why a work item does not start, and what to type. For a person at three in the morning. */
 
 import type { Command } from "commander";
-import type { ExplainedJob, Explanation, Job, Obstacle } from "../gate/model.ts";
+import type { Effect, ExplainedJob, Explanation, Job, Obstacle } from "../gate/model.ts";
 import { example } from "./arguments.ts";
 import { effectLines } from "./effect.ts";
 import { outputOption, print, say, type Printed } from "./output.ts";
@@ -65,6 +65,14 @@ const jobLine = ({ id, agent, status, lease, started_at, error }: Job): string =
     .join(" ")
     .replace(" : ", ": ");
 
+/** What a way out comes to; one that leaves other reasons frees nothing by itself. */
+const comesOf = (effect: Effect | null, screen: Screen): string[] => {
+  const lines = effectLines(effect, screen);
+  return lines.length === 0 && effect !== null
+    ? [screen.paint("dim", "not enough by itself: no job may start for it")]
+    : lines;
+};
+
 const indented = (lines: readonly string[], by: string): string[] => lines.map((line) => by + line);
 
 const obstacleLines = (
@@ -81,7 +89,7 @@ const obstacleLines = (
       ...blocker.jobs.map((job) => plain(jobLine(job))),
       ...fix.flatMap(({ command, effect }) => [
         `to free it:  ${screen.paint("bold", plain(command))}`,
-        ...indented(effectLines(effect, screen), "             "),
+        ...indented(comesOf(effect, screen), "             "),
       ]),
     ],
     "   ",

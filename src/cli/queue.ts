@@ -5,7 +5,7 @@ import type { Lane, Queue } from "../gate/model.ts";
 import { example, repeated } from "./arguments.ts";
 import { outputOption, print, say, type Answer, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
-import { tableOf, type Column, type Style } from "./screen.ts";
+import { plain, tableOf, type Column, type Style } from "./screen.ts";
 import { connect, refuseUnknownRepo } from "./service.ts";
 import { shownTime } from "./time.ts";
 import { watch } from "./watch.ts";
@@ -111,8 +111,23 @@ const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
   };
 };
 
+/** So many are told by themselves. */
+const MOST_STUCK = 5;
+
+/** Tasks that nothing moves without a person. */
+const stuckWords = (per_repo: Queue["serial_gate"]["per_repo"]): string[] => {
+  const stuck = Object.entries(per_repo).flatMap(([repo, lane]) =>
+    lane.stuck.map(({ work_item_id, task_id, because }) =>
+      plain(`Stuck: ${work_item_id ?? `task ${task_id}`} in ${repo}: ${because}`),
+    ),
+  );
+  const more = stuck.length - MOST_STUCK;
+  return [...stuck.slice(0, MOST_STUCK), ...(more > 0 ? [`Stuck: ${more} more.`] : [])];
+};
+
 /** What the lanes do not tell. */
 const words = ({ degraded, serial_gate: { enabled, per_repo } }: Queue): string[] => [
+  ...stuckWords(per_repo),
   ...(Object.keys(per_repo).length === 0 ? ["Nothing goes on."] : []),
   ...(degraded
     ? ["The gate is degraded: a part of its database cannot be read, and what is not known counts as frozen."]
