@@ -3,10 +3,11 @@
 import type { Command } from "commander";
 import type { Job } from "../gate/model.ts";
 import { example, json, wholeNumber } from "./arguments.ts";
+import { changeLines, dryRunOption, sayTrial } from "./effect.ts";
 import { outputOption, print, type Answer, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
 import { pairsOf, tableOf, type Column, type Screen, type Style } from "./screen.ts";
-import { about, connect } from "./service.ts";
+import { about, connect, noteOf } from "./service.ts";
 import { instant, shownTime, since } from "./time.ts";
 
 const STATUS_STYLE: Partial<Readonly<Record<Job["status"], Style>>> = {
@@ -98,6 +99,11 @@ const addCommand = (job: Command, around: Surroundings): void => {
     });
 };
 
+interface RetryOptions extends Printed {
+  readonly reason?: string;
+  readonly dryRun?: true;
+}
+
 export const jobCommands = (program: Command, around: Surroundings): void => {
   const job = program.command("job").description("add, show and retry jobs");
   addCommand(job, around);
@@ -114,9 +120,25 @@ export const jobCommands = (program: Command, around: Surroundings): void => {
     .command("retry")
     .description("queue a failed job again, with one more attempt")
     .argument("<job>", "its id", wholeNumber())
+    .option("--reason <text>", "why, for people to read")
+    .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate job retry 41"))
-    .action(async (id: number, { output }: Printed) => {
-      await print(around, output, jobAnswer(await connect(around).retryJob(id)));
+    .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
+      const trial = dryRun ? { dry_run: dryRun } : {};
+      const changed = await connect(around).retryJob(id, noteOf(around, { reason }), trial);
+      const { job, effect } = changed;
+      await print(around, output, {
+        whole: changed,
+        items: [job],
+        name: (each) => each.id,
+        lines: (screen) =>
+          changeLines(
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} is ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
+            effect,
+            screen,
+          ),
+      });
+      sayTrial(around, dryRun);
     });
 };

@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
 import type {
+  ChangedJob,
   ChangedTask,
   Claim,
   ClaimRequest,
@@ -193,8 +194,8 @@ export class Client {
     return this.#call("GET", `/jobs/${id}`);
   }
 
-  retryJob(id: number): Promise<{ job: Job }> {
-    return this.#call("POST", `/jobs/${id}/retry`);
+  retryJob(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", at(`/jobs/${id}/retry`, trial), note);
   }
 
   // --- The worker's
