@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { Effect, ExplainedJob, Explanation, Job, Obstacle } from "../gate/model.ts";
+import { TERMINAL } from "../gate/predicate.ts";
 import { example } from "./arguments.ts";
 import { effectLines } from "./effect.ts";
 import { outputOption, print, say, type Printed } from "./output.ts";
@@ -30,7 +31,7 @@ const verdict = (explanation: Explanation, { paint }: Screen): string => {
   const { task, stuck } = explanation;
   const name = plain(nameOf(explanation));
   const job = foremost(explanation.jobs);
-  if (task.stage === "done" || task.stage === "cancelled") return `${name} is ${task.stage}.`;
+  if (TERMINAL.includes(task.stage)) return `${name} is ${task.stage}.`;
   if (!job) return `${name} has no job that waits (${plain(task.stage)}).`;
   if (job.reason === null)
     return paint(job.status === "failed" ? "red" : "green", `${name} ${VERDICTS[job.status] ?? job.status}.`);
@@ -104,9 +105,17 @@ const chainLines = ({ chain }: Explanation): string[] =>
 const linesOf = (explanation: Explanation, screen: Screen): string[] => {
   const { jobs, stuck, stuck_because } = explanation;
   const chain = chainLines(explanation);
-  return [
+  const head = [
     verdict(explanation, screen),
     ...(stuck && stuck_because !== null ? [screen.paint("red", plain(stuck_because))] : []),
+  ];
+  if (TERMINAL.includes(explanation.task.stage)) return head;
+  const isHeld = jobs.some(({ reasons }) => reasons.length > 0);
+  // One step that is none of the gate's reasons says what the task itself does.
+  if (!isHeld && chain.length === 1)
+    return stuck ? head : [...head, ...explanation.chain.map(({ on }) => `  ${plain(on)}`)];
+  return [
+    ...head,
     ...jobs.flatMap((job) => [
       `  ${plain(placeOf(job))}`,
       ...job.reasons.flatMap((obstacle, index) => ["", ...obstacleLines(obstacle, index + 1, screen)]),

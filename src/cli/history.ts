@@ -155,14 +155,22 @@ const eventsCommand = (program: Command, around: Surroundings): void => {
     });
 };
 
-/** What happened to a work item, to those that it depends on, and the freezes of their repositories meanwhile. */
-const lifeOf = async (client: Client, { repo, work_item_id, depends_on }: Task): Promise<HistoryEvent[]> => {
+/** What somebody does to let others pass. */
+const MAKES_WAY: readonly string[] = ["task.paused", "task.resumed", "task.cancelled"];
+
+/** What happened to a work item, to those that it depends on and to those ahead of it, and the freezes of their
+ *  repositories meanwhile. */
+const lifeOf = async (
+  client: Client,
+  { id, repo, work_item_id, depends_on }: Task,
+): Promise<HistoryEvent[]> => {
   if (work_item_id === null) return [];
   const [first] = (await client.events({ repo, work_item: work_item_id, after: 0, limit: 1 })).events;
   const family = [{ repo, work_item_id }, ...depends_on];
   const concerns = (event: HistoryEvent): boolean =>
     event.kind.startsWith("repo.") ||
     (event.work_item_id === work_item_id && event.repo === repo) ||
+    (event.repo === repo && (event.task_id ?? id) < id && MAKES_WAY.includes(event.kind)) ||
     (event.kind.startsWith("task.") &&
       family.some((task) => task.repo === event.repo && task.work_item_id === event.work_item_id));
   // A task that another program made has no first event: all that is recorded may concern it.

@@ -2,10 +2,13 @@ import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { cliOf, PROGRAM, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 let cli: Cli;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Claim, Explanation } from "../../src/gate/model.ts";
 import { cliOf } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
@@ -6,17 +6,54 @@ import { shareService, startService } from "../support/service.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { join } from "node:path";
 
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
+
 const shared = shareService();
 
 /** How long ago differs from run to run, also where the service says it in a sentence. */
-const told = (text: string): string => text.replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
+const told = (text: string): string =>
+  text.replace(/(?<=Z {2})(-|\d+ (s|min)) +/g, "a while  ").replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
 
 describe("explain", () => {
   it("says in two commands why WEB-8 of the orchestrator's database waits; what it says to type frees it; blame says who did", async () => {
     const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
     const { service } = await startService({ DATABASE_URL: `file:${path}` });
     const cli = cliOf(service.url);
-    expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot();
+    expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
+      "$ serial-gate queue
+      REPO          STATE   WORK ITEM  STAGE        PLACE              HELD BY
+      api           frozen  API-2      analysis     active, waiting 1  freeze
+      api           frozen  -          -            waiting 2          freeze
+      orchestrator  open    ORCH-116   development  active             -
+      orchestrator  open    ORCH-123   analysis     waiting 1          active-task
+      web-shop      open    WEB-7      analysis     active, waiting 1  may start
+      web-shop      open    WEB-8      analysis     waiting 2          dependency
+      Stuck: ORCH-116 in orchestrator: its job 2 (developer) failed: agent exited 1
+
+      $ serial-gate explain WEB-8
+      WEB-8 in web-shop waits: dependency, active-task.
+        job 5 (analyst) is queued, position 2, no estimate: it waits for a dependency
+
+      1. dependency: API-2 in api is unfinished (analysis)
+         since yyyy-mm-ddThh:mm:ssZ (a while)
+         its job 6 (analyst) is queued
+         to free it:  serial-gate unfreeze api --id 2
+                      may start now: API-2 in api, job 8 in api
+         to free it:  serial-gate task cancel API-2 --repo api
+                      not enough by itself: no job may start for it
+
+      2. active-task: WEB-7 is ahead in the lane (analysis)
+         since yyyy-mm-ddThh:mm:ssZ (a while)
+         its job 4 (analyst) is queued
+         to free it:  serial-gate pause WEB-7 --repo web-shop
+                      not enough by itself: no job may start for it
+
+      down to the root:
+         WEB-8 in web-shop: dependency, on API-2
+         API-2 in api: freeze, on api frozen since yyyy-mm-ddThh:mm:ss.mmmZ
+      "
+    `);
     const commands: string[][] = [];
     for (;;) {
       const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
@@ -26,8 +63,41 @@ describe("explain", () => {
       commands.push(fix.command.split(" ").slice(1));
       await cli(...(commands.at(-1) ?? []), "--reason", "three in the morning");
     }
-    expect(commands).toMatchInlineSnapshot();
-    expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot();
+    expect(commands).toMatchInlineSnapshot(`
+      [
+        [
+          "unfreeze",
+          "api",
+          "--id",
+          "2",
+        ],
+        [
+          "task",
+          "cancel",
+          "API-2",
+          "--repo",
+          "api",
+        ],
+        [
+          "pause",
+          "WEB-7",
+          "--repo",
+          "web-shop",
+        ],
+      ]
+    `);
+    expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
+      "$ serial-gate explain WEB-8
+      WEB-8 in web-shop may start now: the next claim hands it out.
+        job 5 (analyst) waits for a worker
+
+      $ serial-gate blame WEB-8
+      AT                    AFTER  WORK ITEM  WHAT                         WHO  WHY
+      yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
+      yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
+      "
+    `);
     expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
   });
 
@@ -43,8 +113,39 @@ describe("explain", () => {
     await post(`/jobs/1/fail`, { lease_token, error: "tests are red", retry: false });
     const third = await cli.session(ready, ["queue"], ["job", "retry", "1", "--dry-run"]);
     await cli("task", "stage", "WEB-1", "done");
-    expect(
-      told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")),
-    ).toMatchInlineSnapshot();
+    expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
+      .toMatchInlineSnapshot(`
+        "$ serial-gate explain WEB-1
+        WEB-1 in acme/web may start now: the next claim hands it out.
+          job 1 (analyst) waits for a worker
+
+        $ serial-gate explain WEB-1
+        WEB-1 in acme/web has started.
+          job 1 (analyst) runs at w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
+
+        $ serial-gate explain WEB-1
+        WEB-1 in acme/web has failed, and nothing tries it again by itself.
+        its job 1 (analyst) failed: tests are red. The way out: serial-gate job retry 1
+          job 1 (analyst) failed
+
+        $ serial-gate queue
+        REPO      STATE  WORK ITEM  STAGE     PLACE   HELD BY
+        acme/web  open   WEB-1      analysis  active  -
+        Stuck: WEB-1 in acme/web: its job 1 (analyst) failed: tests are red
+
+        $ serial-gate job retry 1 --dry-run
+        Job 1 (analyst) of WEB-1 is queued: attempt 2 of 2 comes next.
+          may start now: WEB-1 in acme/web
+        A dry run: nothing was changed.
+
+        $ serial-gate explain WEB-1
+        WEB-1 in acme/web is done.
+
+        $ serial-gate explain WEB-2
+        No task has the work item WEB-2.
+        Did you mean WEB-1?
+        [5]
+        "
+      `);
   });
 });

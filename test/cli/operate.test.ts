@@ -1,6 +1,9 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 let cli: Cli;

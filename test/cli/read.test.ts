@@ -1,8 +1,11 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import type { Claim, Queue } from "../../src/gate/model.ts";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 let cli: Cli;
@@ -164,16 +167,8 @@ describe("The orchestrator's verbs", () => {
     await shared().post(`/jobs/3/fail`, { lease_token: jobs[0]?.lease.token, error: "tests are red" });
     expect(await cli.session(["job", "retry", "3"], ["task", "show", "WEB-7"])).toMatchInlineSnapshot(`
       "$ serial-gate job retry 3
-      job         3
-      agent       reviewer
-      work item   WEB-7
-      repository  acme/web
-      status      queued
-      attempt     1 of 2
-      payload     [1]
-      error       tests are red
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
-      started     yyyy-mm-ddThh:mm:ssZ (a while)
+      Job 3 (reviewer) of WEB-7 is queued: attempt 2 of 2 comes next.
+        no queued job is freed or held by it
 
       $ serial-gate task show WEB-7
       work item   WEB-7

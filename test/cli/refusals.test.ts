@@ -3,12 +3,15 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startProgram } from "../support/process.ts";
 import { shareService, startService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 const NOWHERE = "http://127.0.0.1:1";

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { spawnSync } from "node:child_process";
 import { atTerminal, cliOf, noTerminal, PROGRAM } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 const url = (): string => shared().service.url;

@@ -1,7 +1,10 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { HistoryEvent } from "../../src/gate/model.ts";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 const shared = shareService();
 let cli: Cli;
