@@ -126,7 +126,6 @@ describe("explain", () => {
         $ serial-gate explain WEB-1
         WEB-1 in acme/web has failed, and nothing tries it again by itself.
         its job 1 (analyst) failed: tests are red. The way out: serial-gate job retry 1
-          job 1 (analyst) failed
 
         $ serial-gate queue
         REPO      STATE  WORK ITEM  STAGE     PLACE   HELD BY
