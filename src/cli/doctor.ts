@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { example } from "./arguments.ts";
 import type { Surroundings } from "./program.ts";
+import { stuckIn } from "./queue.ts";
 
 const says = (ready: number): string => (ready === 1 ? "may start" : "held");
 
@@ -34,12 +35,7 @@ export const doctorCommand = (
         stdout.write(`${compared} queued jobs compared, ${wrong} marks wrong, ${mended} mended\n`);
         // A mark in a lane that somebody holds just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
-        const { per_repo } = (await gate.queue()).serial_gate;
-        for (const [repo, { stuck }] of Object.entries(per_repo))
-          for (const { task_id, work_item_id, because } of stuck)
-            stdout.write(
-              `${work_item_id ?? `task ${task_id}`} in ${repo} cannot go on by itself: ${because}\n`,
-            );
+        for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
       } finally {
         gate.drain();
         await store.close();

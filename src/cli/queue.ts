@@ -114,25 +114,30 @@ const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
 /** So many are told by themselves. */
 const MOST_STUCK = 5;
 
-/** Tasks that nothing moves without a person. */
-const stuckWords = (per_repo: Queue["serial_gate"]["per_repo"]): string[] => {
-  const stuck = Object.entries(per_repo).flatMap(([repo, lane]) =>
+/** Tasks that nothing moves without a person, a sentence each. */
+export const stuckIn = ({ serial_gate: { per_repo } }: Queue): string[] =>
+  Object.entries(per_repo).flatMap(([repo, lane]) =>
     lane.stuck.map(({ work_item_id, task_id, because }) =>
-      plain(`Stuck: ${work_item_id ?? `task ${task_id}`} in ${repo}: ${because}`),
+      plain(`${work_item_id ?? `task ${task_id}`} in ${repo} cannot go on by itself: ${because}`),
     ),
   );
+
+const stuckWords = (queue: Queue): string[] => {
+  const stuck = stuckIn(queue);
   const more = stuck.length - MOST_STUCK;
-  return [...stuck.slice(0, MOST_STUCK), ...(more > 0 ? [`Stuck: ${more} more.`] : [])];
+  return [...stuck.slice(0, MOST_STUCK), ...(more > 0 ? [`${more} more cannot go on by themselves.`] : [])];
 };
 
 /** What the lanes do not tell. */
-const words = ({ degraded, serial_gate: { enabled, per_repo } }: Queue): string[] => [
-  ...stuckWords(per_repo),
-  ...(Object.keys(per_repo).length === 0 ? ["Nothing goes on."] : []),
-  ...(degraded
+const words = (queue: Queue): string[] => [
+  ...stuckWords(queue),
+  ...(Object.keys(queue.serial_gate.per_repo).length === 0 ? ["Nothing goes on."] : []),
+  ...(queue.degraded
     ? ["The gate is degraded: a part of its database cannot be read, and what is not known counts as frozen."]
     : []),
-  ...(enabled ? [] : ["The gate is switched off (SERIAL_GATE_ENABLED): only dependencies hold a job."]),
+  ...(queue.serial_gate.enabled
+    ? []
+    : ["The gate is switched off (SERIAL_GATE_ENABLED): only dependencies hold a job."]),
 ];
 
 interface Options extends Printed {

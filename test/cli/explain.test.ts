@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Claim, Explanation } from "../../src/gate/model.ts";
 import { cliOf } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
+import { startProgram } from "../support/process.ts";
 import { shareService, startService } from "../support/service.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ describe("explain", () => {
       orchestrator  open    ORCH-123   analysis     waiting 1          active-task
       web-shop      open    WEB-7      analysis     active, waiting 1  may start
       web-shop      open    WEB-8      analysis     waiting 2          dependency
-      Stuck: ORCH-116 in orchestrator: its job 2 (developer) failed: agent exited 1
+      ORCH-116 in orchestrator cannot go on by itself: its job 2 (developer) failed: agent exited 1
 
       $ serial-gate explain WEB-8
       WEB-8 in web-shop waits: dependency, active-task.
@@ -101,6 +102,17 @@ describe("explain", () => {
     expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
   });
 
+  it("has its like in the doctor, which tells what is stuck", async () => {
+    const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
+    const env = { DATABASE_URL: `file:${path}` };
+    expect((await startProgram(["migrate"], env).ended).code).toBe(0);
+    const { code, stdout } = await startProgram(["doctor"], env).ended;
+    expect(stdout).toMatch(
+      /^\d+ queued jobs compared, \d+ marks wrong, \d+ mended\nORCH-116 in orchestrator cannot go on by itself: .*\n$/m,
+    );
+    expect(code).toBe(0);
+  });
+
   it("tells of work that runs, has failed, is done or is not there", async () => {
     const { post, service } = shared();
     const cli = cliOf(service.url);
@@ -130,7 +142,7 @@ describe("explain", () => {
         $ serial-gate queue
         REPO      STATE  WORK ITEM  STAGE     PLACE   HELD BY
         acme/web  open   WEB-1      analysis  active  -
-        Stuck: WEB-1 in acme/web: its job 1 (analyst) failed: tests are red
+        WEB-1 in acme/web cannot go on by itself: its job 1 (analyst) failed: tests are red
 
         $ serial-gate job retry 1 --dry-run
         Job 1 (analyst) of WEB-1 is queued: attempt 2 of 2 comes next.
