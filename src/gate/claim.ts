@@ -2,7 +2,7 @@
 
 import { all, now, tryLanes, type Tx } from "../store/port.ts";
 import { list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
-import { recordAll } from "./events.ts";
+import { recordAll, WRITTEN } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
 import type { Actor, Rules } from "./policy.ts";
@@ -103,7 +103,7 @@ const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<numb
     id,
     { lane, token, worker, expires },
   ]);
-  return sql`UPDATE jobs SET status = 'running', ready = 0, attempts = attempts + 1,
+  return sql`UPDATE jobs SET status = 'running', ready = 0, ${WRITTEN}, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
     FROM json_each(${JSON.stringify(Object.fromEntries(byJob))}) AS lease

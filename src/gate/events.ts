@@ -1,7 +1,8 @@
-/** The record of every change: one row, in the change's own transaction. */
+/** The record of every change: one row, in the change's own transaction. What other programs write is recorded by
+ *  triggers (migration 009), which know our own changes by the count that each of them moves. */
 
 import { now, run, type Tx } from "../store/port.ts";
-import { sql } from "../store/sql.ts";
+import { raw, sql } from "../store/sql.ts";
 import type { Actor } from "./policy.ts";
 import { toStored } from "./time.ts";
 
@@ -22,7 +23,18 @@ export type EventKind =
   | "job.lapsed"
   | "job.due"
   | "job.retried"
-  | "job.cancelled";
+  | "job.cancelled"
+  // Only other programs do these.
+  | "task.moved"
+  | "task.deleted"
+  | "job.changed"
+  | "job.moved"
+  | "job.deleted"
+  | "dependency.added"
+  | "dependency.removed";
+
+/** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
+export const WRITTEN = raw("gate_writes = gate_writes + 1");
 
 /** What an event is about. A row of `tasks` or `jobs` carries it under these names. */
 export interface Subject {

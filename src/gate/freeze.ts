@@ -5,7 +5,7 @@ import { raw, sql, when } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
-import { record } from "./events.ts";
+import { record, WRITTEN } from "./events.ts";
 import type { Freeze, FreezeNote, FreezeState, Note, UnfreezeQuery, Unfrozen } from "./model.ts";
 import { whoActs, type Actor, type Rules } from "./policy.ts";
 import { activeFreezes } from "./predicate.ts";
@@ -58,8 +58,8 @@ function* stop(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeStat
   const { reason = null, work_item_id = null } = note;
   const inserted = yield* first<{
     id: number;
-  }>(sql`INSERT INTO repo_freeze(repo, frozen_at, frozen_by, reason, work_item_id)
-    VALUES (${repo}, ${at}, ${actor}, ${reason}, ${work_item_id}) RETURNING id`);
+  }>(sql`INSERT INTO repo_freeze(repo, frozen_at, frozen_by, reason, work_item_id, gate_writes)
+    VALUES (${repo}, ${at}, ${actor}, ${reason}, ${work_item_id}, 1) RETURNING id`);
   const freeze_id = inserted?.id ?? NaN;
   yield* record("repo.frozen", { repo, work_item_id }, { actor, reason, detail: { freeze_id } });
   return { repo, frozen: true, frozen_at: toIso(at), frozen_reason: reason, freeze_id };
@@ -86,7 +86,8 @@ function* open(
   reason: string | undefined,
 ): Tx<Omit<Unfrozen, "effect">> {
   const at = toStored(yield* now());
-  const cleared = yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${actor}
+  const cleared =
+    yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${actor}, ${WRITTEN}
     WHERE repo = ${repo} AND cleared_at IS NULL${when(id !== undefined, sql` AND id = ${id ?? null}`)}
     RETURNING ${FREEZE_COLUMNS}`);
   cleared.sort((a, b) => a.id - b.id);

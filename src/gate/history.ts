@@ -15,10 +15,17 @@ interface EventRow extends Omit<HistoryEvent, "detail"> {
   readonly detail: string | null;
 }
 
+/** A trigger does not always know whose work item a job was. */
+const NAMED = raw(`COALESCE(e.work_item_id, (SELECT t.work_item_id FROM tasks t WHERE t.id = e.task_id))`);
+
+const ofWorkItem = (workItem: string): Statement =>
+  sql`(e.work_item_id = ${workItem} OR e.work_item_id IS NULL AND e.task_id IN
+    (SELECT t.id FROM tasks t WHERE t.work_item_id = ${workItem}))`;
+
 const matching = ({ repo, work_item }: EventQuery): Statement =>
   sql`${when(repo !== undefined, sql` AND e.repo = ${repo ?? null}`)}${when(
     work_item !== undefined,
-    sql` AND e.work_item_id = ${work_item ?? null}`,
+    sql` AND ${ofWorkItem(work_item ?? "")}`,
   )}`;
 
 /** A page begins at one place.
@@ -48,7 +55,7 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
   const rows =
-    yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, e.work_item_id, e.job_id,
+    yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
     FROM gate_events e WHERE e.id <= ${settled}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`

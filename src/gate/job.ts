@@ -5,7 +5,7 @@ import { sql, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
-import { record } from "./events.ts";
+import { record, WRITTEN } from "./events.ts";
 import type { ChangedJob, Job, NewJob, Note } from "./model.ts";
 import { whoActs, type Actor, type Rules } from "./policy.ts";
 import { TERMINAL } from "./predicate.ts";
@@ -104,10 +104,10 @@ export function* enqueue(rules: Rules, actor: Actor, owner: JobOwner, spec: JobS
   const at = yield* now();
   const delayed = spec.runAfter !== undefined && spec.runAfter > at;
   const inserted = yield* first<{ id: number }>(sql`INSERT INTO jobs
-      (agent, repo, task_id, task_content, status, max_attempts, run_after, created_at)
+      (agent, repo, task_id, task_content, status, max_attempts, run_after, created_at, gate_writes)
     VALUES (${spec.agent}, ${owner.repo}, ${owner.task_id}, ${encode(spec.payload)},
       ${delayed ? "delayed" : "queued"}, ${spec.max_attempts ?? rules.defaults.maxAttempts},
-      ${spec.runAfter === undefined ? null : toStored(spec.runAfter)}, ${toStored(at)})
+      ${spec.runAfter === undefined ? null : toStored(spec.runAfter)}, ${toStored(at)}, 1)
     RETURNING id`);
   const id = inserted?.id ?? NaN;
   yield* record("job.created", { ...owner, job_id: id }, { actor, detail: { agent: spec.agent } });
@@ -168,7 +168,7 @@ function* requeue(rules: Rules, actor: Actor, id: number, reason: string | undef
       `The job ${id} is ${job.status}; only a failed job is tried again.`,
     );
   if (job.stage !== null) refuseFinished({ ...job, stage: job.stage }, job.agent === rules.policy.entryAgent);
-  yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL,
+  yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL, ${WRITTEN},
       max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
     WHERE id = ${id} AND status = 'failed'`);
   yield* record("job.retried", { ...job, job_id: id }, { actor, reason });

@@ -4,7 +4,7 @@
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
 import { raw, sql, type Statement } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
-import { GATE, record, type EventKind, type Subject } from "./events.ts";
+import { GATE, record, WRITTEN, type EventKind, type Subject } from "./events.ts";
 import { encode, enqueue, readJob, unknownJob } from "./job.ts";
 import type { Completed, Completion, Failure, Heartbeat, Job, Lease } from "./model.ts";
 import type { Actor, Defaults, Rules } from "./policy.ts";
@@ -77,7 +77,7 @@ const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at 
 
 /** Ends the job's lease with what the job becomes. */
 const end = (job: HeldJob, change: Statement): Statement =>
-  sql`UPDATE jobs SET ${NO_LEASE}, ${change} WHERE id = ${job.job_id}`;
+  sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
 
 const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
 
@@ -190,7 +190,7 @@ export function* reapLapsed(limit: number): Tx<number> {
   for (const job of lapsed) {
     if (!(yield* tryLane(job.repo ?? ""))) continue;
     const { kind, change, why } = afterLapse(job, at);
-    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}
+    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
         AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
     if (!reaped) continue;
@@ -212,7 +212,7 @@ export function* queueDue(limit: number): Tx<number> {
   let queued = 0;
   for (const job of due) {
     if (!(yield* tryLane(job.repo ?? ""))) continue;
-    const changed = yield* first(sql`UPDATE jobs SET status = 'queued'
+    const changed = yield* first(sql`UPDATE jobs SET status = 'queued', ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
     if (!changed) continue;
     yield* record("job.due", job, { actor: GATE });

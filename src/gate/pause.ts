@@ -5,7 +5,7 @@ import { raw, sql, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
-import { GATE, record } from "./events.ts";
+import { GATE, record, WRITTEN } from "./events.ts";
 import type { LanePauseState, Note, PauseNote, PauseState, WorkItemQuery } from "./model.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "./policy.ts";
 import { TERMINAL, unfinished } from "./predicate.ts";
@@ -63,7 +63,7 @@ function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boole
 function* park(task: TaskRef, { actor, at, ends, reason, together }: Parking): Tx<void> {
   yield* run(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
       pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
-      updated_at = ${toStored(at)}
+      updated_at = ${toStored(at)}, ${WRITTEN}
     WHERE id = ${task.task_id}`);
   yield* record("task.paused", task, {
     actor,
@@ -74,7 +74,7 @@ function* park(task: TaskRef, { actor, at, ends, reason, together }: Parking): T
 
 function* unpark(task: TaskRef, actor: Actor, reason?: string): Tx<void> {
   yield* run(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, pause_until = NULL,
-      paused_together = 0, updated_at = ${toStored(yield* now())} WHERE id = ${task.task_id}`);
+      paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN} WHERE id = ${task.task_id}`);
   yield* record("task.resumed", task, { actor, reason });
 }
 

@@ -5,7 +5,7 @@ import { raw, sql, when, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError, type InputFault } from "./errors.ts";
-import { record } from "./events.ts";
+import { record, WRITTEN } from "./events.ts";
 import { groupBy } from "./group.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { ChangedTask, Job, NewTask, Note, Task, TaskPage, TaskQuery } from "./model.ts";
@@ -188,13 +188,13 @@ export function* createTask(
 
   const at = toStored(yield* now());
   const inserted = yield* first<{ id: number }>(sql`INSERT INTO tasks
-      (repo, work_item_id, title, stage, cancelled_at, created_at, updated_at)
-    VALUES (${repo}, ${work_item_id}, ${title}, ${stage}, ${stage === "cancelled" ? at : null}, ${at}, ${at})
+      (repo, work_item_id, title, stage, cancelled_at, created_at, updated_at, gate_writes)
+    VALUES (${repo}, ${work_item_id}, ${title}, ${stage}, ${stage === "cancelled" ? at : null}, ${at}, ${at}, 1)
     RETURNING id`);
   const task_id = inserted?.id ?? NaN;
   for (const id of new Set(needed))
     yield* run(
-      sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at) VALUES (${task_id}, ${id}, ${at})`,
+      sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at, gate_writes) VALUES (${task_id}, ${id}, ${at}, 1)`,
     );
   yield* record("task.created", { repo, task_id, work_item_id }, { actor, detail: { stage } });
 
@@ -214,7 +214,9 @@ export function* createTask(
 }
 
 function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
-  const cancelled = yield* all<{ id: number }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}
+  const cancelled = yield* all<{
+    id: number;
+  }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
     WHERE task_id = ${task.task_id} AND status IN ('queued', 'delayed') RETURNING id`);
   for (const { id } of cancelled) yield* record("job.cancelled", { ...task, job_id: id }, { actor });
 }
@@ -233,7 +235,7 @@ function* changeStage(
     );
   const cancels = stage === "cancelled";
   yield* run(
-    sql`UPDATE tasks SET stage = ${stage}, updated_at = ${at}${when(
+    sql`UPDATE tasks SET stage = ${stage}, ${WRITTEN}, updated_at = ${at}${when(
       cancels,
       sql`, cancelled_at = ${at}`,
     )} WHERE id = ${task.task_id}`,

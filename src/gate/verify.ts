@@ -1,6 +1,6 @@
 /** Judges what a gate did from the database's own rows: the recorded events, in their order, and what stands at
  *  the end. It knows the promises and shares nothing with the rule that should have kept them.
- *  Every change must have gone through a gate: what other programs wrote is in no record, and is told as such. */
+ *  What other programs wrote is in the record as theirs: it is taken as it is, and what the gate did after it is judged. */
 
 import { all, type Tx } from "../store/port.ts";
 import { sql, type Statement } from "../store/sql.ts";
@@ -65,6 +65,10 @@ interface EventRow {
   readonly job_id: number | null;
   readonly detail: string | null;
 }
+
+/** What another program wrote: the rules are the gate's, not its. */
+const isForeign = ({ detail }: EventRow): boolean =>
+  (decode(detail) as { foreign?: boolean } | null)?.foreign === true;
 
 interface TaskRow {
   readonly id: number;
@@ -139,11 +143,22 @@ class Replayed {
       case "task.resumed":
         this.#parked(event);
         return;
+      case "task.moved":
+      case "task.deleted":
+        this.#tookAway(event);
+        return;
       case "job.created": {
-        const { agent } = decode(event.detail) as { agent: string };
-        this.jobs.set(event.job_id ?? NaN, { agent, status: "queued" });
+        const { agent, status = "queued" } = decode(event.detail) as { agent: string; status?: JobStatus };
+        this.jobs.set(event.job_id ?? NaN, { agent, status });
         return;
       }
+      case "job.deleted":
+        this.jobs.delete(event.job_id ?? NaN);
+        return;
+      case "job.moved":
+      case "dependency.added":
+      case "dependency.removed":
+        return;
       case "repo.frozen":
         this.freezes += 1;
         this.frozen.set(freezeOf(event), event.repo ?? "");
@@ -199,10 +214,20 @@ class Replayed {
     const task = this.#taskOf(event);
     if (!task) return;
     const { to } = decode(event.detail) as { to: string };
-    if (isFinished(task.stage))
+    if (isFinished(task.stage) && !isForeign(event))
       this.#says(event, `${nameOf(task.id, task.workItem)} left ${task.stage} for ${to}`);
     task.stage = to;
     if (isFinished(to)) this.#lane(event.repo).delete(task.id);
+    else this.#lane(event.repo).set(task.id, task);
+  }
+
+  /** Another program moved the task to another lane, or away. */
+  #tookAway(event: EventRow): void {
+    const task = this.#taskOf(event);
+    if (!task) return;
+    for (const lane of this.#lanes.values()) lane.delete(task.id);
+    if (event.kind === "task.deleted") this.tasks.delete(task.id);
+    else if (!isFinished(task.stage)) this.#lane(event.repo).set(task.id, task);
   }
 
   #parked(event: EventRow): void {
@@ -215,6 +240,10 @@ class Replayed {
   #jobChanged(event: EventRow): void {
     const change = JOB_CHANGES[event.kind];
     const job = this.jobs.get(event.job_id ?? NaN);
+    if (job && isForeign(event)) {
+      job.status = (decode(event.detail) as { to: JobStatus }).to;
+      return;
+    }
     if (!change || !job) {
       this.#says(event, `${event.kind} of job ${event.job_id ?? "?"}, which the record does not explain`);
       return;

@@ -109,6 +109,61 @@ class Undone extends Error {
   }
 }
 
+/** The kinds of event that tell the difference between two states of the rows. */
+const difference = (before: Rows, after: Rows): string[] => {
+  const told: string[] = [];
+  for (const [table, rows] of Object.entries(after))
+    for (const [id, now] of rows) {
+      const was = before[table]?.get(id);
+      if (!was) told.push(CREATED[table] ?? table);
+      else
+        for (const [column, kind] of CHANGED[table] ?? [])
+          if (was[column] !== now[column]) told.push(kind(now[column], was[column]));
+    }
+  for (const [table, rows] of Object.entries(before))
+    for (const [id, was] of rows)
+      if (!after[table]?.has(id) && !was.cleared) told.push(DELETED[table] ?? table);
+  return told.sort();
+};
+
+type Rows = Readonly<Record<string, ReadonlyMap<number, Readonly<Record<string, unknown>>>>>;
+
+const ROWS = {
+  tasks: "SELECT id, repo, stage, CASE WHEN paused_at IS NULL THEN 0 ELSE 1 END AS paused FROM tasks",
+  jobs: "SELECT id, repo, status FROM jobs",
+  repo_freeze: "SELECT id, CASE WHEN cleared_at IS NULL THEN 0 ELSE 1 END AS cleared FROM repo_freeze",
+  job_deps: "SELECT id FROM job_deps",
+};
+const CREATED: Record<string, string> = {
+  tasks: "task.created",
+  jobs: "job.created",
+  repo_freeze: "repo.frozen",
+  job_deps: "dependency.added",
+};
+const DELETED: Record<string, string> = {
+  tasks: "task.deleted",
+  jobs: "job.deleted",
+  repo_freeze: "repo.unfrozen",
+  job_deps: "dependency.removed",
+};
+const JOB_BECAME: Record<string, string> = {
+  queued: "job.retried",
+  done: "job.completed",
+  cancelled: "job.cancelled",
+};
+const CHANGED: Record<string, [column: string, kind: (now: unknown, was: unknown) => string][]> = {
+  tasks: [
+    ["repo", () => "task.moved"],
+    ["stage", (now) => (now === "cancelled" ? "task.cancelled" : "task.stage")],
+    ["paused", (now) => (now === 1 ? "task.paused" : "task.resumed")],
+  ],
+  jobs: [
+    ["repo", () => "job.moved"],
+    ["status", (now) => JOB_BECAME[String(now)] ?? String(now)],
+  ],
+  repo_freeze: [["cleared", (now) => (now === 1 ? "repo.unfrozen" : "repo.frozen")]],
+};
+
 class History {
   readonly world: World;
   readonly model: Model;
@@ -409,6 +464,33 @@ class History {
     }
   }
 
+  /** The command; and the record says of every change that another program made, and of no other, that it was
+   *  another's. */
+  async runAndTell(step: Command): Promise<void> {
+    const foreign = step.kind.startsWith("sql ");
+    const before = foreign ? await this.#rows() : {};
+    const told = await this.#toldForeign();
+    await this.run(step);
+    const expected = foreign ? difference(before, await this.#rows()) : [];
+    expect((await this.#toldForeign()).slice(told.length).sort()).toEqual(expected);
+  }
+
+  async #rows(): Promise<Rows> {
+    const rows: Record<string, ReadonlyMap<number, Readonly<Record<string, unknown>>>> = {};
+    for (const [table, sql] of Object.entries(ROWS)) {
+      const found = await this.world.rows<{ id: number }>(sql);
+      rows[table] = new Map(found.map((row) => [row.id, row]));
+    }
+    return rows;
+  }
+
+  async #toldForeign(): Promise<string[]> {
+    const events = await this.world.rows<{ kind: string }>(
+      `SELECT kind FROM gate_events WHERE detail LIKE '%"foreign"%' ORDER BY id`,
+    );
+    return events.map(({ kind }) => kind);
+  }
+
   /** The model, the snapshot and the claim say the same. */
   async agree(): Promise<void> {
     const { gate, store, clock } = this.world;
@@ -531,7 +613,7 @@ export const histories = (name: string, open: OpenDatabase, runs: number): void 
             await history.world.gate.adopt();
             try {
               for (const step of steps) {
-                await history.run(step);
+                await history.runAndTell(step);
                 await history.agree();
               }
             } finally {
