@@ -53,7 +53,7 @@ export async function* follow(
       tolerate(error);
     }
     try {
-      const { events, next_cursor } = await client.events({ ...selection, after: cursor });
+      const { events, next_cursor } = await client.events({ ...selection, after: cursor }, signal);
       cursor = next_cursor;
       if (events.length > 0) yield events;
     } catch (error) {

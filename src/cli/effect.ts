@@ -4,7 +4,7 @@ import { Option } from "commander";
 import type { ChangedVerdict, Effect } from "../gate/model.ts";
 import { say } from "./output.ts";
 import type { Surroundings } from "./program.ts";
-import { plain, type Screen } from "./screen.ts";
+import { listed, plain, type Screen } from "./screen.ts";
 
 export const dryRunOption = (): Option =>
   new Option("--dry-run", "say what would come of it, and change nothing");
@@ -17,13 +17,13 @@ export const effectLines = (effect: Effect | null | undefined, { paint }: Screen
   const { now_claimable = [], now_held = [] } = effect ?? {};
   return [
     ...(now_claimable.length > 0
-      ? [paint("green", `may start now: ${now_claimable.map(nameOf).join(", ")}`)]
+      ? [paint("green", `may start now: ${listed(now_claimable.map(nameOf))}`)]
       : []),
     ...(now_held.length > 0
       ? [
           paint(
             "yellow",
-            `held now: ${now_held.map((each) => `${nameOf(each)} (${each.reason ?? "-"})`).join(", ")}`,
+            `held now: ${listed(now_held.map((each) => `${nameOf(each)} (${each.reason ?? "-"})`))}`,
           ),
         ]
       : []),

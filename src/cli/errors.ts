@@ -45,7 +45,9 @@ const wordsOf = (
       return [detail, withoutToken(around)];
     case "not_found":
       return [detail, "The service is older than this program."];
+    // What is not there, or says yes without saying what.
     case "http_404":
+    case "http_200":
       return [detail, NOT_OURS];
     default:
       return hint === undefined ? [detail] : [detail, hint];
@@ -78,12 +80,6 @@ export const told = (error: unknown, argv: readonly string[], around: Surroundin
   if (error.name === "AbortError" && error.cause instanceof Ending) return told(error.cause, argv, around);
   if (error instanceof TypeError && error.message === "fetch failed")
     return { words: unreachable(error, around), exit: EXIT.failed };
-  // The answer to a call, which is JSON if it is ours: what was typed has been judged before.
-  if (error instanceof SyntaxError)
-    return {
-      words: [`${parseConnection(around.env).urls.join(", ")} did not answer in JSON.`, NOT_OURS],
-      exit: EXIT.failed,
-    };
   const exit = TOLD_IN_A_SENTENCE[error.name] ?? ("syscall" in error ? EXIT.failed : undefined);
   // Any other is a fault of the program and keeps its stack.
   return exit === undefined

@@ -10,6 +10,7 @@ import { told } from "./errors.ts";
 import { EXIT, Ending } from "./exit.ts";
 import { outputOption, print, say, type Format, type Printed } from "./output.ts";
 import type { Surroundings } from "./program.ts";
+import { listed } from "./screen.ts";
 import { about, connect, noteOf, refuseUnknownRepo } from "./service.ts";
 import { instant, shownTime } from "./time.ts";
 
@@ -64,7 +65,7 @@ const laneSentence = ({ repo, paused, tasks }: LanePauseState): string => {
     return paused
       ? `No task of ${repo} was left to pause.`
       : `No task of ${repo} was paused together with others.`;
-  const names = tasks.map(nameOf).join(", ");
+  const names = listed(tasks.map(nameOf));
   const count = tasks.length === 1 ? "1 task" : `${tasks.length} tasks`;
   return paused ? `${count} of ${repo} paused: ${names}.` : `${count} of ${repo} back in the lane: ${names}.`;
 };
@@ -91,7 +92,7 @@ const wholeLane = async (
   if (!dryRun && !yes && trial.tasks.length > 1)
     await askFirst(
       around,
-      `${name === "pause" ? "Pause" : "Resume"} ${trial.tasks.length} tasks of ${repo}: ${trial.tasks.map(nameOf).join(", ")}?`,
+      `${name === "pause" ? "Pause" : "Resume"} ${trial.tasks.length} tasks of ${repo}: ${listed(trial.tasks.map(nameOf))}?`,
     );
   const state = dryRun ? trial : await lane(client, { repo }, why);
   await print(around, output, {
@@ -113,7 +114,7 @@ const oneByOne = async (
   if (workItems.length > 1 && !yes && !dryRun)
     await askFirst(
       around,
-      `${name === "pause" ? "Pause" : "Resume"} ${workItems.length} tasks: ${workItems.join(", ")}?`,
+      `${name === "pause" ? "Pause" : "Resume"} ${workItems.length} tasks: ${listed(workItems)}?`,
     );
   const client = connect(around);
   const why = noteOf(around, note);

@@ -156,15 +156,14 @@ export const queueCommand = (program: Command, around: Surroundings): void => {
     .action(async ({ repo: repos, watch: watching, output }: Options) => {
       const client = connect(around);
       for (const repo of repos ?? []) await refuseUnknownRepo(client, repo);
-      const look = async (): Promise<Queue> => client.queue(repos);
       if (watching) {
-        await watch(around, client, output, async () => {
-          const queue = await look();
+        await watch(around, client, output, async (signal) => {
+          const queue = await client.queue(repos, signal);
           return { ...answerOf(queue), words: words(queue) };
         });
         return;
       }
-      const queue = await look();
+      const queue = await client.queue(repos);
       await print(around, output, answerOf(queue));
       say(around, ...words(queue));
     });

@@ -34,6 +34,15 @@ export const plain = (text: string): string =>
     .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}")
     .trim();
 
+const MOST_LISTED = 10;
+
+/** `WEB-7, WEB-8`, of many the first. */
+export const listed = (names: readonly string[]): string =>
+  [
+    ...names.slice(0, MOST_LISTED),
+    ...(names.length > MOST_LISTED ? [`… (${names.length} in all)`] : []),
+  ].join(", ");
+
 const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}]/u;
 const NO_WIDTH = /\p{M}/u;
 

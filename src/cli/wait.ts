@@ -28,10 +28,13 @@ const isDone = (task: Task): Sight => {
   return { task, over: task.stage === "done", words: `is ${standing(task)}` };
 };
 
-const isClaimable = async (client: Client, task: Task): Promise<Sight> => {
+const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Promise<Sight> => {
   if (TERMINAL.includes(task.stage))
     throw new Ending(EXIT.failed, `${nameOf(task)} is ${task.stage}: nothing of it waits to start.`);
-  const [{ serial_gate }, { jobs }] = await Promise.all([client.queue([task.repo]), client.task(task.id)]);
+  const [{ serial_gate }, { jobs }] = await Promise.all([
+    client.queue([task.repo], signal),
+    client.task(task.id, signal),
+  ]);
   const waiting = serial_gate.per_repo[task.repo]?.waiting.filter(({ task_id }) => task_id === task.id) ?? [];
   if (waiting.some(({ reason }) => reason === null)) return { task, over: true, words: "may start" };
   const [held] = waiting;
@@ -83,10 +86,11 @@ export const waitCommand = (program: Command, around: Surroundings): void => {
               );
             }, timeout);
       try {
-        for await (const _ of changes(client, AbortSignal.any([stop, late.signal]))) {
+        const signal = AbortSignal.any([stop, late.signal]);
+        for await (const _ of changes(client, signal)) {
           try {
-            const { task } = await client.task(id);
-            last = what === "done" ? isDone(task) : await isClaimable(client, task);
+            const { task } = await client.task(id, signal);
+            last = what === "done" ? isDone(task) : await isClaimable(client, task, signal);
           } catch (error) {
             if (error instanceof Ending || !isUnanswered(error)) throw error;
             continue;

@@ -85,15 +85,15 @@ export const watch = async <Item>(
   around: Surroundings,
   client: Client,
   format: Format,
-  look: () => Promise<Look<Item>>,
+  look: (signal: AbortSignal) => Promise<Look<Item>>,
 ): Promise<void> => {
   const signal = stopping(around);
-  const first = await look();
+  const first = await look(signal);
   async function* looks(): AsyncGenerator<Look<Item> | string> {
     yield first;
     for await (const _ of changes(client, signal)) {
       try {
-        yield await look();
+        yield await look(signal);
       } catch (error) {
         if (!isUnanswered(error)) throw error;
         yield "The service does not answer; trying again.";

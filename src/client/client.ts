@@ -85,19 +85,33 @@ export const isUnanswered = (error: unknown): boolean =>
 const PROBLEM = "application/problem+json";
 const SHOWN_CHARACTERS = 200;
 
-/** The problem that an answer carries, or one that says as much as there is to say of it. */
-const problemOf = async (response: Response): Promise<Problem> => {
-  const text = await response.text();
-  if (response.headers.get("content-type")?.startsWith(PROBLEM)) return JSON.parse(text) as Problem;
-  const { status, statusText } = response;
+/** As much as there is to say of an answer that is not the service's own. */
+const foreign = ({ status, statusText, url }: Response, text: string): Problem => {
   const shown = text.trim().slice(0, SHOWN_CHARACTERS);
   return {
     type: "about:blank",
     title: statusText,
     status,
-    detail: `${response.url} answered ${status}${shown === "" ? "" : `: ${shown}`}`,
+    detail: `${url} answered ${status}${shown === "" ? "" : `: ${shown}`}`,
     code: `http_${status}`,
   };
+};
+
+/** The problem that an answer carries. */
+const problemOf = async (response: Response): Promise<Problem> => {
+  const text = await response.text();
+  const isOwn = response.headers.get("content-type")?.startsWith(PROBLEM);
+  return isOwn ? (JSON.parse(text) as Problem) : foreign(response, text);
+};
+
+/** @throws ProblemError for what is no JSON: another program answered */
+const jsonOf = async <Body>(response: Response): Promise<Body> => {
+  const text = await response.text();
+  try {
+    return JSON.parse(text) as Body;
+  } catch {
+    throw new ProblemError(foreign(response, text));
+  }
 };
 
 /** How often a request is sent again, and the longest that it waits for that. */
@@ -161,7 +175,7 @@ export class Client {
   /** @returns `created: false` with what stands when the work item had its task already */
   async createTask(input: Input<typeof NewTask>): Promise<{ created: boolean; task: Task; job: Job | null }> {
     const response = await this.#send("POST", "/tasks", input);
-    const stands = (await response.json()) as { task: Task; job: Job | null };
+    const stands = await jsonOf<{ task: Task; job: Job | null }>(response);
     return { created: response.status === 201, ...stands };
   }
 
@@ -169,8 +183,8 @@ export class Client {
     return this.#call("GET", at("/tasks", query));
   }
 
-  task(id: number): Promise<{ task: Task; jobs: Job[] }> {
-    return this.#call("GET", `/tasks/${id}`);
+  task(id: number, signal?: AbortSignal): Promise<{ task: Task; jobs: Job[] }> {
+    return this.#call("GET", `/tasks/${id}`, undefined, signal);
   }
 
   setStage(
@@ -249,8 +263,8 @@ export class Client {
   }
 
   /** A page of what happened, by id, oldest first. */
-  events(query: Input<typeof EventQuery> = {}): Promise<EventPage> {
-    return this.#call("GET", at("/events", query));
+  events(query: Input<typeof EventQuery> = {}, signal?: AbortSignal): Promise<EventPage> {
+    return this.#call("GET", at("/events", query), undefined, signal);
   }
 
   /** What happens behind an event, or from now on, as it happens: a list whenever the service says something, empty
@@ -281,7 +295,7 @@ export class Client {
     signal?: AbortSignal,
     key?: string,
   ): Promise<Body> {
-    return (await (await this.#send(method, path, body, signal, key)).json()) as Body;
+    return jsonOf(await this.#send(method, path, body, signal, key));
   }
 
   /** The next node is asked from now on, unless another call has seen to it. */

@@ -225,7 +225,7 @@ describe("A refusal says what to type instead", () => {
       It is no serial-gate. Set SERIAL_GATE_URL to where the service is.
       [1]
       $ serial-gate queue
-      http://HOST:PORT did not answer in JSON.
+      http://HOST:PORT/queue answered 200: a web site
       It is no serial-gate. Set SERIAL_GATE_URL to where the service is.
       [1]
       "
