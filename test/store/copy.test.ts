@@ -158,12 +158,16 @@ describe("a database that moves out of its file", () => {
     await migrate(store);
     const world = new World(store, clock);
     await world.gate.adopt();
+    let replays = 0;
+    const call = { actor: "ana", key: "a key", fingerprint: "a call", replayed: () => (replays += 1) };
+    const answered = { repo: "acme/web", work_item_id: "WEB-0", stage: "done" };
     const fill = async (): Promise<string> => {
       const { gate } = world;
       const text = `„Übergröße“ 日本語 🦉 \u0001\t\n\\ "quoted" 'single' \u{fffd} ?$1`;
       const large = "é🦉".repeat(100_000);
       await world.task("acme/web", "WEB-1", { title: text, entry_job: { payload: { text, large } } });
       await world.task("acme/web", "WEB-2", { title: "", depends_on: ["WEB-1"] });
+      await gate.createTask(call, answered);
       await world.task("acme/web", "WEB-3", { entry_job: false });
       for (let n = 1; n <= 6; n += 1) await world.task(`acme/r${n}`, `R-${n}`);
       const claimed = (await world.claim({ max: 100, lease_ms: 3_600_000 })).jobs;
@@ -215,6 +219,7 @@ describe("a database that moves out of its file", () => {
       "gate_events",
       "gate_overtakes",
       "gate_lanes",
+      "gate_idempotency",
     ])
       expect(expected[name]?.length).toBeGreaterThan(0);
     const { code, stdout, stderr } = await move(path, url);
@@ -226,6 +231,8 @@ describe("a database that moves out of its file", () => {
     await moved.gate.adopt();
     expect(moved.told).toEqual([]);
     expect(await queueOf(moved.gate)).toEqual(before);
+    await moved.gate.createTask(call, answered);
+    expect(replays).toBe(1);
     expect((await moved.task("acme/r1", "R-8")).id).toBe(last + 1);
     const [job] = await moved.rows<{ id: number }>(`SELECT id FROM jobs WHERE lease_token = '${token}'`);
     const { task } = await moved.gate.complete("ana", job?.id ?? NaN, { lease_token: token, stage: "done" });
