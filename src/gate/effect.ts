@@ -9,12 +9,21 @@ import type { ChangedVerdict, Effect } from "./model.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 
+/** Where there are marks, they say where to look, and a CASE keeps the rest from it: beside a status or an agent SQLite
+ *  would walk all jobs that have it. */
+const queuedEntry = ({ entryAgent }: Policy, { marked }: Search): Statement =>
+  marked
+    ? sql`CASE j.status WHEN 'queued' THEN j.agent END = ${entryAgent}`
+    : sql`j.status = 'queued' AND j.agent = ${entryAgent}`;
+
 /** The queued entry jobs among some, each with its reason. */
-const verdicts = (policy: Policy, { sight }: Search, which: Statement): Statement =>
-  sql`SELECT j.id AS job_id, j.task_id, j.repo, ${
+const verdicts = (policy: Policy, search: Search, which: Statement): Statement => {
+  const { sight } = search;
+  return sql`SELECT j.id AS job_id, j.task_id, j.repo, ${
     sight.stages ? raw("(SELECT t.work_item_id FROM tasks t WHERE t.id = j.task_id)") : raw("NULL")
   } AS work_item_id, (${heldReason(policy, sight)}) AS reason
-    FROM jobs j WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent} AND ${which}`;
+    FROM jobs j WHERE ${queuedEntry(policy, search)} AND ${which}`;
+};
 
 /** The entry jobs of some repositories that may start. Without marks that is looked up for each that is queued. */
 function* claimable(policy: Policy, search: Search, repos: readonly string[]): Tx<ChangedVerdict[]> {

@@ -185,7 +185,7 @@ export function* resumeDue(limit: number): Tx<number> {
   const at = toStored(yield* now());
   const isOver = sql`pause_until <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT id AS task_id, repo, work_item_id, stage FROM tasks
-    WHERE ${isOver} ORDER BY id LIMIT ${limit}`);
+    WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
