@@ -190,15 +190,21 @@ describe("An operator", () => {
       yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api unfrozen (freeze 2)  ann  -
 
       $ serial-gate blame WEB-9
-      AT                    AFTER  WORK ITEM  WHAT                          WHO  WHY
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      created in analysis           -    -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      job 4 (analyst) queued        -    -
-      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api frozen (freeze 1)    ann  error rate 4.1%
-      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api frozen (freeze 2)    ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api unfrozen (freeze 1)  ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api unfrozen (freeze 2)  ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      paused                        ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                       ann  -
+      AT                    AFTER  WORK ITEM  WHAT                               WHO  WHY
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      created in analysis                -    -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      job 4 (analyst) queued             -    -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused until yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api frozen (freeze 1)         ann  error rate 4.1%
+      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api frozen (freeze 2)         ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api unfrozen (freeze 1)       ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api unfrozen (freeze 2)       ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                             ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      paused                             ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      paused                             ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      resumed                            ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann  -
+      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                            ann  -
       "
     `);
   });
