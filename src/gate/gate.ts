@@ -2,7 +2,7 @@
  *  who is woken, what falls due, and what is still decided when a part of the database cannot be read.
  *  It knows the store's port, no driver, no HTTP, no environment. */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import { Chores } from "./chores.ts";
 import { claim, type Search } from "./claim.ts";
@@ -57,6 +57,7 @@ import { pause, pauseLane, resume, resumeLane } from "./pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./policy.ts";
 import { FULL_SIGHT, type Sight } from "./predicate.ts";
 import { Retention } from "./retention.ts";
+import { Revision } from "./revision.ts";
 import { Eyes, PROBES } from "./sight.ts";
 import { snapshot } from "./snapshot.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./task.ts";
@@ -112,6 +113,7 @@ export class Gate {
   readonly #marks: Marks;
   readonly #retention: Retention;
   readonly #eyes: Eyes;
+  readonly #revision: Revision;
   #draining = false;
 
   constructor({
@@ -127,6 +129,7 @@ export class Gate {
     this.#store = store;
     this.#projects = projects;
     this.#rules = { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") };
+    this.#revision = new Revision(store);
     this.#marks = new Marks(store, policy, log);
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#eyes = new Eyes(store, log, {
@@ -285,6 +288,21 @@ export class Gate {
 
   unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
     return this.#operate(caller, query, (search, actor) => unfreeze(this.#rules, search, actor, query, note));
+  }
+
+  /** A text that is the same only while `queue` would answer the same but for its time; undefined while a part of the
+   *  database cannot be read. Asked before the queue is, it is never newer than the answer. */
+  async queueTag(repos: readonly string[] = []): Promise<string | undefined> {
+    await this.#chores.ifDue();
+    if (!this.#eyes.whole) return undefined;
+    try {
+      const revision = await this.#revision.read();
+      const shape = JSON.stringify([this.#rules.policy, this.#projects, repos]);
+      return `${revision}-${createHash("sha256").update(shape).digest("hex").slice(0, 16)}`;
+    } catch (error) {
+      if (error instanceof StoreFault && error.kind === "unreadable") return undefined;
+      throw error;
+    }
   }
 
   async queue(repos?: readonly string[]): Promise<Queue> {

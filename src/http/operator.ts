@@ -19,6 +19,7 @@ import {
   WorkItemQuery,
 } from "../gate/model.ts";
 import { invalidInput } from "./problem.ts";
+import { hasAnswer } from "./etag.ts";
 import { queueAnswer } from "./queue-text.ts";
 import { routeSchema } from "./schemas.ts";
 
@@ -119,10 +120,15 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         summary: "The whole state: what every lane does, what waits in it and why",
         querystring: QueueQuery,
         response: { 200: ["The state on one instant.", Queue] },
+        tagged: true,
       }),
     },
-    async (request, reply) =>
-      reply.type("application/json; charset=utf-8").send(queueAnswer(await gate.queue(request.query.repo))),
+    async (request, reply) => {
+      const { repo } = request.query;
+      const tag = await gate.queueTag(repo);
+      if (hasAnswer(request, reply, tag && `W/"${tag}"`)) return reply.send();
+      return reply.type("application/json; charset=utf-8").send(queueAnswer(await gate.queue(repo)));
+    },
   );
 
   app.get<{ Querystring: WorkItemQuery }>(

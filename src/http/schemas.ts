@@ -69,7 +69,14 @@ export interface RouteShape {
   readonly problems?: readonly number[];
   /** Answers also without a token. */
   readonly open?: boolean;
+  /** Has an ETag, and answers 304 to who has its answer already. */
+  readonly tagged?: boolean;
 }
+
+const UNCHANGED = {
+  description: "The answer is what the caller has: its ETag was sent as `If-None-Match`.",
+  type: "null",
+};
 
 const PROBLEM_NAMES: Readonly<Record<number, string>> = {
   400: "The input is at fault.",
@@ -93,7 +100,17 @@ export const problem = (status: number): [string, unknown] => [
 
 /** A route's schema as Fastify takes it. */
 export const routeSchema = (shape: RouteShape): FastifySchema => {
-  const { params, querystring, headers, body, response, problems = [], open = false, ...words } = shape;
+  const {
+    params,
+    querystring,
+    headers,
+    body,
+    response,
+    problems = [],
+    open = false,
+    tagged,
+    ...words
+  } = shape;
   const input = params ?? querystring ?? headers ?? body;
   const statuses = [
     ...(input ? [400] : []),
@@ -115,7 +132,11 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
     ...(querystring ? { querystring: reference(querystring) } : {}),
     ...(headers ? { headers: reference(headers) } : {}),
     ...(body ? { body: reference(body) } : {}),
-    response: Object.fromEntries([...answers, ...[...new Set(statuses)].sort().map(problem)]),
+    response: Object.fromEntries([
+      ...answers,
+      ...(tagged ? [["304", UNCHANGED]] : []),
+      ...[...new Set(statuses)].sort().map(problem),
+    ]),
   };
 };
 

@@ -334,6 +334,8 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
       settled.set(table, known);
       return known.upTo();
     },
+    // Another node may have committed.
+    version: () => undefined,
     watch: (listener) => bell.listen(listener),
     close: () => (closed ??= close()),
   };

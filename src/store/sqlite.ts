@@ -91,6 +91,9 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
   const release = prepare("RELEASE operation");
   const undo = prepare("ROLLBACK TO operation");
 
+  let commits = 0;
+  const othersCommits = db.prepare("PRAGMA data_version").pluck();
+
   /** Runs the group in one transaction. Throws when the transaction as a whole came to nothing. */
   const commitGroup = (group: readonly Waiting[]): Outcome[] => {
     begin.run();
@@ -111,7 +114,10 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
         }
       });
       // Where nothing is to be kept, nothing is written: not even the file's change counter.
-      if (outcomes.some((outcome) => "value" in outcome)) commit.run();
+      if (outcomes.some((outcome) => "value" in outcome)) {
+        commit.run();
+        commits += 1;
+      }
       return outcomes;
     } finally {
       if (db.inTransaction) rollback.run();
@@ -212,11 +218,19 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
     },
 
+    // The pragma tells of the commits of other connections, not of this one's.
+    version: () => {
+      try {
+        return `${String(othersCommits.get())}.${commits}`;
+      } catch {
+        return undefined;
+      }
+    },
+
     watch: (listener) => {
-      const version = db.prepare("PRAGMA data_version").pluck();
       const read = (): unknown => {
         try {
-          return version.get();
+          return othersCommits.get();
         } catch {
           return seen; // The operation that needs the database reports its fault; a poll has no one to tell.
         }

@@ -104,6 +104,7 @@ it("Every answer that is no success is described as a problem, and the probes as
     for (const { responses, security } of Object.values(methods)) {
       for (const [status, { description, content }] of Object.entries(responses)) {
         expect(description).not.toBe("");
+        if (status === "304") continue; // It has no body.
         const answer = path === "/events/stream" ? "text/event-stream" : "application/json";
         expect(Object.keys(content)).toEqual([Number(status) < 400 ? answer : "application/problem+json"]);
       }

@@ -1,0 +1,117 @@
+import { describe, expect, it } from "vitest";
+import type { Queue } from "../../src/gate/model.ts";
+import { cornerOf, sleep } from "../support/calls.ts";
+import { connectTo, testDatabase } from "../support/postgres.ts";
+import { startScript } from "../support/process.ts";
+import { shareService, startService, type TestService } from "../support/service.ts";
+
+const poll = ({ call }: TestService, tag: string, query = "") =>
+  call<Queue | null>("GET", `/queue${query}`, undefined, { "if-none-match": tag });
+
+const tagOf = async ({ get }: TestService, query = ""): Promise<string> =>
+  (await get(`/queue${query}`)).headers.get("etag") ?? "";
+
+describe("The tag of the queue", () => {
+  const shared = shareService();
+
+  it("is weak; who has it gets 304 and nothing else, until something changes", async () => {
+    const service = shared();
+    const { add, park, claim } = cornerOf(service);
+    const { job } = await add("WEB-1");
+    let tag = await tagOf(service);
+    expect(tag).toMatch(/^W\/"[\w-]+"$/);
+    for (const change of [
+      () => park("WEB-1"),
+      () => park("WEB-1", "resume"),
+      () => add("WEB-2"),
+      async () => {
+        expect((await claim()).map(({ id }) => id)).toEqual([job.id]);
+      },
+    ]) {
+      const same = await poll(service, tag);
+      expect([same.status, same.body, same.headers.get("etag")]).toEqual([304, null, tag]);
+      await change();
+      const other = await poll(service, tag);
+      expect(other.status).toBe(200);
+      expect(other.headers.get("etag")).not.toBe(tag);
+      tag = other.headers.get("etag") ?? "";
+    }
+  });
+
+  it("is not moved by what does not show: a heartbeat, a pause that stands", async () => {
+    const service = shared();
+    const { add, next, park, tell } = cornerOf(service);
+    await add("WEB-1");
+    const job = await next();
+    await park("WEB-1");
+    const tag = await tagOf(service);
+    await tell(job, "heartbeat");
+    await park("WEB-1");
+    expect((await poll(service, tag)).status).toBe(304);
+  });
+
+  it("is another for other repositories, and one of several, or any, is enough", async () => {
+    const service = shared();
+    const { web, api, add } = cornerOf(service);
+    await add("WEB-1");
+    const [all, ofWeb, ofApi] = [
+      await tagOf(service),
+      await tagOf(service, `?repo=${web}`),
+      await tagOf(service, `?repo=${api}`),
+    ];
+    expect(new Set([all, ofWeb, ofApi]).size).toBe(3);
+    expect((await poll(service, ofApi, `?repo=${web}`)).status).toBe(200);
+    expect((await poll(service, `"other", ${ofWeb}`, `?repo=${web}`)).status).toBe(304);
+    expect((await poll(service, "*")).status).toBe(304);
+  });
+
+  it("moves when a job falls due", async () => {
+    const service = shared();
+    const { add, enqueue } = cornerOf(service);
+    await add("WEB-1", { entry_job: false });
+    await enqueue("WEB-1", "monitor", { run_after: new Date(Date.now() + 1_000).toISOString() });
+    const tag = await tagOf(service);
+    await sleep(1_100);
+    expect((await poll(service, tag)).status).toBe(200);
+  });
+
+  it("moves at once with another program's commit", async () => {
+    const service = await startService();
+    await cornerOf(service).add("WEB-1");
+    const tag = await tagOf(service);
+    const sql = "UPDATE tasks SET stage = 'review';";
+    await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), sql]).ended;
+    expect((await poll(service, tag)).status).toBe(200);
+  });
+
+  it("is the same on every node over one database, and moves at once with what another node or program commits", async () => {
+    const DATABASE_URL = await testDatabase();
+    const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
+    const { add } = cornerOf(other);
+    await add("WEB-1");
+    const tag = await tagOf(other);
+    expect((await poll(one, tag)).status).toBe(304);
+    await add("WEB-2");
+    const next = await poll(one, tag);
+    expect(next.status).toBe(200);
+    const client = await connectTo(DATABASE_URL);
+    await client.query("UPDATE tasks SET stage = 'review'");
+    expect((await poll(one, next.headers.get("etag") ?? "")).status).toBe(200);
+  });
+
+  it("is not there while a part of the database cannot be read", async () => {
+    const service = await startService();
+    const tag = await tagOf(service);
+    const sql = "ALTER TABLE repo_freeze RENAME TO gone;";
+    await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), sql]).ended;
+    const { status, body, headers } = await poll(service, tag);
+    expect([status, body?.degraded, headers.get("etag")]).toEqual([200, true, null]);
+  });
+});
+
+it("The documentation's pages are there without a token, as the description is", async () => {
+  const { service } = await startService({ SERIAL_GATE_TOKENS: "ann:0123456789abcdef-ann" });
+  for (const path of ["/docs", "/docs/static/index.html", "/openapi.json"])
+    expect((await fetch(service.url + path)).status, path).toBe(200);
+  expect((await fetch(`${service.url}/queue`)).status).toBe(401);
+});
