@@ -316,10 +316,15 @@ class Investigation {
   }
 
   *#position({ id, repo, task_id }: Job): Tx<number> {
-    const before = sql`SELECT COUNT(*) AS many FROM jobs j WHERE j.repo = ${repo}
-      AND j.status = 'queued' AND j.agent = ${this.#policy.entryAgent}
-      AND (j.task_id < ${task_id} OR (j.task_id = ${task_id} AND j.id < ${id}))`;
-    return ((yield* first<{ many: number }>(before))?.many ?? 0) + 1;
+    let place = 1;
+    // Held or not, in the order of the index that finds them.
+    for (const mark of ["j.ready = 0", "j.ready = 1"]) {
+      const before = sql`SELECT COUNT(*) AS many FROM jobs j WHERE j.repo = ${repo} AND ${raw(mark)}
+        AND j.status = 'queued' AND j.agent = ${this.#policy.entryAgent}
+        AND (j.task_id, j.id) < (${task_id}, ${id})`;
+      place += (yield* first<{ many: number }>(before))?.many ?? 0;
+    }
+    return place;
   }
 
   *#estimate(task: Task, reasons: readonly Hindrance[], cause: Cause | undefined): Tx<Estimate> {

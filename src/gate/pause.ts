@@ -1,11 +1,11 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
+import { all, first, lockLane, now, tryLane, type Tx } from "../store/port.ts";
 import { raw, sql, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
-import { GATE, record, WRITTEN } from "./events.ts";
+import { GATE, recordAll, WRITTEN, type EventKind, type Why } from "./events.ts";
 import type { LanePauseState, Note, PauseNote, PauseState, WorkItemQuery } from "./model.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "./policy.ts";
 import { TERMINAL, unfinished } from "./predicate.ts";
@@ -60,23 +60,38 @@ function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boole
   return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
 }
 
-function* park(task: TaskRef, { actor, at, ends, reason, together }: Parking): Tx<void> {
-  yield* run(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
+/** Parks the tasks that the condition names; returns them by id. */
+function* park(which: Statement, { actor, at, ends, reason, together }: Parking): Tx<TaskRef[]> {
+  const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
       pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
       updated_at = ${toStored(at)}, ${WRITTEN}
-    WHERE id = ${task.task_id}`);
-  yield* record("task.paused", task, {
-    actor,
-    reason,
-    detail: { until: toIsoOrNull(ends), ...(together ? { together } : {}) },
-  });
+    WHERE ${which} RETURNING ${TASK_REF}`);
+  const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
+  return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
-function* unpark(task: TaskRef, actor: Actor, reason?: string): Tx<void> {
-  yield* run(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL, pause_until = NULL,
-      paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN} WHERE id = ${task.task_id}`);
-  yield* record("task.resumed", task, { actor, reason });
+/** Takes the tasks back that the condition names; returns them by id. */
+function* unpark(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
+  const back =
+    yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
+      pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
+    WHERE ${which} RETURNING ${TASK_REF}`);
+  return yield* recorded("task.resumed", back, { actor, reason });
 }
+
+const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
+
+function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
+  tasks.sort((a, b) => a.task_id - b.task_id);
+  if (tasks.length > 0)
+    yield* recordAll(
+      kind,
+      tasks.map((task) => [task, why]),
+    );
+  return tasks;
+}
+
+const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
 /** Parks a task. One that is parked stays as it is.
  *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
@@ -97,7 +112,7 @@ export function* pause(
 function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
   const since = yield* pausedAt(task);
   if (since !== null) return state(task, since, false);
-  yield* park(task, how);
+  yield* park(itself(task), how);
   return state(task, toStored(how.at), true);
 }
 
@@ -117,15 +132,14 @@ export function* resume(
 
 function* unparkIfParked(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
   if ((yield* pausedAt(task)) === null) return state(task, null, false);
-  yield* unpark(task, actor, reason);
+  yield* unpark(itself(task), actor, reason);
   return state(task, null, true);
 }
 
 // --- All tasks of a repository together
 
-const unfinishedOf = (repo: string, which: Statement): Statement =>
-  sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage FROM tasks t
-    WHERE t.repo = ${repo} AND ${unfinished("t")} AND ${which} ORDER BY t.id`;
+const unfinishedOf = (repo: string, pause: Statement): Statement =>
+  sql`repo = ${repo} AND ${unfinished("tasks")} AND ${pause}`;
 
 /** Parks every unfinished task of a repository that is not parked yet.
  *  @throws GateError layer_disabled, invalid_request */
@@ -142,8 +156,7 @@ export function* pauseLane(
 }
 
 function* parkAll(repo: string, how: Parking): Tx<LanePause> {
-  const tasks = yield* all<TaskRef>(unfinishedOf(repo, raw("t.paused_at IS NULL")));
-  for (const task of tasks) yield* park(task, how);
+  const tasks = yield* park(unfinishedOf(repo, raw("paused_at IS NULL")), how);
   return laneState(repo, tasks, toStored(how.at));
 }
 
@@ -162,9 +175,8 @@ export function* resumeLane(
 }
 
 function* unparkAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
-  const together = raw("t.paused_at IS NOT NULL AND t.paused_together = 1");
-  const tasks = yield* all<TaskRef>(unfinishedOf(repo, together));
-  for (const task of tasks) yield* unpark(task, actor, reason);
+  const together = raw("paused_at IS NOT NULL AND paused_together = 1");
+  const tasks = yield* unpark(unfinishedOf(repo, together), actor, reason);
   return laneState(repo, tasks, null);
 }
 
@@ -189,9 +201,8 @@ export function* resumeDue(limit: number): Tx<number> {
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
-    if (!(yield* first(sql`SELECT id FROM tasks WHERE id = ${task.task_id} AND ${isOver}`))) continue;
-    yield* unpark(task, GATE, "the pause ran out");
-    resumed += 1;
+    const back = yield* unpark(sql`${itself(task)} AND ${isOver}`, GATE, "the pause ran out");
+    resumed += back.length;
   }
   return resumed;
 }

@@ -77,13 +77,13 @@ export function* dependentAmong(tasks: readonly number[]): Tx<Set<number>> {
 
 /** The tasks that hold a lane and may do so for long, from the rows. */
 export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
-  const jobs = (which: Statement): Statement =>
-    sql`EXISTS (SELECT 1 FROM jobs o WHERE o.task_id = t.id AND o.status ${which})`;
-  const rows = yield* all<{ id: number }>(sql`SELECT t.id FROM tasks t WHERE t.repo = ${repo}
-      AND ${holdsLane(policy, "t")}
-      AND ((${waitsToEnter(policy, "t")} AND EXISTS (SELECT 1 FROM ${neededBy(raw("t.id"))}))
-        OR (${jobs(raw("= 'failed'"))} AND NOT ${jobs(sql`IN ${OPEN}`)}))
-    ORDER BY t.id`);
+  const holding = sql`t.repo = ${repo} AND ${holdsLane(policy, "t")}`;
+  const rows = yield* all<{ id: number }>(sql`SELECT t.id FROM tasks t CROSS JOIN ${neededBy(raw("t.id"))}
+      AND ${holding} AND ${waitsToEnter(policy, "t")}
+    UNION SELECT t.id FROM jobs f JOIN tasks t ON t.id = f.task_id
+      WHERE f.repo = ${repo} AND f.status = 'failed' AND ${holding}
+        AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.task_id = t.id AND o.status IN ${OPEN})
+    ORDER BY 1`);
   return rows.map(({ id }) => id);
 }
 

@@ -44,7 +44,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "pauseTask",
         summary: "Park a task, or all tasks of a repository: later tasks may overtake them",
         description:
-          "It bypasses neither a freeze nor a dependency. Parking a parked task changes nothing. Without `work_item`, every unfinished task of `repo` that is not parked yet is.",
+          "It bypasses neither a freeze nor a dependency. Parking a parked task changes nothing. Without `work_item`, every unfinished task of `repo` that is not parked yet is; none of them then waits for another to start, so to keep a repository still, freeze it.",
         querystring: PauseQuery,
         body: PauseNote,
         response: { 200: ["The pause as it is now.", PauseAnswer] },
