@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Claim, Explanation } from "../../src/gate/model.ts";
-import { cliOf } from "../support/cli.ts";
+import { cliOf, steadyLife } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
 import { startProgram } from "../support/process.ts";
 import { shareService, startService } from "../support/service.ts";
@@ -13,8 +13,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const shared = shareService();
 
 /** How long ago differs from run to run, also where the service says it in a sentence. */
-const told = (text: string): string =>
-  text.replace(/(?<=Z {2})(-|\d+ (s|min)) +/g, "a while  ").replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
+const told = (text: string): string => steadyLife(text).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
 
 describe("explain", () => {
   it("says in two commands why WEB-8 of the orchestrator's database waits; what it says to type frees it; blame says who did", async () => {
@@ -93,7 +92,7 @@ describe("explain", () => {
         job 5 (analyst) waits for a worker
 
       $ serial-gate blame WEB-8
-      AT                    AFTER  WORK ITEM  WHAT                         WHO  WHY
+      AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
       yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
       yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
       yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning

@@ -24,6 +24,12 @@ export const steady = (text: string): string =>
     .replace(/\((in )?\d+ (s|min|h|d)( \d+ (s|min|h))?( ago)?\)/g, "(a while)")
     .replace(/http:\/\/127\.0\.0\.1:\d+/g, "http://HOST:PORT");
 
+/** The table of a life with steady lengths of time between its events. */
+export const steadyLife = (text: string): string =>
+  text
+    .replace(/\bAFTER +/g, "AFTER    ")
+    .replace(/(?<=Z {2})(-|\d+ (s|min|h)( \d+ (s|min))?) +/g, "a while  ");
+
 /** Whoever sits at a terminal of the tests. */
 const USER = "ann";
 
