@@ -138,10 +138,11 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
     yield { id: "memory", samples, unit: " MB", note: "the service's process, after the claims above" };
   }
   if (wants("http-queue-304")) {
-    const etag = await tagOf(service.url);
+    const polled = await startService(await databases.filled("queue"), logs);
+    const etag = await tagOf(polled.url);
     if (etag === undefined) yield { id: "http-queue-304", skipped: "not yet: GET /queue gives no ETag" };
     else {
-      const unchanged = requestOf(service.url, {
+      const unchanged = requestOf(polled.url, {
         method: "GET",
         path: "/queue",
         headers: { ...AUTHORIZED, "if-none-match": etag },
@@ -154,11 +155,12 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
         id: "http-queue-304",
         ...(await compare(
           sizes.requests,
-          () => load(service.url, 100, repeat(unchanged, sizes.requests, isUnchanged)),
+          () => load(polled.url, 100, repeat(unchanged, sizes.requests, isUnchanged)),
           () => load(noop.url, 100, repeat(nothingToGet, sizes.requests, ok)),
         )),
       };
     }
+    await polled.stop();
   }
   if (wants("idle-polls")) yield { id: "idle-polls", ...(await idlePolls(service, sizes.idle)) };
   await noop.stop();
