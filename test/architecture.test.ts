@@ -14,7 +14,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: ["cli", "config", "serve", "client", "worker", "gate", "http", "store", "version"],
     packages: /^(node:|commander$|pino$|zod$)/,
   },
-  http: { parts: ["http", "gate"], packages: /^(node:(crypto|http|net|stream)$|fastify$|@fastify\/|zod$)/ },
+  http: {
+    parts: ["http", "gate"],
+    packages: /^(node:(crypto|http|net|stream)$|fastify$|@fastify\/|prom-client$|zod$)/,
+  },
   gate: { parts: ["gate", "store/port", "store/sql"], packages: /^(node:crypto|zod$)/ },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   client: { parts: ["client", "gate"], packages: /^(node:|zod$)/ },

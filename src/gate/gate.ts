@@ -173,6 +173,11 @@ export class Gate {
     return this.#marks.audit(tell);
   }
 
+  /** What the audits of this gate came to: see `Marks.audited`. */
+  get audited(): Marks["audited"] {
+    return this.#marks.audited;
+  }
+
   /** Begins to look for what falls due. */
   start(): void {
     this.#chores.plan(0);

@@ -27,6 +27,8 @@ export class Marks {
   readonly #log: Log;
   #state: State = "none";
   #auditedTo = 0;
+  #wrong = 0;
+  #mended = 0;
   #tending = false;
 
   constructor(store: Store, policy: Policy, log: Log) {
@@ -38,6 +40,11 @@ export class Marks {
   /** Whether a claim may go by them. */
   get kept(): boolean {
     return this.#state === "kept";
+  }
+
+  /** How many were found wrong, and mended, since the service started. */
+  get audited(): { wrong: number; mended: number } {
+    return { wrong: this.#wrong, mended: this.#mended };
   }
 
   /** Has the database keep them by our policy, and brings them up to date. */
@@ -114,6 +121,8 @@ export class Marks {
     const audited = await this.#store.read(() => auditMarks(this.#policy, after, limit));
     const { wrong } = audited;
     const mended = wrong.length > 0 ? await this.#store.write(() => mendMarks(this.#policy, wrong)) : 0;
+    this.#wrong += wrong.length;
+    this.#mended += mended;
     return { ...audited, mended };
   }
 }

@@ -220,7 +220,6 @@ const StuckTask = model(
     because: z.string().meta({ examples: ["its job 12 (developer) failed: tests are red"] }),
   }),
 );
-export type StuckTask = z.output<typeof StuckTask>;
 
 export const Lane = model(
   "Lane",

@@ -18,6 +18,7 @@ import { eventRoutes } from "./events.ts";
 import { useGuard } from "./guard.ts";
 import { useIdempotency } from "./idempotency.ts";
 import { jobRoutes } from "./jobs.ts";
+import { useMetrics } from "./metrics.ts";
 import { operatorRoutes } from "./operator.ts";
 import { EdgeError, sendProblem } from "./problem.ts";
 import { AJV_OPTIONS, routeSchema, useModels, withOptionalBodies } from "./schemas.ts";
@@ -159,7 +160,7 @@ const useOpenApi = async (app: FastifyInstance, version: string): Promise<void> 
   });
 };
 
-const serviceRoutes = (app: FastifyInstance, gate: Gate): void => {
+const serviceRoutes = (app: FastifyInstance, gate: Gate, metrics: ReturnType<typeof useMetrics>): void => {
   const Alive = z.strictObject({ status: z.literal("ok") });
   const tags = ["service"] as const;
   app.get(
@@ -193,6 +194,10 @@ const serviceRoutes = (app: FastifyInstance, gate: Gate): void => {
       return { status: "ok" };
     },
   );
+  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
+    const { type, text } = await metrics();
+    return reply.type(type).send(text);
+  });
   app.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, () => app.swagger());
 };
 
@@ -221,6 +226,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
   useModels(app);
   useRequestLog(app);
   useGoodbye(app);
+  const metrics = useMetrics(app, gate);
   useGuard(app, tokens);
   useIdempotency(app);
   app.setErrorHandler(sendProblem);
@@ -250,7 +256,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
   jobRoutes(app, gate);
   operatorRoutes(app, gate);
   eventRoutes(app, gate);
-  serviceRoutes(app, gate);
+  serviceRoutes(app, gate, metrics);
   await app.ready();
   return app;
 };

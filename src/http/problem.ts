@@ -180,6 +180,7 @@ const titleOf = (code: string): string => {
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { code, detail, hint, faults = [], more, headers = {} } = answerTo(error);
   const status = statusOf(code);
+  request.problem = code;
   if (status >= 500 || error instanceof StoreFault)
     request.log[status === 500 ? "error" : "warn"]({ err: error, code }, detail);
   return reply
