@@ -26,11 +26,7 @@ export const faultOf = (error: unknown): unknown => {
     : UNREADABLE.test(error.code)
       ? "unreadable"
       : "unavailable";
-  return new StoreFault(
-    kind,
-    `The database answered ${error.code}: ${error.message}`,
-    error,
-  );
+  return new StoreFault(kind, `The database answered ${error.code}: ${error.message}`, error);
 };
 
 /** WAL for a file that we create; a file that others may have open keeps the mode it has. Whoever loses
