@@ -209,6 +209,9 @@ describe("The orchestrator's database from before the pause", () => {
     expect(body.serial_gate.per_repo).toEqual({
       orchestrator: {
         ...calm,
+        stuck: [
+          { task_id: 3, work_item_id: "ORCH-116", because: "its job 2 (developer) failed: agent exited 1" },
+        ],
         active_task: { task_id: 3, work_item_id: "ORCH-116", stage: "development" },
         waiting: [{ ...waits, job_id: 3, task_id: 4, work_item_id: "ORCH-123", reason: "active-task" }],
       },
@@ -230,6 +233,7 @@ describe("The orchestrator's database from before the pause", () => {
         frozen: true,
         frozen_reason: "post-deploy DEGRADED: error rate 4.1%",
         frozen_at: "2026-06-15T18:06:00.000Z",
+        stuck: [],
       },
     });
   });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { beforeAll, onTestFinished } from "vitest";
 import { parseConfig, type Env } from "../../src/config.ts";
 import { serve, type Service } from "../../src/serve.ts";
+import { testDatabase } from "./postgres.ts";
 import { temporaryFolder, type AtEnd } from "./folder.ts";
 
 /** An answer of the service: its status, headers and JSON. */
@@ -27,9 +28,20 @@ export interface TestService {
   readonly post: <Body>(path: string, body?: unknown) => Promise<Answer<Body>>;
 }
 
-/** A service of its own for one test, over a real socket and a real file, closed when the test ends. */
+let overPostgres = false;
+
+/** From now on the services of this file of tests are over PostgreSQL. */
+export const servicesOverPostgres = (): void => {
+  overPostgres = true;
+};
+
+/** A service of its own for one test, over a real socket and a real database, closed when the test ends. */
 export const startService = async (env: Env = {}, atEnd: AtEnd = onTestFinished): Promise<TestService> => {
-  const databaseUrl = env.DATABASE_URL ?? `file:${join(temporaryFolder(atEnd), "gate.db")}`;
+  const databaseUrl =
+    env.DATABASE_URL ??
+    (overPostgres
+      ? await testDatabase("migrated", atEnd)
+      : `file:${join(temporaryFolder(atEnd), "gate.db")}`);
   const logs: string[] = [];
   const config = parseConfig({ PORT: "0", ...env, DATABASE_URL: databaseUrl });
   const service = await serve(config, { write: (line) => logs.push(line) });
