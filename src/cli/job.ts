@@ -70,6 +70,7 @@ const addCommand = (job: Command, around: Surroundings): void => {
     readonly payload?: unknown;
     readonly maxAttempts?: number;
     readonly after?: string;
+    readonly dryRun?: true;
   }
   job
     .command("add")
@@ -80,22 +81,25 @@ const addCommand = (job: Command, around: Surroundings): void => {
     .option("--payload <json>", "what the worker is given", json)
     .option("--max-attempts <count>", "how often it is tried", wholeNumber(1, 1_000))
     .option("--after <time>", "not before this: 30m from now, or a time in ISO 8601", instant)
+    .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example(`serial-gate job add acme/web WEB-8 reviewer --payload '{"pr": 12}'`))
     .action(async (repo: string, work_item_id: string, agent: string, options: Options) => {
-      const { payload, maxAttempts, after, output } = options;
+      const { payload, maxAttempts, after, dryRun, output } = options;
+      const input = {
+        repo,
+        work_item_id,
+        agent,
+        ...(payload === undefined ? {} : { payload }),
+        ...(maxAttempts === undefined ? {} : { max_attempts: maxAttempts }),
+        ...(after === undefined ? {} : { run_after: after }),
+      };
       const client = connect(around);
       const created = await about(client, { work_item: work_item_id, repo }, () =>
-        client.createJob({
-          repo,
-          work_item_id,
-          agent,
-          ...(payload === undefined ? {} : { payload }),
-          ...(maxAttempts === undefined ? {} : { max_attempts: maxAttempts }),
-          ...(after === undefined ? {} : { run_after: after }),
-        }),
+        client.createJob(input, dryRun ? { dry_run: dryRun } : {}),
       );
       await print(around, output, jobAnswer(created));
+      sayTrial(around, dryRun);
     });
 };
 

@@ -122,6 +122,7 @@ const addCommand = (task: Command, around: Surroundings): void => {
     readonly stage?: string;
     readonly entryJob: boolean;
     readonly payload?: unknown;
+    readonly dryRun?: true;
   }
   task
     .command("add")
@@ -137,20 +138,26 @@ const addCommand = (task: Command, around: Surroundings): void => {
     .option("--stage <stage>", "where it stands (default: analysis)")
     .option("--payload <json>", "what the worker of the entry job is given", json)
     .option("--no-entry-job", "without the job that starts it")
+    .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task add acme/web WEB-8 --depends-on acme/api:API-2"))
     .action(async (repo: string, work_item_id: string, options: Options) => {
-      const { title, dependsOn, stage, entryJob, payload, output } = options;
-      const { created, ...stands } = await connect(around).createTask({
+      const { title, dependsOn, stage, entryJob, payload, dryRun, output } = options;
+      const input = {
         repo,
         work_item_id,
         ...(title === undefined ? {} : { title }),
         ...(stage === undefined ? {} : { stage }),
         ...(dependsOn === undefined ? {} : { depends_on: [...dependsOn] }),
         ...(entryJob ? (payload === undefined ? {} : { entry_job: { payload } }) : { entry_job: false }),
-      });
+      };
+      const { created, ...stands } = await connect(around).createTask(
+        input,
+        dryRun ? { dry_run: dryRun } : {},
+      );
       await print(around, output, taskAnswer(stands, stands.job ? [stands.job] : []));
       if (!created) say(around, `${repo} has ${work_item_id} already; nothing was changed.`);
+      else sayTrial(around, dryRun);
     });
 };
 

@@ -173,8 +173,11 @@ export class Client {
   // --- The orchestrator's
 
   /** @returns `created: false` with what stands when the work item had its task already */
-  async createTask(input: Input<typeof NewTask>): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    const response = await this.#send("POST", "/tasks", input);
+  async createTask(
+    input: Input<typeof NewTask>,
+    trial: Trial = {},
+  ): Promise<{ created: boolean; task: Task; job: Job | null }> {
+    const response = await this.#send("POST", at("/tasks", trial), input);
     const stands = await jsonOf<{ task: Task; job: Job | null }>(response);
     return { created: response.status === 201, ...stands };
   }
@@ -200,8 +203,8 @@ export class Client {
     return this.#call("POST", at(`/tasks/${id}/cancel`, trial), note);
   }
 
-  createJob(input: Input<typeof NewJob>): Promise<{ job: Job }> {
-    return this.#call("POST", "/jobs", input);
+  createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
+    return this.#call("POST", at("/jobs", trial), input);
   }
 
   job(id: number): Promise<{ job: Job }> {

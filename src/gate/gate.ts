@@ -86,6 +86,11 @@ interface Trial {
   readonly dry_run?: boolean | undefined;
 }
 
+const asTried =
+  <T>({ dry_run }: Trial = {}, operation: (actor: Actor) => Tx<T>) =>
+  (actor: Actor): Tx<T> =>
+    dry_run ? undone(operation(actor)) : operation(actor);
+
 type LaneQuery = Trial & { readonly repo: string };
 
 interface ClaimAttempt {
@@ -185,8 +190,12 @@ export class Gate {
 
   // --- Tasks
 
-  createTask(caller: Caller, input: NewTask): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    return this.#change(caller, (actor) => createTask(this.#rules, actor, input));
+  createTask(
+    caller: Caller,
+    input: NewTask,
+    trial?: Trial,
+  ): Promise<{ created: boolean; task: Task; job: Job | null }> {
+    return this.#change(caller, (actor) => createTask(this.#rules, actor, input), trial);
   }
 
   listTasks(query: TaskQuery): Promise<TaskPage> {
@@ -209,8 +218,8 @@ export class Gate {
 
   // --- Jobs
 
-  async createJob(caller: Caller, input: NewJob): Promise<{ job: Job }> {
-    const created = await this.#change(caller, (actor) => createJob(this.#rules, actor, input));
+  async createJob(caller: Caller, input: NewJob, trial?: Trial): Promise<{ job: Job }> {
+    const created = await this.#change(caller, (actor) => createJob(this.#rules, actor, input), trial);
     this.#fallsDue(created.job.run_after);
     return created;
   }
@@ -410,29 +419,30 @@ export class Gate {
     this.#feed.ring();
   }
 
-  /** A change of the rows: those who wait are told once it is committed. */
-  async #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>): Promise<T> {
-    const changed = await this.#store.write(() => once(caller, operation));
-    this.#committed();
-    return changed;
+  /** A change of the rows, or a trial of it. */
+  #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>, trial?: Trial): Promise<T> {
+    return this.#told(() => this.#store.write(() => once(caller, asTried(trial, operation))));
   }
 
-  /** A change whose effect is told, or a trial of it; those who wait are told once it is committed. */
-  async #operate<T>(
+  /** A change whose effect is told, or a trial of it. */
+  #operate<T>(
     caller: Caller,
-    trial: Trial = {},
+    trial: Trial | undefined,
     operation: (search: Search, actor: Actor) => Tx<T>,
   ): Promise<T> {
-    try {
+    return this.#told(async () => {
       const { value } = await this.#eyes.decide((sight) => {
-        const search = this.#search(sight);
-        return this.#store.write(() =>
-          once(caller, (actor) => {
-            const change = operation(search, actor);
-            return trial.dry_run ? undone(change) : change;
-          }),
-        );
+        const inSight = (actor: Actor): Tx<T> => operation(this.#search(sight), actor);
+        return this.#store.write(() => once(caller, asTried(trial, inSight)));
       });
+      return value;
+    });
+  }
+
+  /** Those who wait are told of a change once it is committed; of a trial there is nothing to tell. */
+  async #told<T>(change: () => Promise<T>): Promise<T> {
+    try {
+      const value = await change();
       this.#committed();
       return value;
     } catch (error) {

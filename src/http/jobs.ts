@@ -25,21 +25,24 @@ import { routeSchema } from "./schemas.ts";
 const tags = ["jobs"] as const;
 
 type Params = z.output<typeof IdParams>;
+type Trial = z.output<typeof TrialQuery>;
 
 export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
-  app.post<{ Body: NewJob }>(
+  app.post<{ Querystring: Trial; Body: NewJob }>(
     "/jobs",
     {
       schema: routeSchema({
         tags,
         operationId: "createJob",
         summary: "Enqueue a job for a task",
+        querystring: TrialQuery,
         body: NewJob,
         response: { 201: ["It is enqueued.", OneJob] },
         problems: [404, 409],
       }),
     },
-    async (request, reply) => reply.code(201).send(await gate.createJob(request.caller, request.body)),
+    async (request, reply) =>
+      reply.code(201).send(await gate.createJob(request.caller, request.body, request.query)),
   );
 
   app.get<{ Params: Params }>(
@@ -137,7 +140,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
   );
 
-  app.post<{ Params: Params; Querystring: z.output<typeof TrialQuery>; Body: Note }>(
+  app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/jobs/:id/retry",
     {
       schema: routeSchema({

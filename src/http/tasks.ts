@@ -23,7 +23,7 @@ type Params = z.output<typeof IdParams>;
 type Trial = z.output<typeof TrialQuery>;
 
 export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
-  app.post<{ Body: NewTask }>(
+  app.post<{ Querystring: Trial; Body: NewTask }>(
     "/tasks",
     {
       schema: routeSchema({
@@ -31,13 +31,14 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "createTask",
         summary: "Create a task and its entry job",
         description: "The same repository and work item again gives what stands and changes nothing.",
+        querystring: TrialQuery,
         body: NewTask,
         response: { 200: ["It stood already.", TaskAndJob], 201: ["It is created.", TaskAndJob] },
         problems: [404, 409],
       }),
     },
     async (request, reply) => {
-      const { created, ...answer } = await gate.createTask(request.caller, request.body);
+      const { created, ...answer } = await gate.createTask(request.caller, request.body, request.query);
       return reply.code(created ? 201 : 200).send(answer);
     },
   );

@@ -152,6 +152,25 @@ describe.each([
       }
     });
 
+    it("of a new task and of a new job leaves neither", async () => {
+      const before = await everything();
+      const tried = await world.gate.createTask(
+        null,
+        { repo: WEB, work_item_id: "A", stage: "analysis" },
+        { dry_run },
+      );
+      expect(tried).toMatchObject({ created: true, task: { work_item_id: "A" }, job: { status: "queued" } });
+      expect(await everything()).toEqual(before);
+
+      await world.task(WEB, "A");
+      const there = await everything();
+      const job = { repo: WEB, work_item_id: "A", agent: "reviewer" };
+      expect(await world.gate.createJob(null, job, { dry_run })).toMatchObject({
+        job: { agent: "reviewer" },
+      });
+      expect(await everything()).toEqual(there);
+    });
+
     it("is refused for what the change is refused for", async () => {
       await expect(world.gate.pause(null, { work_item: "NONE", dry_run }, {})).rejects.toMatchObject({
         code: "unknown_work_item",
