@@ -19,7 +19,7 @@ import type {
   WorkItemQuery,
 } from "./model.ts";
 import type { Policy } from "./policy.ts";
-import { aheadOf, conditions, heldReason, neededBy, type Sight } from "./predicate.ts";
+import { aheadOf, conditions, neededBy, type Sight } from "./predicate.ts";
 import { because, causeFor, slowIn, nameOf, waitersFrom, type Cause } from "./stuck.ts";
 import { readTask } from "./task.ts";
 import { toIsoOrNull } from "./time.ts";
@@ -301,14 +301,11 @@ class Investigation {
     const { held } = yield* this.situation(task.id);
     const mine = held.get(job.id);
     const reasons = mine ? yield* this.#toRoots(mine, cause ? waysOutOf(cause) : []) : [];
-    const verdict = yield* first<{ reason: Reason | null }>(
-      sql`SELECT (${heldReason(this.#policy, this.#sight)}) AS reason FROM jobs j WHERE j.id = ${job.id}`,
-    );
     return {
       job_id: job.id,
       agent: job.agent,
       status: job.status,
-      reason: mine ? (verdict?.reason ?? null) : null,
+      reason: reasons[0]?.reason ?? null,
       position: mine ? yield* this.#position(job) : null,
       estimate: mine ? yield* this.#estimate(task, reasons, cause) : noEstimate(`the job is ${job.status}`),
       reasons,

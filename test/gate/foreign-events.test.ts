@@ -1,8 +1,8 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { verify } from "../../src/gate/verify.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
-import { TestClock, World } from "./world.ts";
+import { startWorld, type World } from "./world.ts";
 
 const DATABASES = [
   ["sqlite", openTestSqlite],
@@ -10,16 +10,7 @@ const DATABASES = [
 ] as const;
 
 describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
-  const start = async (): Promise<World> => {
-    const clock = new TestClock();
-    const world = new World(await open(clock.read), clock);
-    onTestFinished(async () => {
-      world.gate.drain();
-      await world.store.close();
-    });
-    await world.gate.adopt();
-    return world;
-  };
+  const start = (): Promise<World> => startWorld(open);
 
   /** What the record says of each change: kind, subject and detail. */
   const toldOf = async (world: World, sql: string): Promise<unknown[]> => {

@@ -1,8 +1,8 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { EventPage, EventQuery } from "../../src/gate/model.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
-import { TestClock, World } from "./world.ts";
+import { startWorld, type World } from "./world.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";
@@ -13,16 +13,7 @@ const DATABASES = [
 ] as const;
 
 describe.each(DATABASES)("The history on %s", (_, open) => {
-  const start = async (): Promise<World> => {
-    const clock = new TestClock();
-    const world = new World(await open(clock.read), clock);
-    onTestFinished(async () => {
-      world.gate.drain();
-      await world.store.close();
-    });
-    await world.gate.adopt();
-    return world;
-  };
+  const start = (): Promise<World> => startWorld(open);
   const read = ({ gate }: World, query: Partial<EventQuery> = {}): Promise<EventPage> =>
     gate.events({ limit: 100, ...query });
   const kinds = ({ events }: EventPage): string[] => events.map(({ kind }) => kind);

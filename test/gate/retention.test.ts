@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { forget, KEPT_MS, type Call } from "../../src/gate/idempotency.ts";
 import { forgetEvents, Retention } from "../../src/gate/retention.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
-import { TestClock, World } from "./world.ts";
+import { startWorld, type World } from "./world.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -21,16 +21,7 @@ const callUnder = (key: string, replayed = (): void => undefined): Call => ({
 });
 
 describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
-  const start = async (): Promise<World> => {
-    const clock = new TestClock();
-    const world = new World(await open(clock.read), clock);
-    onTestFinished(async () => {
-      world.gate.drain();
-      await world.store.close();
-    });
-    await world.gate.adopt();
-    return world;
-  };
+  const start = (): Promise<World> => startWorld(open);
   const eventIds = async (world: World): Promise<number[]> =>
     (await world.gate.events({ limit: 100 })).events.map(({ id }) => id);
   const keys = (world: World) =>

@@ -1,5 +1,6 @@
 /** A gate on a real database, with a clock that tests set, and the words that tests use about it. */
 
+import { onTestFinished } from "vitest";
 import { Gate } from "../../src/gate/gate.ts";
 import type { Log } from "../../src/gate/log.ts";
 import type { Claim, Lane, NewTask, Queue, Task } from "../../src/gate/model.ts";
@@ -106,6 +107,18 @@ export class World {
     return reasonsIn(await this.gate.queue());
   }
 }
+
+/** A gate that keeps its marks, on a fresh database; both are closed when the test ends. */
+export const startWorld = async (open: OpenDatabase): Promise<World> => {
+  const clock = new TestClock();
+  const world = new World(await open(clock.read), clock);
+  onTestFinished(async () => {
+    world.gate.drain();
+    await world.store.close();
+  });
+  await world.gate.adopt();
+  return world;
+};
 
 export const reasonsIn = (queue: Queue): Record<string, string | null> =>
   Object.fromEntries(
