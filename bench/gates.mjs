@@ -1,5 +1,4 @@
-/** Gates in the bench's own process: what an operation costs without HTTP.
- *  Many operations are asked for in one turn, as busy callers do. */
+/** Gates in the bench's own process: what an operation costs without HTTP. */
 
 import { Gate } from "../dist/gate/gate.js";
 import { openStore } from "../dist/store/open.js";
@@ -22,77 +21,84 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 
 const ACTOR = "bench";
 
-/** A gate, and operations on it that say what they cost: `inTurn` operations asked for in one turn, in milliseconds,
- *  without what prepares them and what undoes them. */
-export const openGate = async (url, { policy = {}, adopt = true, inTurn } = {}) => {
+/** Many calls in one turn, as busy callers make them. */
+export const together = (times, call) =>
+  Promise.all(Array.from({ length: times }, (_, index) => call(index)));
+
+/** One call after another, as one caller makes them: each has a transaction to itself. */
+export const oneByOne = async (times, call) => {
+  const answers = [];
+  for (let index = 0; index < times; index += 1) answers.push(await call(index));
+  return answers;
+};
+
+/** A gate, as it is after its start.
+ *  @param adopt false for a gate that keeps no marks */
+export const openGate = async (url, { policy = {}, adopt = true } = {}) => {
   const store = await openStore(url);
   const gate = new Gate({ store, policy: { ...POLICY, ...policy }, defaults: DEFAULTS, log: SILENT });
   if (adopt) await gate.adopt();
+  return {
+    gate,
+    close: async () => {
+      gate.drain();
+      await store.close();
+    },
+  };
+};
 
-  const many = (operation) => Promise.all(Array.from({ length: inTurn }, (_, index) => operation(index)));
+/** Operations on a gate. Each answers what one call costs in milliseconds, without what prepares it and what undoes it.
+ *  @param calls `together` or `oneByOne`
+ *  @param times how many calls at a time */
+export const operationsOn = ({ gate }, calls, times) => {
+  const many = (call) => calls(times, call);
+  const each = async (call) => (await timed(() => many(call))) / times;
+
   const claim = (more = {}) => gate.claim(ACTOR, { max: 1, wait_ms: 0, worker: "bench", ...more });
-  const claimed = async (more) => {
+  const claimed = async () => {
     const {
       jobs: [job],
-    } = await claim(more);
+    } = await claim();
     if (!job) throw new Error("There is nothing left to claim.");
     return job;
   };
-  const giveBack = (jobs) => Promise.all(jobs.map(({ id, lease }) => gate.release(ACTOR, id, lease.token)));
 
   return {
-    gate,
-
     claims: async () => {
-      let jobs;
-      const ms = await timed(async () => (jobs = await many(() => claimed())));
-      await giveBack(jobs);
-      return ms;
-    },
-
-    /** Each in a turn and a transaction of its own. */
-    claimsOneByOne: async () => {
       const jobs = [];
-      const ms = await timed(async () => {
-        for (let index = 0; index < inTurn; index += 1) jobs.push(await claimed());
-      });
-      await giveBack(jobs);
+      const ms = await each(async () => jobs.push(await claimed()));
+      await many((index) => gate.release(ACTOR, jobs[index].id, jobs[index].lease.token));
       return ms;
     },
 
     /** Of a worker for whose kind of work there is none, while there is for others. */
-    claimsOfNothing: () => timed(() => many(() => claim({ agents: ["nobody"] }))),
+    claimsOfNothing: () => each(() => claim({ agents: ["nobody"] })),
 
     enqueues: ({ repo, work_item_id }) =>
-      timed(() => many(() => gate.createJob(ACTOR, { repo, work_item_id, agent: "developer" }))),
+      each(() => gate.createJob(ACTOR, { repo, work_item_id, agent: "developer" })),
 
+    /** @param workItem gives the work item of the n-th call */
     pauses: async (workItem) => {
-      const ms = await timed(() => many((index) => gate.pause(ACTOR, workItem(index), {})));
+      const ms = await each((index) => gate.pause(ACTOR, workItem(index), {}));
       await many((index) => gate.resume(ACTOR, workItem(index)));
       return ms;
     },
 
+    /** @param repo gives the repository of the n-th call */
     freezes: async (repo) => {
-      const ms = await timed(() => many((index) => gate.freeze(ACTOR, repo(index), {})));
+      const ms = await each((index) => gate.freeze(ACTOR, repo(index), {}));
       await many((index) => gate.unfreeze(ACTOR, { repo: repo(index) }));
       return ms;
     },
 
     completions: async () => {
       const jobs = await many(() => claimed());
-      let stage = 0;
-      return timed(() =>
-        Promise.all(
-          jobs.map(({ id, lease }) =>
-            gate.complete(ACTOR, id, { lease_token: lease.token, stage: `development-${(stage += 1)}` }),
-          ),
-        ),
+      return each((index) =>
+        gate.complete(ACTOR, jobs[index].id, {
+          lease_token: jobs[index].lease.token,
+          stage: `development-${index + 1}`,
+        }),
       );
-    },
-
-    close: async () => {
-      gate.drain();
-      await store.close();
     },
   };
 };

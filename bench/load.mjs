@@ -73,13 +73,27 @@ export const load = async (url, connections, caller, hangUp) => {
   return performance.now() - began;
 };
 
-/** Callers that share a number of equal requests.
- *  @param check throws at an answer that is not what was asked for */
-export const repeat = (request, times, check) => {
-  let left = times;
-  return () => (answer) => {
-    if (answer) check(answer);
-    left -= 1;
-    return left >= 0 ? request : undefined;
+/** Runs that many callers for so many milliseconds, and until each has had its last answer.
+ *  @param caller makes the `next` of one connection; it is handed what says whether the time is over
+ *  @returns answers a second */
+export const rate = async (url, connections, caller, ms) => {
+  let answers = 0;
+  const end = performance.now() + ms;
+  const isOver = () => performance.now() >= end;
+  const counted = () => {
+    const next = caller(isOver);
+    return (answer) => {
+      if (answer) answers += 1;
+      return next(answer);
+    };
   };
+  const took = await load(url, connections, counted);
+  return (answers * 1_000) / took;
+};
+
+/** Callers that ask for the same until the time is over.
+ *  @param check throws at an answer that is not what was asked for */
+export const repeat = (request, check) => (isOver) => (answer) => {
+  if (answer) check(answer);
+  return isOver() ? undefined : request;
 };

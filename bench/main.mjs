@@ -28,14 +28,16 @@ const FULL = {
   rounds: 5,
   deep: { jobs: 1_000_000, lanes: 10_000 },
   shallow: { jobs: 1_000, lanes: 10 },
-  free: { jobs: 60_000, lanes: 600 },
+  free: { jobs: 150_000, lanes: 1_500 },
+  shallowFree: { jobs: 60_000, lanes: 600 },
   queue: { jobs: 100_000, lanes: 10_000 },
   keys: { jobs: 100_000, lanes: 1_000 },
   slices: 10,
-  requests: 2_000,
-  pairs: 1_000,
-  peerMs: 3_000,
-  idle: { polls: 1_000, seconds: 20, samples: 5 },
+  warmGateMs: 500,
+  warmMs: 2_000,
+  sampleMs: 600,
+  peerMs: 1_000,
+  idle: { polls: 1_000, waitMs: 60_000, settleMs: 4_000, windowMs: 4_000, windows: 5 },
 };
 
 /** Sizes that show that all of it works, and nothing else. */
@@ -43,14 +45,16 @@ const QUICK = {
   rounds: 1,
   deep: { jobs: 1_000, lanes: 100 },
   shallow: { jobs: 100, lanes: 10 },
-  free: { jobs: 3_000, lanes: 30 },
+  free: { jobs: 6_000, lanes: 60 },
+  shallowFree: { jobs: 3_000, lanes: 30 },
   queue: { jobs: 1_000, lanes: 100 },
   keys: { jobs: 1_000, lanes: 100 },
   slices: 1,
-  requests: 100,
-  pairs: 100,
-  peerMs: 500,
-  idle: { polls: 20, seconds: 1, samples: 2 },
+  warmGateMs: 20,
+  warmMs: 50,
+  sampleMs: 50,
+  peerMs: 200,
+  idle: { polls: 20, waitMs: 1_000, settleMs: 200, windowMs: 400, windows: 2 },
 };
 
 const { values: options } = parseArgs({
@@ -66,7 +70,9 @@ const sizes = options.quick ? QUICK : FULL;
 const rounds = Number(options.rounds ?? sizes.rounds);
 const pattern = new RegExp(options.only, "i");
 
-const say = (text) => process.stderr.write(`${text}\n`);
+/** What is going on, after the seconds since the start. */
+const say = (text) =>
+  process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  ${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-bench-"));
 chmodSync(folder, 0o755); // PostgreSQL does not run as root, and must reach its data.
 const ends = [() => rmSync(folder, { recursive: true, force: true })];
@@ -82,7 +88,7 @@ const once = (make) => {
 
 const FILL = {
   deep: (databases) => makeBacklog(databases, "deep", { held: sizes.deep, free: sizes.free }),
-  shallow: (databases) => makeBacklog(databases, "shallow", { held: sizes.shallow, free: sizes.free }),
+  shallow: (databases) => makeBacklog(databases, "shallow", { held: sizes.shallow, free: sizes.shallowFree }),
   off: (databases) => makeBacklog(databases, "off", { held: sizes.deep, free: sizes.free, marked: "all" }),
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),

@@ -22,22 +22,39 @@ export const timed = async (step) => {
   return performance.now() - began;
 };
 
-/** Takes a sample of each in turn, `rounds` times after one that does not count, and first the one, then the other
- *  first: what slows the machine slows both.
+/** Repeats a step for so many milliseconds, once at least. */
+export const goOn = async (ms, step) => {
+  const end = performance.now() + ms;
+  do await step();
+  while (performance.now() < end);
+};
+
+/** Takes a sample of each in turn, `rounds` times, and first the one, then the other first: what slows the machine
+ *  slows both.
  *  @param measures functions that give a number each
+ *  @param warmUps what runs before, once, and does not count; each measure once unless told
  *  @returns the numbers of each, round by round */
-export const inTurn = async (rounds, measures) => {
+export const inTurn = async (rounds, measures, warmUps = measures) => {
+  for (const warmUp of warmUps) await warmUp();
   const samples = measures.map(() => []);
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const order = [...measures.keys()];
     if (round % 2 === 1) order.reverse();
-    for (const index of order) {
-      const sample = await measures[index]();
-      if (round > 0) samples[index].push(sample);
-    }
+    for (const index of order) samples[index].push(await measures[index]());
   }
   return samples;
 };
+
+/** The mean of each round's slices.
+ *  @param slices of all rounds, in the order in which they were taken
+ *  @param perRound how many make a round */
+export const meansOf = (slices, perRound) =>
+  Array.from(
+    { length: slices.length / perRound },
+    (_, round) =>
+      slices.slice(round * perRound, (round + 1) * perRound).reduce((sum, slice) => sum + slice, 0) /
+      perRound,
+  );
 
 /** The samples of one over those of another, round by round. */
 export const ratios = (over, under) => over.map((value, round) => value / under[round]);

@@ -3,8 +3,8 @@
 
 import { freeLane, headOf, heldLane } from "../backlog.mjs";
 import { atLeast, atMost, count, micros, millis, none } from "../figures.mjs";
-import { OFF, openGate } from "../gates.mjs";
-import { inTurn, ratios, summary } from "../rounds.mjs";
+import { OFF, oneByOne, openGate, operationsOn, together } from "../gates.mjs";
+import { goOn, inTurn, meansOf, ratios, summary } from "../rounds.mjs";
 
 export const rows = ({ deep, shallow }) => [
   {
@@ -34,67 +34,88 @@ export const rows = ({ deep, shallow }) => [
   },
 ];
 
-/** Operations that are asked for in one turn. */
+/** Claims that are asked for in one turn. */
 const IN_TURN = 100;
 
-export async function* measure({ databases, sizes, rounds, wants }) {
-  const open = async (name, options) =>
-    openGate(await databases.filled(name), { inTurn: IN_TURN, ...options });
+/** Calls of one caller that make a slice. */
+const ALONE = 10;
 
-  /** One over another, in slices of a round, so that both have the same of a noisy machine. */
+/** How the operations and the claim beside them are called. On SQLite all that is asked for in one turn shares a commit;
+ *  on PostgreSQL only claims share one, and a claim that is served with a hundred others is no measure for a call that
+ *  has a transaction to itself. So there each side is one caller. */
+const CALLS = { SQLite: [together, IN_TURN], PostgreSQL: [oneByOne, ALONE] };
+
+export async function* measure({ databases, sizes, rounds, wants }) {
+  const open = async (name, options) => openGate(await databases.filled(name), options);
+  const ofMany = (opened) => operationsOn(opened, together, IN_TURN);
+  const warm = (operation) => () => goOn(sizes.warmGateMs, operation);
+
+  /** One over another, each in slices of a round, so that both have the same of a noisy machine. */
   const sideBySide = async (over, under) => {
-    const slices = async () => {
-      const [overs, unders] = await inTurn(sizes.slices, [over, under]);
-      return [overs, unders].map((each) => each.reduce((sum, ms) => sum + ms, 0) / sizes.slices / IN_TURN);
-    };
-    const samples = [];
-    for (let round = 0; round < rounds; round += 1) samples.push(await slices());
-    const [a, b] = [0, 1].map((side) => samples.map((sample) => sample[side]));
+    const sides = await inTurn(rounds * sizes.slices, [over, under], [warm(over), warm(under)]);
+    const [a, b] = sides.map((slices) => meansOf(slices, sizes.slices));
     return {
       samples: ratios(a, b),
       note: `${micros(summary(a).median)} ÷ ${micros(summary(b).median)}`,
     };
   };
 
+  // Both at once: PostgreSQL fills a database with one core.
+  await Promise.all(["deep", ...(wants("claim-gate-off") ? ["off"] : [])].map(databases.filled));
   const deep = await open("deep");
+  const deepOfMany = ofMany(deep);
   if (wants("claim-depth") || wants("nothing-depth")) {
     const shallow = await open("shallow");
-    if (wants("claim-depth")) yield { id: "claim-depth", ...(await sideBySide(deep.claims, shallow.claims)) };
+    const shallowOfMany = ofMany(shallow);
+    if (wants("claim-depth"))
+      yield { id: "claim-depth", ...(await sideBySide(deepOfMany.claims, shallowOfMany.claims)) };
     if (wants("nothing-depth"))
-      yield { id: "nothing-depth", ...(await sideBySide(deep.claimsOfNothing, shallow.claimsOfNothing)) };
+      yield {
+        id: "nothing-depth",
+        ...(await sideBySide(deepOfMany.claimsOfNothing, shallowOfMany.claimsOfNothing)),
+      };
     await shallow.close();
   }
   if (wants("claim-gate-off")) {
     const off = await open("off", { policy: OFF });
-    yield { id: "claim-gate-off", ...(await sideBySide(deep.claims, off.claims)) };
+    yield { id: "claim-gate-off", ...(await sideBySide(deepOfMany.claims, ofMany(off).claims)) };
     await off.close();
   }
   if (wants("claim-walk")) {
-    const walking = await open("deep", { adopt: false, inTurn: 1 });
-    const [samples] = await inTurn(rounds, [walking.claims]);
+    const walking = await open("deep", { adopt: false });
+    // Each takes seconds: there is nothing to warm up.
+    const [samples] = await inTurn(rounds, [operationsOn(walking, oneByOne, 1).claims], []);
     yield { id: "claim-walk", samples, unit: " ms", note: `one claim, ${millis(summary(samples).median)}` };
     await walking.close();
   }
-  const lane = (turn, index) => (turn * IN_TURN + index) % sizes.deep.lanes;
+  const [calls, times] = CALLS[databases.kind];
+  const { claims, enqueues, pauses, freezes, completions } = operationsOn(deep, calls, times);
+  const lane = (turn, index) => (turn * times + index) % sizes.deep.lanes;
   let turn = 0;
   const others = {
-    enqueue: () => deep.enqueues({ repo: freeLane(0), work_item_id: headOf(0) }),
+    enqueue: () => enqueues({ repo: freeLane(0), work_item_id: headOf(0) }),
     pause: () => {
       turn += 1;
-      return deep.pauses((index) => ({
+      return pauses((index) => ({
         work_item: headOf(lane(turn, index)),
         repo: heldLane(lane(turn, index)),
       }));
     },
     freeze: () => {
       turn += 1;
-      return deep.freezes((index) => heldLane(lane(turn, index)));
+      return freezes((index) => heldLane(lane(turn, index)));
     },
-    complete: deep.completions,
+    complete: completions,
   };
   for (const [id, operation] of Object.entries(others))
-    if (wants(id)) yield { id, ...(await sideBySide(operation, deep.claims)) };
+    if (wants(id)) {
+      const { note, ...measured } = await sideBySide(operation, claims);
+      yield { id, ...measured, note: `${note}, ${calls === together ? `${times} at once` : "one caller"}` };
+    }
   if (wants("group-commit"))
-    yield { id: "group-commit", ...(await sideBySide(deep.claimsOneByOne, deep.claims)) };
+    yield {
+      id: "group-commit",
+      ...(await sideBySide(operationsOn(deep, oneByOne, IN_TURN).claims, deepOfMany.claims)),
+    };
   await deep.close();
 }

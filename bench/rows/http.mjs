@@ -3,7 +3,7 @@
 
 import { atLeast, atMost, count, none, number, perSecond } from "../figures.mjs";
 import { LEASE_MS } from "../gates.mjs";
-import { load, repeat, requestOf } from "../load.mjs";
+import { load, rate, repeat, requestOf } from "../load.mjs";
 import { start } from "../processes.mjs";
 import { inTurn, ratios, summary } from "../rounds.mjs";
 
@@ -31,7 +31,7 @@ export const rows = ({ deep, idle }) => [
   { id: "memory", figure: `resident memory with ${count(deep.jobs)} jobs queued, MB`, reach: atMost(200) },
   {
     id: "idle-polls",
-    figure: `CPU of ${count(idle.polls)} idle long polls for ${idle.seconds} s, % of one core`,
+    figure: `CPU of ${count(idle.polls)} idle long polls of ${idle.waitMs / 1_000} s, % of one core`,
     reach: atMost(2),
   },
 ];
@@ -67,31 +67,34 @@ const jobIn = (answer) => {
   return job;
 };
 
-/** Callers that claim and complete in turn until there were `pairs` of them.
+/** Callers that claim and complete in turn until the time is over. None leaves a job that it claimed: its lane would be
+ *  closed.
  *  @param completion what a completion says beside its token */
-export const pairs = (url, times, completion = {}) => {
+export const pairs = (url, completion = {}) => {
   const claim = requestOf(url, { path: "/jobs/claim", body: { worker: "bench" }, headers: AUTHORIZED });
-  let left = times;
-  return () => {
-    let completing = true;
+  return (isOver) => {
+    let claiming = false;
     return (answer) => {
-      if (answer && !completing) {
+      if (claiming) {
         const { id, lease } = jobIn(answer);
-        completing = true;
+        claiming = false;
         const body = { lease_token: lease.token, ...completion };
         return requestOf(url, { path: `/jobs/${id}/complete`, body, headers: AUTHORIZED });
       }
       if (answer) ok(answer);
-      completing = false;
-      left -= 1;
-      return left >= 0 ? claim : undefined;
+      claiming = !isOver();
+      return claiming ? claim : undefined;
     };
   };
 };
 
 /** The entity tag of the queue as it is, or undefined where the service gives none. */
-const tagOf = async (url) =>
-  (await fetch(`${url}/queue`, { headers: AUTHORIZED })).headers.get("etag") ?? undefined;
+const tagOf = async (url) => {
+  const answer = await fetch(`${url}/queue`, { headers: AUTHORIZED });
+  // What is not read to its end holds up the service's, for more than a minute.
+  await answer.arrayBuffer();
+  return answer.headers.get("etag") ?? undefined;
+};
 
 export async function* measure({ databases, sizes, rounds, wants, logs }) {
   const service = await startService(await databases.filled("deep"), logs);
@@ -100,10 +103,15 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
   const nothing = requestOf(noop.url, { path: "/", body });
   const claim = requestOf(service.url, { path: "/jobs/claim", body, headers: AUTHORIZED });
 
-  /** Requests a second of the service over those of the no-op. */
-  const compare = async (requests, ofService, ofNoop) => {
-    const rate = (step) => async () => (requests * 1_000) / (await step());
-    const [served, idle] = await inTurn(rounds, [rate(ofService), rate(ofNoop)]);
+  /** Requests a second of a service over those of the no-op, each for as long as the other.
+   *  @param ofBoth how many requests make one that is counted */
+  const compare = async (connections, [url, ofService], ofNoop, ofBoth = 1) => {
+    const sides = [
+      (ms) => rate(url, connections, ofService, ms),
+      (ms) => rate(noop.url, connections, ofNoop, ms),
+    ];
+    const forSo = (ms) => sides.map((side) => async () => (await side(ms)) / ofBoth);
+    const [served, idle] = await inTurn(rounds, forSo(sizes.sampleMs), forSo(sizes.warmMs));
     return {
       samples: ratios(served, idle),
       note: `${perSecond(summary(served).median)} ÷ ${perSecond(summary(idle).median)}`,
@@ -114,20 +122,12 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
     if (wants(`http-claim-${connections}`))
       yield {
         id: `http-claim-${connections}`,
-        ...(await compare(
-          sizes.requests,
-          () => load(service.url, connections, repeat(claim, sizes.requests, jobIn)),
-          () => load(noop.url, connections, repeat(nothing, sizes.requests, ok)),
-        )),
+        ...(await compare(connections, [service.url, repeat(claim, jobIn)], repeat(nothing, ok))),
       };
   if (wants("http-complete-50"))
     yield {
       id: "http-complete-50",
-      ...(await compare(
-        sizes.requests / 2,
-        () => load(service.url, 50, pairs(service.url, sizes.requests / 2)),
-        () => load(noop.url, 50, repeat(nothing, sizes.requests, ok)),
-      )),
+      ...(await compare(50, [service.url, pairs(service.url)], repeat(nothing, ok), 2)),
     };
   if (wants("memory")) {
     const samples = [];
@@ -153,11 +153,7 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
       };
       yield {
         id: "http-queue-304",
-        ...(await compare(
-          sizes.requests,
-          () => load(polled.url, 100, repeat(unchanged, sizes.requests, isUnchanged)),
-          () => load(noop.url, 100, repeat(nothingToGet, sizes.requests, ok)),
-        )),
+        ...(await compare(100, [polled.url, repeat(unchanged, isUnchanged)], repeat(nothingToGet, ok))),
       };
     }
     await polled.stop();
@@ -167,23 +163,28 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
   await service.stop();
 }
 
-/** Waits for work that there is none of, as `polls` workers do, each again once its time is over. */
-const idlePolls = async (service, { polls, seconds, samples: wanted }) => {
-  const windowMs = (seconds * 1_000) / wanted;
-  const wait_ms = Math.min(60_000, seconds * 1_000);
-  const poll = requestOf(service.url, {
-    path: "/jobs/claim",
-    body: { worker: "bench", agents: ["nobody"], wait_ms },
-    headers: AUTHORIZED,
-  });
+const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+
+/** CPU of the service while workers wait for work that there is none of, each again once its time is over. They are not
+ *  in step, as they would not be after a while: the first poll of each has a random part of the time, so that as many
+ *  are over in a window as in any other. The mean of a few windows is then that of a minute. */
+const idlePolls = async (service, { polls, waitMs, settleMs, windowMs, windows }) => {
+  const poll = (wait_ms) =>
+    requestOf(service.url, {
+      path: "/jobs/claim",
+      body: { worker: "bench", agents: ["nobody"], wait_ms },
+      headers: AUTHORIZED,
+    });
+  const again = poll(waitMs);
+  const worker = () => (answer) => {
+    if (answer) ok(answer);
+    return answer ? again : poll(Math.floor(Math.random() * waitMs));
+  };
   const hangUp = new AbortController();
-  // Each polls again as soon as it is answered, for as long as there are windows.
-  const polling = load(service.url, polls, repeat(poll, Infinity, ok), hangUp.signal);
-  const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
-  // All have come, and each comes once more within the time that counts.
-  await sleep(Math.min(5_000, windowMs));
+  const polling = load(service.url, polls, worker, hangUp.signal);
+  await sleep(settleMs);
   const samples = [];
-  for (let window = 0; window < wanted; window += 1) {
+  for (let window = 0; window < windows; window += 1) {
     const before = await service.ask("cpu");
     const began = performance.now();
     await sleep(windowMs);
@@ -198,6 +199,6 @@ const idlePolls = async (service, { polls, seconds, samples: wanted }) => {
     samples: [mean],
     spread: samples,
     unit: " %",
-    note: `the mean; ${wanted} windows of ${number(windowMs / 1_000)} s, ${polls} polls of ${wait_ms / 1_000} s`,
+    note: `the mean; ${windows} windows of ${number(windowMs / 1_000)} s, the polls spread evenly`,
   };
 };
