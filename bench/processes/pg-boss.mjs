@@ -1,33 +1,52 @@
-/** pg-boss: a queue of the policy key_strict_fifo, jobs that do nothing, fetched and completed in batches. */
+/** pg-boss: a queue of the policy key_strict_fifo, jobs that do nothing, as fast as they are fetched and completed. */
 
 import { PgBoss } from "pg-boss";
 
 const [connectionString, keys, jobs] = process.argv.slice(2);
 const QUEUE = "nothing";
 const INSERT = 10_000;
-/** Fewer at once and larger batches than the callers that it is compared with: what it is fastest with here. */
-const LOOPS = 4;
-const BATCH = 50;
+
+const WAYS = {
+  /** Each job fetched and completed by itself, by as many callers as it is compared with. */
+  each: { callers: 50, batchSize: 1 },
+  /** Fewer callers and larger batches: what it is fastest with here. */
+  batches: { callers: 4, batchSize: 50 },
+};
 
 const boss = new PgBoss({ connectionString, max: 10, schedule: false, supervise: false });
 boss.on("error", console.error);
 await boss.start();
 await boss.createQueue(QUEUE, { policy: "key_strict_fifo" });
-for (let from = 0; from < Number(jobs); from += INSERT)
-  await boss.insert(
-    QUEUE,
-    Array.from({ length: Math.min(INSERT, Number(jobs) - from) }, (_, index) => ({
-      singletonKey: `key-${(from + index) % Number(keys)}`,
-    })),
-  );
 
-/** Jobs a second over so many milliseconds. */
-const forAWhile = async (ms) => {
+let added = 0;
+let done = 0;
+
+/** Has as many jobs wait as there were at first. */
+const fillUp = async () => {
+  while (added - done < Number(jobs)) {
+    const missing = Math.min(INSERT, Number(jobs) - (added - done));
+    await boss.insert(
+      QUEUE,
+      Array.from({ length: missing }, (_, index) => ({
+        singletonKey: `key-${(added + index) % Number(keys)}`,
+      })),
+    );
+    added += missing;
+  }
+};
+
+await fillUp();
+await boss.getDb().executeSql("VACUUM ANALYZE");
+
+/** Jobs a second over so many milliseconds, and until each caller has completed its last. */
+const forAWhile = async ({ way, ms }) => {
+  await fillUp();
+  const { callers, batchSize } = WAYS[way];
+  const before = done;
   const began = performance.now();
-  let done = 0;
   const work = async () => {
     while (performance.now() - began < ms) {
-      const fetched = await boss.fetch(QUEUE, { batchSize: BATCH });
+      const fetched = await boss.fetch(QUEUE, { batchSize });
       if (fetched.length > 0)
         await boss.complete(
           QUEUE,
@@ -36,10 +55,10 @@ const forAWhile = async (ms) => {
       done += fetched.length;
     }
   };
-  await Promise.all(Array.from({ length: LOOPS }, work));
-  return (done * 1_000) / (performance.now() - began);
+  await Promise.all(Array.from({ length: callers }, work));
+  return ((done - before) * 1_000) / (performance.now() - began);
 };
 
-process.on("message", async (ms) => process.send({ answer: await forAWhile(ms) }));
+process.on("message", async (what) => process.send({ answer: await forAWhile(what) }));
 process.on("disconnect", () => process.exit());
 process.send({ ready: true });
