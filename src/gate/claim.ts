@@ -1,8 +1,8 @@
 /** The claim: hands out the oldest jobs that may start, to all who wait for them at once. */
 
 import { all, now, tryLanes, type Tx } from "../store/port.ts";
-import { list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
-import { recordAll, WRITTEN } from "./events.ts";
+import { keyed, list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
+import { recordAll, WRITTEN, type Change } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
 import type { Actor, Rules } from "./policy.ts";
@@ -99,14 +99,13 @@ const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
  *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
 const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
-  const byJob = [...leases].map(([id, { lane, token, worker, expires }]) => [
-    id,
-    { lane, token, worker, expires },
-  ]);
+  const byJob = keyed(
+    [...leases].map(([id, { lane, token, worker, expires }]) => [id, { lane, token, worker, expires }]),
+  );
   return sql`UPDATE jobs SET status = 'running', ready = 0, ${WRITTEN}, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
-    FROM json_each(${JSON.stringify(Object.fromEntries(byJob))}) AS lease
+    FROM json_each(${byJob}) AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, sight, "jobs")}) ELSE status END IS NULL
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
@@ -151,7 +150,7 @@ function* give(
     if (want) leases.set(job.id, { ...want, lane: laneOf(job), token: rules.newToken() });
   });
   const rows = leases.size > 0 ? yield* all<TakenRow>(take(rules, sight, from, leases)) : [];
-  const changes: Parameters<typeof recordAll>[1][number][] = [];
+  const changes: Change[] = [];
   for (const job of rows.sort((a, b) => a.id - b.id)) {
     const { id, repo, task_id, work_item_id, agent, attempts: attempt } = job;
     const lease = leases.get(id);
@@ -160,11 +159,12 @@ function* give(
     const { actor, worker, taken } = lease;
     taken.push(yield* claimedJob(job, lease));
     changes.push([
+      "job.claimed",
       { repo, task_id, work_item_id, job_id: id },
       { actor, detail: { agent, attempt, worker } },
     ]);
   }
-  if (changes.length > 0) yield* recordAll("job.claimed", changes);
+  yield* recordAll(changes);
   return [...leases.values(), ...wants.slice(free.length)];
 }
 
@@ -201,4 +201,10 @@ export function* claim(rules: Rules, attempts: readonly Attempt[], search: Searc
     limit = roundUp(Math.max(LOOK_FURTHER, wants.length));
   }
   return each.map(({ taken }) => taken);
+}
+
+/** Serves one claim: see `claim`. */
+export function* claimOne(rules: Rules, attempt: Attempt, search: Search): Tx<ClaimedJob[]> {
+  const [jobs = []] = yield* claim(rules, [attempt], search);
+  return jobs;
 }

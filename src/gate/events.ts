@@ -2,7 +2,7 @@
  *  triggers (migration 009), which know our own changes by the count that each of them moves. */
 
 import { now, run, type Tx } from "../store/port.ts";
-import { raw, sql } from "../store/sql.ts";
+import { keyed, raw, sql } from "../store/sql.ts";
 import type { Actor } from "./policy.ts";
 import { toStored } from "./time.ts";
 
@@ -50,27 +50,47 @@ export interface Why {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** Records changes, in their order. `actor` is who asked for it; the gate itself when it acts on its own. */
-export function* recordAll(kind: EventKind, changes: readonly (readonly [Subject, Why])[]): Tx<void> {
+/** One change, as it is recorded. `actor` is who asked for it; the gate itself when it acts on its own. */
+export type Change = readonly [kind: EventKind, subject: Subject, why: Why];
+
+const INTO_EVENTS = raw(
+  "INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, reason, detail)",
+);
+
+const written = (detail: Why["detail"]): string | null =>
+  detail === undefined ? null : JSON.stringify(detail);
+
+/** Records changes, in their order, in one statement. */
+export function* recordAll(changes: readonly Change[]): Tx<void> {
+  const [change, ...others] = changes;
+  if (!change) return;
+  if (others.length === 0) {
+    yield* record(...change);
+    return;
+  }
   const at = toStored(yield* now());
-  const rows = changes.map(([{ repo, task_id, work_item_id, job_id }, { actor, reason, detail }]) => ({
+  const rows = changes.map(([kind, { repo, task_id, work_item_id, job_id }, { actor, reason, detail }]) => ({
+    kind,
     repo,
     task_id,
     work_item_id,
     job_id,
     actor,
     reason,
-    detail: detail && JSON.stringify(detail),
+    detail: written(detail),
   }));
-  yield* run(sql`INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, reason, detail)
-    SELECT ${at}, ${kind}, value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
+  yield* run(sql`${INTO_EVENTS}
+    SELECT ${at}, value ->> 'kind', value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
       CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'reason', value ->> 'detail'
-    FROM json_each(${JSON.stringify(Object.fromEntries(rows.entries()))}) ORDER BY CAST(key AS BIGINT)`);
+    FROM json_each(${keyed(rows.entries())}) ORDER BY CAST(key AS BIGINT)`);
 }
 
-/** Records one change: see `recordAll`. */
-export function* record(kind: EventKind, subject: Subject, why: Why): Tx<void> {
-  yield* recordAll(kind, [[subject, why]]);
+/** Records one change. */
+export function* record(kind: EventKind, subject: Subject, { actor, reason, detail }: Why): Tx<void> {
+  const { repo, task_id = null, work_item_id = null, job_id = null } = subject;
+  const at = toStored(yield* now());
+  yield* run(sql`${INTO_EVENTS}
+    VALUES (${at}, ${kind}, ${repo}, ${task_id}, ${work_item_id}, ${job_id}, ${actor}, ${reason ?? null}, ${written(detail)})`);
 }
 
 /** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */

@@ -5,7 +5,7 @@ import { raw, sql, when } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError } from "./errors.ts";
-import { record, WRITTEN } from "./events.ts";
+import { record, recordAll, WRITTEN } from "./events.ts";
 import type { Freeze, FreezeNote, FreezeState, Note, UnfreezeQuery, Unfrozen } from "./model.ts";
 import { whoActs, type Actor, type Rules } from "./policy.ts";
 import { activeFreezes } from "./predicate.ts";
@@ -91,8 +91,13 @@ function* open(
     WHERE repo = ${repo} AND cleared_at IS NULL${when(id !== undefined, sql` AND id = ${id ?? null}`)}
     RETURNING ${FREEZE_COLUMNS}`);
   cleared.sort((a, b) => a.id - b.id);
-  for (const { id: freeze_id, work_item_id } of cleared)
-    yield* record("repo.unfrozen", { repo, work_item_id }, { actor, reason, detail: { freeze_id } });
+  yield* recordAll(
+    cleared.map(({ id: freeze_id, work_item_id }) => [
+      "repo.unfrozen",
+      { repo, work_item_id },
+      { actor, reason, detail: { freeze_id } },
+    ]),
+  );
   const remaining = yield* first(sql`SELECT f.id FROM ${activeFreezes(sql`${repo}`)} LIMIT 1`);
   return { repo, frozen: remaining !== undefined, cleared: cleared.length, freezes: cleared.map(shown) };
 }

@@ -5,7 +5,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import { Chores } from "./chores.ts";
-import { claim, type Search } from "./claim.ts";
+import { claim, claimOne, type Attempt, type Search } from "./claim.ts";
+import { complete, completeTogether } from "./complete.ts";
 import { Undone, undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import { explain } from "./explain.ts";
@@ -13,9 +14,9 @@ import { Feed } from "./feed.ts";
 import { freeze, unfreeze } from "./freeze.ts";
 import { createJob, readJob, retryJob } from "./job.ts";
 import { EVENTS, history } from "./history.ts";
-import { forget, isAnswered, isCall, once, type Caller } from "./idempotency.ts";
+import { actorOf, forget, isAnswered, isCall, once, onceTogether, type Caller } from "./idempotency.ts";
 import type { WrongMark } from "./lanes.ts";
-import { complete, fail, heartbeat, release } from "./lease.ts";
+import { fail, heartbeat, release } from "./lease.ts";
 import type { Log } from "./log.ts";
 import { Marks } from "./marks.ts";
 import type {
@@ -53,6 +54,7 @@ import type {
   Unfrozen,
   WorkItemQuery,
 } from "./model.ts";
+import { valueOf, type Outcome } from "./outcome.ts";
 import { pause, pauseLane, resume, resumeLane } from "./pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./policy.ts";
 import { FULL_SIGHT, type Sight } from "./predicate.ts";
@@ -101,18 +103,31 @@ interface ClaimAttempt {
 /** So many events a follower is given at a time: all that is held for one that is slow. */
 const FOLLOWED_AT_ONCE = 100;
 
+interface CompletionCall {
+  readonly caller: Caller;
+  readonly id: number;
+  readonly input: Completion;
+}
+
+const asClaim = ({ caller, request }: ClaimAttempt): Attempt => ({ actor: actorOf(caller), request });
+
 /** Who claimed nothing asks again, also under the same key. */
-const isSome = (claimed: readonly ClaimedJob[][]): boolean => claimed.some((jobs) => jobs.length > 0);
-const nothing = (error: unknown): ClaimedJob[][] => {
-  if (error instanceof Undone) return [[]];
+const isSome = (jobs: readonly ClaimedJob[]): boolean => jobs.length > 0;
+const nothing = (error: unknown): ClaimedJob[] => {
+  if (error instanceof Undone) return [];
   throw error;
 };
+
+/** Whether all who are served together would be told of it. */
+const isOfAll = (error: unknown): boolean => error instanceof StoreFault && error.kind !== "refused";
 
 export class Gate {
   readonly #store: Store;
   readonly #rules: Rules;
   readonly #projects: readonly string[];
-  readonly #room: WaitingRoom<ClaimAttempt, Claim>;
+  readonly #room: WaitingRoom<ClaimAttempt, Outcome<Claim>>;
+  /** Those who wait for others to be served, none for a change. Each is given how it learns what came of it. */
+  readonly #completions: WaitingRoom<CompletionCall, () => Promise<Completed>>;
   readonly #feed: Feed;
   readonly #chores: Chores;
   readonly #marks: Marks;
@@ -155,15 +170,24 @@ export class Gate {
     });
     this.#room = new WaitingRoom({
       keyOf: ({ request: { agents, repos } }) => JSON.stringify([agents, repos]),
-      // A key's row may have to be waited for, and a claim under it may be refused: no one else's claim is beside it.
-      sizeOf: ({ caller, request: { max } }) => (isCall(caller) ? Infinity : max),
+      sizeOf: ({ request: { max } }) => max,
       serve: (attempts) => this.#claimTogether(attempts),
-      isOfAll: (error) => error instanceof StoreFault,
-      takeBack: ({ jobs }, { caller }) => this.#takeBack(caller, jobs),
+      isOfAll,
+      takeBack: async (claimed, { caller }) => {
+        if ("value" in claimed) await this.#takeBack(caller, claimed.value.jobs);
+      },
       occupied: () =>
         store.watch(() => {
           this.#room.ring();
         }),
+    });
+    this.#completions = new WaitingRoom({
+      keyOf: () => "",
+      sizeOf: () => 1,
+      serve: (calls) => this.#completeTogether(calls),
+      isOfAll,
+      takeBack: () => Promise.resolve(),
+      occupied: () => () => undefined,
     });
   }
 
@@ -239,11 +263,14 @@ export class Gate {
     if (this.#draining)
       throw new GateError("draining", "The service is shutting down and hands out no more jobs.");
     const attempt = { caller, request };
+    const isPatient = request.wait_ms > 0;
     const claimed =
-      isCall(caller) && (request.wait_ms === 0 || (await this.#isAnswered(caller)))
-        ? (await this.#claimTogether([attempt]))[0]
+      isPatient && (await this.#isAnswered(caller))
+        ? await this.#claimAlone(attempt)
         : await this.#room.wait(attempt, request.wait_ms, gone);
-    return claimed ?? { jobs: [], degraded: !this.#eyes.whole };
+    // Who stood behind one that got nothing was not looked at: there may be an answer under the key.
+    const answer = claimed ?? (isPatient || !isCall(caller) ? undefined : await this.#claimAlone(attempt));
+    return answer ? valueOf(answer) : { jobs: [], degraded: !this.#eyes.whole };
   }
 
   async heartbeat(id: number, input: Heartbeat, caller: Caller = null): Promise<{ lease: Lease }> {
@@ -252,8 +279,11 @@ export class Gate {
     return kept;
   }
 
-  complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
-    return this.#change(caller, (actor) => complete(this.#rules, actor, id, input));
+  /** @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+  async complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
+    const call = { caller, id, input };
+    const completed = await this.#completions.wait(call, 0);
+    return completed ? completed() : this.#completeAlone(call);
   }
 
   async fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
@@ -455,25 +485,74 @@ export class Gate {
     return { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
   }
 
-  /** Serves claims that take the same jobs: many of callers without a key, or one under its key. */
-  async #claimTogether(attempts: readonly ClaimAttempt[]): Promise<(Claim | undefined)[]> {
+  /** Serves claims that take the same jobs. */
+  async #claimTogether(attempts: readonly ClaimAttempt[]): Promise<(Outcome<Claim> | undefined)[]> {
+    const [alone, ...others] = attempts;
+    if (alone && others.length === 0) return [await this.#claimAlone(alone)];
     await this.#chores.ifDue();
-    const caller = attempts[0]?.caller ?? null;
-    const each = attempts.map(({ caller, request }) => ({
-      actor: isCall(caller) ? caller.actor : caller,
-      request,
-    }));
-    const { value: claimed, degraded } = await this.#eyes.decide((sight) => {
-      const search = this.#search(sight);
-      return this.#store
-        .write(() => once(caller, () => claim(this.#rules, each, search), isSome))
-        .catch(nothing);
+    const { value: claimed, degraded } = await this.#eyes.decide((sight) =>
+      this.#store.write(() =>
+        onceTogether(
+          attempts,
+          (fresh) => claim(this.#rules, fresh.map(asClaim), this.#search(sight)),
+          (jobs) => (isSome(jobs) ? jobs : undefined),
+        ),
+      ),
+    );
+    return Promise.all(
+      attempts.map(async (attempt, index) => {
+        const jobs = claimed[index];
+        return jobs ? this.#granted(jobs, degraded) : await this.#claimAlone(attempt);
+      }),
+    );
+  }
+
+  async #claimAlone(attempt: ClaimAttempt): Promise<Outcome<Claim> | undefined> {
+    await this.#chores.ifDue();
+    try {
+      const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
+        const search = this.#search(sight);
+        const operation = (): Tx<ClaimedJob[]> => claimOne(this.#rules, asClaim(attempt), search);
+        return this.#store.write(() => once(attempt.caller, operation, isSome)).catch(nothing);
+      });
+      return this.#granted(jobs, degraded);
+    } catch (error) {
+      if (error instanceof GateError) return { error };
+      throw error;
+    }
+  }
+
+  #granted(jobs: ClaimedJob[], degraded: boolean): Outcome<Claim> | undefined {
+    if (!isSome(jobs)) return undefined;
+    for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
+    this.#feed.ring();
+    return { value: { jobs, degraded } };
+  }
+
+  /** Completes together what can be; each caller is given how it learns what came of it. */
+  async #completeTogether(calls: readonly CompletionCall[]): Promise<(() => Promise<Completed>)[]> {
+    const outcomes = await this.#store.write(() =>
+      onceTogether(
+        calls,
+        (fresh) =>
+          completeTogether(
+            this.#rules,
+            fresh.map(({ caller, ...asked }) => ({ actor: actorOf(caller), ...asked })),
+          ),
+        (outcome) => (outcome && "value" in outcome ? outcome.value : undefined),
+      ),
+    );
+    this.#committed();
+    return calls.map((call, index) => {
+      const outcome = outcomes[index];
+      // Who is refused under a key may have sent it twice: the other one may just have ended.
+      const isSure = outcome && ("value" in outcome || !isCall(call.caller));
+      return isSure ? () => Promise.resolve(outcome).then(valueOf) : () => this.#completeAlone(call);
     });
-    if (isSome(claimed)) this.#feed.ring();
-    return claimed.map((jobs) => {
-      for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
-      return jobs.length > 0 ? { jobs, degraded } : undefined;
-    });
+  }
+
+  #completeAlone({ caller, id, input }: CompletionCall): Promise<Completed> {
+    return this.#change(caller, (actor) => complete(this.#rules, { actor, id, input }));
   }
 
   async #isAnswered(caller: Caller): Promise<boolean> {

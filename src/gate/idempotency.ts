@@ -3,8 +3,8 @@
  *  What is refused, or comes to nothing, leaves no row: the same key may try again.
  *  What HTTP makes of a key is the edge's business. */
 
-import { first, now, run, type Tx } from "../store/port.ts";
-import { sql } from "../store/sql.ts";
+import { all, first, now, run, type Tx } from "../store/port.ts";
+import { keyed, sql } from "../store/sql.ts";
 import { Undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import type { Actor } from "./policy.ts";
@@ -26,6 +26,8 @@ export interface Call {
 
 /** Who calls, by name alone or with a key. */
 export type Caller = Actor | Call;
+
+export const actorOf = (caller: Caller): Actor => (isCall(caller) ? caller.actor : caller);
 
 export const isCall = (caller: Caller): caller is Call => typeof caller === "object" && caller !== null;
 
@@ -69,6 +71,66 @@ export function* once<T>(
   yield* run(sql`UPDATE gate_idempotency SET answer = ${JSON.stringify(value)}
     WHERE idempotency_key = ${key} AND actor = ${actor}`);
   return value;
+}
+
+/** Another call used one of the keys meanwhile: nothing happened, and each is to be made alone. */
+class Interfered extends Error {
+  override readonly name = "Interfered";
+}
+
+/** Runs an operation for calls that are served together, each of which happens once. Here a key's row comes last: what
+ *  is refused or comes to nothing needs none.
+ *  @param operation is handed the calls whose key is new, and gives what comes of each
+ *  @param answerOf what `once` would answer; undefined for what is not to be kept
+ *  @returns what came of each; undefined where the key was seen before, so that the call is one for `once`
+ *  @throws Interfered when nothing happened, and each is to be made alone */
+export function* onceTogether<Attempt extends { readonly caller: Caller }, T>(
+  attempts: readonly Attempt[],
+  operation: (fresh: readonly Attempt[]) => Tx<readonly T[]>,
+  answerOf: (value: T) => unknown,
+): Tx<(T | undefined)[]> {
+  const seen = yield* seenAmong(attempts);
+  const fresh = attempts.filter((_, index) => !seen.has(index));
+  const values = fresh.length > 0 ? yield* operation(fresh) : [];
+  yield* keep(
+    fresh.flatMap(({ caller }, index) => {
+      const value = values[index];
+      const answer = value === undefined ? undefined : answerOf(value);
+      return isCall(caller) && answer !== undefined ? [{ caller, answer }] : [];
+    }),
+  );
+  const rest = values.values();
+  return attempts.map((_, index) => (seen.has(index) ? undefined : rest.next().value));
+}
+
+const nameOf = ({ actor, key }: Call): { key: string; actor: string } => ({ key, actor: actor ?? "" });
+
+/** The places of those whose key has a row. */
+function* seenAmong(attempts: readonly { readonly caller: Caller }[]): Tx<Set<number>> {
+  const asked = attempts.flatMap(({ caller }, index): [number, unknown][] =>
+    isCall(caller) ? [[index, nameOf(caller)]] : [],
+  );
+  if (asked.length === 0) return new Set();
+  const rows = yield* all<{ place: number }>(sql`SELECT CAST(asked.key AS BIGINT) AS place
+    FROM json_each(${keyed(asked)}) AS asked JOIN gate_idempotency g
+      ON g.idempotency_key = asked.value ->> 'key' AND g.actor = asked.value ->> 'actor'`);
+  return new Set(rows.map(({ place }) => place));
+}
+
+/** Writes answers under their keys.
+ *  @throws Interfered */
+function* keep(answers: readonly { readonly caller: Call; readonly answer: unknown }[]): Tx<void> {
+  if (answers.length === 0) return;
+  const rows = answers.map(({ caller, answer }) => ({
+    ...nameOf(caller),
+    fingerprint: caller.fingerprint,
+    answer: JSON.stringify(answer),
+  }));
+  const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer)
+    SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'
+    FROM json_each(${keyed(rows.entries())}) WHERE 1 = 1 ORDER BY 1, 2
+    ON CONFLICT (idempotency_key, actor) DO NOTHING RETURNING idempotency_key`);
+  if (kept.length < rows.length) throw new Interfered();
 }
 
 /** Whether there is an answer under the key. */

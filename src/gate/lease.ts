@@ -1,17 +1,16 @@
-/** A running job in its holder's hands: kept, completed, failed or released, and given back when it lapses.
+/** A running job in its holder's hands: kept, failed or released, and given back when it lapses.
  *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
-import { raw, sql, type Statement } from "../store/sql.ts";
+import { keyed, raw, sql, type Statement } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record, WRITTEN, type EventKind, type Subject } from "./events.ts";
-import { encode, enqueue, readJob, unknownJob } from "./job.ts";
-import type { Completed, Completion, Failure, Heartbeat, Job, Lease } from "./model.ts";
+import { readJob, unknownJob } from "./job.ts";
+import type { Failure, Heartbeat, Job, Lease } from "./model.ts";
 import type { Actor, Defaults, Rules } from "./policy.ts";
-import { moveStage, readTask, rebased } from "./task.ts";
 import { toIso, toStored } from "./time.ts";
 
-interface HeldJob {
+export interface HeldJob {
   readonly job_id: number;
   readonly task_id: number | null;
   readonly repo: string | null;
@@ -25,34 +24,46 @@ const HELD_COLUMNS = raw(
   `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
 );
 
+/** Those of the jobs that there are, by id, with whether the token is their current lease's.
+ *  @param tokens by the id of the job */
+export function* readHeld(tokens: ReadonlyMap<number, string>): Tx<Map<number, HeldJob & { valid: number }>> {
+  const at = toStored(yield* now());
+  const asked = keyed([...tokens].map(([id, token]) => [id, { token }]));
+  const jobs = yield* all<HeldJob & { valid: number }>(sql`SELECT ${HELD_COLUMNS},
+      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
+        THEN 1 ELSE 0 END AS valid
+    FROM json_each(${asked}) AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
+    LEFT JOIN tasks t ON t.id = j.task_id`);
+  return new Map(jobs.map((job) => [job.job_id, job]));
+}
+
+export const leaseLost = (id: number): GateError =>
+  new GateError(
+    "lease_lost",
+    `The lease of job ${id} is not yours any more: it expired, ended or was never yours.`,
+    {
+      hint: "Stop working on the job and claim again.",
+    },
+  );
+
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
 function* held(id: number, token: string): Tx<HeldJob> {
-  const at = toStored(yield* now());
-  const job = yield* first<HeldJob & { valid: number }>(sql`SELECT ${HELD_COLUMNS},
-      CASE WHEN j.status = 'running' AND j.lease_token = ${token} AND j.lease_expires_at > ${at}
-        THEN 1 ELSE 0 END AS valid
-    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
+  const job = (yield* readHeld(new Map([[id, token]]))).get(id);
   if (!job) throw unknownJob(id);
-  if (!job.valid)
-    throw new GateError(
-      "lease_lost",
-      `The lease of job ${id} is not yours any more: it expired, ended or was never yours.`,
-      {
-        hint: "Stop working on the job and claim again.",
-      },
-    );
+  if (!job.valid) throw leaseLost(id);
   return job;
 }
 
+export const laneOf = ({ repo }: Pick<HeldJob, "repo">): string => repo ?? "";
+
 /** The same once the job's lane is held, for what changes more than the lease. */
 function* heldInLane(id: number, token: string): Tx<HeldJob> {
-  const { repo } = yield* held(id, token);
-  yield* lockLane(repo ?? "");
+  yield* lockLane(laneOf(yield* held(id, token)));
   return yield* held(id, token);
 }
 
-const taskCancelled = ({ work_item_id, task_id }: HeldJob): GateError =>
+export const taskCancelled = ({ work_item_id, task_id }: HeldJob): GateError =>
   new GateError("task_cancelled", `The task ${work_item_id ?? task_id ?? ""} was cancelled.`, {
     hint: "Stop working and release the job.",
   });
@@ -73,51 +84,13 @@ export function* heartbeat(
   return { lease: { token: lease_token, expires_at: toIso(expires) } };
 }
 
-const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
+export const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
 
 /** Ends the job's lease with what the job becomes. */
 const end = (job: HeldJob, change: Statement): Statement =>
   sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
 
 const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
-
-/** The job is done; its task moves to the stage, and the next jobs are enqueued.
- *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request for a stage
- *    where there is no task */
-export function* complete(
-  rules: Rules,
-  actor: Actor,
-  id: number,
-  { lease_token, result, stage, next = [] }: Completion,
-): Tx<Completed> {
-  const job = yield* heldInLane(id, lease_token);
-  const moves = stage !== undefined && stage !== job.stage;
-  if (job.stage === "cancelled" && (moves || next.length > 0)) throw taskCancelled(job);
-  yield* run(
-    end(
-      job,
-      sql`status = 'done', result = ${encode(result)}, error = NULL, finished_at = ${toStored(yield* now())}`,
-    ),
-  );
-  yield* record("job.completed", job, { actor });
-  const { task_id, repo, work_item_id, stage: from } = job;
-  if (task_id !== null) yield* rebased(task_id, id);
-  if (moves) {
-    if (task_id === null || repo === null || from === null)
-      throw new GateError("invalid_request", `The job ${id} has no task that could move to a stage.`, {
-        faults: [{ in: "body", pointer: "/stage", detail: "must be left out for a job without a task" }],
-      });
-    yield* moveStage({ task_id, repo, work_item_id, stage: from }, stage, actor);
-    if (stage === "cancelled" && next.length > 0) throw taskCancelled(job);
-  }
-  const enqueued: Job[] = [];
-  for (const spec of next) enqueued.push(yield* enqueue(rules, actor, job, spec));
-  return {
-    job: yield* readJob(id),
-    task: from === null || task_id === null ? null : yield* readTask(task_id),
-    next: enqueued,
-  };
-}
 
 /** Milliseconds until the next attempt: doubling from the first retry's, a fifth of jitter either way, capped. */
 export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, random: number): number =>

@@ -83,11 +83,7 @@ const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
 
 function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
   tasks.sort((a, b) => a.task_id - b.task_id);
-  if (tasks.length > 0)
-    yield* recordAll(
-      kind,
-      tasks.map((task) => [task, why]),
-    );
+  yield* recordAll(tasks.map((task) => [kind, task, why]));
   return tasks;
 }
 

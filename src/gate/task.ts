@@ -1,11 +1,11 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
 import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
-import { raw, sql, when, type Statement } from "../store/sql.ts";
+import { idsIn, keyed, raw, sql, when, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError, type InputFault } from "./errors.ts";
-import { record, WRITTEN } from "./events.ts";
+import { record, recordAll, WRITTEN, type Change } from "./events.ts";
 import { groupBy } from "./group.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { ChangedTask, Job, NewTask, Note, Task, TaskPage, TaskQuery } from "./model.ts";
@@ -38,7 +38,7 @@ interface DependencyRow {
 }
 
 /** The tasks that a `SELECT t.id FROM tasks t …` names, by id. */
-function* readTasks(ids: Statement): Tx<Task[]> {
+export function* readTasks(ids: Statement): Tx<Task[]> {
   const rows = yield* all<TaskRow>(sql`SELECT id, repo, work_item_id, title, stage, paused_at, paused_by,
       pause_reason, pause_until, cancelled_at, created_at, updated_at
     FROM tasks WHERE id IN (${ids}) ORDER BY id`);
@@ -213,48 +213,48 @@ export function* createTask(
   return { created: true, task: yield* readTask(task_id), job };
 }
 
-function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
+/** Cancels what of a task that is cancelled has not started. */
+export function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
   const cancelled = yield* all<{
     id: number;
   }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
     WHERE task_id = ${task.task_id} AND status IN ('queued', 'delayed') RETURNING id`);
-  for (const { id } of cancelled) yield* record("job.cancelled", { ...task, job_id: id }, { actor });
+  yield* recordAll(cancelled.map(({ id }) => ["job.cancelled", { ...task, job_id: id }, { actor }]));
 }
 
-function* changeStage(
-  task: TaskRef,
-  stage: string,
-  at: string,
-  actor: Actor,
-  reason: string | undefined,
-): Tx<void> {
-  if (TERMINAL.includes(task.stage))
+/** A task that moves from the stage that it is in to another. */
+export interface Move extends TaskRef {
+  readonly to: string;
+  readonly actor: Actor;
+  readonly reason?: string | undefined;
+}
+
+/** @throws GateError task_terminal */
+export const refuseTerminal = ({ task_id, work_item_id, stage }: TaskRef): void => {
+  if (TERMINAL.includes(stage))
     throw new GateError(
       "task_terminal",
-      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}, and that is final.`,
+      `The task ${work_item_id ?? task_id} is ${stage}, and that is final.`,
     );
-  const cancels = stage === "cancelled";
-  yield* run(
-    sql`UPDATE tasks SET stage = ${stage}, ${WRITTEN}, updated_at = ${at}${when(
-      cancels,
-      sql`, cancelled_at = ${at}`,
-    )} WHERE id = ${task.task_id}`,
-  );
-  yield* record(cancels ? "task.cancelled" : "task.stage", task, {
-    actor,
-    reason,
-    detail: { from: task.stage, to: stage },
-  });
+};
+
+/** Moves tasks whose lanes are held; the caller records it. */
+export function* moveStages(moves: readonly Move[], at: string): Tx<void> {
+  if (moves.length === 0) return;
+  const stages = keyed(moves.map(({ task_id, to }) => [task_id, { to }]));
+  yield* run(sql`UPDATE tasks SET stage = moved.value ->> 'to', ${WRITTEN}, updated_at = ${at},
+      cancelled_at = CASE moved.value ->> 'to' WHEN 'cancelled' THEN ${at} ELSE cancelled_at END
+    FROM json_each(${stages}) AS moved WHERE tasks.id = CAST(moved.key AS BIGINT)`);
 }
 
-/** Moves a task whose lane is held. The same stage again changes nothing, but that a cancelled task's waiting
- *  jobs end also where another program cancelled it.
- *  @throws GateError task_terminal when it would leave a terminal stage */
-export function* moveStage(task: TaskRef, stage: string, actor: Actor, reason?: string): Tx<void> {
-  const at = toStored(yield* now());
-  if (stage !== task.stage) yield* changeStage(task, stage, at, actor, reason);
-  if (stage === "cancelled") yield* cancelWaitingJobs(task, actor, at);
-}
+export const stageChange = (move: Move): Change => {
+  const { stage: from, to, actor, reason } = move;
+  return [
+    to === "cancelled" ? "task.cancelled" : "task.stage",
+    move,
+    { actor, reason, detail: { from, to } },
+  ];
+};
 
 /** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
 function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
@@ -277,8 +277,17 @@ export function* setStage(
   return yield* withEffect(policy, search, yield* reposAround(task), move(task, stage, who, note.reason));
 }
 
-function* move(task: TaskRef, stage: string, actor: Actor, reason: string | undefined): Tx<{ task: Task }> {
-  yield* moveStage(task, stage, actor, reason);
+/** The same stage again changes nothing, but that a cancelled task's waiting jobs end also where another program
+ *  cancelled it. */
+function* move(task: TaskRef, to: string, actor: Actor, reason: string | undefined): Tx<{ task: Task }> {
+  const at = toStored(yield* now());
+  if (to !== task.stage) {
+    refuseTerminal(task);
+    const moves = [{ ...task, to, actor, reason }];
+    yield* moveStages(moves, at);
+    yield* recordAll(moves.map(stageChange));
+  }
+  if (to === "cancelled") yield* cancelWaitingJobs(task, actor, at);
   return { task: yield* readTask(task.task_id) };
 }
 
@@ -298,7 +307,12 @@ export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
   return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
 }
 
-/** A job that was told of a stale base has done its work on a fresh one. */
-export function* rebased(taskId: number, jobId: number): Tx<void> {
-  yield* run(sql`DELETE FROM gate_overtakes WHERE task_id = ${taskId} AND told_job_id = ${jobId}`);
+/** Jobs that were told of a stale base have done their work on a fresh one. */
+export function* rebased(
+  jobs: readonly { readonly job_id: number; readonly task_id: number | null }[],
+): Tx<void> {
+  const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
+  if (tasks.length > 0)
+    yield* run(sql`DELETE FROM gate_overtakes
+      WHERE task_id IN ${idsIn(tasks)} AND told_job_id IN ${idsIn(jobs.map(({ job_id }) => job_id))}`);
 }

@@ -1,7 +1,7 @@
 /** GET /metrics: what a monitor asks, as Prometheus text. What is counted is counted here as it passes; what stands is
  *  read when it is asked for, and not again while nothing has changed. */
 
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, preSerializationHookHandler } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Gate } from "../gate/gate.ts";
 import { JOB_STATUSES, type Claim, type Queue } from "../gate/model.ts";
@@ -45,13 +45,16 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
     registers,
   });
   app.decorateRequest("problem", null);
-  app.addHook("preSerialization", (request, reply, payload: unknown, done) => {
-    if (request.routeOptions.url === CLAIM && reply.statusCode === 200) {
+  const countClaim: preSerializationHookHandler = (_request, reply, payload, done) => {
+    if (reply.statusCode === 200) {
       const { jobs } = payload as Claim;
       claims.inc({ outcome: jobs.length > 0 ? "granted" : "empty" });
       claimed.inc(jobs.length);
     }
     done(null, payload);
+  };
+  app.addHook("onRoute", (route) => {
+    if (route.url === CLAIM) route.preSerialization = countClaim;
   });
   app.addHook("onResponse", (request, reply, done) => {
     const { method, problem, routeOptions } = request;

@@ -182,7 +182,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   const status = statusOf(code);
   request.problem = code;
   if (status >= 500 || error instanceof StoreFault)
-    request.log[status === 500 ? "error" : "warn"]({ err: error, code }, detail);
+    request.log[status === 500 ? "error" : "warn"]({ reqId: request.id, err: error, code }, detail);
   return reply
     .code(status)
     .headers(headers)

@@ -46,6 +46,15 @@ export const list = (values: readonly Value[]): Statement => ({
   params: values,
 });
 
+/** Values by key as one value, which `json_each` takes apart in both databases: the text of a statement is then the
+ *  same however many they are. A JSON array would not do: PostgreSQL's `json_each` takes objects alone. */
+export const keyed = (entries: Iterable<readonly [number, unknown]>): string =>
+  JSON.stringify(Object.fromEntries(entries));
+
+/** `(SELECT …)` for IN: whole numbers, however many they are. */
+export const idsIn = (ids: readonly number[]): Statement =>
+  sql`(SELECT CAST(key AS BIGINT) FROM json_each(${keyed(ids.map((id) => [id, 1]))}))`;
+
 const literal = (value: Value): string =>
   typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
 

@@ -9,6 +9,9 @@ import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
  *  asynchronous retry instead. */
 const BUSY_TIMEOUT_MS = 20;
 const CACHED_STATEMENTS = 500;
+/** Pages that gather in the WAL before they are put in their places: a hot one is written there once in the place of
+ *  many times. 16 MB. */
+const CHECKPOINT_PAGES = 4_000;
 
 /** Also a trigger of another program's that raises. */
 const REFUSED = /^SQLITE_(CONSTRAINT|TOOBIG)/;
@@ -35,6 +38,7 @@ export const configure = (db: Database.Database): void => {
   const fresh = db.pragma("page_count", { simple: true }) === 0;
   if (fresh) db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("temp_store = MEMORY");
   // Another program's schema may declare references that it does not enforce itself.
   db.pragma("foreign_keys = OFF");
