@@ -47,13 +47,14 @@ const holdLane = (repo: string): Statement => sql`WITH held AS MATERIALIZED
   (SELECT repo FROM gate_lanes WHERE repo = ${repo} FOR UPDATE)
   SELECT ${raw(MILLISECONDS)} AS ms FROM held`;
 
-/** Those of the lanes that have a row, and which of them are held now: by us. The names go as one value, so that the
- *  text is the same however many they are. */
-const tryLanes = (repos: readonly string[]): Statement => sql`WITH wanted AS MATERIALIZED
-  (SELECT repo FROM jsonb_array_elements_text(${JSON.stringify(repos)}) AS wanted(repo)), held AS MATERIALIZED
-  (SELECT repo FROM gate_lanes WHERE repo IN (SELECT repo FROM wanted) FOR UPDATE SKIP LOCKED)
-  SELECT l.repo, CASE WHEN held.repo IS NULL THEN 0 ELSE 1 END AS held
-  FROM wanted JOIN gate_lanes l ON l.repo = wanted.repo LEFT JOIN held ON held.repo = l.repo`;
+/** Of each lane whether it is held now, by us: 1 or 0, and null where there is no row of it. The names go as one value,
+ *  so that the text is the same however many they are; each is looked up by itself, since joined with all lanes at once
+ *  PostgreSQL walks past all that there are. */
+const tryLanes = (repos: readonly string[]): Statement => sql`SELECT wanted.repo, CASE
+    WHEN held.repo IS NOT NULL THEN 1
+    WHEN (SELECT l.repo FROM gate_lanes l WHERE l.repo = wanted.repo) IS NOT NULL THEN 0 END AS held
+  FROM jsonb_array_elements_text(${JSON.stringify(repos)}) AS wanted(repo) LEFT JOIN LATERAL
+    (SELECT l.repo FROM gate_lanes l WHERE l.repo = wanted.repo FOR UPDATE SKIP LOCKED) AS held ON 1 = 1`;
 
 const makeLane = (repo: string): Statement =>
   sql`INSERT INTO gate_lanes(repo, revision) VALUES (${repo}, 0) ON CONFLICT DO NOTHING`;
@@ -177,9 +178,11 @@ class Transaction {
 
   async #tryLanes(repos: readonly string[]): Promise<string[]> {
     const { rows } = await this.#query(tryLanes(repos));
-    const known = new Map(rows.map(({ repo, held }) => [repo, held === 1]));
+    const state = new Map(rows.map(({ repo, held }) => [repo, held]));
     const held: string[] = [];
-    for (const repo of repos) if (known.get(repo) ?? (await this.#tryToMakeLane(repo))) held.push(repo);
+    for (const repo of repos)
+      if (state.get(repo) === 1 || (state.get(repo) === null && (await this.#tryToMakeLane(repo))))
+        held.push(repo);
     return held;
   }
 
