@@ -1,5 +1,5 @@
-/** Who waits for a job, oldest first, and who is served when something may have changed.
- *  Those who take the same jobs form one line. Its first are served together, those of one turn of the event loop and
+/** Who waits to be served, oldest first: for a job, until something may have changed, or for those before them.
+ *  Those who want the same form one line. Its first are served together, those of one turn of the event loop and
  *  those who came while others were being served; when one of them gets nothing, those behind would get nothing
  *  either, so a change costs one claim a line, not one a waiter. */
 
