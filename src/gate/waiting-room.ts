@@ -128,13 +128,21 @@ export class WaitingRoom<Request, Answer> {
     if (line.serving) return;
     line.serving = true;
     try {
-      await endOfTurn();
+      await this.#gather(line);
       while (line.again) {
         line.again = false;
         await this.#serveWhileThereIs(key, line);
       }
     } finally {
       line.serving = false;
+    }
+  }
+
+  /** Waits for those who come together: to the end of a turn of the event loop, and of another while each brings more. */
+  async #gather({ waiters }: Line<Request, Answer>): Promise<void> {
+    for (let before = 0; waiters.size > before && before < SIZE_AT_ONCE;) {
+      before = waiters.size;
+      await endOfTurn();
     }
   }
 
