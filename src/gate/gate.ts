@@ -121,6 +121,10 @@ const nothing = (error: unknown): ClaimedJob[] => {
 /** Whether all who are served together would be told of it. */
 const isOfAll = (error: unknown): boolean => error instanceof StoreFault && error.kind !== "refused";
 
+/** 16 hexadecimal digits for a value that JSON can write. */
+const digest = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+
 export class Gate {
   readonly #store: Store;
   readonly #rules: Rules;
@@ -134,6 +138,8 @@ export class Gate {
   readonly #retention: Retention;
   readonly #eyes: Eyes;
   readonly #revision: Revision;
+  /** What beside the rows makes the queue. */
+  readonly #shape: string;
   #draining = false;
 
   constructor({
@@ -150,6 +156,7 @@ export class Gate {
     this.#projects = projects;
     this.#rules = { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") };
     this.#revision = new Revision(store);
+    this.#shape = digest([policy, projects]);
     this.#marks = new Marks(store, policy, log);
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#eyes = new Eyes(store, log, {
@@ -341,8 +348,7 @@ export class Gate {
     if (!this.#eyes.whole) return undefined;
     try {
       const revision = await this.#revision.read();
-      const shape = JSON.stringify([this.#rules.policy, this.#projects, repos]);
-      return `${revision}-${createHash("sha256").update(shape).digest("hex").slice(0, 16)}`;
+      return repos.length > 0 ? `${revision}-${this.#shape}-${digest(repos)}` : `${revision}-${this.#shape}`;
     } catch (error) {
       if (error instanceof StoreFault && error.kind === "unreadable") return undefined;
       throw error;

@@ -17,7 +17,7 @@ function* addUp(): Tx<number> {
 export class Revision {
   readonly #store: Store;
   #version: string | undefined;
-  #sum = 0;
+  #sum: Promise<number> | undefined;
 
   constructor(store: Store) {
     this.#store = store;
@@ -26,11 +26,14 @@ export class Revision {
   /** @throws StoreFault when the rows cannot be read */
   async read(): Promise<number> {
     // Asked first: what is committed while the sum is read makes it be read once more, not once less.
-    const version = this.#store.version();
-    if (version !== undefined && version === this.#version) return this.#sum;
-    const sum = await this.#store.read(addUp);
+    const version = await this.#store.version();
+    if (this.#sum && version !== undefined && version === this.#version) return this.#sum;
+    const sum = this.#store.read(addUp);
     this.#version = version;
     this.#sum = sum;
+    sum.catch(() => {
+      if (this.#sum === sum) this.#sum = undefined;
+    });
     return sum;
   }
 }

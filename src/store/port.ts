@@ -75,9 +75,10 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   settled(table: string): Promise<number>;
 
-  /** A text that is another once anyone has committed anything, known without asking the database for rows; undefined
-   *  where only the database can tell. */
-  version(): string | undefined;
+  /** A text that is another once anyone has committed anything, known without reading a row; undefined where it cannot
+   *  be told. It is never older than the call.
+   *  @throws StoreFault when the database cannot answer. */
+  version(): Promise<string | undefined>;
 
   /** Runs the listener soon after another program has committed to the database (at most a second later),
    *  until the returned function is called. */

@@ -9,6 +9,7 @@ import { Bell } from "./postgres/bell.ts";
 import { DIALECT } from "./postgres/dialect.ts";
 import { beginFailureOf, commitFailureOf, connectFailureOf, Failure, failureOf } from "./postgres/faults.ts";
 import { Settled } from "./postgres/settled.ts";
+import { shared } from "./postgres/shared.ts";
 import { translator, type Translated } from "./postgres/placeholders.ts";
 import { raw, sql, type Statement, type Value } from "./sql.ts";
 
@@ -61,6 +62,9 @@ const makeLane = (repo: string): Statement =>
 
 const FINGERPRINT = `SELECT (SELECT COALESCE(SUM(revision), 0) FROM gate_lanes) || '/' ||
   (SELECT COALESCE(MAX(id), 0) FROM gate_events) AS fingerprint`;
+
+/** Names the transactions that are seen to be committed: two of the same text see the same rows. */
+const SNAPSHOT = "SELECT pg_current_snapshot() AS version";
 
 /** Numbers are numbers (those of the program are all safe integers), an UTC time has no zone like the text that
  *  SQLite keeps, and all else is text. */
@@ -294,14 +298,17 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   };
 
   const settled = new Map<string, Settled>();
-  const look = (text: string): Promise<Rows[]> =>
+  /** Statements without a transaction around them; the results of several are a list. */
+  const look = (text: string): Promise<unknown> =>
     patiently(async () => {
       try {
-        return (await pool.query(text)) as unknown as Rows[];
+        const query: Query = { text, query_timeout: SILENCE_MS };
+        return await pool.query(query);
       } catch (error) {
         throw failureOf(error);
       }
     });
+  const version = shared(async () => String(((await look(SNAPSHOT)) as Rows).rows[0]?.version));
 
   const unanswered = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
@@ -333,12 +340,11 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     write: (operation) => answer("write", operation),
     read: (operation) => answer("read", operation),
     settled: (table) => {
-      const known = settled.get(table) ?? new Settled(table, look);
+      const known = settled.get(table) ?? new Settled(table, (text) => look(text) as Promise<Rows[]>);
       settled.set(table, known);
       return known.upTo();
     },
-    // Another node may have committed.
-    version: () => undefined,
+    version,
     watch: (listener) => bell.listen(listener),
     close: () => (closed ??= close()),
   };

@@ -221,9 +221,9 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     // The pragma tells of the commits of other connections, not of this one's.
     version: () => {
       try {
-        return `${String(othersCommits.get())}.${commits}`;
+        return Promise.resolve(`${String(othersCommits.get())}.${commits}`);
       } catch {
-        return undefined;
+        return Promise.resolve(undefined);
       }
     },
 

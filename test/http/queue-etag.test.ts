@@ -99,6 +99,31 @@ describe("The tag of the queue", () => {
     expect((await poll(one, next.headers.get("etag") ?? "")).status).toBe(200);
   });
 
+  it.each([
+    ["SQLite", () => Promise.resolve({})],
+    ["PostgreSQL", async () => ({ DATABASE_URL: await testDatabase() })],
+  ])("is never told from before the question, however many ask at the same time (%s)", async (_, env) => {
+    const service = await startService(await env());
+    const { add, park } = cornerOf(service);
+    await add("WEB-1");
+    let tag = await tagOf(service);
+    let changing = true;
+    const crowd = Array.from({ length: 8 }, async () => {
+      while (changing) await poll(service, tag);
+    });
+    for (let change = 0; change < 30; change += 1) {
+      await park("WEB-1", change % 2 === 0 ? "pause" : "resume");
+      const answers = await Promise.all(Array.from({ length: 4 }, () => poll(service, tag)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      const tags = answers.map(({ headers }) => headers.get("etag"));
+      expect(new Set(tags).size).toBe(1);
+      tag = tags[0] ?? "";
+      expect((await poll(service, tag)).status).toBe(304);
+    }
+    changing = false;
+    await Promise.all(crowd);
+  });
+
   it("is not there while a part of the database cannot be read", async () => {
     const service = await startService();
     const tag = await tagOf(service);

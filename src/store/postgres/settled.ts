@@ -5,6 +5,7 @@
  *  the writers, and no wait for the long transactions of those who write elsewhere. */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { shared } from "./shared.ts";
 
 /** How long one who asks is made to wait for the transactions that are under way as he asks. */
 const PATIENCE_MS = 250;
@@ -34,8 +35,6 @@ export class Settled {
   /** In their order; each waits for all that the one before it waits for, and more. */
   #marks: readonly Mark[] = [];
   #known = 0;
-  #asked: Promise<number> | undefined;
-  #next: Promise<number> | undefined;
 
   constructor(table: string, query: (text: string) => Promise<readonly Result[]>) {
     const text = look(table);
@@ -48,22 +47,7 @@ export class Settled {
     };
   }
 
-  /** Those who ask while others are being answered share the next answer: the one under way may have looked before
-   *  what they want to see was committed. */
-  upTo(): Promise<number> {
-    if (!this.#asked) return this.#ask();
-    this.#next ??= this.#asked.then(
-      () => this.#ask(),
-      () => this.#ask(),
-    );
-    return this.#next;
-  }
-
-  #ask(): Promise<number> {
-    this.#next = undefined;
-    this.#asked = this.#find().finally(() => (this.#asked = undefined));
-    return this.#asked;
-  }
+  readonly upTo = shared(() => this.#find());
 
   async #find(): Promise<number> {
     const patientUntil = performance.now() + PATIENCE_MS;
