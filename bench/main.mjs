@@ -48,12 +48,12 @@ const QUICK = {
   free: { jobs: 6_000, lanes: 60 },
   shallowFree: { jobs: 3_000, lanes: 30 },
   queue: { jobs: 1_000, lanes: 100 },
-  keys: { jobs: 1_000, lanes: 100 },
+  keys: { jobs: 10_000, lanes: 100 },
   slices: 1,
   warmGateMs: 20,
   warmMs: 50,
   sampleMs: 50,
-  peerMs: 200,
+  peerMs: 100,
   idle: { polls: 20, waitMs: 1_000, settleMs: 200, windowMs: 400, windows: 2 },
 };
 

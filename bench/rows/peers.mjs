@@ -17,7 +17,7 @@ const PEERS = [
     package: "graphile-worker",
     ways: {
       graphile: { way: "each", name: "graphile-worker's queueName, a job at a time, 50 at once", reach: 10 },
-      "graphile-batches": { way: "batches", name: "graphile-worker's queueName in batches" },
+      "graphile-batches": { way: "batches", name: "graphile-worker's queueName in batches of 500" },
     },
   },
   {
@@ -25,7 +25,7 @@ const PEERS = [
     package: "pg-boss",
     ways: {
       "pg-boss": { way: "each", name: "pg-boss's key_strict_fifo, a job at a time, 50 callers", reach: 50 },
-      "pg-boss-batches": { way: "batches", name: "pg-boss's key_strict_fifo in batches of 50" },
+      "pg-boss-batches": { way: "batches", name: "pg-boss's key_strict_fifo in batches of 500" },
     },
   },
 ];
