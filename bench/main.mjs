@@ -35,9 +35,9 @@ const FULL = {
   slices: 10,
   warmGateMs: 500,
   warmMs: 2_000,
-  sampleMs: 600,
+  sampleMs: 500,
   peerMs: 1_000,
-  idle: { polls: 1_000, waitMs: 60_000, settleMs: 4_000, windowMs: 4_000, windows: 5 },
+  idle: { polls: 1_000, waitMs: 60_000, settleMs: 2_000, windowMs: 4_000, windows: 5 },
 };
 
 /** Sizes that show that all of it works, and nothing else. */

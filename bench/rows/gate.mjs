@@ -41,7 +41,7 @@ const IN_TURN = 100;
 const ALONE = 10;
 
 /** How the operations and the claim beside them are called. On SQLite all that is asked for in one turn shares a commit;
- *  on PostgreSQL only claims share one, and a claim that is served with a hundred others is no measure for a call that
+ *  on PostgreSQL only some calls do, and a claim that is served with a hundred others is no measure for a call that
  *  has a transaction to itself. So there each side is one caller. */
 const CALLS = { SQLite: [together, IN_TURN], PostgreSQL: [oneByOne, ALONE] };
 
