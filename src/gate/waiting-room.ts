@@ -13,6 +13,8 @@ interface Waiter<Request, Answer> {
   readonly reject: (error: unknown) => void;
   /** While it is, the serving decides what becomes of it. */
   beingServed: boolean;
+  /** There was nothing for it the last time that it was looked for. */
+  isIdle: boolean;
   /** Its time is over, or it is gone. */
   over: boolean;
 }
@@ -83,6 +85,7 @@ export class WaitingRoom<Request, Answer> {
           reject(error);
         },
         beingServed: false,
+        isIdle: false,
         over: false,
       };
       gone?.addEventListener("abort", leave);
@@ -146,10 +149,14 @@ export class WaitingRoom<Request, Answer> {
     }
   }
 
-  /** Serves those who are in the line now, while there is something for them. */
+  /** Serves those who are in the line now, while there is something for them. Where there was nothing before, the first
+   *  is served alone: most often there still is nothing, and then no more is asked for. */
   async #serveWhileThereIs(key: string, line: Line<Request, Answer>): Promise<void> {
-    for (let unserved = [...line.waiters]; unserved.length > 0;) {
-      const front = this.#front(unserved);
+    let unserved = [...line.waiters];
+    let isFirst = true;
+    while (unserved.length > 0) {
+      const front = isFirst && unserved[0]?.isIdle ? unserved.slice(0, 1) : this.#front(unserved);
+      isFirst = false;
       let more: boolean;
       try {
         more = await this.#serveTogether(key, line, front);
@@ -197,6 +204,7 @@ export class WaitingRoom<Request, Answer> {
     this.#remove(key, line, leaving);
     front.forEach((waiter, index) => {
       waiter.beingServed = false;
+      waiter.isIdle = true;
       if (waiter.hurried || waiter.over || given[index] !== undefined) waiter.answer(given[index]);
     });
     return !answers.includes(undefined);
