@@ -101,6 +101,10 @@ const useRequestLog = (app: FastifyInstance): void => {
   });
 };
 
+/** How long a closing service waits for those who are being answered: a request that does not end, or an answer that no
+ *  one reads, would keep it for minutes. Less than the ten seconds that containers are given to stop. */
+const GRACE_MS = 8_000;
+
 /** Lets no connection keep a service that closes: one that is being answered ends with its answer, one that asked
  *  nothing yet is cut. Both would otherwise stay for as long as an idle one may, more than a minute. */
 const useGoodbye = (app: FastifyInstance): void => {
@@ -122,6 +126,12 @@ const useGoodbye = (app: FastifyInstance): void => {
   app.addHook("preClose", (done) => {
     closing = true;
     for (const socket of silent) socket.destroy();
+    const cut = setTimeout(() => {
+      app.server.closeAllConnections();
+    }, GRACE_MS);
+    app.server.once("close", () => {
+      clearTimeout(cut);
+    });
     done();
   });
 };
