@@ -29,7 +29,6 @@ const FULL = {
   deep: { jobs: 1_000_000, lanes: 10_000 },
   shallow: { jobs: 1_000, lanes: 10 },
   free: { jobs: 150_000, lanes: 1_500 },
-  shallowFree: { jobs: 60_000, lanes: 600 },
   queue: { jobs: 100_000, lanes: 10_000 },
   keys: { jobs: 100_000, lanes: 1_000 },
   slices: 10,
@@ -46,7 +45,6 @@ const QUICK = {
   deep: { jobs: 1_000, lanes: 100 },
   shallow: { jobs: 100, lanes: 10 },
   free: { jobs: 6_000, lanes: 60 },
-  shallowFree: { jobs: 3_000, lanes: 30 },
   queue: { jobs: 1_000, lanes: 100 },
   keys: { jobs: 10_000, lanes: 100 },
   slices: 1,
@@ -88,7 +86,7 @@ const once = (make) => {
 
 const FILL = {
   deep: (databases) => makeBacklog(databases, "deep", { held: sizes.deep, free: sizes.free }),
-  shallow: (databases) => makeBacklog(databases, "shallow", { held: sizes.shallow, free: sizes.shallowFree }),
+  shallow: (databases) => makeBacklog(databases, "shallow", { held: sizes.shallow, free: sizes.free }),
   off: (databases) => makeBacklog(databases, "off", { held: sizes.deep, free: sizes.free, marked: "all" }),
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),

@@ -22,7 +22,11 @@ export const rows = ({ deep, shallow }) => [
     figure: `claim at ${count(deep.jobs)} ÷ the same with the gate switched off`,
     reach: { sqlite: atMost(1.25), postgres: atMost(1.1) },
   },
-  { id: "claim-walk", figure: `claim that walks past ${count(deep.jobs)} held jobs: no marks`, reach: none },
+  {
+    id: "claim-walk",
+    figure: `claim that walks past ${count(deep.jobs)} held jobs: no marks`,
+    reach: { sqlite: none }, // On PostgreSQL it takes seven seconds, near to the ten that a statement may.
+  },
   { id: "enqueue", figure: "enqueue ÷ claim", reach: atMost(2) },
   { id: "pause", figure: "pause ÷ claim", reach: atMost(2) },
   { id: "freeze", figure: "freeze ÷ claim", reach: atMost(2) },

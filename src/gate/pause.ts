@@ -106,10 +106,8 @@ export function* pause(
 }
 
 function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
-  const since = yield* pausedAt(task);
-  if (since !== null) return state(task, since, false);
-  yield* park(itself(task), how);
-  return state(task, toStored(how.at), true);
+  const parked = yield* park(sql`${itself(task)} AND paused_at IS NULL`, how);
+  return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
 }
 
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
