@@ -1,7 +1,7 @@
 /** The claim: hands out the oldest jobs that may start, to all who wait for them at once. */
 
 import { all, now, tryLanes, type Tx } from "../store/port.ts";
-import { keyed, list, raw, sql, when, whole, type Statement } from "../store/sql.ts";
+import { list, raw, rowsOf, sql, when, whole, type Statement } from "../store/sql.ts";
 import { recordAll, WRITTEN, type Change } from "./events.ts";
 import { decode } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
@@ -99,13 +99,13 @@ const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
  *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
 const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
-  const byJob = keyed(
+  const byJob = rowsOf(
     [...leases].map(([id, { lane, token, worker, expires }]) => [id, { lane, token, worker, expires }]),
   );
   return sql`UPDATE jobs SET status = 'running', ready = 0, ${WRITTEN}, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
-    FROM json_each(${byJob}) AS lease
+    FROM ${byJob} AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, sight, "jobs")}) ELSE status END IS NULL
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;

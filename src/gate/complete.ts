@@ -2,7 +2,7 @@
  *  Those that are told of together are completed together, in a handful of statements however many they are. */
 
 import { all, first, lockLane, now, run, tryLanes, type Tx } from "../store/port.ts";
-import { idsIn, keyed, sql } from "../store/sql.ts";
+import { idsIn, rowsOf, sql } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { recordAll, WRITTEN, type Change } from "./events.ts";
 import { encode, enqueue, readJobs, unknownJob } from "./job.ts";
@@ -101,12 +101,12 @@ function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | 
  *  @returns what each comes to */
 function* finish(rules: Rules, finishes: readonly Finish[]): Tx<Completed[]> {
   const at = toStored(yield* now());
-  const results = keyed(
+  const results = rowsOf(
     finishes.map(({ job, attempt }) => [job.job_id, { result: encode(attempt.input.result) }]),
   );
   yield* run(sql`UPDATE jobs SET ${NO_LEASE}, status = 'done', result = done.value ->> 'result', error = NULL,
       finished_at = ${at}, ${WRITTEN}
-    FROM json_each(${results}) AS done WHERE jobs.id = CAST(done.key AS BIGINT)`);
+    FROM ${results} AS done WHERE jobs.id = CAST(done.key AS BIGINT)`);
   const moves = finishes.flatMap(({ move }) => move ?? []);
   yield* moveStages(moves, at);
   yield* recordAll(

@@ -2,7 +2,7 @@
  *  triggers (migration 009), which know our own changes by the count that each of them moves. */
 
 import { now, run, type Tx } from "../store/port.ts";
-import { keyed, raw, sql } from "../store/sql.ts";
+import { raw, rowsOf, sql } from "../store/sql.ts";
 import type { Actor } from "./policy.ts";
 import { toStored } from "./time.ts";
 
@@ -82,7 +82,7 @@ export function* recordAll(changes: readonly Change[]): Tx<void> {
   yield* run(sql`${INTO_EVENTS}
     SELECT ${at}, value ->> 'kind', value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
       CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'reason', value ->> 'detail'
-    FROM json_each(${keyed(rows.entries())}) ORDER BY CAST(key AS BIGINT)`);
+    FROM ${rowsOf(rows.entries())} AS told ORDER BY CAST(key AS BIGINT)`);
 }
 
 /** Records one change. */

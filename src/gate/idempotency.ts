@@ -4,7 +4,7 @@
  *  What HTTP makes of a key is the edge's business. */
 
 import { all, first, now, run, type Tx } from "../store/port.ts";
-import { keyed, sql } from "../store/sql.ts";
+import { rowsOf, sql } from "../store/sql.ts";
 import { Undone } from "./effect.ts";
 import { GateError } from "./errors.ts";
 import type { Actor } from "./policy.ts";
@@ -112,7 +112,7 @@ function* seenAmong(attempts: readonly { readonly caller: Caller }[]): Tx<Set<nu
   );
   if (asked.length === 0) return new Set();
   const rows = yield* all<{ place: number }>(sql`SELECT CAST(asked.key AS BIGINT) AS place
-    FROM json_each(${keyed(asked)}) AS asked JOIN gate_idempotency g
+    FROM ${rowsOf(asked)} AS asked JOIN gate_idempotency g
       ON g.idempotency_key = asked.value ->> 'key' AND g.actor = asked.value ->> 'actor'`);
   return new Set(rows.map(({ place }) => place));
 }
@@ -128,7 +128,7 @@ function* keep(answers: readonly { readonly caller: Call; readonly answer: unkno
   }));
   const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer)
     SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'
-    FROM json_each(${keyed(rows.entries())}) WHERE 1 = 1 ORDER BY 1, 2
+    FROM ${rowsOf(rows.entries())} AS answered WHERE 1 = 1 ORDER BY 1, 2
     ON CONFLICT (idempotency_key, actor) DO NOTHING RETURNING idempotency_key`);
   if (kept.length < rows.length) throw new Interfered();
 }

@@ -2,7 +2,7 @@
  *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.ts";
-import { keyed, raw, sql, type Statement } from "../store/sql.ts";
+import { raw, rowsOf, sql, type Statement } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record, WRITTEN, type EventKind, type Subject } from "./events.ts";
 import { readJob, unknownJob } from "./job.ts";
@@ -28,11 +28,11 @@ const HELD_COLUMNS = raw(
  *  @param tokens by the id of the job */
 export function* readHeld(tokens: ReadonlyMap<number, string>): Tx<Map<number, HeldJob & { valid: number }>> {
   const at = toStored(yield* now());
-  const asked = keyed([...tokens].map(([id, token]) => [id, { token }]));
+  const asked = rowsOf([...tokens].map(([id, token]) => [id, { token }]));
   const jobs = yield* all<HeldJob & { valid: number }>(sql`SELECT ${HELD_COLUMNS},
       CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
         THEN 1 ELSE 0 END AS valid
-    FROM json_each(${asked}) AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
+    FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
     LEFT JOIN tasks t ON t.id = j.task_id`);
   return new Map(jobs.map((job) => [job.job_id, job]));
 }

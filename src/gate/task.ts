@@ -1,7 +1,7 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
 import { all, first, lockLane, now, run, type Tx } from "../store/port.ts";
-import { idsIn, keyed, raw, sql, when, type Statement } from "../store/sql.ts";
+import { idsIn, raw, rowsOf, sql, when, type Statement } from "../store/sql.ts";
 import type { Search } from "./claim.ts";
 import { withEffect } from "./effect.ts";
 import { GateError, type InputFault } from "./errors.ts";
@@ -241,10 +241,10 @@ export const refuseTerminal = ({ task_id, work_item_id, stage }: TaskRef): void 
 /** Moves tasks whose lanes are held; the caller records it. */
 export function* moveStages(moves: readonly Move[], at: string): Tx<void> {
   if (moves.length === 0) return;
-  const stages = keyed(moves.map(({ task_id, to }) => [task_id, { to }]));
+  const stages = rowsOf(moves.map(({ task_id, to }) => [task_id, { to }]));
   yield* run(sql`UPDATE tasks SET stage = moved.value ->> 'to', ${WRITTEN}, updated_at = ${at},
       cancelled_at = CASE moved.value ->> 'to' WHEN 'cancelled' THEN ${at} ELSE cancelled_at END
-    FROM json_each(${stages}) AS moved WHERE tasks.id = CAST(moved.key AS BIGINT)`);
+    FROM ${stages} AS moved WHERE tasks.id = CAST(moved.key AS BIGINT)`);
 }
 
 export const stageChange = (move: Move): Change => {

@@ -46,14 +46,21 @@ export const list = (values: readonly Value[]): Statement => ({
   params: values,
 });
 
-/** Values by key as one value, which `json_each` takes apart in both databases: the text of a statement is then the
- *  same however many they are. A JSON array would not do: PostgreSQL's `json_each` takes objects alone. */
-export const keyed = (entries: Iterable<readonly [number, unknown]>): string =>
-  JSON.stringify(Object.fromEntries(entries));
+/** Up to so many rows PostgreSQL is told how many there are: else it takes them for a hundred, and walks a table for one. */
+const FEW_ROWS = 16;
+
+/** Values by number as rows `key` and `value`, for FROM: one parameter, so that the texts stay few however many they
+ *  are. An object, since PostgreSQL's `json_each` takes no array. */
+export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement => {
+  const all = [...entries];
+  const each = sql`json_each(${JSON.stringify(Object.fromEntries(all))})`;
+  if (all.length > FEW_ROWS) return each;
+  return sql`(SELECT key, value FROM ${each} LIMIT ${whole(2 ** Math.ceil(Math.log2(Math.max(1, all.length))))})`;
+};
 
 /** `(SELECT …)` for IN: whole numbers, however many they are. */
 export const idsIn = (ids: readonly number[]): Statement =>
-  sql`(SELECT CAST(key AS BIGINT) FROM json_each(${keyed(ids.map((id) => [id, 1]))}))`;
+  sql`(SELECT CAST(listed.key AS BIGINT) FROM ${rowsOf(ids.map((id) => [id, 1]))} AS listed)`;
 
 const literal = (value: Value): string =>
   typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
