@@ -3,7 +3,7 @@
 import { all, now, tryLanes, type Tx } from "../store/port.ts";
 import { list, raw, rowsOf, sql, when, whole, type Statement } from "../store/sql.ts";
 import { recordAll, WRITTEN, type Change } from "./events.ts";
-import { decode } from "./job.ts";
+import { decode, laneOf } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "./model.ts";
 import type { Actor, Rules } from "./policy.ts";
 import { heldReason, type Sight } from "./predicate.ts";
@@ -20,8 +20,6 @@ interface Candidate {
   readonly id: number;
   readonly repo: string | null;
 }
-
-const laneOf = ({ repo }: Candidate): string => repo ?? "";
 
 /** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
 const FEW_AGENTS = 10;

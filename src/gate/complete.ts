@@ -5,10 +5,10 @@ import { all, first, lockLane, now, run, tryLanes, type Tx } from "../store/port
 import { idsIn, rowsOf, sql } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { recordAll, WRITTEN, type Change } from "./events.ts";
-import { encode, enqueue, readJobs, unknownJob } from "./job.ts";
-import { laneOf, leaseLost, NO_LEASE, readHeld, taskCancelled, type HeldJob } from "./lease.ts";
+import { encode, enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
+import { leaseLost, NO_LEASE, readHeld, taskCancelled, type HeldJob } from "./lease.ts";
 import type { Completed, Completion, Job } from "./model.ts";
-import { outcomeOf, valueOf, type Outcome } from "./outcome.ts";
+import { outcomeOf, valueOf, valuesOf, type Outcome } from "./outcome.ts";
 import type { Actor, Rules } from "./policy.ts";
 import { TERMINAL } from "./predicate.ts";
 import {
@@ -89,9 +89,7 @@ function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | 
     return outcomeOf(() => finishOf(attempt, job));
   });
   if (attempts.length === 1) return chosen;
-  const touching = yield* touchingOthers(
-    chosen.flatMap((each) => (each && "value" in each ? [each.value] : [])),
-  );
+  const touching = yield* touchingOthers(valuesOf(chosen));
   return chosen.map((each) =>
     each && "value" in each && each.value.move && touching.has(each.value.move.task_id) ? undefined : each,
   );
@@ -144,7 +142,7 @@ export function* completeTogether(
   attempts: readonly CompletionAttempt[],
 ): Tx<(Outcome<Completed> | undefined)[]> {
   const chosen = yield* choose(attempts);
-  const finishes = chosen.flatMap((each) => (each && "value" in each ? [each.value] : []));
+  const finishes = valuesOf(chosen);
   const completed = finishes.length > 0 ? yield* finish(rules, finishes) : [];
   const byFinish = new Map(finishes.map((each, index) => [each, completed[index]]));
   return chosen.map((each) => {

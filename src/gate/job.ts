@@ -32,6 +32,9 @@ interface JobRow {
   finished_at: string | null;
 }
 
+/** The lane that a job is in: that of its repository, or the one of all jobs that have none. */
+export const laneOf = ({ repo }: { readonly repo: string | null }): string => repo ?? "";
+
 /** JSON for the database. */
 export const encode = (value: unknown): string | null =>
   value === undefined || value === null ? null : JSON.stringify(value);
@@ -153,7 +156,7 @@ export function* retryJob(
   note: Note = {},
 ): Tx<ChangedJob> {
   const who = whoActs(actor, note.by);
-  const repo = (yield* readJob(id)).repo ?? "";
+  const repo = laneOf(yield* readJob(id));
   yield* lockLane(repo);
   return yield* withEffect(rules.policy, search, [repo], requeue(rules, who, id, note.reason));
 }

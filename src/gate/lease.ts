@@ -5,7 +5,7 @@ import { all, first, lockLane, now, run, tryLane, type Tx } from "../store/port.
 import { raw, rowsOf, sql, type Statement } from "../store/sql.ts";
 import { GateError } from "./errors.ts";
 import { GATE, record, WRITTEN, type EventKind, type Subject } from "./events.ts";
-import { readJob, unknownJob } from "./job.ts";
+import { laneOf, readJob, unknownJob } from "./job.ts";
 import type { Failure, Heartbeat, Job, Lease } from "./model.ts";
 import type { Actor, Defaults, Rules } from "./policy.ts";
 import { toIso, toStored } from "./time.ts";
@@ -54,8 +54,6 @@ function* held(id: number, token: string): Tx<HeldJob> {
   if (!job.valid) throw leaseLost(id);
   return job;
 }
-
-export const laneOf = ({ repo }: Pick<HeldJob, "repo">): string => repo ?? "";
 
 /** The same once the job's lane is held, for what changes more than the lease. */
 function* heldInLane(id: number, token: string): Tx<HeldJob> {
@@ -161,7 +159,7 @@ export function* reapLapsed(limit: number): Tx<number> {
     WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
   for (const job of lapsed) {
-    if (!(yield* tryLane(job.repo ?? ""))) continue;
+    if (!(yield* tryLane(laneOf(job)))) continue;
     const { kind, change, why } = afterLapse(job, at);
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
@@ -184,7 +182,7 @@ export function* queueDue(limit: number): Tx<number> {
     ORDER BY j.id LIMIT ${limit}`);
   let queued = 0;
   for (const job of due) {
-    if (!(yield* tryLane(job.repo ?? ""))) continue;
+    if (!(yield* tryLane(laneOf(job)))) continue;
     const changed = yield* first(sql`UPDATE jobs SET status = 'queued', ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
     if (!changed) continue;

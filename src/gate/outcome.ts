@@ -19,3 +19,7 @@ export const valueOf = <T>(outcome: Outcome<T>): T => {
   if ("error" in outcome) throw outcome.error;
   return outcome.value;
 };
+
+/** What the outcomes gave, without those that were refused or are open. */
+export const valuesOf = <T>(outcomes: readonly (Outcome<T> | undefined)[]): T[] =>
+  outcomes.flatMap((outcome) => (outcome && "value" in outcome ? [outcome.value] : []));

@@ -2,6 +2,7 @@
  *  Writes that arrive in one turn of the event loop share one transaction, each in a savepoint of its own,
  *  and are answered after its one commit. Nothing here knows the domain. */
 
+import { setImmediate as endOfTurn } from "node:timers/promises";
 import { first, StoreFault, type Clock, type Store, type Tx } from "./port.ts";
 import { raw } from "./sql.ts";
 import {
@@ -39,13 +40,6 @@ const isBusy = (error: unknown): boolean => error instanceof StoreFault && error
 
 const pause = (): Promise<void> =>
   new Promise((wake) => setTimeout(wake, RETRY_MS.least + Math.random() * RETRY_MS.spread));
-
-const atEndOfTurn = <T>(give: () => T): Promise<T> =>
-  new Promise((accept) => {
-    setImmediate(() => {
-      accept(give());
-    });
-  });
 
 /** Repeats synchronous attempts while another program holds the file. Who comes or waits meanwhile waits for
  *  one of them to get through: SQLite's own wait stalls the event loop, so there is one a round, however many
@@ -238,7 +232,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
     },
 
-    version: () => (version ??= atEndOfTurn(lookAtVersion)),
+    version: () => (version ??= endOfTurn().then(lookAtVersion)),
 
     watch: (listener) => {
       const read = (): unknown => {
