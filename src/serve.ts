@@ -3,7 +3,7 @@
 import type { AddressInfo } from "node:net";
 import { pino, type DestinationStream } from "pino";
 
-import type { Config } from "./config.ts";
+import type { Config } from "./config/service.ts";
 import { Gate } from "./gate/gate.ts";
 import { buildApp } from "./http/app.ts";
 import { migrate } from "./store/migrate.ts";

@@ -3,13 +3,13 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { GateError, StoreFault } from "../src/gate/errors.ts";
+import { GateError, StoreFault } from "../src/contract/errors.ts";
 import { Gate } from "../src/gate/gate.ts";
-import type { ClaimedJob } from "../src/gate/model.ts";
-import { verify, type Verdict } from "../src/gate/verify.ts";
+import type { ClaimedJob } from "../src/contract/jobs.ts";
+import { verify, type Verdict } from "../src/replay/verify.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { all, type Store } from "../src/store/port.ts";
-import { openPostgres } from "../src/store/postgres.ts";
+import { openPostgres } from "../src/store/postgres/store.ts";
 import { raw } from "../src/store/sql.ts";
 import { DEFAULTS, POLICY } from "./gate/world.ts";
 import { cutConnections } from "./support/cutter.ts";

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Claim, ClaimedJob, Queue } from "../src/gate/model.ts";
+import type { Claim, ClaimedJob } from "../src/contract/jobs.ts";
+import type { Queue } from "../src/contract/queue.ts";
 import { A_TIME, expectProblem, sleep, timed } from "./support/calls.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { makeLegacy } from "./support/legacy.ts";

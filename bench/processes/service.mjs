@@ -1,7 +1,7 @@
 /** The service as `serial-gate serve` runs it, in a process that tells its vital signs. */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { parseConfig } from "../../dist/config.js";
+import { parseConfig } from "../../dist/config/service.js";
 import { serve } from "../../dist/serve.js";
 
 const delay = monitorEventLoopDelay({ resolution: 1 });

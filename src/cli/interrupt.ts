@@ -1,7 +1,7 @@
 /** A verb that goes on until somebody stops it. */
 
 import { constants } from "node:os";
-import { Ending } from "./exit.ts";
+import { Ending } from "./output/exit-codes.ts";
 import type { Surroundings } from "./program.ts";
 
 /** What a shell says of a process that a signal ended. */

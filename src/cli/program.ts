@@ -1,27 +1,27 @@
 /** The command line: which verbs there are, and for whom. */
 
 import { Command } from "commander";
-import type { Env } from "../config.ts";
+import type { Env } from "../config/service.ts";
 import { VERSION } from "../version.ts";
-import { claimCommand } from "./claim.ts";
-import { completionCommands } from "./completion.ts";
-import { configCommand } from "./config.ts";
-import { doctorCommand } from "./doctor.ts";
-import { told } from "./errors.ts";
-import { EXIT } from "./exit.ts";
-import { explainCommand } from "./explain.ts";
-import { freezeCommands } from "./freeze.ts";
-import { historyCommands } from "./history.ts";
-import { jobCommands } from "./job.ts";
-import { migrateCommand } from "./migrate.ts";
-import { openapiCommand } from "./openapi.ts";
-import { say } from "./output.ts";
-import { pauseCommands } from "./pause.ts";
-import { queueCommand } from "./queue.ts";
-import { replayCommand } from "./replay.ts";
-import { serveCommand } from "./serve.ts";
-import { taskCommands } from "./task.ts";
-import { waitCommand } from "./wait.ts";
+import { claimCommand } from "./commands/claim.ts";
+import { completionCommands } from "./commands/completion.ts";
+import { configCommand } from "./commands/config.ts";
+import { doctorCommand } from "./commands/admin/doctor.ts";
+import { told } from "./output/errors.ts";
+import { EXIT } from "./output/exit-codes.ts";
+import { explainCommand } from "./commands/explain.ts";
+import { freezeCommands } from "./commands/freeze.ts";
+import { historyCommands } from "./commands/events.ts";
+import { jobCommands } from "./commands/job.ts";
+import { migrateCommand } from "./commands/admin/migrate.ts";
+import { openapiCommand } from "./commands/admin/openapi.ts";
+import { say } from "./output/format.ts";
+import { pauseCommands } from "./commands/pause.ts";
+import { queueCommand } from "./commands/queue.ts";
+import { replayCommand } from "./commands/admin/replay.ts";
+import { serveCommand } from "./commands/admin/serve.ts";
+import { taskCommands } from "./commands/task.ts";
+import { waitCommand } from "./commands/wait.ts";
 
 /** What a command may touch of the process that it runs in. */
 export interface Surroundings {

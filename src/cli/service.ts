@@ -1,11 +1,13 @@
 /** The service as the verbs call it: where it is, and what its refusals mean for a person who types. */
 
 import { Client, ProblemError } from "../client/client.ts";
-import { TERMINAL } from "../gate/predicate.ts";
-import type { PauseNote, Queue, Task } from "../gate/model.ts";
-import { parseConnection } from "../config/connection.ts";
-import { EXIT, Ending } from "./exit.ts";
-import { didYouMean } from "./near.ts";
+import { TERMINAL } from "../gate/rule/predicate.ts";
+import type { PauseNote } from "../contract/operations.ts";
+import type { Queue } from "../contract/queue.ts";
+import type { Task } from "../contract/tasks.ts";
+import { parseConnection } from "../config/client.ts";
+import { EXIT, Ending } from "./output/exit-codes.ts";
+import { didYouMean } from "./suggest.ts";
 import type { Surroundings } from "./program.ts";
 
 /** @throws ConnectionError */

@@ -2,11 +2,11 @@
 
 import type { Client } from "../client/client.ts";
 import { isUnanswered } from "../client/client.ts";
-import { changes } from "./changes.ts";
+import { changes } from "./updates.ts";
 import { stopping } from "./interrupt.ts";
-import { print, say, type Answer, type Format } from "./output.ts";
+import { print, say, type Answer, type Format } from "./output/format.ts";
 import type { Surroundings } from "./program.ts";
-import { cut, screenOf } from "./screen.ts";
+import { cut, screenOf } from "./output/terminal.ts";
 
 interface Look<Item> extends Answer<Item> {
   /** What is no data. */

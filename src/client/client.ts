@@ -9,38 +9,33 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
+import type { EventPage, EventQuery, HistoryEvent } from "../contract/events.ts";
+import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
-  ChangedTask,
   Claim,
   ClaimRequest,
   Completed,
   Completion,
-  EventPage,
-  EventQuery,
-  Explanation,
   Failure,
-  FreezeNote,
-  FreezeState,
   Heartbeat,
-  HistoryEvent,
   Job,
-  LanePauseState,
   Lease,
   NewJob,
-  NewTask,
-  Note,
+  Release,
+} from "../contract/jobs.ts";
+import type {
+  FreezeNote,
+  FreezeState,
+  LanePauseState,
   PauseNote,
   PauseState,
-  Queue,
-  Release,
-  Task,
-  TaskPage,
-  TaskQuery,
   UnfreezeQuery,
   Unfrozen,
-  WorkItemQuery,
-} from "../gate/model.ts";
+} from "../contract/operations.ts";
+import type { Queue } from "../contract/queue.ts";
+import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
 
 /** What a caller writes: what has a default may be left out. */
 type Input<Model extends z.ZodType> = z.input<Model>;

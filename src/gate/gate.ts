@@ -4,67 +4,68 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
-import { Chores } from "./chores.ts";
-import { claim, claimOne, type Attempt, type Search } from "./claim.ts";
-import { complete, completeTogether } from "./complete.ts";
-import { Undone, undone } from "./effect.ts";
-import { GateError } from "./errors.ts";
-import { explain } from "./explain.ts";
-import { Feed } from "./feed.ts";
-import { freeze, unfreeze } from "./freeze.ts";
-import { createJob, readJob, retryJob } from "./job.ts";
-import { EVENTS, history } from "./history.ts";
-import { actorOf, forget, isAnswered, isCall, once, onceTogether, type Caller } from "./idempotency.ts";
-import type { WrongMark } from "./lanes.ts";
-import { fail, heartbeat, release } from "./lease.ts";
-import type { Log } from "./log.ts";
-import { Marks } from "./marks.ts";
+import { Chores } from "./runtime/maintenance.ts";
+import { claim, claimOne, type Attempt, type Search } from "./commands/claim.ts";
+import { complete, completeTogether } from "./commands/complete.ts";
+import { Undone, undone } from "./rule/effect.ts";
+import { GateError } from "../contract/errors.ts";
+import { explain } from "./queries/explain.ts";
+import { Feed } from "./runtime/event-stream.ts";
+import { freeze, unfreeze } from "./commands/freeze.ts";
+import { createJob, readJob, retryJob } from "./commands/job.ts";
+import { EVENTS, history } from "./queries/history.ts";
+import {
+  actorOf,
+  forget,
+  isAnswered,
+  isCall,
+  once,
+  onceTogether,
+  type Caller,
+} from "./commands/idempotency.ts";
+import type { WrongMark } from "./rule/ready-index.ts";
+import { fail, heartbeat, release } from "./commands/lease.ts";
+import type { Log } from "./runtime/log.ts";
+import { Marks } from "./runtime/ready-index-keeper.ts";
+import type { Effect } from "../contract/effect.ts";
+import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../contract/events.ts";
+import type { Explanation, Fix } from "../contract/explanation.ts";
 import type {
   ChangedJob,
-  ChangedTask,
   Claim,
   ClaimedJob,
   ClaimRequest,
   Completed,
   Completion,
-  Effect,
-  Explanation,
-  EventPage,
-  EventQuery,
-  FollowQuery,
   Failure,
-  Fix,
-  FreezeNote,
-  FreezeState,
   Heartbeat,
-  HistoryEvent,
   Job,
-  LanePauseState,
   Lease,
   NewJob,
-  NewTask,
-  Note,
+} from "../contract/jobs.ts";
+import type {
+  FreezeNote,
+  FreezeState,
+  LanePauseState,
   PauseNote,
   PauseState,
-  Queue,
-  Task,
-  TaskPage,
-  TaskQuery,
   UnfreezeQuery,
   Unfrozen,
-  WorkItemQuery,
-} from "./model.ts";
-import { valueOf, type Outcome } from "./outcome.ts";
-import { pause, pauseLane, resume, resumeLane } from "./pause.ts";
-import type { Actor, Defaults, Policy, Rules } from "./policy.ts";
-import { FULL_SIGHT, type Sight } from "./predicate.ts";
-import { Retention } from "./retention.ts";
-import { Revision } from "./revision.ts";
-import { Eyes, PROBES } from "./sight.ts";
-import { snapshot } from "./snapshot.ts";
-import { createTask, listTasks, setStage, taskWithJobs } from "./task.ts";
-import { WaitingRoom } from "./waiting-room.ts";
-import { spelled, type Way } from "./way.ts";
+} from "../contract/operations.ts";
+import type { Queue } from "../contract/queue.ts";
+import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import { valueOf, type Outcome } from "./commands/outcome.ts";
+import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
+import type { Actor, Defaults, Policy, Rules } from "./rule/policy.ts";
+import { FULL_SIGHT, type Sight } from "./rule/predicate.ts";
+import { Retention } from "./runtime/retention.ts";
+import { Revision } from "./runtime/queue-version.ts";
+import { Eyes, PROBES } from "./runtime/degraded-mode.ts";
+import { snapshot } from "./queries/queue.ts";
+import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
+import { WaitingRoom } from "./runtime/batcher.ts";
+import { spelled, type Way } from "./queries/remedy.ts";
 
 interface GateParts {
   readonly store: Store;

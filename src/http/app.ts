@@ -14,15 +14,15 @@ import Fastify, {
 } from "fastify";
 import * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
-import { eventRoutes } from "./events.ts";
-import { useGuard } from "./guard.ts";
-import { useIdempotency } from "./idempotency.ts";
-import { jobRoutes } from "./jobs.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { useGuard } from "./auth.ts";
+import { useIdempotency } from "./idempotency-key.ts";
+import { jobRoutes } from "./routes/jobs.ts";
 import { useMetrics } from "./metrics.ts";
-import { operatorRoutes } from "./operator.ts";
+import { operatorRoutes } from "./routes/operator.ts";
 import { EdgeError, sendProblem } from "./problem.ts";
 import { AJV_OPTIONS, routeSchema, useModels, withOptionalBodies } from "./schemas.ts";
-import { taskRoutes } from "./tasks.ts";
+import { taskRoutes } from "./routes/tasks.ts";
 
 interface AppParts {
   readonly gate: Gate;

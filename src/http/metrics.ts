@@ -4,7 +4,9 @@
 import type { FastifyInstance, preSerializationHookHandler } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Gate } from "../gate/gate.ts";
-import { JOB_STATUSES, type Claim, type Queue } from "../gate/model.ts";
+import { type Claim } from "../contract/jobs.ts";
+import { type Queue } from "../contract/queue.ts";
+import { JOB_STATUSES } from "../contract/vocabulary.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

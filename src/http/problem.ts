@@ -2,7 +2,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { GateError, StoreFault, type GateErrorCode, type InputFault } from "../gate/errors.ts";
+import { GateError, StoreFault, type GateErrorCode, type InputFault } from "../contract/errors.ts";
 
 const STATUS = {
   ambiguous_work_item: 409,

@@ -2,7 +2,7 @@
  *  The shape is the model's; a small queue goes the ordinary way. */
 
 import { Readable } from "node:stream";
-import type { Lane, Queue } from "../gate/model.ts";
+import type { Lane, Queue } from "../contract/queue.ts";
 
 /** What is written out as one piece at most. */
 const AT_ONCE = { lanes: 100, jobs: 1_000 };

@@ -5,7 +5,7 @@
 
 import type { FastifyInstance, FastifySchema, FastifyServerOptions } from "fastify";
 import * as z from "zod";
-import type { InputFault } from "../gate/errors.ts";
+import type { InputFault } from "../contract/errors.ts";
 import { escape, invalidInput } from "./problem.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 /** Opens the database that a URL names. */
 
-import { openPostgres } from "./postgres.ts";
-import { openSqlite } from "./sqlite.ts";
+import { openPostgres } from "./postgres/store.ts";
+import { openSqlite } from "./sqlite/store.ts";
 import type { Clock, Store } from "./port.ts";
 
 const PATH = /^file:(?:\/\/(?=\/))?(.+)$/;

@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
-import type { ClaimedJob, Completed } from "../gate/model.ts";
+import type { ClaimedJob, Completed } from "../contract/jobs.ts";
 
 /** How a job ended well: what came of it, where its task goes and what is to be done next. */
 export type Outcome = Omit<Parameters<Client["complete"]>[1], "lease_token">;

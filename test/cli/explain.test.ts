@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Claim, Explanation } from "../../src/gate/model.ts";
+import type { Explanation } from "../../src/contract/explanation.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
 import { cliOf, steadyLife } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
 import { startProgram } from "../support/process.ts";

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import type { Claim, Queue } from "../../src/gate/model.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 

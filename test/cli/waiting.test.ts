@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { HistoryEvent } from "../../src/gate/model.ts";
+import type { HistoryEvent } from "../../src/contract/events.ts";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 

@@ -1,7 +1,10 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { GateError } from "../../src/gate/errors.ts";
-import type { Effect, Explanation, Fix, Queue, Task } from "../../src/gate/model.ts";
+import { GateError } from "../../src/contract/errors.ts";
+import type { Effect } from "../../src/contract/effect.ts";
+import type { Explanation, Fix } from "../../src/contract/explanation.ts";
+import type { Queue } from "../../src/contract/queue.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { POLICY, TestClock, World } from "./world.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { verify } from "../../src/gate/verify.ts";
+import { verify } from "../../src/replay/verify.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { startWorld, type World } from "./world.ts";

@@ -3,13 +3,13 @@
 
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { claim } from "../../src/gate/claim.ts";
-import { auditMarks } from "../../src/gate/lanes.ts";
-import { GateError } from "../../src/gate/errors.ts";
-import type { ClaimedJob, Job } from "../../src/gate/model.ts";
-import type { Policy } from "../../src/gate/policy.ts";
-import { FULL_SIGHT } from "../../src/gate/predicate.ts";
-import { toStored } from "../../src/gate/time.ts";
+import { claim } from "../../src/gate/commands/claim.ts";
+import { auditMarks } from "../../src/gate/rule/ready-index.ts";
+import { GateError } from "../../src/contract/errors.ts";
+import type { ClaimedJob, Job } from "../../src/contract/jobs.ts";
+import type { Policy } from "../../src/gate/rule/policy.ts";
+import { FULL_SIGHT } from "../../src/gate/rule/predicate.ts";
+import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
 import { Model, type ModelJob, type ModelTask } from "./model.ts";
 import { DEFAULTS, POLICY, TestClock, World, type OpenDatabase } from "./world.ts";

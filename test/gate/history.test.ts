@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventPage, EventQuery } from "../../src/gate/model.ts";
+import type { EventPage, EventQuery } from "../../src/contract/events.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { startWorld, type World } from "./world.ts";

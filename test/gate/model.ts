@@ -1,6 +1,6 @@
 /** The gate as a plain model: what the rules say, in as few lines as they need. No SQL, no store. */
 
-import type { Policy } from "../../src/gate/policy.ts";
+import type { Policy } from "../../src/gate/rule/policy.ts";
 
 export interface ModelTask {
   readonly id: number;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Effect } from "../../src/gate/model.ts";
+import type { Effect } from "../../src/contract/effect.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { reasonsIn, TestClock, World } from "./world.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { forget, KEPT_MS, type Call } from "../../src/gate/idempotency.ts";
-import { forgetEvents, Retention } from "../../src/gate/retention.ts";
+import { forget, KEPT_MS, type Call } from "../../src/gate/commands/idempotency.ts";
+import { forgetEvents, Retention } from "../../src/gate/runtime/retention.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { startWorld, type World } from "./world.ts";

@@ -1,8 +1,8 @@
 /** What every database must give: one suite, run on each. */
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { GateErrorCode } from "../../src/gate/errors.ts";
-import type { Policy } from "../../src/gate/policy.ts";
+import type { GateErrorCode } from "../../src/contract/errors.ts";
+import type { Policy } from "../../src/gate/rule/policy.ts";
 import { TestClock, World, type OpenDatabase } from "./world.ts";
 
 const WEB = "acme/web";

@@ -1,6 +1,7 @@
 import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
-import type { Claim, Task } from "../../src/gate/model.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import {
   A_TIME,
   AN_ID,

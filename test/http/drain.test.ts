@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
-import { parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config/service.ts";
 import { Gate } from "../../src/gate/gate.ts";
-import type { Claim } from "../../src/gate/model.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
 import { buildApp } from "../../src/http/app.ts";
 import { openTestSqlite } from "../support/databases.ts";
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Claim, Queue } from "../../src/gate/model.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { atFault, cornerOf, expectProblem, SOME_TEXT } from "../support/calls.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService } from "../support/service.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { EventPage } from "../../src/gate/model.ts";
+import type { EventPage } from "../../src/contract/events.ts";
 import { A_TIME, atFault, cornerOf, expectProblem, sleep, timed } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EventPage } from "../../src/gate/model.ts";
+import type { EventPage } from "../../src/contract/events.ts";
 import { A_TIME, atFault, cornerOf, expectProblem } from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 

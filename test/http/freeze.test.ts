@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { FreezeState, Unfrozen } from "../../src/gate/model.ts";
+import type { FreezeState, Unfrozen } from "../../src/contract/operations.ts";
 import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 

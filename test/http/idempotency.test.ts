@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { Claim, EventPage, Job, Task } from "../../src/gate/model.ts";
+import type { EventPage } from "../../src/contract/events.ts";
+import type { Claim, Job } from "../../src/contract/jobs.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import { cornerOf, expectProblem, sleep } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { callRaw } from "../support/raw.ts";

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Job, Queue, Task } from "../../src/gate/model.ts";
+import type { Job } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import { A_TIME, AN_ID, atFault, cornerOf, expectProblem, SOME_TEXT, type Corner } from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 

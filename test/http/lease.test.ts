@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ClaimedJob, Job, Lease, Task } from "../../src/gate/model.ts";
+import type { ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import { A_TIME, AN_ID, atFault, cornerOf, expectProblem, sleep, type Corner } from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { openapiYaml } from "../../src/cli/openapi.ts";
+import { openapiYaml } from "../../src/cli/commands/admin/openapi.ts";
 import { shareService } from "../support/service.ts";
 
 const shared = shareService();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { PauseState, Task } from "../../src/gate/model.ts";
+import type { PauseState } from "../../src/contract/operations.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import { A_TIME, atFault, cornerOf, expectProblem, sleep } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 

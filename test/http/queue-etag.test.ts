@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Queue } from "../../src/gate/model.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { cornerOf, sleep } from "../support/calls.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";

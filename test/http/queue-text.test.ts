@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { Queue } from "../../src/gate/model.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startService } from "../support/service.ts";
 

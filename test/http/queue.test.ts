@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Queue } from "../../src/gate/model.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 

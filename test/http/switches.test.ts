@@ -1,8 +1,9 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config.ts";
-import type { Claim, Queue } from "../../src/gate/model.ts";
+import type { Env } from "../../src/config/service.ts";
+import type { Claim } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
 import { expectProblem } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startService, type TestService } from "../support/service.ts";

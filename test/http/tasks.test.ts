@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Job, Queue, Task, TaskPage } from "../../src/gate/model.ts";
+import type { Job } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
+import type { Task, TaskPage } from "../../src/contract/tasks.ts";
 import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 

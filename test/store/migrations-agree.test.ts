@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { migrate } from "../../src/store/migrate.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { openSqlite } from "../../src/store/sqlite/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 

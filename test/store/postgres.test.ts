@@ -12,7 +12,7 @@ import {
   type Store,
   type Tx,
 } from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres.ts";
+import { openPostgres } from "../../src/store/postgres/store.ts";
 import { list, raw, sql, type Value } from "../../src/store/sql.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 

@@ -1,7 +1,9 @@
 /** What the HTTP tests say again and again: a task made, a job claimed, a problem, the shapes of the contract. */
 
 import { expect } from "vitest";
-import type { Claim, ClaimedJob, Job, Lane, Queue, Task } from "../../src/gate/model.ts";
+import type { Claim, ClaimedJob, Job } from "../../src/contract/jobs.ts";
+import type { Lane, Queue } from "../../src/contract/queue.ts";
+import type { Task } from "../../src/contract/tasks.ts";
 import type { Answer, TestService } from "./service.ts";
 
 export const A_TIME: unknown = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);

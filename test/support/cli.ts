@@ -3,8 +3,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { typed } from "../../src/cli/errors.ts";
-import type { Env } from "../../src/config.ts";
+import { typed } from "../../src/cli/output/errors.ts";
+import type { Env } from "../../src/config/service.ts";
 import { startProgram, type Running } from "./process.ts";
 
 export const PROGRAM = fileURLToPath(new URL("../../dist/main.js", import.meta.url));

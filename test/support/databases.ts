@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrate } from "../../src/store/migrate.ts";
 import type { Clock, Store } from "../../src/store/port.ts";
-import { openSqlite } from "../../src/store/sqlite.ts";
+import { openSqlite } from "../../src/store/sqlite/store.ts";
 
 /** A fresh, migrated file under that clock; it is removed when the store is closed. */
 export const openTestSqlite = async (clock: Clock): Promise<Store> => {

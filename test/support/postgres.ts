@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { inject, onTestFinished } from "vitest";
-import { openPostgres } from "../../src/store/postgres.ts";
+import { openPostgres } from "../../src/store/postgres/store.ts";
 import type { Clock, Store } from "../../src/store/port.ts";
 import type { AtEnd } from "./folder.ts";
 import { TEMPLATE } from "./one-postgres.ts";

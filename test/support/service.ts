@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { beforeAll, onTestFinished } from "vitest";
-import { parseConfig, type Env } from "../../src/config.ts";
+import { parseConfig, type Env } from "../../src/config/service.ts";
 import { serve, type Service } from "../../src/serve.ts";
 import { testDatabase } from "./postgres.ts";
 import { temporaryFolder, type AtEnd } from "./folder.ts";

@@ -1,6 +1,6 @@
 /** A follower of GET /events/stream, as a browser's EventSource is one: it reads lines and remembers the last id. */
 
-import type { HistoryEvent } from "../../src/gate/model.ts";
+import type { HistoryEvent } from "../../src/contract/events.ts";
 
 export interface Sent {
   readonly id: number;

@@ -1,0 +1,31 @@
+/** serial-gate serve */
+
+import type { Command } from "commander";
+import { example } from "../../arguments.ts";
+import type { Surroundings } from "../../program.ts";
+
+export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: Surroundings): void => {
+  program
+    .command("serve")
+    .description("migrate the database and serve until stopped")
+    .addHelpText("after", example("PORT=8081 serial-gate serve"))
+    .action(async () => {
+      const [{ parseConfig }, { serve }, { shownUrl }] = await Promise.all([
+        import("../../../config/service.ts"),
+        import("../../../serve.ts"),
+        import("../../../store/open.ts"),
+      ]);
+      const config = parseConfig(env);
+      const stopped = new Promise<void>((stop) => {
+        onStop(() => {
+          stop();
+        });
+      });
+      const service = await serve(config, stderr);
+      stdout.write(
+        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)\n`,
+      );
+      await stopped;
+      await service.close();
+    });
+};

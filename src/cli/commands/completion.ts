@@ -1,0 +1,167 @@
+/** serial-gate completion: what a shell asks when somebody presses tab.
+ *  The scripts know nothing: they hand the words to a hidden verb, which knows the verbs from the program itself and
+ *  the repositories and work items from the service. It is silent, and quick also when the service is away. */
+
+import { Argument, type Command, type Option } from "commander";
+import type { Queue } from "../../contract/queue.ts";
+import { example } from "../arguments.ts";
+import type { Surroundings } from "../program.ts";
+import { plain } from "../output/terminal.ts";
+import { connect, liveWorkItems } from "../service.ts";
+
+const COMPLETE = "__complete";
+
+/** In each, $1 or the first word is the program as it was typed, so that any path to it works. A shell splits words
+ *  as it likes; the verb sees to that. */
+const SCRIPTS = {
+  bash: `# serial-gate completion for bash: source <(serial-gate completion bash)
+_serial_gate() {
+  local IFS=$'\\n' word
+  COMPREPLY=()
+  while read -r word; do
+    COMPREPLY+=("$(printf '%q' "$word")")
+  done < <("$1" ${COMPLETE} bash -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+}
+complete -F _serial_gate serial-gate
+`,
+  zsh: `#compdef serial-gate
+# serial-gate completion for zsh: source <(serial-gate completion zsh), after compinit
+_serial_gate() {
+  local -a found
+  found=("\${(@f)$("\${words[1]}" ${COMPLETE} zsh -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("\${(@)found:#}")
+  (( \${#found} )) && compadd -a found
+}
+compdef _serial_gate serial-gate
+`,
+  fish: `# serial-gate completion for fish: serial-gate completion fish | source
+function __serial_gate
+  set -l words (commandline -opc) (commandline -ct)
+  $words[1] ${COMPLETE} fish -- $words[2..-1] 2>/dev/null
+end
+complete -c serial-gate -f -a '(__serial_gate)'
+`,
+} as const;
+
+type Shell = keyof typeof SCRIPTS;
+
+/** A tab that takes longer than this is worse than none. Milliseconds. */
+const PATIENCE = 700;
+
+const queueOf = async (around: Surroundings): Promise<Queue | undefined> => {
+  try {
+    return await connect(around).queue(undefined, AbortSignal.timeout(PATIENCE));
+  } catch {
+    return undefined;
+  }
+};
+
+/** What may stand in the place of `<repo>`, `<work-item>` and such. */
+const valuesOf = async (
+  kind: string,
+  around: Surroundings,
+  repo: string | undefined,
+): Promise<readonly string[]> => {
+  if (kind !== "repo" && kind !== "work-item" && kind !== "job") return [];
+  const queue = await queueOf(around);
+  if (queue === undefined) return [];
+  const { per_repo } = queue.serial_gate;
+  if (kind === "repo") return Object.keys(per_repo);
+  if (kind === "work-item") return liveWorkItems(queue, repo);
+  return Object.values(per_repo).flatMap(({ waiting }) => waiting.map(({ job_id }) => String(job_id)));
+};
+
+/** The placeholder of an option's value: `repo` of `--repo <repo>`. */
+const kindOf = ({ flags }: Option): string => /[<[]([^>\].]+)/.exec(flags)?.[1] ?? "";
+
+/** The verb that the words before the last one name, and what else they are: operands, or options with values. */
+const read = (program: Command, words: readonly string[]) => {
+  let command = program;
+  const operands: string[] = [];
+  const given = new Map<string, string>();
+  let open: Option | undefined;
+  for (const word of words) {
+    if (open) {
+      given.set(open.attributeName(), word);
+      open = undefined;
+      continue;
+    }
+    const [flag = "", value] = word.split(/=(.*)/);
+    const option = command.options.find((each) => each.short === flag || each.long === flag);
+    if (option?.required && value === undefined) open = option;
+    else if (option && value !== undefined) given.set(option.attributeName(), value);
+    if (word.startsWith("-")) continue;
+    const verb = operands.length === 0 ? command.commands.find((each) => each.name() === word) : undefined;
+    if (verb) command = verb;
+    else operands.push(word);
+  }
+  return { command, operands, given, open };
+};
+
+/** Shells that break words at `=` give `--for`, `=`, `done`: as one word again. */
+const joined = (words: readonly string[]): string[] => {
+  const whole: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const follows = word === "=" || words[index - 1] === "=";
+    const last = follows ? whole.pop() : undefined;
+    whole.push(last === undefined ? word : last + word);
+  }
+  return whole;
+};
+
+const isVisible = (command: Command): boolean => !("_hidden" in command && command._hidden === true);
+
+/** What may stand in the place of the last word. */
+const candidates = async (
+  program: Command,
+  around: Surroundings,
+  words: readonly string[],
+): Promise<readonly string[]> => {
+  const last = words.at(-1) ?? "";
+  const { command, operands, given, open } = read(program, words.slice(0, -1));
+  const ofOption = (option: Option): Promise<readonly string[]> | readonly string[] =>
+    option.argChoices ?? valuesOf(kindOf(option), around, given.get("repo"));
+  if (open) return ofOption(open);
+  const [, flag = ""] = /^(--[^=]+)=/.exec(last) ?? [];
+  const assigned = command.options.find(({ long }) => flag !== "" && long === flag);
+  if (assigned) return (await ofOption(assigned)).map((value) => `${flag}=${value}`);
+  if (last.startsWith("-"))
+    return [...command.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => long ?? []), "--help"];
+  if (command.commands.length > 0) return command.commands.filter(isVisible).map((each) => each.name());
+  const own = command.registeredArguments;
+  const argument = own[operands.length] ?? (own.at(-1)?.variadic ? own.at(-1) : undefined);
+  if (!argument) return [];
+  // Of `REPO WORK_ITEM` the work items of that repository; those that are there already are not said again.
+  const repo = own[0]?.name() === "repo" && operands.length > 0 ? operands[0] : given.get("repo");
+  const values = argument.argChoices ?? (await valuesOf(argument.name(), around, repo));
+  return values.filter((value) => !operands.includes(value));
+};
+
+export const completionCommands = (program: Command, around: Surroundings): void => {
+  const shells = Object.keys(SCRIPTS);
+  program
+    .command("completion")
+    .description("print the script that completes verbs, repositories and work items in a shell")
+    .addArgument(new Argument("<shell>").choices(shells))
+    .addHelpText("after", example("source <(serial-gate completion bash)"))
+    .action((shell: Shell) => {
+      around.stdout.write(SCRIPTS[shell]);
+    });
+  program
+    .command(COMPLETE, { hidden: true })
+    .addArgument(new Argument("<shell>").choices(shells))
+    .argument("[words...]")
+    .action(async (shell: Shell, words: readonly string[]) => {
+      const whole = joined(words);
+      const last = whole.at(-1) ?? "";
+      // bash breaks at `=` and wants only what stands behind it.
+      const shown = (value: string): string =>
+        shell === "bash" && last.startsWith("--") && last.includes("=")
+          ? value.replace(/^[^=]*=/, "")
+          : value;
+      const found = (await candidates(program, around, whole)).filter((value) => value.startsWith(last));
+      // A name that would need more than quoting is not offered.
+      const clean = [...new Set(found)].filter((value) => value === plain(value));
+      around.stdout.write(clean.map((value) => `${shown(value)}\n`).join(""));
+    });
+};

@@ -1,0 +1,60 @@
+/** How a verb answers: data on stdout in the form that was asked for, words on stderr. */
+
+import { Option } from "commander";
+import type { Surroundings } from "../program.ts";
+import { screenOf, type Screen } from "./terminal.ts";
+
+const FORMATS = ["table", "wide", "json", "ndjson", "yaml", "name"] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface Printed {
+  readonly output: Format;
+}
+
+export const outputOption = (): Option =>
+  new Option("-o, --output <format>", "how to print it").choices(FORMATS).default("table");
+
+/** What a verb has to show. */
+export interface Answer<Item> {
+  /** As the service gave it: json and yaml. */
+  readonly whole: unknown;
+  /** Line by line: ndjson and name. */
+  readonly items: readonly Item[];
+  readonly name: (item: Item) => string | number | null;
+  /** For people: table and wide. */
+  readonly lines: (screen: Screen, wide: boolean) => readonly string[];
+}
+
+const line = (text: string): string => `${text}\n`;
+
+const textOf = async <Item>(answer: Answer<Item>, format: Format, screen: Screen): Promise<string> => {
+  switch (format) {
+    case "json":
+      return line(JSON.stringify(answer.whole, null, 2));
+    case "ndjson":
+      return answer.items.map((item) => line(JSON.stringify(item))).join("");
+    case "name":
+      return answer.items.map((item) => line(String(answer.name(item) ?? "-"))).join("");
+    case "yaml":
+      return (await import("yaml")).stringify(answer.whole);
+    default:
+      return answer
+        .lines(screen, format === "wide")
+        .map(line)
+        .join("");
+  }
+};
+
+/** Prints an answer. */
+export const print = async <Item>(
+  { stdout, env }: Surroundings,
+  format: Format,
+  answer: Answer<Item>,
+): Promise<void> => {
+  stdout.write(await textOf(answer, format, screenOf(stdout, env)));
+};
+
+/** Says something to the person at the terminal, which is no data. */
+export const say = ({ stderr }: Surroundings, ...words: readonly string[]): void => {
+  for (const each of words) stderr.write(line(each));
+};

@@ -1,0 +1,263 @@
+/** Reads the environment: the only place that knows the names of its variables.
+ *  A pure function of an environment; nothing here touches the process. */
+
+import * as z from "zod";
+import { CONNECTION_VARIABLES } from "./client.ts";
+import { REPO_NAME } from "../contract/scalars.ts";
+import type { Defaults, Policy } from "../gate/rule/policy.ts";
+import { isServer, pathOf, shownUrl } from "../store/open.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A secret that a caller may send, and the name it acts under. */
+export interface Token {
+  readonly name: string;
+  readonly secret: string;
+}
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly databaseUrl: string;
+  readonly logLevel: string;
+  readonly tokens: readonly Token[];
+  readonly policy: Policy;
+  readonly defaults: Defaults;
+  readonly projects: readonly string[];
+  /** How many days events are kept; 0 for ever. */
+  readonly eventsDays: number;
+  /** What was left out of account, for the log. */
+  readonly warnings: readonly string[];
+}
+
+/** Says every variable that is at fault, and what it wants. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+  }
+}
+
+/** The orchestrator's own .env has the gate's switches under this prefix. */
+const ORCHESTRATOR_PREFIX = "ORCH_";
+const SWITCHES = [
+  "SERIAL_GATE_ENABLED",
+  "SERIAL_GATE_REPOS",
+  "SERIAL_GATE_FREEZE_ENABLED",
+  "SERIAL_GATE_PAUSE_ENABLED",
+  "TASK_DEPS_ENABLED",
+  "SERIAL_GATE_ENTRY_AGENT",
+];
+
+/** They may hold a secret, so that their values are never told. */
+const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS", "SERIAL_GATE_TOKEN"];
+
+/** A variable: its default as it would be written, what it wants, and how it is read (undefined: it is not that). */
+const variable = <T>(fallback: string, wants: string, parse: (text: string) => T | undefined) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context): T => {
+      const value = parse(text);
+      if (value !== undefined) return value;
+      context.addIssue({ code: "custom", message: `wants ${wants}` });
+      return z.NEVER;
+    });
+
+const wholeNumber = (fallback: number, least: number, most: number, unit = "") =>
+  variable(String(fallback), `a whole number from ${least} to ${most}${unit}`, (text) => {
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : NaN;
+    return value >= least && value <= most ? value : undefined;
+  });
+
+const milliseconds = (fallback: number, least: number, most: number) =>
+  wholeNumber(fallback, least, most, " milliseconds");
+
+const onOff = (fallback: boolean) =>
+  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => {
+    if (/^(true|on|yes|1|t|y)$/i.test(text)) return true;
+    return /^(false|off|no|0|f|n)$/i.test(text) ? false : undefined;
+  });
+
+const oneOf = (fallback: string, allowed: readonly string[]) =>
+  variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
+
+interface Names {
+  readonly valid: readonly string[];
+  readonly dropped: readonly string[];
+}
+
+/** Comma-separated repository names. One that is none is dropped; a list of nothing else is refused, because
+ *  an empty list means all. */
+const repoNames = () =>
+  variable("", "repository names such as owner/name, separated by commas", (text): Names | undefined => {
+    const names = text
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+    const valid = [...new Set(names.filter((name) => REPO_NAME.test(name)))];
+    if (text !== "" && valid.length === 0) return undefined;
+    return { valid, dropped: names.filter((name) => !REPO_NAME.test(name)) };
+  });
+
+const SECRET = /^([A-Za-z0-9._@-]+):([\x21-\x2b\x2d-\x7e]{16,})$/;
+
+const tokenList = () =>
+  variable(
+    "",
+    "name:secret pairs separated by commas, each name once, each secret at least 16 characters long",
+    (text): Token[] | undefined => {
+      const parts = text === "" ? [] : text.split(",").map((part) => SECRET.exec(part.trim()));
+      const tokens = parts.flatMap((part) =>
+        part?.[1] && part[2] ? [{ name: part[1], secret: part[2] }] : [],
+      );
+      const unique = (values: string[]): boolean => new Set(values).size === parts.length;
+      return unique(tokens.map(({ name }) => name)) && unique(tokens.map(({ secret }) => secret))
+        ? tokens
+        : undefined;
+    },
+  );
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
+
+const Environment = z.object({
+  HOST: variable("127.0.0.1", "an address or a host name", (text) =>
+    /^[A-Za-z0-9.:_-]+$/.test(text) ? text : undefined,
+  ),
+  PORT: wholeNumber(8080, 0, 65_535),
+  DATABASE_URL: variable(
+    "file:./data/serial-gate.db",
+    "file:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    (text) => (pathOf(text) === undefined && !isServer(text) ? undefined : text),
+  ),
+  LOG_LEVEL: oneOf("info", LOG_LEVELS),
+  SERIAL_GATE_TOKENS: tokenList(),
+  SERIAL_GATE_ENABLED: onOff(true),
+  SERIAL_GATE_REPOS: repoNames(),
+  SERIAL_GATE_FREEZE_ENABLED: onOff(true),
+  SERIAL_GATE_PAUSE_ENABLED: onOff(true),
+  TASK_DEPS_ENABLED: onOff(true),
+  SERIAL_GATE_ENTRY_AGENT: variable("analyst", "the name of an agent", (text) =>
+    /^[A-Za-z0-9._:-]{1,200}$/.test(text) ? text : undefined,
+  ),
+  SERIAL_GATE_PROJECTS: repoNames(),
+  SERIAL_GATE_LEASE_MS: milliseconds(60_000, 1_000, 86_400_000),
+  SERIAL_GATE_MAX_ATTEMPTS: wholeNumber(2, 1, 1_000),
+  SERIAL_GATE_RETRY_MS: milliseconds(5_000, 1, 86_400_000),
+  SERIAL_GATE_RETRY_MAX_MS: milliseconds(300_000, 1, 86_400_000),
+  SERIAL_GATE_EVENTS_DAYS: wholeNumber(90, 0, 36_500, " days"),
+});
+
+/** Every variable that the program reads, with its default as it would be written. */
+export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(Environment.shape).map(([name, schema]) => [
+    name,
+    String((schema.in as z.ZodDefault).def.defaultValue),
+  ]),
+);
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
+
+/** Whether only programs on this machine can reach the address. */
+const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+
+/** The variable that sets another: itself, or for a switch the orchestrator's name of it. A blank value is one that
+ *  is not set. */
+const sourceOf = (env: Env, name: string): string | undefined =>
+  (SWITCHES.includes(name) ? [name, ORCHESTRATOR_PREFIX + name] : [name]).find((each) => env[each]?.trim());
+
+const set = (env: Env): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(VARIABLES).flatMap((name) => {
+      const source = sourceOf(env, name);
+      return source === undefined ? [] : [[name, env[source]?.trim() ?? ""]];
+    }),
+  );
+
+/** A misspelt switch would be ignored in silence, and it may be the kill switch. */
+const misspelt = (env: Env): string[] =>
+  Object.keys(env)
+    .filter((name) => /^(ORCH_)?SERIAL_GATE_/.test(name))
+    .filter((name) => {
+      const own = name.startsWith(ORCHESTRATOR_PREFIX)
+        ? SWITCHES.map((each) => ORCHESTRATOR_PREFIX + each)
+        : [...Object.keys(VARIABLES), ...Object.keys(CONNECTION_VARIABLES)];
+      return !own.includes(name);
+    });
+
+/** @throws ConfigError that lists every variable at fault */
+export const parseConfig = (env: Env): Config => {
+  const given = set(env);
+  const parsed = Environment.safeParse(given);
+  const faults = (parsed.error?.issues ?? []).map(({ path, message }) => {
+    const name = String(path[0]);
+    const shown = SECRET_VARIABLES.includes(name) ? "" : ` is ${JSON.stringify(given[name])}:`;
+    return `${name}${shown} ${message}`;
+  });
+  const { HOST = "", SERIAL_GATE_TOKENS } = given;
+  if (HOST !== "" && !isLoopback(HOST) && SERIAL_GATE_TOKENS === undefined)
+    faults.push(
+      `HOST is ${JSON.stringify(HOST)}: wants SERIAL_GATE_TOKENS set, or everyone who reaches it is an operator`,
+    );
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+
+  const value = parsed.data;
+  const scope = value.SERIAL_GATE_REPOS;
+  return {
+    host: value.HOST,
+    port: value.PORT,
+    databaseUrl: value.DATABASE_URL,
+    logLevel: value.LOG_LEVEL,
+    tokens: value.SERIAL_GATE_TOKENS,
+    policy: {
+      enabled: value.SERIAL_GATE_ENABLED,
+      repos: scope.valid.length > 0 ? scope.valid : null,
+      freeze: value.SERIAL_GATE_FREEZE_ENABLED,
+      pause: value.SERIAL_GATE_PAUSE_ENABLED,
+      dependencies: value.TASK_DEPS_ENABLED,
+      entryAgent: value.SERIAL_GATE_ENTRY_AGENT,
+    },
+    defaults: {
+      leaseMs: value.SERIAL_GATE_LEASE_MS,
+      maxAttempts: value.SERIAL_GATE_MAX_ATTEMPTS,
+      retryMs: value.SERIAL_GATE_RETRY_MS,
+      retryMaxMs: value.SERIAL_GATE_RETRY_MAX_MS,
+    },
+    projects: value.SERIAL_GATE_PROJECTS.valid,
+    eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
+    warnings: [
+      ...scope.dropped.map(
+        (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is no repository name and is left out.`,
+      ),
+      ...value.SERIAL_GATE_PROJECTS.dropped.map(
+        (name) => `SERIAL_GATE_PROJECTS: ${JSON.stringify(name)} is no repository name and is left out.`,
+      ),
+      ...misspelt(env).map((name) => `${name} is no variable of this program and is left out of account.`),
+    ],
+  };
+};
+
+/** What a variable is set to, for people to read: of a secret, that it is set; of a URL, all but its password. */
+export const shownSetting = (
+  env: Env,
+  name: string,
+  fallback: string,
+): { readonly source: string | undefined; readonly value: string } => {
+  const source = sourceOf(env, name);
+  const value = source === undefined ? fallback : (env[source]?.trim() ?? "");
+  // What is no URL of a database may still be one with a password.
+  if (name === "DATABASE_URL")
+    return { source, value: pathOf(value) === undefined && !isServer(value) ? "(set)" : shownUrl(value) };
+  return { source, value: value !== "" && SECRET_VARIABLES.includes(name) ? "(set)" : value };
+};
+
+/** What a start would say of the configuration. */
+export const faultsIn = (env: Env): readonly string[] => {
+  try {
+    return parseConfig(env).warnings;
+  } catch (error) {
+    if (error instanceof ConfigError) return [error.message];
+    throw error;
+  }
+};

@@ -1,0 +1,111 @@
+/** The operators' calls: pause, resume, freeze and unfreeze. */
+
+import * as z from "zod";
+import { Effect } from "./effect.ts";
+import { Count, Id, RepoLookup, WorkItemLookup, instant, model, time, trial, why } from "./scalars.ts";
+
+export const PauseNote = model(
+  "PauseNote",
+  "Who parks a task, why, and until when.",
+  z.strictObject({ ...why, until: instant("When the task resumes by itself.").optional() }),
+);
+export type PauseNote = z.output<typeof PauseNote>;
+
+export const FreezeNote = model(
+  "FreezeNote",
+  "Who stops a repository, and why.",
+  z.strictObject({
+    ...why,
+    work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy it was." }),
+  }),
+);
+export type FreezeNote = z.output<typeof FreezeNote>;
+
+/** One work item, or every task of a repository. */
+export const PauseQuery = z.strictObject({
+  work_item: WorkItemLookup.optional(),
+  repo: RepoLookup.optional(),
+  ...trial,
+});
+export type PauseQuery = z.output<typeof PauseQuery>;
+
+export const FreezeQuery = z.strictObject({ repo: RepoLookup, ...trial });
+export type FreezeQuery = z.output<typeof FreezeQuery>;
+export const UnfreezeQuery = z.strictObject({
+  repo: RepoLookup,
+  id: Id.optional().meta({ description: "Clear this freeze only." }),
+  ...trial,
+});
+export type UnfreezeQuery = z.output<typeof UnfreezeQuery>;
+
+const paused_at = time("When the task was parked.").nullable();
+
+export const PauseState = model(
+  "PauseState",
+  "A task's pause as it is now.",
+  z.strictObject({
+    work_item_id: z.string().nullable(),
+    repo: z.string(),
+    stage: z.string(),
+    paused: z.boolean(),
+    paused_at,
+    changed: z.boolean().meta({ description: "False when it was so before." }),
+    effect: Effect,
+  }),
+);
+export type PauseState = z.output<typeof PauseState>;
+
+export const LanePauseState = model(
+  "LanePauseState",
+  "What the pause of a whole repository, or its end, changed.",
+  z.strictObject({
+    repo: z.string(),
+    paused: z.boolean(),
+    changed: Count.meta({ description: "How many tasks it parked, or took back." }),
+    tasks: z.array(
+      z.strictObject({
+        task_id: Id,
+        work_item_id: z.string().nullable(),
+        stage: z.string(),
+        paused_at,
+      }),
+    ),
+    effect: Effect,
+  }),
+);
+export type LanePauseState = z.output<typeof LanePauseState>;
+
+export const PauseAnswer = z.union([PauseState, LanePauseState]);
+
+export const FreezeState = z.strictObject({
+  repo: z.string(),
+  frozen: z.boolean(),
+  frozen_at: time("When the freeze began."),
+  frozen_reason: z.string().nullable(),
+  freeze_id: Id,
+  effect: Effect,
+});
+export type FreezeState = z.output<typeof FreezeState>;
+
+export const Freeze = model(
+  "Freeze",
+  "A stop of a whole repository.",
+  z.strictObject({
+    freeze_id: Id,
+    repo: z.string(),
+    frozen_at: time("When it began.").nullable(),
+    frozen_by: z.string().nullable(),
+    reason: z.string().nullable(),
+    work_item_id: z.string().nullable().meta({ description: "The work item whose deploy it was." }),
+  }),
+);
+export type Freeze = z.output<typeof Freeze>;
+
+export const Unfrozen = z.strictObject({
+  repo: z.string(),
+  frozen: z.boolean().meta({ description: "Whether a freeze remains." }),
+  cleared: Count.meta({ description: "How many freezes were cleared." }),
+  freezes: z.array(Freeze).meta({ description: "Those that were cleared." }),
+  effect: Effect,
+});
+export type Unfrozen = z.output<typeof Unfrozen>;

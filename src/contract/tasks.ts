@@ -1,0 +1,111 @@
+/** Tasks, as callers send them and as the service answers. */
+
+import * as z from "zod";
+import { Effect } from "./effect.ts";
+import { Job } from "./jobs.ts";
+import {
+  Id,
+  MaxAttempts,
+  RepoLookup,
+  RepoName,
+  Stage,
+  WorkItemId,
+  WorkItemLookup,
+  anyJson,
+  lookup,
+  model,
+  text,
+  time,
+  why,
+} from "./scalars.ts";
+
+const Dependency = model(
+  "Dependency",
+  "A task that must be finished first.",
+  z.strictObject({
+    task_id: Id,
+    repo: z.string(),
+    work_item_id: z.string().nullable(),
+    stage: z.string(),
+  }),
+);
+
+export const Task = model(
+  "Task",
+  "One piece of work on a repository.",
+  z.strictObject({
+    id: Id,
+    repo: z.string(),
+    work_item_id: z.string().nullable(),
+    title: z.string().nullable(),
+    stage: z.string(),
+    depends_on: z.array(Dependency),
+    paused_at: time("When the task was parked; null while it is not.").nullable(),
+    paused_by: z.string().nullable(),
+    pause_reason: z.string().nullable(),
+    pause_until: time("When the task resumes by itself.").nullable(),
+    cancelled_at: time("When the task was cancelled.").nullable(),
+    created_at: time("When the task was made.").nullable(),
+    updated_at: time("When the task last changed.").nullable(),
+  }),
+);
+export type Task = z.output<typeof Task>;
+
+export const NewTask = model(
+  "NewTask",
+  "A task to create, with its entry job unless told otherwise.",
+  z.strictObject({
+    repo: RepoName,
+    work_item_id: WorkItemId,
+    title: text("What the work is.").optional(),
+    stage: Stage.default("analysis"),
+    depends_on: z
+      .array(z.union([WorkItemLookup, z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup })]))
+      .max(1_000)
+      .optional()
+      .meta({
+        description: "Tasks that must be finished first: work items of this repository, or of another.",
+      }),
+    entry_job: z
+      .union([
+        z.boolean(),
+        z.strictObject({
+          payload: anyJson("What the worker is to do.").optional(),
+          max_attempts: MaxAttempts.optional(),
+        }),
+      ])
+      .optional()
+      .meta({ description: "Whether to enqueue the task's entry job; true unless it is finished." }),
+  }),
+);
+export type NewTask = z.output<typeof NewTask>;
+
+export const StageChange = model(
+  "StageChange",
+  "The stage to move to.",
+  z.strictObject({ stage: Stage, ...why }),
+);
+export type StageChange = z.output<typeof StageChange>;
+
+export const TaskQuery = z.strictObject({
+  repo: RepoLookup.optional(),
+  stage: lookup("A stage.").optional(),
+  paused: z.boolean().optional(),
+  finished: z.boolean().optional(),
+  work_item: WorkItemLookup.optional(),
+  limit: z.int().min(1).max(500).default(100),
+  cursor: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .optional()
+    .meta({ description: "next_cursor of the page before." }),
+});
+export type TaskQuery = z.output<typeof TaskQuery>;
+
+export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
+export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
+export type TaskPage = z.output<typeof TaskPage>;
+export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });
+
+export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
+export type ChangedTask = z.output<typeof ChangedTask>;

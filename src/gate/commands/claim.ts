@@ -1,0 +1,208 @@
+/** The claim: hands out the oldest jobs that may start, to all who wait for them at once. */
+
+import { all, now, tryLanes, type Tx } from "../../store/port.ts";
+import { list, raw, rowsOf, sql, when, whole, type Statement } from "../../store/sql.ts";
+import { recordAll, WRITTEN, type Change } from "./record.ts";
+import { decode, laneOf } from "./job.ts";
+import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
+import type { Actor, Rules } from "../rule/policy.ts";
+import { heldReason, type Sight } from "../rule/predicate.ts";
+import { overtakenBy } from "./task.ts";
+import { toIso, toStored } from "../../store/timestamps.ts";
+
+/** How a claim looks for jobs: what of the decision it can see, and whether it may go by the marks. */
+export interface Search {
+  readonly sight: Sight;
+  readonly marked: boolean;
+}
+
+interface Candidate {
+  readonly id: number;
+  readonly repo: string | null;
+}
+
+/** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
+const FEW_AGENTS = 10;
+
+/** The oldest claimable jobs behind a job that the caller takes. They are looked at again once their lane is
+ *  held. */
+const candidates = (
+  rules: Rules,
+  { sight, marked }: Search,
+  { agents, repos }: Pick<ClaimRequest, "agents" | "repos">,
+  after: number,
+  limit: number,
+): Statement => {
+  const oldest = (ofAgents: Statement): Statement =>
+    sql`SELECT j.id, j.repo FROM jobs j
+    WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
+      repos !== undefined,
+      sql` AND j.repo IN ${list(repos ?? [])}`,
+    )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, sight)}) IS NULL
+    ORDER BY j.id LIMIT ${whole(limit)}`;
+
+  if (agents === undefined) return oldest(raw(""));
+  const each = [...new Set(agents)];
+  if (each.length === 1 || each.length > FEW_AGENTS) return oldest(sql` AND j.agent IN ${list(each)}`);
+  // Agent by agent, in the order of the index that has them so: not past the jobs of all the others.
+  const arms = each.map(
+    (agent, arm) => sql`SELECT * FROM (${oldest(sql` AND j.agent = ${agent}`)}) AS arm_${whole(arm)}`,
+  );
+  return sql`${arms.reduce((all, arm) => sql`${all} UNION ALL ${arm}`)} ORDER BY id LIMIT ${whole(limit)}`;
+};
+
+/** How many jobs are looked at in one go once the first were passed over: as many others may claim at once. */
+const LOOK_FURTHER = 20;
+
+/** The next power of two: the limit is part of a statement's text, and texts must stay few. */
+const roundUp = (count: number): number => 2 ** Math.ceil(Math.log2(count));
+
+interface TakenRow {
+  id: number;
+  task_id: number | null;
+  repo: string | null;
+  agent: string;
+  task_content: string | null;
+  attempts: number;
+  max_attempts: number;
+  work_item_id: string | null;
+  stage: string | null;
+  overtaken: number;
+}
+
+/** One claim of those that are served together. */
+export interface Attempt {
+  readonly actor: Actor;
+  readonly request: ClaimRequest;
+}
+
+/** A job that one of the claims may take yet. */
+interface Want {
+  readonly actor: Actor;
+  readonly worker: string | null;
+  readonly expires: string;
+  /** What that claim has taken. */
+  readonly taken: ClaimedJob[];
+}
+
+type Lease = Want & { readonly lane: string; readonly token: string };
+
+/** What the claimed job's task is, and how many finished while it was parked. */
+const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
+      (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
+      (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);
+const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
+
+/** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
+ *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
+ *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
+const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
+  const byJob = rowsOf(
+    [...leases].map(([id, { lane, token, worker, expires }]) => [id, { lane, token, worker, expires }]),
+  );
+  return sql`UPDATE jobs SET status = 'running', ready = 0, ${WRITTEN}, attempts = attempts + 1,
+      lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
+      lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
+    FROM ${byJob} AS lease
+    WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
+      AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, sight, "jobs")}) ELSE status END IS NULL
+    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
+};
+
+function* claimedJob(job: TakenRow, { token, expires }: Lease): Tx<ClaimedJob> {
+  const { id, task_id } = job;
+  const overtakers = task_id !== null && job.overtaken > 0 ? yield* overtakenBy(task_id, id) : [];
+  return {
+    id,
+    task_id,
+    repo: job.repo,
+    work_item_id: job.work_item_id,
+    agent: job.agent,
+    stage: job.stage,
+    payload: decode(job.task_content),
+    attempt: job.attempts,
+    max_attempts: job.max_attempts,
+    lease: { token, expires_at: toIso(expires) },
+    base: { stale: overtakers.length > 0, overtaken_by: overtakers },
+  };
+}
+
+/** Gives jobs to wants, in order, but for those whose lane another holds or that may not start any more.
+ *  @param passed is told of the lanes that another holds
+ *  @returns the wants that got none */
+function* give(
+  rules: Rules,
+  sight: Sight,
+  jobs: readonly Candidate[],
+  wants: readonly Want[],
+  from: string,
+  passed: Set<string>,
+): Tx<Want[]> {
+  const lanes = [...new Set(jobs.map(laneOf))];
+  const held = yield* tryLanes(lanes);
+  for (const lane of lanes) if (!held.has(lane)) passed.add(lane);
+  const free = jobs.filter((job) => held.has(laneOf(job)));
+  const leases = new Map<number, Lease>();
+  free.forEach((job, index) => {
+    const want = wants[index];
+    if (want) leases.set(job.id, { ...want, lane: laneOf(job), token: rules.newToken() });
+  });
+  const rows = leases.size > 0 ? yield* all<TakenRow>(take(rules, sight, from, leases)) : [];
+  const changes: Change[] = [];
+  for (const job of rows.sort((a, b) => a.id - b.id)) {
+    const { id, repo, task_id, work_item_id, agent, attempts: attempt } = job;
+    const lease = leases.get(id);
+    if (!lease) continue;
+    leases.delete(id);
+    const { actor, worker, taken } = lease;
+    taken.push(yield* claimedJob(job, lease));
+    changes.push([
+      "job.claimed",
+      { repo, task_id, work_item_id, job_id: id },
+      { actor, detail: { agent, attempt, worker } },
+    ]);
+  }
+  yield* recordAll(changes);
+  return [...leases.values(), ...wants.slice(free.length)];
+}
+
+/** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
+ *  passing over lanes that others hold.
+ *  @returns what each gets */
+export function* claim(rules: Rules, attempts: readonly Attempt[], search: Search): Tx<ClaimedJob[][]> {
+  const at = yield* now();
+  const from = toStored(at);
+  const each = attempts.map(({ actor, request }) => ({
+    actor,
+    worker: request.worker ?? null,
+    expires: toStored(at + (request.lease_ms ?? rules.defaults.leaseMs)),
+    taken: [],
+  }));
+  let wants: Want[] = each.flatMap((want, index) =>
+    Array.from({ length: attempts[index]?.request.max ?? 0 }, () => want),
+  );
+  const kind = attempts[0]?.request ?? {};
+  // Of a lane that another held nothing is taken later on either: an older job of it may be free by then, and has been
+  // passed over.
+  const passed = new Set<string>();
+  let limit = roundUp(wants.length);
+  for (let after: number | undefined = 0; after !== undefined && wants.length > 0;) {
+    const found: Candidate[] = yield* all<Candidate>(candidates(rules, search, kind, after, limit));
+    for (let left = found; wants.length > 0;) {
+      left = left.filter((job) => !passed.has(laneOf(job)));
+      if (left.length === 0) break;
+      const next = left.slice(0, wants.length);
+      left = left.slice(wants.length);
+      wants = yield* give(rules, search.sight, next, wants, from, passed);
+    }
+    after = found.length < limit ? undefined : found.at(-1)?.id;
+    limit = roundUp(Math.max(LOOK_FURTHER, wants.length));
+  }
+  return each.map(({ taken }) => taken);
+}
+
+/** Serves one claim: see `claim`. */
+export function* claimOne(rules: Rules, attempt: Attempt, search: Search): Tx<ClaimedJob[]> {
+  const [jobs = []] = yield* claim(rules, [attempt], search);
+  return jobs;
+}

@@ -1,0 +1,166 @@
+/** Jobs that are done: each ends, its task moves to a stage and what is next is enqueued, all or nothing.
+ *  Those that are told of together are completed together, in a handful of statements however many they are. */
+
+import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/port.ts";
+import { idsIn, rowsOf, sql } from "../../store/sql.ts";
+import { GateError } from "../../contract/errors.ts";
+import { recordAll, WRITTEN, type Change } from "./record.ts";
+import { encode, enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
+import { leaseLost, NO_LEASE, readHeld, taskCancelled, type HeldJob } from "./lease.ts";
+import type { Completed, Completion, Job } from "../../contract/jobs.ts";
+import { outcomeOf, valueOf, valuesOf, type Outcome } from "./outcome.ts";
+import type { Actor, Rules } from "../rule/policy.ts";
+import { TERMINAL } from "../rule/predicate.ts";
+import {
+  cancelWaitingJobs,
+  moveStages,
+  readTasks,
+  rebased,
+  refuseTerminal,
+  stageChange,
+  type Move,
+} from "./task.ts";
+import { toStored } from "../../store/timestamps.ts";
+import type { TaskRef } from "./work-item.ts";
+
+/** What a worker asks for. */
+export interface CompletionAttempt {
+  readonly actor: Actor;
+  readonly id: number;
+  readonly input: Completion;
+}
+
+/** A completion that may be made. */
+interface Finish {
+  readonly attempt: CompletionAttempt;
+  readonly job: HeldJob;
+  readonly move: Move | undefined;
+}
+
+const taskOf = ({ task_id, repo, work_item_id, stage }: HeldJob): TaskRef | undefined =>
+  task_id === null || repo === null || stage === null ? undefined : { task_id, repo, work_item_id, stage };
+
+/** @throws GateError lease_lost, task_cancelled, task_terminal, invalid_request for a stage where there is no task */
+const finishOf = (attempt: CompletionAttempt, job: HeldJob & { readonly valid: number }): Finish => {
+  const { actor, id, input } = attempt;
+  const { stage, next = [] } = input;
+  if (!job.valid) throw leaseLost(id);
+  const to = stage === job.stage ? undefined : stage;
+  if (job.stage === "cancelled" && (to !== undefined || next.length > 0)) throw taskCancelled(job);
+  if (to === undefined) return { attempt, job, move: undefined };
+  const task = taskOf(job);
+  if (!task)
+    throw new GateError("invalid_request", `The job ${id} has no task that could move to a stage.`, {
+      faults: [{ in: "body", pointer: "/stage", detail: "must be left out for a job without a task" }],
+    });
+  refuseTerminal(task);
+  if (to === "cancelled" && next.length > 0) throw taskCancelled(job);
+  return { attempt, job, move: { ...task, to, actor } };
+};
+
+/** Those whose task another repository's tasks wait for: its end touches their lanes, which are not held. */
+function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
+  const ends = finishes.flatMap(({ move }) => (move && TERMINAL.includes(move.to) ? [move.task_id] : []));
+  if (ends.length === 0) return new Set();
+  const needed = yield* all<{ id: number }>(sql`SELECT DISTINCT n.id FROM tasks n
+    JOIN job_deps d ON d.depends_on_task_id = n.id JOIN tasks t ON t.id = d.task_id
+    WHERE n.id IN ${idsIn(ends)} AND t.repo <> n.repo`);
+  return new Set(needed.map(({ id }) => id));
+}
+
+/** What of the attempts may be done together, and what is refused. Undefined is what must be done alone: in a lane that
+ *  another holds, about a task that another of them is about, or with an end that touches other lanes. */
+function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | undefined)[]> {
+  const tokens = new Map<number, string>();
+  for (const { id, input } of attempts) if (!tokens.has(id)) tokens.set(id, input.lease_token);
+  const named = yield* all<Pick<HeldJob, "repo">>(
+    sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...tokens.keys()])}`,
+  );
+  const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
+  const jobs = yield* readHeld(tokens);
+
+  const taken = new Set<string>();
+  const chosen = attempts.map((attempt): Outcome<Finish> | undefined => {
+    const job = jobs.get(attempt.id);
+    if (!job) return { error: unknownJob(attempt.id) };
+    const subject = job.task_id === null ? `job ${job.job_id}` : `task ${job.task_id}`;
+    if (!lanes.has(laneOf(job)) || taken.has(subject)) return undefined;
+    taken.add(subject);
+    return outcomeOf(() => finishOf(attempt, job));
+  });
+  if (attempts.length === 1) return chosen;
+  const touching = yield* touchingOthers(valuesOf(chosen));
+  return chosen.map((each) =>
+    each && "value" in each && each.value.move && touching.has(each.value.move.task_id) ? undefined : each,
+  );
+}
+
+/** Makes the completions.
+ *  @returns what each comes to */
+function* finish(rules: Rules, finishes: readonly Finish[]): Tx<Completed[]> {
+  const at = toStored(yield* now());
+  const results = rowsOf(
+    finishes.map(({ job, attempt }) => [job.job_id, { result: encode(attempt.input.result) }]),
+  );
+  yield* run(sql`UPDATE jobs SET ${NO_LEASE}, status = 'done', result = done.value ->> 'result', error = NULL,
+      finished_at = ${at}, ${WRITTEN}
+    FROM ${results} AS done WHERE jobs.id = CAST(done.key AS BIGINT)`);
+  const moves = finishes.flatMap(({ move }) => move ?? []);
+  yield* moveStages(moves, at);
+  yield* recordAll(
+    finishes.flatMap(({ job, move, attempt: { actor } }): Change[] => [
+      ["job.completed", job, { actor }],
+      ...(move ? [stageChange(move)] : []),
+    ]),
+  );
+  yield* rebased(finishes.map(({ job }) => job));
+  for (const move of moves) if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
+
+  const next = new Map<Finish, Job[]>();
+  for (const each of finishes) {
+    const enqueued: Job[] = [];
+    const { actor, input } = each.attempt;
+    for (const spec of input.next ?? []) enqueued.push(yield* enqueue(rules, actor, each.job, spec));
+    next.set(each, enqueued);
+  }
+  const jobs = yield* readJobs(idsIn(finishes.map(({ job }) => job.job_id)));
+  const tasks = yield* readTasks(idsIn(finishes.flatMap(({ job }) => job.task_id ?? [])));
+  const jobOf = new Map(jobs.map((job) => [job.id, job]));
+  const taskById = new Map(tasks.map((task) => [task.id, task]));
+  return finishes.map((each) => {
+    const job = jobOf.get(each.job.job_id);
+    if (!job) throw unknownJob(each.job.job_id);
+    return { job, task: taskById.get(each.job.task_id ?? NaN) ?? null, next: next.get(each) ?? [] };
+  });
+}
+
+/** Completes jobs, each all or nothing and none at the cost of another.
+ *  @returns what came of each: GateError unknown_job, lease_lost, task_cancelled, task_terminal, or invalid_request for a
+ *    stage where there is no task; undefined for one that must be completed alone */
+export function* completeTogether(
+  rules: Rules,
+  attempts: readonly CompletionAttempt[],
+): Tx<(Outcome<Completed> | undefined)[]> {
+  const chosen = yield* choose(attempts);
+  const finishes = valuesOf(chosen);
+  const completed = finishes.length > 0 ? yield* finish(rules, finishes) : [];
+  const byFinish = new Map(finishes.map((each, index) => [each, completed[index]]));
+  return chosen.map((each) => {
+    if (!each || "error" in each) return each;
+    const value = byFinish.get(each.value);
+    return value && { value };
+  });
+}
+
+/** Completes one job, waiting for its lane as long as needed.
+ *  @throws GateError as `completeTogether` tells of */
+export function* complete(rules: Rules, attempt: CompletionAttempt): Tx<Completed> {
+  for (;;) {
+    const job = yield* first<Pick<HeldJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${attempt.id}`);
+    if (!job) throw unknownJob(attempt.id);
+    yield* lockLane(laneOf(job));
+    const [outcome] = yield* completeTogether(rules, [attempt]);
+    if (outcome) return valueOf(outcome);
+    // It was moved to another lane in between.
+  }
+}

@@ -1,0 +1,180 @@
+/** Jobs: enqueued for a task, read, and tried once more. */
+
+import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
+import { sql, type Statement } from "../../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "../rule/effect.ts";
+import { GateError } from "../../contract/errors.ts";
+import { record, WRITTEN } from "./record.ts";
+import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
+import type { Note } from "../../contract/scalars.ts";
+import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
+import { TERMINAL } from "../rule/predicate.ts";
+import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { resolveInLane } from "./work-item.ts";
+
+interface JobRow {
+  id: number;
+  task_id: number | null;
+  repo: string | null;
+  work_item_id: string | null;
+  agent: string;
+  status: Job["status"];
+  attempts: number;
+  max_attempts: number;
+  task_content: string | null;
+  result: string | null;
+  error: string | null;
+  run_after: string | null;
+  lease_worker: string | null;
+  lease_expires_at: string | null;
+  created_at: string | null;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+/** The lane that a job is in: that of its repository, or the one of all jobs that have none. */
+export const laneOf = ({ repo }: { readonly repo: string | null }): string => repo ?? "";
+
+/** JSON for the database. */
+export const encode = (value: unknown): string | null =>
+  value === undefined || value === null ? null : JSON.stringify(value);
+
+/** What the database holds; text of the orchestrator's that is no JSON is itself. */
+export const decode = (stored: string | null): unknown => {
+  if (stored === null) return null;
+  try {
+    return JSON.parse(stored) as unknown;
+  } catch {
+    return stored;
+  }
+};
+
+/** The jobs that a `SELECT id FROM jobs …` names, by id. */
+export function* readJobs(ids: Statement): Tx<Job[]> {
+  const rows = yield* all<JobRow>(sql`SELECT j.id, j.task_id, j.repo, t.work_item_id, j.agent, j.status,
+      j.attempts, j.max_attempts, j.task_content, j.result, j.error, j.run_after, j.lease_worker,
+      j.lease_expires_at, j.created_at, j.started_at, j.finished_at
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
+    WHERE j.id IN (${ids}) ORDER BY j.id`);
+  return rows.map((row) => ({
+    id: row.id,
+    task_id: row.task_id,
+    repo: row.repo,
+    work_item_id: row.work_item_id,
+    agent: row.agent,
+    status: row.status,
+    attempt: row.attempts,
+    max_attempts: row.max_attempts,
+    payload: decode(row.task_content),
+    result: decode(row.result),
+    error: row.error,
+    run_after: toIsoOrNull(row.run_after),
+    lease:
+      row.status === "running" && row.lease_expires_at !== null
+        ? { worker: row.lease_worker, expires_at: toIso(row.lease_expires_at) }
+        : null,
+    created_at: toIsoOrNull(row.created_at),
+    started_at: toIsoOrNull(row.started_at),
+    finished_at: toIsoOrNull(row.finished_at),
+  }));
+}
+
+export const unknownJob = (id: number): GateError => new GateError("unknown_job", `There is no job ${id}.`);
+
+/** @throws GateError unknown_job */
+export function* readJob(id: number): Tx<Job> {
+  const [job] = yield* readJobs(sql`SELECT id FROM jobs WHERE id = ${id}`);
+  if (!job) throw unknownJob(id);
+  return job;
+}
+
+interface JobOwner {
+  readonly repo: string | null;
+  readonly task_id: number | null;
+  readonly work_item_id: string | null;
+}
+
+interface JobSpec {
+  readonly agent: string;
+  readonly payload?: unknown;
+  readonly max_attempts?: number | undefined;
+  /** Milliseconds since 1970 UTC. */
+  readonly runAfter?: number | undefined;
+}
+
+/** Adds a job to the queue; one that is not due yet is delayed. */
+export function* enqueue(rules: Rules, actor: Actor, owner: JobOwner, spec: JobSpec): Tx<Job> {
+  const at = yield* now();
+  const delayed = spec.runAfter !== undefined && spec.runAfter > at;
+  const inserted = yield* first<{ id: number }>(sql`INSERT INTO jobs
+      (agent, repo, task_id, task_content, status, max_attempts, run_after, created_at, gate_writes)
+    VALUES (${spec.agent}, ${owner.repo}, ${owner.task_id}, ${encode(spec.payload)},
+      ${delayed ? "delayed" : "queued"}, ${spec.max_attempts ?? rules.defaults.maxAttempts},
+      ${spec.runAfter === undefined ? null : toStored(spec.runAfter)}, ${toStored(at)}, 1)
+    RETURNING id`);
+  const id = inserted?.id ?? NaN;
+  yield* record("job.created", { ...owner, job_id: id }, { actor, detail: { agent: spec.agent } });
+  return yield* readJob(id);
+}
+
+/** A finished task starts nothing; a task that is done may still be looked after, a cancelled one not. */
+const refuseFinished = (task: { work_item_id: string | null; stage: string }, entry: boolean): void => {
+  if (task.stage === "cancelled" || (entry && TERMINAL.includes(task.stage)))
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? ""} is ${task.stage}: it takes no more ${entry ? "entry jobs" : "jobs"}.`,
+    );
+};
+
+/** Enqueues a job for the task of a work item.
+ *  @throws GateError unknown_work_item, task_terminal */
+export function* createJob(rules: Rules, actor: Actor, input: NewJob): Tx<{ job: Job }> {
+  const task = yield* resolveInLane({ work_item: input.work_item_id, repo: input.repo });
+  refuseFinished(task, input.agent === rules.policy.entryAgent);
+  const job = yield* enqueue(rules, actor, task, {
+    agent: input.agent,
+    payload: input.payload,
+    max_attempts: input.max_attempts,
+    runAfter: input.run_after === undefined ? undefined : Date.parse(input.run_after),
+  });
+  return { job };
+}
+
+interface FailedRow extends JobOwner {
+  readonly status: string;
+  readonly agent: string;
+  readonly stage: string | null;
+}
+
+/** Puts a failed job back into the queue and allows it one more attempt.
+ *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
+export function* retryJob(
+  rules: Rules,
+  search: Search,
+  actor: Actor,
+  id: number,
+  note: Note = {},
+): Tx<ChangedJob> {
+  const who = whoActs(actor, note.by);
+  const repo = laneOf(yield* readJob(id));
+  yield* lockLane(repo);
+  return yield* withEffect(rules.policy, search, [repo], requeue(rules, who, id, note.reason));
+}
+
+function* requeue(rules: Rules, actor: Actor, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const [job] = yield* all<FailedRow>(sql`SELECT j.repo, j.task_id, t.work_item_id, j.status, j.agent, t.stage
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
+  if (!job) throw unknownJob(id);
+  if (job.status !== "failed")
+    throw new GateError(
+      "job_not_failed",
+      `The job ${id} is ${job.status}; only a failed job is tried again.`,
+    );
+  if (job.stage !== null) refuseFinished({ ...job, stage: job.stage }, job.agent === rules.policy.entryAgent);
+  yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL, ${WRITTEN},
+      max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
+    WHERE id = ${id} AND status = 'failed'`);
+  yield* record("job.retried", { ...job, job_id: id }, { actor, reason });
+  return { job: yield* readJob(id) };
+}

@@ -1,0 +1,193 @@
+/** A running job in its holder's hands: kept, failed or released, and given back when it lapses.
+ *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
+
+import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
+import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
+import { GateError } from "../../contract/errors.ts";
+import { GATE, record, WRITTEN, type EventKind, type Subject } from "./record.ts";
+import { laneOf, readJob, unknownJob } from "./job.ts";
+import type { Failure, Heartbeat, Job, Lease } from "../../contract/jobs.ts";
+import type { Actor, Defaults, Rules } from "../rule/policy.ts";
+import { toIso, toStored } from "../../store/timestamps.ts";
+
+export interface HeldJob {
+  readonly job_id: number;
+  readonly task_id: number | null;
+  readonly repo: string | null;
+  readonly work_item_id: string | null;
+  readonly stage: string | null;
+  readonly attempts: number;
+  readonly max_attempts: number;
+}
+
+const HELD_COLUMNS = raw(
+  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
+);
+
+/** Those of the jobs that there are, by id, with whether the token is their current lease's.
+ *  @param tokens by the id of the job */
+export function* readHeld(tokens: ReadonlyMap<number, string>): Tx<Map<number, HeldJob & { valid: number }>> {
+  const at = toStored(yield* now());
+  const asked = rowsOf([...tokens].map(([id, token]) => [id, { token }]));
+  const jobs = yield* all<HeldJob & { valid: number }>(sql`SELECT ${HELD_COLUMNS},
+      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
+        THEN 1 ELSE 0 END AS valid
+    FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
+    LEFT JOIN tasks t ON t.id = j.task_id`);
+  return new Map(jobs.map((job) => [job.job_id, job]));
+}
+
+export const leaseLost = (id: number): GateError =>
+  new GateError(
+    "lease_lost",
+    `The lease of job ${id} is not yours any more: it expired, ended or was never yours.`,
+    {
+      hint: "Stop working on the job and claim again.",
+    },
+  );
+
+/** The job, if the token is its current lease's.
+ *  @throws GateError unknown_job, lease_lost */
+function* held(id: number, token: string): Tx<HeldJob> {
+  const job = (yield* readHeld(new Map([[id, token]]))).get(id);
+  if (!job) throw unknownJob(id);
+  if (!job.valid) throw leaseLost(id);
+  return job;
+}
+
+/** The same once the job's lane is held, for what changes more than the lease. */
+function* heldInLane(id: number, token: string): Tx<HeldJob> {
+  yield* lockLane(laneOf(yield* held(id, token)));
+  return yield* held(id, token);
+}
+
+export const taskCancelled = ({ work_item_id, task_id }: HeldJob): GateError =>
+  new GateError("task_cancelled", `The task ${work_item_id ?? task_id ?? ""} was cancelled.`, {
+    hint: "Stop working and release the job.",
+  });
+
+/** Keeps the lease for another term.
+ *  @throws GateError unknown_job, lease_lost, task_cancelled */
+export function* heartbeat(
+  rules: Rules,
+  id: number,
+  { lease_token, lease_ms }: Heartbeat,
+): Tx<{ lease: Lease }> {
+  const job = yield* held(id, lease_token);
+  if (job.stage === "cancelled") throw taskCancelled(job);
+  const expires = toStored((yield* now()) + (lease_ms ?? rules.defaults.leaseMs));
+  const kept = yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}
+    WHERE id = ${id} AND status = 'running' AND lease_token = ${lease_token} RETURNING id`);
+  if (!kept) throw unknownJob(id);
+  return { lease: { token: lease_token, expires_at: toIso(expires) } };
+}
+
+export const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
+
+/** Ends the job's lease with what the job becomes. */
+const end = (job: HeldJob, change: Statement): Statement =>
+  sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
+
+const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
+
+/** Milliseconds until the next attempt: doubling from the first retry's, a fifth of jitter either way, capped. */
+export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, random: number): number =>
+  Math.round(Math.min(retryMaxMs, retryMs * 2 ** Math.min(attempt - 1, 30) * (0.8 + 0.4 * random)));
+
+/** The job went wrong: it is delayed while it has attempts left, else failed.
+ *  @throws GateError unknown_job, lease_lost */
+export function* fail(rules: Rules, actor: Actor, id: number, failure: Failure): Tx<{ job: Job }> {
+  const job = yield* heldInLane(id, failure.lease_token);
+  const at = yield* now();
+  const { error } = failure;
+  let kind: EventKind = "job.failed";
+  let change = sql`status = 'failed', error = ${error}, finished_at = ${toStored(at)}`;
+  if (job.stage === "cancelled") {
+    kind = "job.cancelled";
+    change = sql`${becomesCancelled(toStored(at))}, error = ${error}`;
+  } else if (failure.retry && job.attempts < job.max_attempts) {
+    kind = "job.delayed";
+    const due = toStored(at + backoff(rules.defaults, job.attempts, rules.random()));
+    change = sql`status = 'delayed', error = ${error}, run_after = ${due}`;
+  }
+  yield* run(end(job, change));
+  yield* record(kind, job, { actor, reason: error, detail: { attempt: job.attempts } });
+  return { job: yield* readJob(id) };
+}
+
+/** Gives the job back as if it had not been claimed.
+ *  @throws GateError unknown_job, lease_lost */
+export function* release(actor: Actor, id: number, token: string): Tx<{ job: Job }> {
+  const job = yield* heldInLane(id, token);
+  const cancelled = job.stage === "cancelled";
+  yield* run(
+    end(
+      job,
+      cancelled
+        ? becomesCancelled(toStored(yield* now()))
+        : sql`status = 'queued', attempts = attempts - 1, started_at = NULL`,
+    ),
+  );
+  yield* record(cancelled ? "job.cancelled" : "job.released", job, { actor });
+  return { job: yield* readJob(id) };
+}
+
+interface LapsedJob extends HeldJob {
+  readonly lease_worker: string | null;
+  readonly lease_expires_at: string;
+}
+
+/** What a job becomes when its holder was silent for too long: queued while it has attempts left. */
+const afterLapse = (job: LapsedJob, at: string): { kind: EventKind; change: Statement; why: string } => {
+  const why = `the lease of ${job.lease_worker ?? "a worker"} lapsed in attempt ${job.attempts} of ${job.max_attempts}`;
+  if (job.stage === "cancelled") return { kind: "job.cancelled", change: becomesCancelled(at), why };
+  if (job.attempts < job.max_attempts)
+    return { kind: "job.lapsed", change: sql`status = 'queued', error = ${why}`, why };
+  return {
+    kind: "job.failed",
+    change: sql`status = 'failed', error = ${why}, finished_at = ${at}`,
+    why,
+  };
+};
+
+/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many.
+ *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
+export function* reapLapsed(limit: number): Tx<number> {
+  const at = toStored(yield* now());
+  const lapsed = yield* all<LapsedJob>(sql`SELECT ${HELD_COLUMNS}, j.lease_worker, j.lease_expires_at
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
+    WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
+  let given = 0;
+  for (const job of lapsed) {
+    if (!(yield* tryLane(laneOf(job)))) continue;
+    const { kind, change, why } = afterLapse(job, at);
+    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
+      WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
+        AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
+    if (!reaped) continue;
+    yield* record(kind, job, { actor: GATE, reason: why });
+    given += 1;
+  }
+  return given;
+}
+
+/** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. */
+export function* queueDue(limit: number): Tx<number> {
+  const at = toStored(yield* now());
+  const due = yield* all<
+    Subject & { job_id: number }
+  >(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
+    WHERE j.status = 'delayed' AND (j.run_after IS NULL OR j.run_after <= ${at})
+    ORDER BY j.id LIMIT ${limit}`);
+  let queued = 0;
+  for (const job of due) {
+    if (!(yield* tryLane(laneOf(job)))) continue;
+    const changed = yield* first(sql`UPDATE jobs SET status = 'queued', ${WRITTEN}
+      WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
+    if (!changed) continue;
+    yield* record("job.due", job, { actor: GATE });
+    queued += 1;
+  }
+  return queued;
+}

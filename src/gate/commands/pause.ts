@@ -1,0 +1,203 @@
+/** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
+
+import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
+import { raw, sql, type Statement } from "../../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "../rule/effect.ts";
+import { GateError } from "../../contract/errors.ts";
+import { GATE, recordAll, WRITTEN, type EventKind, type Why } from "./record.ts";
+import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
+import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
+import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
+import { TERMINAL, unfinished } from "../rule/predicate.ts";
+import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { resolveInLane, type TaskRef } from "./work-item.ts";
+
+function* pausedAt(task: TaskRef): Tx<string | null> {
+  const row = yield* first<{ paused_at: string | null }>(
+    sql`SELECT paused_at FROM tasks WHERE id = ${task.task_id}`,
+  );
+  return row?.paused_at ?? null;
+}
+
+type Pause = Omit<PauseState, "effect">;
+type LanePause = Omit<LanePauseState, "effect">;
+
+const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
+  work_item_id: task.work_item_id,
+  repo: task.repo,
+  stage: task.stage,
+  paused: paused_at !== null,
+  paused_at: toIsoOrNull(paused_at),
+  changed,
+});
+
+const until = (note: PauseNote, at: number): string | null => {
+  if (note.until === undefined) return null;
+  const ms = Date.parse(note.until);
+  if (ms > at) return toStored(ms);
+  throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
+    faults: [{ in: "body", pointer: "/until", detail: "must be in the future" }],
+  });
+};
+
+/** How a task is parked. */
+interface Parking {
+  readonly actor: Actor;
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly ends: string | null;
+  readonly reason: string | undefined;
+  readonly together: boolean;
+}
+
+/** @throws GateError layer_disabled, invalid_request for an end in the past */
+function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boolean): Tx<Parking> {
+  if (!policy.pause)
+    throw new GateError("layer_disabled", "The pause is switched off.", {
+      hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
+    });
+  const at = yield* now();
+  return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
+}
+
+/** Parks the tasks that the condition names; returns them by id. */
+function* park(which: Statement, { actor, at, ends, reason, together }: Parking): Tx<TaskRef[]> {
+  const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
+      pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
+      updated_at = ${toStored(at)}, ${WRITTEN}
+    WHERE ${which} RETURNING ${TASK_REF}`);
+  const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
+  return yield* recorded("task.paused", parked, { actor, reason, detail });
+}
+
+/** Takes the tasks back that the condition names; returns them by id. */
+function* unpark(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
+  const back =
+    yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
+      pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
+    WHERE ${which} RETURNING ${TASK_REF}`);
+  return yield* recorded("task.resumed", back, { actor, reason });
+}
+
+const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
+
+function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
+  tasks.sort((a, b) => a.task_id - b.task_id);
+  yield* recordAll(tasks.map((task) => [kind, task, why]));
+  return tasks;
+}
+
+const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
+
+/** Parks a task. One that is parked stays as it is.
+ *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
+export function* pause(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  query: WorkItemQuery,
+  note: PauseNote,
+): Tx<PauseState> {
+  const how = yield* parking(policy, actor, note, false);
+  const task = yield* resolveInLane(query);
+  if (TERMINAL.includes(task.stage))
+    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
+  return yield* withEffect(policy, search, [task.repo], parkUnlessParked(task, how));
+}
+
+function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
+  const parked = yield* park(sql`${itself(task)} AND paused_at IS NULL`, how);
+  return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
+}
+
+/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
+ *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
+export function* resume(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  query: WorkItemQuery,
+  note: Note,
+): Tx<PauseState> {
+  const who = whoActs(actor, note.by);
+  const task = yield* resolveInLane(query);
+  return yield* withEffect(policy, search, [task.repo], unparkIfParked(task, who, note.reason));
+}
+
+function* unparkIfParked(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
+  if ((yield* pausedAt(task)) === null) return state(task, null, false);
+  yield* unpark(itself(task), actor, reason);
+  return state(task, null, true);
+}
+
+// --- All tasks of a repository together
+
+const unfinishedOf = (repo: string, pause: Statement): Statement =>
+  sql`repo = ${repo} AND ${unfinished("tasks")} AND ${pause}`;
+
+/** Parks every unfinished task of a repository that is not parked yet.
+ *  @throws GateError layer_disabled, invalid_request */
+export function* pauseLane(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  repo: string,
+  note: PauseNote,
+): Tx<LanePauseState> {
+  const how = yield* parking(policy, actor, note, true);
+  yield* lockLane(repo);
+  return yield* withEffect(policy, search, [repo], parkAll(repo, how));
+}
+
+function* parkAll(repo: string, how: Parking): Tx<LanePause> {
+  const tasks = yield* park(unfinishedOf(repo, raw("paused_at IS NULL")), how);
+  return laneState(repo, tasks, toStored(how.at));
+}
+
+/** Takes back the tasks that were parked together; one that was parked by itself stays so.
+ *  @throws GateError invalid_request */
+export function* resumeLane(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  repo: string,
+  note: Note,
+): Tx<LanePauseState> {
+  const who = whoActs(actor, note.by);
+  yield* lockLane(repo);
+  return yield* withEffect(policy, search, [repo], unparkAll(repo, who, note.reason));
+}
+
+function* unparkAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
+  const together = raw("paused_at IS NOT NULL AND paused_together = 1");
+  const tasks = yield* unpark(unfinishedOf(repo, together), actor, reason);
+  return laneState(repo, tasks, null);
+}
+
+const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | null): LanePause => ({
+  repo,
+  paused: paused_at !== null,
+  changed: tasks.length,
+  tasks: tasks.map(({ task_id, work_item_id, stage }) => ({
+    task_id,
+    work_item_id,
+    stage,
+    paused_at: toIsoOrNull(paused_at),
+  })),
+});
+
+/** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
+export function* resumeDue(limit: number): Tx<number> {
+  const at = toStored(yield* now());
+  const isOver = sql`pause_until <= ${at}`;
+  const due = yield* all<TaskRef>(sql`SELECT id AS task_id, repo, work_item_id, stage FROM tasks
+    WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
+  let resumed = 0;
+  for (const task of due) {
+    if (!(yield* tryLane(task.repo))) continue;
+    const back = yield* unpark(sql`${itself(task)} AND ${isOver}`, GATE, "the pause ran out");
+    resumed += back.length;
+  }
+  return resumed;
+}

@@ -1,0 +1,97 @@
+/** The record of every change: one row, in the change's own transaction. What other programs write is recorded by
+ *  triggers (migration 009), which know our own changes by the count that each of them moves. */
+
+import { now, run, type Tx } from "../../store/port.ts";
+import { raw, rowsOf, sql } from "../../store/sql.ts";
+import type { Actor } from "../rule/policy.ts";
+import { toStored } from "../../store/timestamps.ts";
+
+export type EventKind =
+  | "task.created"
+  | "task.stage"
+  | "task.cancelled"
+  | "task.paused"
+  | "task.resumed"
+  | "repo.frozen"
+  | "repo.unfrozen"
+  | "job.created"
+  | "job.claimed"
+  | "job.completed"
+  | "job.delayed"
+  | "job.failed"
+  | "job.released"
+  | "job.lapsed"
+  | "job.due"
+  | "job.retried"
+  | "job.cancelled"
+  // Only other programs do these.
+  | "task.moved"
+  | "task.deleted"
+  | "job.changed"
+  | "job.moved"
+  | "job.deleted"
+  | "dependency.added"
+  | "dependency.removed";
+
+/** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
+export const WRITTEN = raw("gate_writes = gate_writes + 1");
+
+/** What an event is about. A row of `tasks` or `jobs` carries it under these names. */
+export interface Subject {
+  readonly repo: string | null;
+  readonly task_id?: number | null;
+  readonly work_item_id?: string | null;
+  readonly job_id?: number;
+}
+
+export interface Why {
+  readonly actor: Actor;
+  readonly reason?: string | null | undefined;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** One change, as it is recorded. `actor` is who asked for it; the gate itself when it acts on its own. */
+export type Change = readonly [kind: EventKind, subject: Subject, why: Why];
+
+const INTO_EVENTS = raw(
+  "INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, reason, detail)",
+);
+
+const written = (detail: Why["detail"]): string | null =>
+  detail === undefined ? null : JSON.stringify(detail);
+
+/** Records changes, in their order, in one statement. */
+export function* recordAll(changes: readonly Change[]): Tx<void> {
+  const [change, ...others] = changes;
+  if (!change) return;
+  if (others.length === 0) {
+    yield* record(...change);
+    return;
+  }
+  const at = toStored(yield* now());
+  const rows = changes.map(([kind, { repo, task_id, work_item_id, job_id }, { actor, reason, detail }]) => ({
+    kind,
+    repo,
+    task_id,
+    work_item_id,
+    job_id,
+    actor,
+    reason,
+    detail: written(detail),
+  }));
+  yield* run(sql`${INTO_EVENTS}
+    SELECT ${at}, value ->> 'kind', value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
+      CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'reason', value ->> 'detail'
+    FROM ${rowsOf(rows.entries())} AS told ORDER BY CAST(key AS BIGINT)`);
+}
+
+/** Records one change. */
+export function* record(kind: EventKind, subject: Subject, { actor, reason, detail }: Why): Tx<void> {
+  const { repo, task_id = null, work_item_id = null, job_id = null } = subject;
+  const at = toStored(yield* now());
+  yield* run(sql`${INTO_EVENTS}
+    VALUES (${at}, ${kind}, ${repo}, ${task_id}, ${work_item_id}, ${job_id}, ${actor}, ${reason ?? null}, ${written(detail)})`);
+}
+
+/** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */
+export const GATE: Actor = "serial-gate";

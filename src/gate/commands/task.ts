@@ -1,0 +1,320 @@
+/** Tasks: created once, moved from stage to stage, finished for good. */
+
+import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
+import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import type { Search } from "./claim.ts";
+import { withEffect } from "../rule/effect.ts";
+import { GateError, type InputFault } from "../../contract/errors.ts";
+import { record, recordAll, WRITTEN, type Change } from "./record.ts";
+import { groupBy } from "../queries/group-by.ts";
+import { enqueue, readJobs } from "./job.ts";
+import type { Job } from "../../contract/jobs.ts";
+import type { Note } from "../../contract/scalars.ts";
+import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
+import { TERMINAL, unfinished } from "../rule/predicate.ts";
+import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
+
+interface TaskRow {
+  id: number;
+  repo: string;
+  work_item_id: string | null;
+  title: string | null;
+  stage: string;
+  paused_at: string | null;
+  paused_by: string | null;
+  pause_reason: string | null;
+  pause_until: string | null;
+  cancelled_at: string | null;
+  created_at: string | null;
+  updated_at: string | null;
+}
+
+interface DependencyRow {
+  of_task_id: number;
+  task_id: number;
+  repo: string;
+  work_item_id: string | null;
+  stage: string;
+}
+
+/** The tasks that a `SELECT t.id FROM tasks t …` names, by id. */
+export function* readTasks(ids: Statement): Tx<Task[]> {
+  const rows = yield* all<TaskRow>(sql`SELECT id, repo, work_item_id, title, stage, paused_at, paused_by,
+      pause_reason, pause_until, cancelled_at, created_at, updated_at
+    FROM tasks WHERE id IN (${ids}) ORDER BY id`);
+  const needed = yield* all<DependencyRow>(sql`SELECT d.task_id AS of_task_id, n.id AS task_id, n.repo,
+      n.work_item_id, n.stage
+    FROM job_deps d JOIN tasks n ON n.id = d.depends_on_task_id
+    WHERE d.task_id IN (${ids}) ORDER BY n.id`);
+  const dependencies = groupBy(needed, (row) => row.of_task_id);
+  return rows.map((row) => ({
+    id: row.id,
+    repo: row.repo,
+    work_item_id: row.work_item_id,
+    title: row.title,
+    stage: row.stage,
+    depends_on: (dependencies.get(row.id) ?? []).map(({ of_task_id: _, ...dependency }) => dependency),
+    paused_at: toIsoOrNull(row.paused_at),
+    paused_by: row.paused_by,
+    pause_reason: row.pause_reason,
+    pause_until: toIsoOrNull(row.pause_until),
+    cancelled_at: toIsoOrNull(row.cancelled_at),
+    created_at: toIsoOrNull(row.created_at),
+    updated_at: toIsoOrNull(row.updated_at),
+  }));
+}
+
+/** @throws GateError unknown_task */
+export function* readTask(id: number): Tx<Task> {
+  const [task] = yield* readTasks(sql`SELECT t.id FROM tasks t WHERE t.id = ${id}`);
+  if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
+  return task;
+}
+
+export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {
+  const task = yield* readTask(id);
+  return { task, jobs: yield* readJobs(sql`SELECT id FROM jobs WHERE task_id = ${id}`) };
+}
+
+export function* listTasks(query: TaskQuery): Tx<TaskPage> {
+  const page = sql`SELECT t.id FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
+    query.repo !== undefined,
+    sql` AND t.repo = ${query.repo ?? null}`,
+  )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
+    query.work_item !== undefined,
+    sql` AND t.work_item_id = ${query.work_item ?? null}`,
+  )}${when(
+    query.paused !== undefined,
+    raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+  )}${when(
+    query.finished !== undefined,
+    sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
+  )} ORDER BY t.id LIMIT ${query.limit}`;
+  const tasks = yield* readTasks(page);
+  const last = tasks.length === query.limit ? tasks.at(-1) : undefined;
+  return { tasks, next_cursor: last ? String(last.id) : null };
+}
+
+function* taskInLane(id: number): Tx<TaskRef> {
+  const { repo } = yield* readTask(id);
+  yield* lockLane(repo);
+  const { id: task_id, work_item_id, stage } = yield* readTask(id);
+  return { task_id, repo, work_item_id, stage };
+}
+
+/** A dependency is a work item of the task's own repository, else of the one repository that has it. */
+function* resolveDependency(
+  needed: string | { repo: string; work_item_id: string },
+  repo: string,
+  index: number,
+): Tx<number> {
+  const named = typeof needed === "object";
+  const work_item = named ? needed.work_item_id : needed;
+  const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
+  const found = yield* tasksOf(work_item, named ? needed.repo : undefined);
+  const task = found.find((each) => each.repo === repo) ?? found[0];
+  if (!task)
+    throw unknownWorkItem(
+      named ? { work_item, repo: needed.repo } : { work_item },
+      fault("must be the work item of a task that exists"),
+    );
+  if (found.length > 1 && task.repo !== repo)
+    throw ambiguousWorkItem(
+      work_item,
+      found.map((each) => each.repo),
+      fault("must name its repo"),
+    );
+  return task.task_id;
+}
+
+/** The only cycle that a new task can close: no other task depends on it yet.
+ *  @throws GateError dependency_cycle */
+const refuseItself = (
+  { repo, work_item_id }: NewTask,
+  needed: string | { repo: string; work_item_id: string },
+  index: number,
+): void => {
+  const { repo: its, work_item_id: workItem } =
+    typeof needed === "object" ? needed : { repo, work_item_id: needed };
+  if (its === repo && workItem === work_item_id)
+    throw new GateError(
+      "dependency_cycle",
+      `The task would wait for itself: ${work_item_id} -> ${work_item_id}.`,
+      {
+        faults: [{ in: "body", pointer: `/depends_on/${index}`, detail: "must be another work item" }],
+        more: { path: [work_item_id, work_item_id] },
+      },
+    );
+};
+
+/** The same (repo, work_item_id) again gives what stands. */
+function* standing(
+  rules: Rules,
+  repo: string,
+  workItem: string,
+): Tx<{ task: Task; job: Job | null } | undefined> {
+  const [task] = yield* tasksOf(workItem, repo);
+  if (!task) return undefined;
+  const [job] = yield* readJobs(sql`SELECT id FROM jobs
+    WHERE task_id = ${task.task_id} AND agent = ${rules.policy.entryAgent} ORDER BY id LIMIT 1`);
+  return { task: yield* readTask(task.task_id), job: job ?? null };
+}
+
+/** Creates a task with its dependencies and its entry job, unless the work item has one already.
+ *  @throws GateError unknown_work_item or ambiguous_work_item for a dependency, task_terminal for an entry
+ *    job of a finished task */
+export function* createTask(
+  rules: Rules,
+  actor: Actor,
+  input: NewTask,
+): Tx<{ created: boolean; task: Task; job: Job | null }> {
+  const { repo, work_item_id, title = null, stage } = input;
+  yield* lockLane(repo);
+  const stands = yield* standing(rules, repo, work_item_id);
+  if (stands) return { created: false, ...stands };
+
+  const finished = TERMINAL.includes(stage);
+  const wanted = input.entry_job ?? !finished;
+  if (wanted !== false && finished)
+    throw new GateError("task_terminal", `A task that is ${stage} takes no entry job.`, {
+      faults: [{ in: "body", pointer: "/entry_job", detail: "must be false for a finished task" }],
+    });
+
+  const needed: number[] = [];
+  for (const [index, dependency] of (input.depends_on ?? []).entries()) {
+    refuseItself(input, dependency, index);
+    needed.push(yield* resolveDependency(dependency, repo, index));
+  }
+
+  const at = toStored(yield* now());
+  const inserted = yield* first<{ id: number }>(sql`INSERT INTO tasks
+      (repo, work_item_id, title, stage, cancelled_at, created_at, updated_at, gate_writes)
+    VALUES (${repo}, ${work_item_id}, ${title}, ${stage}, ${stage === "cancelled" ? at : null}, ${at}, ${at}, 1)
+    RETURNING id`);
+  const task_id = inserted?.id ?? NaN;
+  for (const id of new Set(needed))
+    yield* run(
+      sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at, gate_writes) VALUES (${task_id}, ${id}, ${at}, 1)`,
+    );
+  yield* record("task.created", { repo, task_id, work_item_id }, { actor, detail: { stage } });
+
+  const job =
+    wanted === false
+      ? null
+      : yield* enqueue(
+          rules,
+          actor,
+          { repo, task_id, work_item_id },
+          {
+            agent: rules.policy.entryAgent,
+            ...(wanted === true ? {} : wanted),
+          },
+        );
+  return { created: true, task: yield* readTask(task_id), job };
+}
+
+/** Cancels what of a task that is cancelled has not started. */
+export function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
+  const cancelled = yield* all<{
+    id: number;
+  }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
+    WHERE task_id = ${task.task_id} AND status IN ('queued', 'delayed') RETURNING id`);
+  yield* recordAll(cancelled.map(({ id }) => ["job.cancelled", { ...task, job_id: id }, { actor }]));
+}
+
+/** A task that moves from the stage that it is in to another. */
+export interface Move extends TaskRef {
+  readonly to: string;
+  readonly actor: Actor;
+  readonly reason?: string | undefined;
+}
+
+/** @throws GateError task_terminal */
+export const refuseTerminal = ({ task_id, work_item_id, stage }: TaskRef): void => {
+  if (TERMINAL.includes(stage))
+    throw new GateError(
+      "task_terminal",
+      `The task ${work_item_id ?? task_id} is ${stage}, and that is final.`,
+    );
+};
+
+/** Moves tasks whose lanes are held; the caller records it. */
+export function* moveStages(moves: readonly Move[], at: string): Tx<void> {
+  if (moves.length === 0) return;
+  const stages = rowsOf(moves.map(({ task_id, to }) => [task_id, { to }]));
+  yield* run(sql`UPDATE tasks SET stage = moved.value ->> 'to', ${WRITTEN}, updated_at = ${at},
+      cancelled_at = CASE moved.value ->> 'to' WHEN 'cancelled' THEN ${at} ELSE cancelled_at END
+    FROM ${stages} AS moved WHERE tasks.id = CAST(moved.key AS BIGINT)`);
+}
+
+export const stageChange = (move: Move): Change => {
+  const { stage: from, to, actor, reason } = move;
+  return [
+    to === "cancelled" ? "task.cancelled" : "task.stage",
+    move,
+    { actor, reason, detail: { from, to } },
+  ];
+};
+
+/** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
+function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
+  const others = yield* all<{ repo: string }>(sql`SELECT DISTINCT t.repo FROM job_deps d
+    JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task_id} AND t.repo <> ${repo}`);
+  return [repo, ...others.map((other) => other.repo)];
+}
+
+/** @throws GateError unknown_task, task_terminal, invalid_request */
+export function* setStage(
+  { policy }: Rules,
+  search: Search,
+  actor: Actor,
+  id: number,
+  stage: string,
+  note: Note = {},
+): Tx<ChangedTask> {
+  const who = whoActs(actor, note.by);
+  const task = yield* taskInLane(id);
+  return yield* withEffect(policy, search, yield* reposAround(task), move(task, stage, who, note.reason));
+}
+
+/** The same stage again changes nothing, but that a cancelled task's waiting jobs end also where another program
+ *  cancelled it. */
+function* move(task: TaskRef, to: string, actor: Actor, reason: string | undefined): Tx<{ task: Task }> {
+  const at = toStored(yield* now());
+  if (to !== task.stage) {
+    refuseTerminal(task);
+    const moves = [{ ...task, to, actor, reason }];
+    yield* moveStages(moves, at);
+    yield* recordAll(moves.map(stageChange));
+  }
+  if (to === "cancelled") yield* cancelWaitingJobs(task, actor, at);
+  return { task: yield* readTask(task.task_id) };
+}
+
+interface Overtake {
+  readonly id: number;
+  readonly work_item_id: string | null;
+  readonly overtaken_by: number;
+}
+
+/** The work items that finished in the lane while the task was paused, told to the job that must rebase. */
+export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
+  const overtakes = yield* all<Overtake>(sql`SELECT o.id, o.overtaken_by, t.work_item_id
+    FROM gate_overtakes o LEFT JOIN tasks t ON t.id = o.overtaken_by
+    WHERE o.task_id = ${taskId} ORDER BY o.id`);
+  if (overtakes.length > 0)
+    yield* run(sql`UPDATE gate_overtakes SET told_job_id = ${jobId} WHERE task_id = ${taskId}`);
+  return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
+}
+
+/** Jobs that were told of a stale base have done their work on a fresh one. */
+export function* rebased(
+  jobs: readonly { readonly job_id: number; readonly task_id: number | null }[],
+): Tx<void> {
+  const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
+  if (tasks.length > 0)
+    yield* run(sql`DELETE FROM gate_overtakes
+      WHERE task_id IN ${idsIn(tasks)} AND told_job_id IN ${idsIn(jobs.map(({ job_id }) => job_id))}`);
+}

@@ -1,0 +1,46 @@
+/** Which parts of the gate are on, and for which repositories. */
+
+import { GateError } from "../../contract/errors.ts";
+
+export interface Policy {
+  /** The kill switch of the freeze and the lanes (SERIAL_GATE_ENABLED). */
+  readonly enabled: boolean;
+  /** The repositories that the freeze and the lanes apply to; null for all. Never empty. */
+  readonly repos: readonly string[] | null;
+  readonly freeze: boolean;
+  readonly pause: boolean;
+  readonly dependencies: boolean;
+  /** The agent whose jobs are entry jobs. */
+  readonly entryAgent: string;
+}
+
+/** What the gate gives when a caller names nothing else. All times in milliseconds. */
+export interface Defaults {
+  readonly leaseMs: number;
+  readonly maxAttempts: number;
+  readonly retryMs: number;
+  readonly retryMaxMs: number;
+}
+
+/** All that an operation needs beside its input. */
+export interface Rules {
+  readonly policy: Policy;
+  readonly defaults: Defaults;
+  /** A fresh lease token: 128 random bits. */
+  readonly newToken: () => string;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+}
+
+/** Who calls: the name of the token, or null when the service asks for none. */
+export type Actor = string | null;
+
+/** Who is recorded: the token's name, or the name that is sent where the service asks for no token.
+ *  @throws GateError invalid_request for a name beside a token's */
+export const whoActs = (actor: Actor, by: string | undefined): Actor => {
+  if (by === undefined || by === actor) return actor;
+  if (actor === null) return by;
+  throw new GateError("invalid_request", `The caller's token is ${actor}'s: that is who is recorded.`, {
+    faults: [{ in: "body", pointer: "/by", detail: "must be left out, or be the token's name" }],
+  });
+};

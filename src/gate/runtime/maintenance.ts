@@ -1,0 +1,107 @@
+/** What falls due by itself: delayed jobs, lapsed leases, pauses that run out.
+ *  It is done before a claim or a snapshot decides, and by a timer for those who wait. The time that the timer is set
+ *  to is a hint; what is due is what the rows say. */
+
+import { first, type Clock, type Store, type Tx } from "../../store/port.ts";
+import { sql } from "../../store/sql.ts";
+import { queueDue, reapLapsed } from "../commands/lease.ts";
+import type { Log } from "./log.ts";
+import { resumeDue } from "../commands/pause.ts";
+import { fromStored } from "../../store/timestamps.ts";
+
+/** What is due is looked for at least this often: another program may have written it. */
+const EVERY_MS = 1_000;
+const AT_ONCE = 500;
+
+/** Each is a transaction of its own, so that one that fails leaves the others. */
+const CHORES: readonly ((limit: number) => Tx<number>)[] = [queueDue, reapLapsed, resumeDue];
+
+/** When the next thing falls due, as the database's text. */
+const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
+  SELECT MIN(run_after) AS due FROM jobs WHERE status = 'delayed'
+  UNION ALL SELECT MIN(lease_expires_at) FROM jobs WHERE status = 'running'
+  UNION ALL SELECT MIN(pause_until) FROM tasks WHERE pause_until IS NOT NULL) AS dues`;
+
+export class Chores {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #after: (done: number) => void;
+  #next = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #doing: Promise<void> | undefined;
+  #stopped = false;
+
+  /** @param after is told after each round how many things were done */
+  constructor(store: Store, log: Log, clock: Clock, after: (done: number) => void) {
+    this.#store = store;
+    this.#log = log;
+    this.#clock = clock;
+    this.#after = after;
+  }
+
+  /** Has the chores done at that time (milliseconds since 1970 UTC), if no earlier time is planned. */
+  plan(due: number): void {
+    if (this.#stopped || (this.#timer && due >= this.#next)) return;
+    clearTimeout(this.#timer);
+    this.#next = due;
+    const wait = Math.min(Math.max(due - this.#clock(), 0), EVERY_MS);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      // Chores that are being done may have looked before this fell due.
+      void Promise.resolve(this.#doing).then(() => this.#do());
+    }, wait);
+  }
+
+  /** What is due is done before anything is decided, so that no answer depends on a timer. */
+  async ifDue(): Promise<void> {
+    if (this.#doing || this.#clock() >= this.#next) await this.#do();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #do(): Promise<void> {
+    this.#doing ??= this.#doAll().finally(() => (this.#doing = undefined));
+    return this.#doing;
+  }
+
+  async #doAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    let done = 0;
+    let due = await this.#findNext();
+    const looked = this.#clock();
+    if (due <= looked) {
+      for (const chore of CHORES) done += await this.#doOne(chore);
+      if (done > 0) due = await this.#findNext();
+    }
+    // What stays due although it was tried is tried again with the next round, not at once.
+    this.plan(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
+    this.#after(done);
+  }
+
+  async #doOne(chore: (limit: number) => Tx<number>): Promise<number> {
+    let done = 0;
+    try {
+      for (let many = AT_ONCE; many === AT_ONCE; done += many)
+        many = await this.#store.write(() => chore(AT_ONCE));
+    } catch (err) {
+      this.#log.warn({ err, chore: chore.name }, "What is due could not be done; it is tried again.");
+    }
+    return done;
+  }
+
+  /** Milliseconds since 1970 UTC; 0 when it cannot be read, so that each chore finds out for itself. */
+  async #findNext(): Promise<number> {
+    try {
+      const row = await this.#store.read(() => first<{ due: string | null }>(NEXT_DUE));
+      const due = row?.due ? fromStored(row.due) : Infinity;
+      return Number.isNaN(due) ? Infinity : due;
+    } catch {
+      return 0;
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/** The marks of what may start, over a service's life: made when it starts, audited slowly while it runs, not gone by
+ *  when they may be wrong, and made anew when the database is whole again. What a mark is: lanes.ts. */
+
+import type { Store } from "../../store/port.ts";
+import {
+  auditMarks,
+  dropMarks,
+  keepMarks,
+  marksAreOurs,
+  mendMarks,
+  type Audited,
+  type WrongMark,
+} from "../rule/ready-index.ts";
+import type { Log } from "./log.ts";
+import type { Policy } from "../rule/policy.ts";
+
+/** How many jobs one step of the audit compares: few while the service runs, many while it starts. */
+const STEP = { running: 500, starting: 5_000 } as const;
+
+/** `none`: this gate keeps none. `kept`: by our policy, and right but for what the audit finds. `doubtful`: something may
+ *  have been missed. `dropped`: they stood in the way. `foreign`: by another node's policy. */
+type State = "none" | "kept" | "doubtful" | "dropped" | "foreign";
+
+export class Marks {
+  readonly #store: Store;
+  readonly #policy: Policy;
+  readonly #log: Log;
+  #state: State = "none";
+  #auditedTo = 0;
+  #wrong = 0;
+  #mended = 0;
+  #tending = false;
+
+  constructor(store: Store, policy: Policy, log: Log) {
+    this.#store = store;
+    this.#policy = policy;
+    this.#log = log;
+  }
+
+  /** Whether a claim may go by them. */
+  get kept(): boolean {
+    return this.#state === "kept";
+  }
+
+  /** How many were found wrong, and mended, since the service started. */
+  get audited(): { wrong: number; mended: number } {
+    return { wrong: this.#wrong, mended: this.#mended };
+  }
+
+  /** Has the database keep them by our policy, and brings them up to date. */
+  async adopt(): Promise<void> {
+    const made = await this.#store.write(() => keepMarks(this.#policy, this.#store.dialect));
+    this.#state = "doubtful";
+    const { wrong } = await this.audit();
+    if (made || wrong > 0) this.#log.info({ made, wrong }, "The marks of what may start are up to date.");
+    this.#state = "kept";
+  }
+
+  /** Compares every mark with the rule and mends those that are wrong, a batch at a time.
+   *  @param tell is told of each
+   *  @returns how many were compared, were wrong and are mended; one in a lane that others hold stays for later */
+  async audit(
+    tell?: (wrong: WrongMark) => void,
+  ): Promise<{ compared: number; wrong: number; mended: number }> {
+    const sum = { compared: 0, wrong: 0, mended: 0 };
+    for (let after: number | null = 0; after !== null;) {
+      const step = await this.#step(after, STEP.starting);
+      step.wrong.forEach((each) => tell?.(each));
+      sum.compared += step.compared;
+      sum.wrong += step.wrong.length;
+      sum.mended += step.mended;
+      after = step.next;
+    }
+    return sum;
+  }
+
+  /** Part of the database was damaged or away: they may have missed something. */
+  doubt(): void {
+    if (this.#state === "kept") this.#state = "doubtful";
+  }
+
+  /** Their triggers read what the decision reads, and over a damaged table they make every write fail.
+   *  @returns whether there were any to drop */
+  async drop(): Promise<boolean> {
+    if (this.#state === "none" || this.#state === "dropped") return false;
+    await this.#store.write(() => dropMarks(this.#policy, this.#store.dialect));
+    this.#state = "dropped";
+    return true;
+  }
+
+  /** A step of the slow audit, or what else they need.
+   *  @returns whether jobs were found that may start and were not marked so */
+  async tend(): Promise<boolean> {
+    if (this.#tending) return false;
+    this.#tending = true;
+    try {
+      return await this.#tend();
+    } catch (err) {
+      this.#log.warn({ err }, "The marks of what may start could not be audited; it is tried again.");
+      return false;
+    } finally {
+      this.#tending = false;
+    }
+  }
+
+  async #tend(): Promise<boolean> {
+    if (this.#state === "doubtful" || this.#state === "dropped") await this.adopt();
+    if (this.#state !== "kept") return false;
+    if (!(await this.#store.read(() => marksAreOurs(this.#policy)))) {
+      this.#state = "foreign";
+      this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
+      return false;
+    }
+    const { wrong, mended, next } = await this.#step(this.#auditedTo, STEP.running);
+    this.#auditedTo = next ?? 0;
+    if (wrong.length > 0) this.#log.warn({ wrong, mended }, "Marks of what may start were wrong.");
+    return mended > 0;
+  }
+
+  async #step(after: number, limit: number): Promise<Audited & { mended: number }> {
+    const audited = await this.#store.read(() => auditMarks(this.#policy, after, limit));
+    const { wrong } = audited;
+    const mended = wrong.length > 0 ? await this.#store.write(() => mendMarks(this.#policy, wrong)) : 0;
+    this.#wrong += wrong.length;
+    this.#mended += mended;
+    return { ...audited, mended };
+  }
+}

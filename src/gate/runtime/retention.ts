@@ -1,0 +1,61 @@
+/** What is kept for a while only: the record for as many days as it is told, answers under a key for a day. A bounded
+ *  batch at a time, so that no one waits for it. */
+
+import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
+import { sql } from "../../store/sql.ts";
+import { forgetOld } from "../commands/idempotency.ts";
+import type { Log } from "./log.ts";
+import { toStored } from "../../store/timestamps.ts";
+
+const EVERY_MS = 60_000;
+const AT_ONCE = 500;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+/** Forgets the events from the lowest id on that are older than that, at most `limit`; returns how many.
+ *  What remains has no gap: whoever reads on behind an event that is gone misses nothing that is there. */
+export function* forgetEvents(olderThanMs: number, limit: number): Tx<number> {
+  const cutoff = toStored((yield* now()) - olderThanMs);
+  const oldest = yield* all<{ id: number; at: string }>(
+    sql`SELECT id, at FROM gate_events ORDER BY id LIMIT ${limit}`,
+  );
+  const young = oldest.findIndex(({ at }) => at >= cutoff);
+  const old = young < 0 ? oldest : oldest.slice(0, young);
+  const last = old.at(-1);
+  if (last) yield* run(sql`DELETE FROM gate_events WHERE id <= ${last.id}`);
+  return old.length;
+}
+
+export class Retention {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #forget: readonly (() => Tx<number>)[];
+  #next = 0;
+  #tending = false;
+
+  /** @param eventsDays how long events are kept; 0 keeps them all */
+  constructor(store: Store, log: Log, clock: Clock, eventsDays: number) {
+    this.#store = store;
+    this.#log = log;
+    this.#clock = clock;
+    const ofEvents = (): Tx<number> => forgetEvents(eventsDays * DAY_MS, AT_ONCE);
+    const ofAnswers = (): Tx<number> => forgetOld(AT_ONCE);
+    this.#forget = eventsDays > 0 ? [ofEvents, ofAnswers] : [ofAnswers];
+  }
+
+  /** Forgets a batch, if it is time; as long as there is more, it is time. */
+  async tend(): Promise<void> {
+    if (this.#tending || this.#clock() < this.#next) return;
+    this.#tending = true;
+    try {
+      let full = false;
+      for (const forget of this.#forget) full = (await this.#store.write(forget)) === AT_ONCE || full;
+      if (!full) this.#next = this.#clock() + EVERY_MS;
+    } catch (err) {
+      this.#log.warn({ err }, "What is old could not be forgotten; it is tried again.");
+      this.#next = this.#clock() + EVERY_MS;
+    } finally {
+      this.#tending = false;
+    }
+  }
+}

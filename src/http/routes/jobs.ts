@@ -1,0 +1,157 @@
+/** /jobs: what workers claim, keep and finish. */
+
+import type { FastifyInstance } from "fastify";
+import type * as z from "zod";
+import type { Gate } from "../../gate/gate.ts";
+import {
+  ChangedJob,
+  Claim,
+  ClaimRequest,
+  Completed,
+  Completion,
+  Failure,
+  Heartbeat,
+  NewJob,
+  OneJob,
+  OneLease,
+  Release,
+} from "../../contract/jobs.ts";
+import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
+import { hangUp } from "../client-disconnect.ts";
+import { routeSchema } from "../schemas.ts";
+
+const tags = ["jobs"] as const;
+
+type Params = z.output<typeof IdParams>;
+type Trial = z.output<typeof TrialQuery>;
+
+export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
+  app.post<{ Querystring: Trial; Body: NewJob }>(
+    "/jobs",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "createJob",
+        summary: "Enqueue a job for a task",
+        querystring: TrialQuery,
+        body: NewJob,
+        response: { 201: ["It is enqueued.", OneJob] },
+        problems: [404, 409],
+      }),
+    },
+    async (request, reply) =>
+      reply.code(201).send(await gate.createJob(request.caller, request.body, request.query)),
+  );
+
+  app.get<{ Params: Params }>(
+    "/jobs/:id",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "getJob",
+        summary: "Read a job",
+        params: IdParams,
+        response: { 200: ["The job.", OneJob] },
+        problems: [404],
+      }),
+    },
+    (request) => gate.job(request.params.id),
+  );
+
+  app.post<{ Body: ClaimRequest }>(
+    "/jobs/claim",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "claimJobs",
+        summary: "Claim the oldest jobs that may start",
+        description: "An empty body claims one job of any kind. Empty `jobs` when there is none.",
+        body: ClaimRequest,
+        response: { 200: ["The caller's jobs.", Claim] },
+      }),
+    },
+    (request, reply) =>
+      gate.claim(request.caller, request.body, request.body.wait_ms > 0 ? hangUp(reply) : undefined),
+  );
+
+  app.post<{ Params: Params; Body: Heartbeat }>(
+    "/jobs/:id/heartbeat",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "heartbeat",
+        summary: "Keep a lease for another term",
+        params: IdParams,
+        body: Heartbeat,
+        response: { 200: ["The lease as it is now.", OneLease] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.heartbeat(request.params.id, request.body, request.caller),
+  );
+
+  app.post<{ Params: Params; Body: Completion }>(
+    "/jobs/:id/complete",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "completeJob",
+        summary: "Complete a job, move its task and enqueue what is next, all or nothing",
+        params: IdParams,
+        body: Completion,
+        response: { 200: ["What came of it.", Completed] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.complete(request.caller, request.params.id, request.body),
+  );
+
+  app.post<{ Params: Params; Body: Failure }>(
+    "/jobs/:id/fail",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "failJob",
+        summary: "Say that a job went wrong: it is delayed, or failed at its last attempt",
+        params: IdParams,
+        body: Failure,
+        response: { 200: ["The job as it is now.", OneJob] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.fail(request.caller, request.params.id, request.body),
+  );
+
+  app.post<{ Params: Params; Body: z.output<typeof Release> }>(
+    "/jobs/:id/release",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "releaseJob",
+        summary: "Give a job back as if it had not been claimed",
+        params: IdParams,
+        body: Release,
+        response: { 200: ["The job as it is now.", OneJob] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
+  );
+
+  app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
+    "/jobs/:id/retry",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "retryJob",
+        summary: "Queue a failed job once more",
+        params: IdParams,
+        querystring: TrialQuery,
+        body: Note,
+        response: { 200: ["The job as it is now.", ChangedJob] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.retryJob(request.caller, request.params.id, request.body, request.query),
+  );
+};

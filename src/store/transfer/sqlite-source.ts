@@ -1,0 +1,139 @@
+/** An embedded database as something to copy from: all of it in one state, migrated, every value as text.
+ *  The file is only read: its migration is in a transaction that is never committed. While it is open here no one
+ *  else writes to it. */
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import Database from "better-sqlite3";
+import { MigrationError, migrateWithin } from "../migrate.ts";
+import { all, StoreFault, type Tx } from "../port.ts";
+import { sql } from "../sql.ts";
+import { connectionTo, faultOf } from "../sqlite/connection.ts";
+import { DIALECT } from "../sqlite/dialect.ts";
+
+const WAIT_MS = 1_000;
+/** A batch ends at whichever comes first. */
+const BATCH = { rows: 1_000, bytes: 4_000_000 };
+
+export type Row = readonly (string | null)[];
+
+export interface SourceTable {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** The highest id that was drawn, which may be gone; 0 where that is not kept. */
+  readonly lastId: number;
+}
+
+export interface Source {
+  readonly tables: readonly SourceTable[];
+  /** All rows of a table, in batches; one table at a time.
+   *  @throws MigrationError for what is not text and has no form as text */
+  batches(table: SourceTable): Generator<readonly Row[]>;
+  close(): void;
+}
+
+/** A value as it is read here: a text is its bytes, which the driver would make valid without a word. */
+type Held = number | bigint | Buffer | typeof BYTES | null;
+const BYTES = "bytes";
+
+const held = (column: string): string =>
+  `CASE typeof("${column}") WHEN 'text' THEN CAST("${column}" AS BLOB) WHEN 'blob' THEN '${BYTES}' ELSE "${column}" END`;
+
+/** Every table that a program made, under the lower-case names by which the other database knows it. */
+function* readTables(): Tx<SourceTable[]> {
+  const columns = yield* all<{ table_name: string; column_name: string }>(DIALECT.columns);
+  const drawn = yield* all<{ name: string; seq: number }>(
+    sql`SELECT lower(name) AS name, seq FROM sqlite_sequence`,
+  );
+  const names = [...new Set(columns.map(({ table_name }) => table_name))];
+  return names
+    .filter((name) => !name.startsWith("sqlite_"))
+    .sort()
+    .map((name) => ({
+      name,
+      columns: columns.filter(({ table_name }) => table_name === name).map(({ column_name }) => column_name),
+      lastId: drawn.find((row) => row.name === name)?.seq ?? 0,
+    }));
+}
+
+/** What is said of a file that cannot be copied from. */
+const refusalOf = (path: string, error: unknown): unknown => {
+  const fault = faultOf(error);
+  if (!(fault instanceof StoreFault)) return fault;
+  return new MigrationError(
+    fault.kind === "busy"
+      ? `Another program has ${path} open. Stop it first: what it writes from now on would stay behind.`
+      : `Cannot use the database ${path}: ${fault.message}`,
+  );
+};
+
+/** Opens a file that is there and that no one else uses.
+ *  @throws MigrationError when it cannot be copied from; its message is the reason */
+export const openSource = (path: string): Source => {
+  const file = resolve(path);
+  if (!existsSync(file)) throw new MigrationError(`There is no database ${path}.`);
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { fileMustExist: true, timeout: WAIT_MS });
+    return sourceOf(db);
+  } catch (error) {
+    db?.close();
+    throw refusalOf(path, error);
+  }
+};
+
+const sourceOf = (db: Database.Database): Source => {
+  // In WAL mode this is refused while another connection is there, idle or not.
+  db.pragma("locking_mode = EXCLUSIVE");
+  db.pragma("foreign_keys = OFF");
+  db.prepare("BEGIN EXCLUSIVE").run();
+  const { drive } = connectionTo(db, Date.now);
+  drive(migrateWithin(DIALECT));
+  const tables = drive(readTables());
+
+  const encoding = String(db.pragma("encoding", { simple: true }));
+  const decoder = new TextDecoder(encoding.toLowerCase(), { fatal: true, ignoreBOM: true });
+  const textOf = (value: Held, where: () => string): string | null => {
+    if (value === null) return null;
+    if (value === BYTES) throw new MigrationError(`${where()} holds bytes, not text. Nothing was copied.`);
+    if (!Buffer.isBuffer(value)) return String(value);
+    try {
+      return decoder.decode(value);
+    } catch {
+      throw new MigrationError(`${where()} is not valid ${encoding}. Nothing was copied.`);
+    }
+  };
+
+  let reading: IterableIterator<Held[]> | undefined;
+  return {
+    tables,
+    *batches({ name, columns }) {
+      reading?.return?.(); // Whoever read last may have given up in the middle.
+      reading = db
+        .prepare<[], Held[]>(`SELECT ${columns.map(held).join(", ")} FROM "${name}"`)
+        .raw()
+        .safeIntegers()
+        .iterate();
+      let batch: Row[] = [];
+      let bytes = 0;
+      for (const values of reading) {
+        const row: Row = values.map((value, index) =>
+          textOf(
+            value,
+            () => `${name}.${columns[index] ?? ""} (where ${columns[0] ?? ""} is ${String(values[0])})`,
+          ),
+        );
+        batch.push(row);
+        for (const value of values) if (Buffer.isBuffer(value)) bytes += value.length;
+        if (batch.length < BATCH.rows && bytes < BATCH.bytes) continue;
+        yield batch;
+        [batch, bytes] = [[], 0];
+      }
+      if (batch.length > 0) yield batch;
+    },
+    close: () => {
+      reading?.return?.();
+      db.close();
+    },
+  };
+};
