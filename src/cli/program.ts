@@ -1,13 +1,13 @@
 /** The command line: which verbs there are, and for whom. */
 
 import { Command } from "commander";
-import type { Env } from "../config/service.ts";
+import type { CliContext } from "./context.ts";
 import { VERSION } from "../version.ts";
 import { claimCommand } from "./commands/claim.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { doctorCommand } from "./commands/admin/doctor.ts";
-import { told } from "./output/errors.ts";
+import { describeError } from "./output/errors.ts";
 import { EXIT } from "./output/exit-codes.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { freezeCommands } from "./commands/freeze.ts";
@@ -23,24 +23,12 @@ import { serveCommand } from "./commands/admin/serve.ts";
 import { taskCommands } from "./commands/task.ts";
 import { waitCommand } from "./commands/wait.ts";
 
-/** What a command may touch of the process that it runs in. */
-export interface Surroundings {
-  readonly env: Env;
-  /** Whether a variable comes from the file .env, not from the environment. */
-  readonly isOfFile: (name: string) => boolean;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-  /** Registers what to do when the process is asked to stop, and by which signal. */
-  readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
-}
-
 const HELP = `
 Verbs that call the service find it by SERIAL_GATE_URL and SERIAL_GATE_TOKEN; \`serial-gate config\` shows both.
 Exit codes: 0 done, 1 failed, 2 usage, 3 the gate says no, 4 not allowed, 5 not found, 6 timed out, 78 configuration.`;
 
 /** @param exitWith sets the exit code of a verb that ends without an error */
-const programOf = (around: Surroundings, exitWith: (code: number) => void): Command => {
+const programOf = (around: CliContext, exitWith: (code: number) => void): Command => {
   const program = new Command("serial-gate")
     .description("One task at a time per repository: the door in front of autonomous work.")
     .version(VERSION)
@@ -76,7 +64,7 @@ const programOf = (around: Surroundings, exitWith: (code: number) => void): Comm
 };
 
 /** @returns the exit code */
-export const run = async (argv: readonly string[], around: Surroundings): Promise<number> => {
+export const run = async (argv: readonly string[], around: CliContext): Promise<number> => {
   let exitCode: number = EXIT.done;
   const program = programOf(around, (code) => {
     exitCode = code;
@@ -85,7 +73,7 @@ export const run = async (argv: readonly string[], around: Surroundings): Promis
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (error) {
-    const { words, exit } = told(error, argv, around);
+    const { words, exit } = describeError(error, argv, around);
     say(around, ...words);
     return exit;
   }

@@ -1,24 +1,24 @@
 /** The service as the verbs call it: where it is, and what its refusals mean for a person who types. */
 
 import { Client, ProblemError } from "../client/client.ts";
-import { TERMINAL } from "../gate/rule/predicate.ts";
+import { isTerminal } from "../contract/vocabulary.ts";
 import type { PauseNote } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Task } from "../contract/tasks.ts";
 import { parseConnection } from "../config/client.ts";
-import { EXIT, Ending } from "./output/exit-codes.ts";
+import { EXIT, ExitError } from "./output/exit-codes.ts";
 import { didYouMean } from "./suggest.ts";
-import type { Surroundings } from "./program.ts";
+import type { CliContext } from "./context.ts";
 
 /** @throws ConnectionError */
-export const connect = ({ env }: Surroundings): Client => {
+export const connect = ({ env }: CliContext): Client => {
   const { urls, token } = parseConnection(env);
   return new Client({ url: urls, token });
 };
 
 /** Who and why, as the service records it. A service with tokens knows who; it takes no other name. */
 export const noteOf = (
-  { env }: Surroundings,
+  { env }: CliContext,
   { reason, until }: { readonly reason?: string | undefined; readonly until?: string | undefined },
 ): PauseNote => {
   const { token, by } = parseConnection(env);
@@ -59,7 +59,7 @@ export const about = async <T>(
     if (!(error instanceof ProblemError) || error.code !== "unknown_work_item") throw error;
     const inRepo = didYouMean(work_item, await knownWorkItems(client, repo));
     const elsewhere = repo === undefined ? [] : await didYouMeanRepo(client, repo).catch((): string[] => []);
-    throw new Ending(EXIT.notFound, error.problem.detail, ...(inRepo.length > 0 ? inRepo : elsewhere));
+    throw new ExitError(EXIT.notFound, error.problem.detail, ...(inRepo.length > 0 ? inRepo : elsewhere));
   }
 };
 
@@ -74,7 +74,7 @@ export const findTask = (client: Client, word: string, repo: string | undefined)
     });
     // Of those that a repository has: the unfinished one, else the latest.
     const meant = new Map<string, Task>();
-    const isOver = ({ stage }: Task): boolean => TERMINAL.includes(stage);
+    const isOver = ({ stage }: Task): boolean => isTerminal(stage);
     for (const task of tasks) {
       const before = meant.get(task.repo);
       if (!before || isOver(before) || !isOver(task)) meant.set(task.repo, task);
@@ -117,5 +117,5 @@ export const unknownRepo = async (client: Client, repo: string): Promise<string[
 /** @throws Ending when the service knows nothing of the repository */
 export const refuseUnknownRepo = async (client: Client, repo: string | undefined): Promise<void> => {
   const words = repo === undefined ? [] : await unknownRepo(client, repo);
-  if (words.length > 0) throw new Ending(EXIT.notFound, ...words);
+  if (words.length > 0) throw new ExitError(EXIT.notFound, ...words);
 };

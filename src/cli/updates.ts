@@ -21,7 +21,7 @@ const tolerate = (error: unknown): void => {
 
 /** Yields at once, and then whenever something may have changed, until the signal aborts.
  *  @throws what the signal was aborted with */
-export async function* changes(client: Client, signal: AbortSignal): AsyncGenerator<void> {
+export async function* updates(client: Client, signal: AbortSignal): AsyncGenerator<void> {
   for (;;) {
     yield;
     try {

@@ -1,11 +1,10 @@
 /** Shows an answer again and again: on a terminal in its place, elsewhere one after the other as it changes. */
 
-import type { Client } from "../client/client.ts";
-import { isUnanswered } from "../client/client.ts";
-import { changes } from "./updates.ts";
+import { type Client, isUnanswered } from "../client/client.ts";
+import { updates } from "./updates.ts";
 import { stopping } from "./interrupt.ts";
 import { print, say, type Answer, type Format } from "./output/format.ts";
-import type { Surroundings } from "./program.ts";
+import type { CliContext } from "./context.ts";
 import { cut, screenOf } from "./output/terminal.ts";
 
 interface Look<Item> extends Answer<Item> {
@@ -29,7 +28,7 @@ const frame = (lines: readonly string[], columns: number, rows: number): string 
 };
 
 const onTerminal = async <Item>(
-  around: Surroundings,
+  around: CliContext,
   looks: AsyncIterable<Look<Item> | string>,
   wide: boolean,
 ): Promise<void> => {
@@ -61,7 +60,7 @@ const onTerminal = async <Item>(
 };
 
 const elsewhere = async <Item>(
-  around: Surroundings,
+  around: CliContext,
   looks: AsyncIterable<Look<Item> | string>,
   format: Format,
 ): Promise<void> => {
@@ -82,7 +81,7 @@ const elsewhere = async <Item>(
 /** @param look its first failure ends the watch; while the service is away later, the watch waits for it
  *  @throws Ending when somebody stops it */
 export const watch = async <Item>(
-  around: Surroundings,
+  around: CliContext,
   client: Client,
   format: Format,
   look: (signal: AbortSignal) => Promise<Look<Item>>,
@@ -91,7 +90,7 @@ export const watch = async <Item>(
   const first = await look(signal);
   async function* looks(): AsyncGenerator<Look<Item> | string> {
     yield first;
-    for await (const _ of changes(client, signal)) {
+    for await (const _ of updates(client, signal)) {
       try {
         yield await look(signal);
       } catch (error) {

@@ -1,7 +1,7 @@
 /** Where the command line finds the service: its part of the environment.
  *  Apart from the service's own configuration, which takes longer to load than a verb to run. */
 
-import type { Env } from "./service.ts";
+import type { Env } from "./env.ts";
 
 /** Every variable that the verbs read which call the service, with its default as it would be written. */
 export const CONNECTION_VARIABLES = {

@@ -3,11 +3,10 @@
 
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
+import type { Env } from "./env.ts";
 import { REPO_NAME } from "../contract/scalars.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import { isServer, pathOf, shownUrl } from "../store/open.ts";
-
-export type Env = Readonly<Record<string, string | undefined>>;
 
 /** A secret that a caller may send, and the name it acts under. */
 export interface Token {

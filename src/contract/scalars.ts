@@ -1,6 +1,7 @@
 /** The parts that every shape of the contract is made of: names, ids, times and texts, each with its limits. */
 
 import * as z from "zod";
+import { REASONS } from "./vocabulary.ts";
 
 const NAME_LENGTH = 200;
 const TEXT_LENGTH = 100_000;
@@ -68,11 +69,7 @@ export const LeaseToken = lookup("The token that the claim gave.");
 export const RepoLookup = lookup("A repository, such as owner/name.");
 export const WorkItemLookup = lookup("A work item's id, such as ORCH-124.");
 
-export const Reason = model(
-  "Reason",
-  "Why a queued entry job is held.",
-  z.enum(["freeze", "dependency", "active-task"]),
-);
+export const Reason = model("Reason", "Why a queued entry job is held.", z.enum(REASONS));
 export type Reason = z.output<typeof Reason>;
 
 export const why = {

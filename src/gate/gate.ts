@@ -4,29 +4,29 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
-import { Chores } from "./runtime/maintenance.ts";
-import { claim, claimOne, type Attempt, type Search } from "./commands/claim.ts";
+import { Maintenance } from "./runtime/maintenance.ts";
+import { claim, claimOne, type ClaimAttempt, type Lookup } from "./commands/claim.ts";
 import { complete, completeTogether } from "./commands/complete.ts";
-import { Undone, undone } from "./rule/effect.ts";
+import { RolledBack, rollBack } from "./rule/effect.ts";
 import { GateError } from "../contract/errors.ts";
 import { explain } from "./queries/explain.ts";
-import { Feed } from "./runtime/event-stream.ts";
+import { EventStream } from "./runtime/event-stream.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import { createJob, readJob, retryJob } from "./commands/job.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import {
   actorOf,
-  forget,
-  isAnswered,
+  forgetAnswer,
+  hasStoredAnswer,
   isCall,
-  once,
-  onceTogether,
+  idempotent,
+  idempotentBatch,
   type Caller,
 } from "./commands/idempotency.ts";
-import type { WrongMark } from "./rule/ready-index.ts";
+import type { WrongFlag } from "./rule/ready-index.ts";
 import { fail, heartbeat, release } from "./commands/lease.ts";
 import type { Log } from "./runtime/log.ts";
-import { Marks } from "./runtime/ready-index-keeper.ts";
+import { ReadyIndexKeeper } from "./runtime/ready-index-keeper.ts";
 import type { Effect } from "../contract/effect.ts";
 import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../contract/events.ts";
 import type { Explanation, Fix } from "../contract/explanation.ts";
@@ -58,14 +58,14 @@ import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contrac
 import { valueOf, type Outcome } from "./commands/outcome.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./rule/policy.ts";
-import { FULL_SIGHT, type Sight } from "./rule/predicate.ts";
+import { EVERYTHING_READABLE, type Visibility } from "./rule/predicate.ts";
 import { Retention } from "./runtime/retention.ts";
-import { Revision } from "./runtime/queue-version.ts";
-import { Eyes, PROBES } from "./runtime/degraded-mode.ts";
+import { QueueVersion } from "./runtime/queue-version.ts";
+import { DegradedMode, PROBES } from "./runtime/degraded-mode.ts";
 import { snapshot } from "./queries/queue.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
 import { WaitingRoom } from "./runtime/batcher.ts";
-import { spelled, type Way } from "./queries/remedy.ts";
+import { asCommand, type Remedy } from "./queries/remedy.ts";
 
 interface GateParts {
   readonly store: Store;
@@ -92,11 +92,11 @@ interface Trial {
 const asTried =
   <T>({ dry_run }: Trial = {}, operation: (actor: Actor) => Tx<T>) =>
   (actor: Actor): Tx<T> =>
-    dry_run ? undone(operation(actor)) : operation(actor);
+    dry_run ? rollBack(operation(actor)) : operation(actor);
 
 type LaneQuery = Trial & { readonly repo: string };
 
-interface ClaimAttempt {
+interface ClaimCall {
   readonly caller: Caller;
   readonly request: ClaimRequest;
 }
@@ -110,12 +110,12 @@ interface CompletionCall {
   readonly input: Completion;
 }
 
-const asClaim = ({ caller, request }: ClaimAttempt): Attempt => ({ actor: actorOf(caller), request });
+const asClaim = ({ caller, request }: ClaimCall): ClaimAttempt => ({ actor: actorOf(caller), request });
 
 /** Who claimed nothing asks again, also under the same key. */
 const isSome = (jobs: readonly ClaimedJob[]): boolean => jobs.length > 0;
 const nothing = (error: unknown): ClaimedJob[] => {
-  if (error instanceof Undone) return [];
+  if (error instanceof RolledBack) return [];
   throw error;
 };
 
@@ -130,15 +130,15 @@ export class Gate {
   readonly #store: Store;
   readonly #rules: Rules;
   readonly #projects: readonly string[];
-  readonly #room: WaitingRoom<ClaimAttempt, Outcome<Claim>>;
+  readonly #room: WaitingRoom<ClaimCall, Outcome<Claim>>;
   /** Those who wait for others to be served, none for a change. Each is given how it learns what came of it. */
   readonly #completions: WaitingRoom<CompletionCall, () => Promise<Completed>>;
-  readonly #feed: Feed;
-  readonly #chores: Chores;
-  readonly #marks: Marks;
+  readonly #feed: EventStream;
+  readonly #chores: Maintenance;
+  readonly #marks: ReadyIndexKeeper;
   readonly #retention: Retention;
-  readonly #eyes: Eyes;
-  readonly #revision: Revision;
+  readonly #eyes: DegradedMode;
+  readonly #revision: QueueVersion;
   /** What beside the rows makes the queue. */
   readonly #shape: string;
   #draining = false;
@@ -156,24 +156,24 @@ export class Gate {
     this.#store = store;
     this.#projects = projects;
     this.#rules = { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") };
-    this.#revision = new Revision(store);
+    this.#revision = new QueueVersion(store);
     this.#shape = digest([policy, projects]);
-    this.#marks = new Marks(store, policy, log);
+    this.#marks = new ReadyIndexKeeper(store, policy, log);
     this.#retention = new Retention(store, log, clock, eventsDays);
-    this.#eyes = new Eyes(store, log, {
+    this.#eyes = new DegradedMode(store, log, {
       changed: () => {
-        this.#marks.doubt();
+        this.#marks.distrust();
       },
       clear: () => this.#marks.drop(),
     });
-    this.#chores = new Chores(store, log, clock, (done) => {
+    this.#chores = new Maintenance(store, log, clock, (done) => {
       void this.#afterChores(done);
     });
-    this.#feed = new Feed({
-      settled: () => store.settled(EVENTS),
+    this.#feed = new EventStream({
+      settled: () => store.completeUpTo(EVENTS),
       occupied: () =>
         store.watch(() => {
-          this.#feed.ring();
+          this.#feed.notify();
         }),
     });
     this.#room = new WaitingRoom({
@@ -206,18 +206,18 @@ export class Gate {
   }
 
   /** Compares every mark with the rule and mends those that are wrong: see `Marks.audit`. */
-  audit(tell?: (wrong: WrongMark) => void): ReturnType<Marks["audit"]> {
+  audit(tell?: (wrong: WrongFlag) => void): ReturnType<ReadyIndexKeeper["audit"]> {
     return this.#marks.audit(tell);
   }
 
   /** What the audits of this gate came to: see `Marks.audited`. */
-  get audited(): Marks["audited"] {
+  get audited(): ReadyIndexKeeper["audited"] {
     return this.#marks.audited;
   }
 
   /** Begins to look for what falls due. */
   start(): void {
-    this.#chores.plan(0);
+    this.#chores.scheduleAt(0);
   }
 
   // --- Tasks
@@ -278,11 +278,11 @@ export class Gate {
         : await this.#room.wait(attempt, request.wait_ms, gone);
     // Who stood behind one that got nothing was not looked at: there may be an answer under the key.
     const answer = claimed ?? (isPatient || !isCall(caller) ? undefined : await this.#claimAlone(attempt));
-    return answer ? valueOf(answer) : { jobs: [], degraded: !this.#eyes.whole };
+    return answer ? valueOf(answer) : { jobs: [], degraded: !this.#eyes.isHealthy };
   }
 
   async heartbeat(id: number, input: Heartbeat, caller: Caller = null): Promise<{ lease: Lease }> {
-    const kept = await this.#store.write(() => once(caller, () => heartbeat(this.#rules, id, input)));
+    const kept = await this.#store.write(() => idempotent(caller, () => heartbeat(this.#rules, id, input)));
     this.#fallsDue(kept.lease.expires_at);
     return kept;
   }
@@ -345,8 +345,8 @@ export class Gate {
   /** A text that is the same only while `queue` would answer the same but for its time; undefined while a part of the
    *  database cannot be read. Asked before the queue is, it is never newer than the answer. */
   async queueTag(repos: readonly string[] = []): Promise<string | undefined> {
-    await this.#chores.ifDue();
-    if (!this.#eyes.whole) return undefined;
+    await this.#chores.runIfDue();
+    if (!this.#eyes.isHealthy) return undefined;
     try {
       const revision = await this.#revision.read();
       return repos.length > 0 ? `${revision}-${this.#shape}-${digest(repos)}` : `${revision}-${this.#shape}`;
@@ -357,7 +357,7 @@ export class Gate {
   }
 
   async queue(repos?: readonly string[]): Promise<Queue> {
-    await this.#chores.ifDue();
+    await this.#chores.runIfDue();
     const { value, degraded } = await this.#eyes.decide((sight) =>
       this.#store.read(() => snapshot(this.#rules.policy, this.#projects, repos, sight)),
     );
@@ -368,7 +368,7 @@ export class Gate {
 
   /** @throws GateError invalid_request */
   async events(query: EventQuery): Promise<EventPage> {
-    const settled = await this.#store.settled(EVENTS);
+    const settled = await this.#store.completeUpTo(EVENTS);
     return this.#store.read(() => history(query, settled));
   }
 
@@ -387,13 +387,13 @@ export class Gate {
   /** Why a work item waits, and what would free it. Each way out is tried, and taken back.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
   async explain(query: WorkItemQuery): Promise<Explanation> {
-    await this.#chores.ifDue();
+    await this.#chores.runIfDue();
     const { value, degraded } = await this.#eyes.decide((sight) =>
       this.#store.read(() => explain(this.#rules.policy, sight, query)),
     );
     const effects = new Map<string, Promise<Effect | null>>();
-    const fix = async (way: Way): Promise<Fix> => {
-      const { call, command } = spelled(way);
+    const fix = async (way: Remedy): Promise<Fix> => {
+      const { call, command } = asCommand(way);
       const effect =
         effects.get(command) ?? (effects.size < TRIALS ? this.#tryOut(way) : Promise.resolve(null));
       effects.set(command, effect);
@@ -412,7 +412,7 @@ export class Gate {
   }
 
   /** What would come of a way out; null when it cannot be taken. */
-  async #tryOut(way: Way): Promise<Effect | null> {
+  async #tryOut(way: Remedy): Promise<Effect | null> {
     const trial = { dry_run: true };
     try {
       switch (way.to) {
@@ -453,24 +453,24 @@ export class Gate {
 
   #committed(): void {
     this.#room.ring();
-    this.#feed.ring();
+    this.#feed.notify();
   }
 
   /** A change of the rows, or a trial of it. */
   #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>, trial?: Trial): Promise<T> {
-    return this.#told(() => this.#store.write(() => once(caller, asTried(trial, operation))));
+    return this.#told(() => this.#store.write(() => idempotent(caller, asTried(trial, operation))));
   }
 
   /** A change whose effect is told, or a trial of it. */
   #operate<T>(
     caller: Caller,
     trial: Trial | undefined,
-    operation: (search: Search, actor: Actor) => Tx<T>,
+    operation: (search: Lookup, actor: Actor) => Tx<T>,
   ): Promise<T> {
     return this.#told(async () => {
       const { value } = await this.#eyes.decide((sight) => {
         const inSight = (actor: Actor): Tx<T> => operation(this.#search(sight), actor);
-        return this.#store.write(() => once(caller, asTried(trial, inSight)));
+        return this.#store.write(() => idempotent(caller, asTried(trial, inSight)));
       });
       return value;
     });
@@ -483,23 +483,23 @@ export class Gate {
       this.#committed();
       return value;
     } catch (error) {
-      if (error instanceof Undone) return error.value as T;
+      if (error instanceof RolledBack) return error.value as T;
       throw error;
     }
   }
 
-  #search(sight: Sight): Search {
-    return { sight, marked: this.#marks.kept && sight === FULL_SIGHT };
+  #search(sight: Visibility): Lookup {
+    return { visible: sight, useReadyIndex: this.#marks.isUsable && sight === EVERYTHING_READABLE };
   }
 
   /** Serves claims that take the same jobs. */
-  async #claimTogether(attempts: readonly ClaimAttempt[]): Promise<(Outcome<Claim> | undefined)[]> {
+  async #claimTogether(attempts: readonly ClaimCall[]): Promise<(Outcome<Claim> | undefined)[]> {
     const [alone, ...others] = attempts;
     if (alone && others.length === 0) return [await this.#claimAlone(alone)];
-    await this.#chores.ifDue();
+    await this.#chores.runIfDue();
     const { value: claimed, degraded } = await this.#eyes.decide((sight) =>
       this.#store.write(() =>
-        onceTogether(
+        idempotentBatch(
           attempts,
           (fresh) => claim(this.#rules, fresh.map(asClaim), this.#search(sight)),
           (jobs) => (isSome(jobs) ? jobs : undefined),
@@ -514,13 +514,13 @@ export class Gate {
     );
   }
 
-  async #claimAlone(attempt: ClaimAttempt): Promise<Outcome<Claim> | undefined> {
-    await this.#chores.ifDue();
+  async #claimAlone(attempt: ClaimCall): Promise<Outcome<Claim> | undefined> {
+    await this.#chores.runIfDue();
     try {
       const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
         const search = this.#search(sight);
         const operation = (): Tx<ClaimedJob[]> => claimOne(this.#rules, asClaim(attempt), search);
-        return this.#store.write(() => once(attempt.caller, operation, isSome)).catch(nothing);
+        return this.#store.write(() => idempotent(attempt.caller, operation, isSome)).catch(nothing);
       });
       return this.#granted(jobs, degraded);
     } catch (error) {
@@ -532,14 +532,14 @@ export class Gate {
   #granted(jobs: ClaimedJob[], degraded: boolean): Outcome<Claim> | undefined {
     if (!isSome(jobs)) return undefined;
     for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
-    this.#feed.ring();
+    this.#feed.notify();
     return { value: { jobs, degraded } };
   }
 
   /** Completes together what can be; each caller is given how it learns what came of it. */
   async #completeTogether(calls: readonly CompletionCall[]): Promise<(() => Promise<Completed>)[]> {
     const outcomes = await this.#store.write(() =>
-      onceTogether(
+      idempotentBatch(
         calls,
         (fresh) =>
           completeTogether(
@@ -563,13 +563,13 @@ export class Gate {
   }
 
   async #isAnswered(caller: Caller): Promise<boolean> {
-    return isCall(caller) && (await this.#store.read(() => isAnswered(caller)));
+    return isCall(caller) && (await this.#store.read(() => hasStoredAnswer(caller)));
   }
 
   /** A caller that has gone may come again for the answer under its key: then the jobs are its own. */
   #takeBack(caller: Caller, jobs: readonly ClaimedJob[]): Promise<void> {
     return this.#change(null, function* (actor) {
-      if (!(yield* forget(caller))) return;
+      if (!(yield* forgetAnswer(caller))) return;
       for (const { id, lease } of jobs)
         try {
           yield* release(actor, id, lease.token);
@@ -581,7 +581,7 @@ export class Gate {
   }
 
   #fallsDue(iso: string | null): void {
-    if (iso !== null) this.#chores.plan(Date.parse(iso));
+    if (iso !== null) this.#chores.scheduleAt(Date.parse(iso));
   }
 
   /** Those who wait are told of what fell due, and the marks get their share of attention. */
@@ -589,6 +589,6 @@ export class Gate {
     if (done > 0) this.#committed();
     if (this.#draining) return;
     void this.#retention.tend();
-    if (this.#eyes.whole && (await this.#marks.tend())) this.#room.ring();
+    if (this.#eyes.isHealthy && (await this.#marks.tend())) this.#room.ring();
   }
 }

@@ -15,8 +15,8 @@ import Fastify, {
 import * as z from "zod";
 import type { Gate } from "../gate/gate.ts";
 import { eventRoutes } from "./routes/events.ts";
-import { useGuard } from "./auth.ts";
-import { useIdempotency } from "./idempotency-key.ts";
+import { useAuth } from "./auth.ts";
+import { useIdempotencyKey } from "./idempotency-key.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { useMetrics } from "./metrics.ts";
 import { operatorRoutes } from "./routes/operator.ts";
@@ -42,7 +42,7 @@ const isDeep = (value: unknown, left = DEPTH_LIMIT): boolean =>
   (left === 0 || Object.values(value).some((part) => isDeep(part, left - 1)));
 
 /** Bodies: JSON, or none. */
-const useJson = (app: FastifyInstance): void => {
+const useJsonBody = (app: FastifyInstance): void => {
   const parse = app.getDefaultJsonParser("error", "error");
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
@@ -60,7 +60,7 @@ const useJson = (app: FastifyInstance): void => {
 };
 
 /** The methods of the routes that a path has, to tell 405 from 404. */
-const useMethods = (app: FastifyInstance): ((path: string) => string[]) => {
+const useMethodTable = (app: FastifyInstance): ((path: string) => string[]) => {
   const routes: { readonly pattern: RegExp; readonly method: string }[] = [];
   app.addHook("onRoute", ({ url, method }) => {
     const pattern = new RegExp(`^${url.replace(/:[^/]+/g, "[^/]+").replace(/\*/g, ".*")}$`);
@@ -107,7 +107,7 @@ const GRACE_MS = 8_000;
 
 /** Lets no connection keep a service that closes: one that is being answered ends with its answer, one that asked
  *  nothing yet is cut. Both would otherwise stay for as long as an idle one may, more than a minute. */
-const useGoodbye = (app: FastifyInstance): void => {
+const useGracefulShutdown = (app: FastifyInstance): void => {
   const silent = new Set<Socket>();
   let closing = false;
   app.server.on("connection", (socket: Socket) => {
@@ -234,14 +234,14 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
       logRequest(request, reply);
     },
   });
-  const methodsOf = useMethods(app);
-  useJson(app);
+  const methodsOf = useMethodTable(app);
+  useJsonBody(app);
   useModels(app);
   useRequestLog(app);
-  useGoodbye(app);
+  useGracefulShutdown(app);
   const metrics = useMetrics(app, gate);
-  useGuard(app, tokens);
-  useIdempotency(app);
+  useAuth(app, tokens);
+  useIdempotencyKey(app);
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler({ preHandler: [] }, (request) => {
     const methods = methodsOf(pathOf(request));

@@ -55,7 +55,7 @@ const refuseBrowsers = ({ headers, method }: FastifyRequest): void => {
     );
 };
 
-export const useGuard = (app: FastifyInstance, tokens: readonly Token[]): void => {
+export const useAuth = (app: FastifyInstance, tokens: readonly Token[]): void => {
   const find = finder(tokens);
   const nameOf = (header: string | undefined): string | undefined => {
     const secret = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];

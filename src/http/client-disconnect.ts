@@ -3,7 +3,7 @@
 import type { FastifyReply } from "fastify";
 
 /** Aborts when the caller hangs up before it is answered. */
-export const hangUp = ({ raw }: FastifyReply): AbortSignal => {
+export const clientDisconnect = ({ raw }: FastifyReply): AbortSignal => {
   const gone = new AbortController();
   // The answer's end, not the connection's: a worker that polls on one connection would pile up listeners.
   raw.once("close", () => {

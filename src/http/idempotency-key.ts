@@ -35,7 +35,7 @@ const fingerprintOf = ({ method, url, body }: FastifyRequest): string =>
     .update(JSON.stringify([method, url, body ?? null]))
     .digest("hex");
 
-export const useIdempotency = (app: FastifyInstance): void => {
+export const useIdempotencyKey = (app: FastifyInstance): void => {
   app.addHook("onRoute", (route) => {
     const { schema } = route;
     if (

@@ -4,11 +4,11 @@
 import { Client } from "../client/client.ts";
 import { verify } from "./verify.ts";
 import { openStore } from "../store/open.ts";
-import type { Surroundings } from "../cli/program.ts";
+import type { CliContext } from "../cli/context.ts";
 import { startNode, type ServiceNode } from "./node.ts";
 import { showProgress } from "./progress.ts";
 import type { Report } from "./report.ts";
-import { ENTRY_AGENT, gatherCrew, type Crew } from "./simulation.ts";
+import { ENTRY_AGENT, simulate, type Simulation } from "./simulation.ts";
 import type { WorkItem } from "./work-items.ts";
 
 interface Run {
@@ -20,7 +20,7 @@ interface Run {
   readonly databaseUrl: string;
   /** The nodes' working folder. */
   readonly folder: string;
-  readonly around: Surroundings;
+  readonly around: CliContext;
 }
 
 /** Nothing at all happens for this long only when something is stuck. */
@@ -28,7 +28,7 @@ const STUCK_AFTER_MS = 60_000;
 const SHOWN_TROUBLES = 20;
 
 /** Calls when nothing moves any more, until the returned function is called. */
-const watchCrew = ({ tally }: Crew, stuck: (error: Error) => void): (() => void) => {
+const watchCrew = ({ tally }: Simulation, stuck: (error: Error) => void): (() => void) => {
   let seen = "";
   const timer = setInterval(() => {
     const now = JSON.stringify(tally);
@@ -92,7 +92,7 @@ export const replay = async ({
     return new Client({ url: [...urls.slice(own), ...urls.slice(0, own)] });
   };
   let troubles = 0;
-  const crew = gatherCrew({
+  const crew = simulate({
     items,
     workers,
     clientOf,

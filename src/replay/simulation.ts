@@ -73,7 +73,7 @@ export interface Tally {
   done: number;
 }
 
-export interface Crew {
+export interface Simulation {
   /** How many tasks the work items make: one that occurs again is the same task. */
   readonly tasks: number;
   readonly tally: Readonly<Tally>;
@@ -81,7 +81,7 @@ export interface Crew {
   work(): Promise<void>;
 }
 
-interface CrewParts {
+interface SimulationParts {
   readonly items: readonly WorkItem[];
   readonly workers: number;
   /** Who talks to the service for the n-th worker; the orchestrator and the operator are the first. */
@@ -99,7 +99,7 @@ const queryOf = ({ repo, work_item_id }: ClaimedJob): { repo: string; work_item:
   work_item: work_item_id ?? "",
 });
 
-export const gatherCrew = ({ items, workers, clientOf, onTrouble, signal }: CrewParts): Crew => {
+export const simulate = ({ items, workers, clientOf, onTrouble, signal }: SimulationParts): Simulation => {
   const client = clientOf(0);
   const tally: Tally = { created: 0, claims: 0, parked: 0, resumed: 0, done: 0 };
   const lanes = new Map<string, Lane>();

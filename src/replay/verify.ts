@@ -7,7 +7,7 @@ import { sql, type Statement } from "../store/sql.ts";
 import type { EventKind } from "../gate/commands/record.ts";
 import { decode } from "../gate/commands/job.ts";
 import type { Job } from "../contract/jobs.ts";
-import { TERMINAL } from "../gate/rule/predicate.ts";
+import { isTerminal } from "../contract/vocabulary.ts";
 import { fromStored } from "../store/timestamps.ts";
 
 export interface Verdict {
@@ -101,7 +101,7 @@ interface JobRecord {
   status: JobStatus;
 }
 
-const isFinished = (stage: string): boolean => TERMINAL.includes(stage);
+const isFinished = (stage: string): boolean => isTerminal(stage);
 
 const freezeOf = ({ detail }: EventRow): number => (decode(detail) as { freeze_id: number }).freeze_id;
 
@@ -110,7 +110,7 @@ const nameOf = (id: number, workItem: string | null): string => `task ${id} (${w
 /** The state that the record adds up to, and what in it should not have happened.
  *  It is judged lane by lane: a lane is held while its events draw their ids, so that their order is that of the
  *  commits. Between lanes the order of ids says nothing, and nothing here depends on it. */
-class Replayed {
+class EventReplay {
   readonly tasks = new Map<number, TaskRecord>();
   readonly jobs = new Map<number, JobRecord>();
   readonly violations: string[] = [];
@@ -141,7 +141,7 @@ class Replayed {
         return;
       case "task.paused":
       case "task.resumed":
-        this.#parked(event);
+        this.#pausedOrResumed(event);
         return;
       case "task.moved":
       case "task.deleted":
@@ -165,7 +165,7 @@ class Replayed {
         return;
       case "repo.unfrozen":
         if (!this.frozen.delete(freezeOf(event)))
-          this.#says(
+          this.#violation(
             event,
             `freeze ${freezeOf(event)} of ${event.repo ?? "?"} was cleared and was not there`,
           );
@@ -175,7 +175,7 @@ class Replayed {
     }
   }
 
-  #says(event: EventRow, sentence: string): void {
+  #violation(event: EventRow, sentence: string): void {
     this.violations.push(`event ${event.id}: ${sentence}`);
   }
 
@@ -203,7 +203,7 @@ class Replayed {
   #taskOf(event: EventRow): TaskRecord | undefined {
     const task = this.tasks.get(event.task_id ?? NaN);
     if (!task)
-      this.#says(
+      this.#violation(
         event,
         `${event.kind} of ${nameOf(event.task_id ?? NaN, event.work_item_id)}, whose creation is not recorded`,
       );
@@ -215,7 +215,7 @@ class Replayed {
     if (!task) return;
     const { to } = decode(event.detail) as { to: string };
     if (isFinished(task.stage) && !isForeign(event))
-      this.#says(event, `${nameOf(task.id, task.workItem)} left ${task.stage} for ${to}`);
+      this.#violation(event, `${nameOf(task.id, task.workItem)} left ${task.stage} for ${to}`);
     task.stage = to;
     if (isFinished(to)) this.#lane(event.repo).delete(task.id);
     else this.#lane(event.repo).set(task.id, task);
@@ -230,7 +230,7 @@ class Replayed {
     else if (!isFinished(task.stage)) this.#lane(event.repo).set(task.id, task);
   }
 
-  #parked(event: EventRow): void {
+  #pausedOrResumed(event: EventRow): void {
     const task = this.#taskOf(event);
     if (!task) return;
     task.paused = event.kind === "task.paused";
@@ -245,11 +245,14 @@ class Replayed {
       return;
     }
     if (!change || !job) {
-      this.#says(event, `${event.kind} of job ${event.job_id ?? "?"}, which the record does not explain`);
+      this.#violation(
+        event,
+        `${event.kind} of job ${event.job_id ?? "?"}, which the record does not explain`,
+      );
       return;
     }
     if (!change.from.includes(job.status))
-      this.#says(
+      this.#violation(
         event,
         `${event.kind} of job ${event.job_id ?? "?"} (${job.agent} of ${event.work_item_id ?? "no task"}) while it was ${job.status}`,
       );
@@ -259,7 +262,7 @@ class Replayed {
     if (job.agent !== this.#entryAgent) return;
     for (const [freeze, repo] of this.frozen)
       if (repo === event.repo)
-        this.#says(
+        this.#violation(
           event,
           `job ${event.job_id ?? "?"} (${job.agent} of ${event.work_item_id ?? "no task"}) started under freeze ${freeze} of ${repo}`,
         );
@@ -280,9 +283,12 @@ class Replayed {
         overtakes = true;
         task.overtook.add(other.id);
       } else if (older)
-        this.#says(event, `${who} started out of turn: ${nameOf(other.id, other.workItem)} held the lane`);
+        this.#violation(
+          event,
+          `${who} started out of turn: ${nameOf(other.id, other.workItem)} held the lane`,
+        );
       else if (other.id > task.id && other.started && !other.overtook.has(task.id))
-        this.#says(
+        this.#violation(
           event,
           `${who} started beside ${nameOf(other.id, other.workItem)}, which was in flight in the lane`,
         );
@@ -316,7 +322,7 @@ const shown = (stage: string, paused: boolean): string => (paused ? `in ${stage}
 const keyOf = (repo: string, workItem: string | null): string => JSON.stringify([repo, workItem]);
 
 /** The tasks that stand, against the record and what is expected; returns how many there are. */
-function* compareTasks({ tasks, violations }: Replayed, expected: readonly ExpectedTask[]): Tx<number> {
+function* compareTasks({ tasks, violations }: EventReplay, expected: readonly ExpectedTask[]): Tx<number> {
   const there = new Set<number>();
   const done = new Set<string>();
   yield* each<TaskRow>(
@@ -343,7 +349,7 @@ function* compareTasks({ tasks, violations }: Replayed, expected: readonly Expec
 }
 
 /** The jobs that stand, against the record. */
-function* compareJobs({ jobs, violations }: Replayed): Tx<void> {
+function* compareJobs({ jobs, violations }: EventReplay): Tx<void> {
   const there = new Set<number>();
   yield* each<JobRow>(
     (after, limit) => sql`SELECT id, agent, status FROM jobs WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
@@ -361,7 +367,7 @@ function* compareJobs({ jobs, violations }: Replayed): Tx<void> {
 }
 
 /** The freezes that stand, against the record. */
-function* compareFreezes({ frozen, violations }: Replayed): Tx<void> {
+function* compareFreezes({ frozen, violations }: EventReplay): Tx<void> {
   const standing = new Set<number>();
   yield* each<{ id: number; repo: string }>(
     (after, limit) => sql`SELECT id, repo FROM repo_freeze
@@ -384,7 +390,7 @@ function* compareFreezes({ frozen, violations }: Replayed): Tx<void> {
  *  - no job is left over;
  *  - the rows are what the record adds up to. */
 export function* verify({ entryAgent, tasks: expected = [] }: Expectation): Tx<Verdict> {
-  const replayed = new Replayed(entryAgent);
+  const replayed = new EventReplay(entryAgent);
   yield* each<EventRow>(
     (after, limit) => sql`SELECT id, at, kind, repo, task_id, work_item_id, job_id, detail FROM gate_events
       WHERE id > ${after} ORDER BY id LIMIT ${limit}`,

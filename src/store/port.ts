@@ -73,7 +73,7 @@ export interface Store {
    *  will never be there. Ids are drawn before they are committed, so that a lower one may follow a higher one.
    *  @param table one of the program's own, whose ids the database draws
    *  @throws StoreFault when the database cannot answer. */
-  settled(table: string): Promise<number>;
+  completeUpTo(table: string): Promise<number>;
 
   /** A text that is another once anyone has committed anything, known without reading a row; undefined where it cannot
    *  be told. It is never older than the call.

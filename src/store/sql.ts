@@ -33,7 +33,7 @@ export const raw = (text: string): Statement => ({ sql: text, params: [] });
 
 /** A whole number as text. For LIMIT in what runs often: SQLite prepares a statement anew at every run whose limit
  *  is bound, which costs ten times what a claim's look-up does. */
-export const whole = (value: number): Statement => raw(String(Math.trunc(value)));
+export const inlineInteger = (value: number): Statement => raw(String(Math.trunc(value)));
 
 const NOTHING = raw("");
 
@@ -55,7 +55,7 @@ export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement
   const all = [...entries];
   const each = sql`json_each(${JSON.stringify(Object.fromEntries(all))})`;
   if (all.length > FEW_ROWS) return each;
-  return sql`(SELECT key, value FROM ${each} LIMIT ${whole(2 ** Math.ceil(Math.log2(Math.max(1, all.length))))})`;
+  return sql`(SELECT key, value FROM ${each} LIMIT ${inlineInteger(2 ** Math.ceil(Math.log2(Math.max(1, all.length))))})`;
 };
 
 /** `(SELECT …)` for IN: whole numbers, however many they are. */

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseConfig, VARIABLES, type Env } from "../../src/config/service.ts";
+import { ConfigError, parseConfig, VARIABLES } from "../../src/config/service.ts";
+import { type Env } from "../../src/config/env.ts";
 import { CONNECTION_VARIABLES } from "../../src/config/client.ts";
 
 const faultsOf = (env: Env): string => {

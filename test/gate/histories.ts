@@ -4,11 +4,11 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { claim } from "../../src/gate/commands/claim.ts";
-import { auditMarks } from "../../src/gate/rule/ready-index.ts";
+import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
 import type { ClaimedJob, Job } from "../../src/contract/jobs.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
-import { FULL_SIGHT } from "../../src/gate/rule/predicate.ts";
+import { EVERYTHING_READABLE } from "../../src/gate/rule/predicate.ts";
 import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
 import { Model, type ModelJob, type ModelTask } from "./model.ts";
@@ -509,14 +509,16 @@ class History {
     for (const { status } of this.#jobs()) counts[status] = (counts[status] ?? 0) + 1;
     expect(queue.jobs).toEqual(counts);
 
-    const { wrong } = await store.read(() => auditMarks(this.model.policy, 0, 10_000));
+    const { wrong } = await store.read(() => auditReadyFlags(this.model.policy, 0, 10_000));
     expect(wrong).toEqual([]);
 
     const everything = { actor: null, request: { max: 1_000, wait_ms: 0 } };
     const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
     const undone = await store
       .write(function* () {
-        throw new Undone((yield* claim(rules, [everything], { sight: FULL_SIGHT, marked: true })).flat());
+        throw new Undone(
+          (yield* claim(rules, [everything], { visible: EVERYTHING_READABLE, useReadyIndex: true })).flat(),
+        );
       })
       .catch((error: unknown) => error);
     if (!(undone instanceof Undone)) throw undone;

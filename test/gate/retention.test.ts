@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { forget, KEPT_MS, type Call } from "../../src/gate/commands/idempotency.ts";
-import { forgetEvents, Retention } from "../../src/gate/runtime/retention.ts";
+import { forgetAnswer, KEPT_MS, type Call } from "../../src/gate/commands/idempotency.ts";
+import { pruneEvents, Retention } from "../../src/gate/runtime/retention.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 import { startWorld, type World } from "./world.ts";
@@ -34,10 +34,10 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     world.clock.pass(2 * DAY_MS);
     await world.task("acme/web", "B");
     expect(await eventIds(world)).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(3);
+    expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(3);
     expect(await eventIds(world)).toEqual([4, 5, 6]);
-    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(1);
-    expect(await world.store.write(() => forgetEvents(DAY_MS, 3))).toBe(0);
+    expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(1);
+    expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(0);
     expect(await eventIds(world)).toEqual([5, 6]);
     // Whoever had read up to an event that is gone goes on with what there is.
     expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
@@ -98,9 +98,9 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     await world.gate.freeze(callUnder("one"), "acme/web", {});
     await world.gate.freeze(callUnder("two"), "acme/web", {});
     await world.gate.freeze(callUnder("two"), "acme/web", {});
-    expect(await world.store.write(() => forget(callUnder("one")))).toBe(true);
-    expect(await world.store.write(() => forget(callUnder("two")))).toBe(false);
-    expect(await world.store.write(() => forget(null))).toBe(true);
+    expect(await world.store.write(() => forgetAnswer(callUnder("one")))).toBe(true);
+    expect(await world.store.write(() => forgetAnswer(callUnder("two")))).toBe(false);
+    expect(await world.store.write(() => forgetAnswer(null))).toBe(true);
     expect(await keys(world)).toEqual([{ idempotency_key: "two" }]);
   });
 });

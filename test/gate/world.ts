@@ -3,10 +3,9 @@
 import { onTestFinished } from "vitest";
 import { Gate } from "../../src/gate/gate.ts";
 import type { Log } from "../../src/gate/runtime/log.ts";
-import type { Claim } from "../../src/contract/jobs.ts";
+import { type Claim, ClaimRequest } from "../../src/contract/jobs.ts";
 import type { Lane, Queue } from "../../src/contract/queue.ts";
 import type { NewTask, Task } from "../../src/contract/tasks.ts";
-import { ClaimRequest } from "../../src/contract/jobs.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { all, run, type Clock, type Store } from "../../src/store/port.ts";
 import { raw } from "../../src/store/sql.ts";

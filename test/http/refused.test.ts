@@ -2,7 +2,7 @@
 
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { Env } from "../../src/config/service.ts";
+import type { Env } from "../../src/config/env.ts";
 import { pathOf } from "../../src/store/open.ts";
 import { expectProblem } from "../support/calls.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";

@@ -1,7 +1,7 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Env } from "../../src/config/service.ts";
+import type { Env } from "../../src/config/env.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
 import { expectProblem } from "../support/calls.ts";

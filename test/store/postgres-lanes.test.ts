@@ -6,7 +6,7 @@ import { GateError } from "../../src/contract/errors.ts";
 import { Gate } from "../../src/gate/gate.ts";
 import type { ClaimedJob, ClaimRequest } from "../../src/contract/jobs.ts";
 import { verify } from "../../src/replay/verify.ts";
-import { FULL_SIGHT } from "../../src/gate/rule/predicate.ts";
+import { EVERYTHING_READABLE } from "../../src/gate/rule/predicate.ts";
 import { run, tryLane, type Store, type Tx } from "../../src/store/port.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { raw } from "../../src/store/sql.ts";
@@ -196,7 +196,7 @@ describe("a claim", () => {
       while (!acted) yield* run(raw("SELECT pg_sleep(0.005)"));
     }
     const claimed = await store.write(function* () {
-      const search = { sight: FULL_SIGHT, marked: true };
+      const search = { visible: EVERYTHING_READABLE, useReadyIndex: true };
       const attempts = [{ actor: null, request: { max: 1, wait_ms: 0 } }];
       const claiming = claimJobs(rules, attempts, search);
       let step = claiming.next();

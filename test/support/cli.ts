@@ -3,8 +3,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { typed } from "../../src/cli/output/errors.ts";
-import type { Env } from "../../src/config/service.ts";
+import { asTyped } from "../../src/cli/output/errors.ts";
+import type { Env } from "../../src/config/env.ts";
 import { startProgram, type Running } from "./process.ts";
 
 export const PROGRAM = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -54,7 +54,7 @@ export const cliOf = (url: string, env: Env = {}): Cli => {
       const shown: string[] = [];
       for (const args of lines) {
         const { exit, stdout, stderr } = await run(...args);
-        shown.push(`$ ${typed(args)}`, stdout + stderr + (exit === 0 ? "" : `[${exit ?? "?"}]\n`));
+        shown.push(`$ ${asTyped(args)}`, stdout + stderr + (exit === 0 ? "" : `[${exit ?? "?"}]\n`));
       }
       return shown.join("\n");
     },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { beforeAll, onTestFinished } from "vitest";
-import { parseConfig, type Env } from "../../src/config/service.ts";
+import { parseConfig } from "../../src/config/service.ts";
+import { type Env } from "../../src/config/env.ts";
 import { serve, type Service } from "../../src/serve.ts";
 import { testDatabase } from "./postgres.ts";
 import { temporaryFolder, type AtEnd } from "./folder.ts";

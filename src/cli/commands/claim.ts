@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Claim, ClaimedJob } from "../../contract/jobs.ts";
 import { example, repeated, wholeNumber } from "../arguments.ts";
 import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { tableOf, type Column } from "../output/terminal.ts";
 import { connect } from "../service.ts";
 import { duration, shownTime } from "../output/time.ts";
@@ -23,7 +23,7 @@ const COLUMNS: readonly Column<ClaimedJob>[] = [
 ];
 
 const answerOf = (claim: Claim): Answer<ClaimedJob> => ({
-  whole: claim,
+  response: claim,
   items: claim.jobs,
   name: ({ id }) => id,
   lines: (screen, wide) => (claim.jobs.length === 0 ? [] : tableOf(COLUMNS, claim.jobs, screen, wide)),
@@ -49,7 +49,7 @@ interface Options extends Printed {
   readonly worker?: string;
 }
 
-export const claimCommand = (program: Command, around: Surroundings): void => {
+export const claimCommand = (program: Command, around: CliContext): void => {
   program
     .command("claim")
     .description("claim the oldest jobs that may start, and print their lease tokens")

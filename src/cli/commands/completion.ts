@@ -5,7 +5,7 @@
 import { Argument, type Command, type Option } from "commander";
 import type { Queue } from "../../contract/queue.ts";
 import { example } from "../arguments.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { plain } from "../output/terminal.ts";
 import { connect, liveWorkItems } from "../service.ts";
 
@@ -48,7 +48,7 @@ type Shell = keyof typeof SCRIPTS;
 /** A tab that takes longer than this is worse than none. Milliseconds. */
 const PATIENCE = 700;
 
-const queueOf = async (around: Surroundings): Promise<Queue | undefined> => {
+const queueOf = async (around: CliContext): Promise<Queue | undefined> => {
   try {
     return await connect(around).queue(undefined, AbortSignal.timeout(PATIENCE));
   } catch {
@@ -59,7 +59,7 @@ const queueOf = async (around: Surroundings): Promise<Queue | undefined> => {
 /** What may stand in the place of `<repo>`, `<work-item>` and such. */
 const valuesOf = async (
   kind: string,
-  around: Surroundings,
+  around: CliContext,
   repo: string | undefined,
 ): Promise<readonly string[]> => {
   if (kind !== "repo" && kind !== "work-item" && kind !== "job") return [];
@@ -114,7 +114,7 @@ const isVisible = (command: Command): boolean => !("_hidden" in command && comma
 /** What may stand in the place of the last word. */
 const candidates = async (
   program: Command,
-  around: Surroundings,
+  around: CliContext,
   words: readonly string[],
 ): Promise<readonly string[]> => {
   const last = words.at(-1) ?? "";
@@ -137,7 +137,7 @@ const candidates = async (
   return values.filter((value) => !operands.includes(value));
 };
 
-export const completionCommands = (program: Command, around: Surroundings): void => {
+export const completionCommands = (program: Command, around: CliContext): void => {
   const shells = Object.keys(SCRIPTS);
   program
     .command("completion")

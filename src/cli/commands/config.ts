@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { CONNECTION_VARIABLES } from "../../config/client.ts";
 import { example } from "../arguments.ts";
 import { outputOption, print, say, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { tableOf, type Column } from "../output/terminal.ts";
 
 interface Setting {
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<Setting>[] = [
   { head: "FROM", cell: ({ from }) => from },
 ];
 
-export const configCommand = (program: Command, around: Surroundings): void => {
+export const configCommand = (program: Command, around: CliContext): void => {
   program
     .command("config")
     .description("show the configuration and where each value comes from; secrets are not shown")
@@ -42,7 +42,7 @@ export const configCommand = (program: Command, around: Surroundings): void => {
         ...settingsOf("serve", VARIABLES),
       ];
       await print(around, output, {
-        whole: { settings },
+        response: { settings },
         items: settings,
         name: ({ name }) => name,
         lines: (screen, wide) => tableOf(COLUMNS, settings, screen, wide),

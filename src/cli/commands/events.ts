@@ -8,7 +8,7 @@ import { example, wholeNumber } from "../arguments.ts";
 import { follow, type Selection } from "../updates.ts";
 import { stopping } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { tableOf, type Column, type Style } from "../output/terminal.ts";
 import { connect, findTask, refuseUnknownRepo } from "../service.ts";
 import { lengthOf, shownTime } from "../output/time.ts";
@@ -97,7 +97,7 @@ async function* eventsAfter(
 }
 
 const answerOf = (events: readonly HistoryEvent[], withHead: boolean): Answer<HistoryEvent> => ({
-  whole: { events },
+  response: { events },
   items: events,
   name: ({ id }) => id,
   lines: (screen, wide) => {
@@ -115,7 +115,7 @@ interface EventsOptions extends Printed {
   readonly last: number;
 }
 
-const eventsCommand = (program: Command, around: Surroundings): void => {
+const eventsCommand = (program: Command, around: CliContext): void => {
   program
     .command("events")
     .description("show what happened: every change of a task, a job or a freeze")
@@ -194,7 +194,7 @@ const after = (events: readonly HistoryEvent[]): Column<HistoryEvent> => {
   };
 };
 
-const blameCommand = (program: Command, around: Surroundings): void => {
+const blameCommand = (program: Command, around: CliContext): void => {
   program
     .command("blame")
     .description("tell the whole life of a work item: what happened to it, who did it and why")
@@ -207,7 +207,7 @@ const blameCommand = (program: Command, around: Surroundings): void => {
       const task = await findTask(client, word, repo);
       const events = await lifeOf(client, task);
       await print(around, output, {
-        whole: { task, events },
+        response: { task, events },
         items: events,
         name: ({ id }) => id,
         lines: (screen, wide) =>
@@ -220,7 +220,7 @@ const blameCommand = (program: Command, around: Surroundings): void => {
     });
 };
 
-export const historyCommands = (program: Command, around: Surroundings): void => {
+export const historyCommands = (program: Command, around: CliContext): void => {
   eventsCommand(program, around);
   blameCommand(program, around);
 };

@@ -4,11 +4,11 @@ import type { Command } from "commander";
 import type { Effect } from "../../contract/effect.ts";
 import type { ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
-import { TERMINAL } from "../../gate/rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { example } from "../arguments.ts";
 import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { plain, type Screen } from "../output/terminal.ts";
 import { about, connect } from "../service.ts";
 import { shownTime, since } from "../output/time.ts";
@@ -33,7 +33,7 @@ const verdict = (explanation: Explanation, { paint }: Screen): string => {
   const { task, stuck } = explanation;
   const name = plain(nameOf(explanation));
   const job = foremost(explanation.jobs);
-  if (TERMINAL.includes(task.stage)) return `${name} is ${task.stage}.`;
+  if (isTerminal(task.stage)) return `${name} is ${task.stage}.`;
   if (!job) return `${name} has no job that waits (${plain(task.stage)}).`;
   if (job.reason === null)
     return paint(job.status === "failed" ? "red" : "green", `${name} ${VERDICTS[job.status] ?? job.status}.`);
@@ -111,7 +111,7 @@ const linesOf = (explanation: Explanation, screen: Screen): string[] => {
     verdict(explanation, screen),
     ...(stuck && stuck_because !== null ? [screen.paint("red", plain(stuck_because))] : []),
   ];
-  if (TERMINAL.includes(explanation.task.stage)) return head;
+  if (isTerminal(explanation.task.stage)) return head;
   const isHeld = jobs.some(({ reasons }) => reasons.length > 0);
   // One step that is none of the gate's reasons says what the task itself does.
   if (!isHeld && chain.length === 1)
@@ -126,7 +126,7 @@ const linesOf = (explanation: Explanation, screen: Screen): string[] => {
   ];
 };
 
-export const explainCommand = (program: Command, around: Surroundings): void => {
+export const explainCommand = (program: Command, around: CliContext): void => {
   program
     .command("explain")
     .description("say why a work item does not start, what holds it, and what to type to free it")
@@ -139,7 +139,7 @@ export const explainCommand = (program: Command, around: Surroundings): void => 
       const query = { work_item, ...(repo === undefined ? {} : { repo }) };
       const explanation = await about(client, query, () => client.explain(query));
       await print(around, output, {
-        whole: explanation,
+        response: explanation,
         items: explanation.jobs,
         name: ({ job_id }) => job_id,
         lines: (screen) => linesOf(explanation, screen),

@@ -5,7 +5,7 @@ import type { FreezeState, Unfrozen } from "../../contract/operations.ts";
 import { example, wholeNumber } from "../arguments.ts";
 import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
 import { outputOption, print, say, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { plain } from "../output/terminal.ts";
 import { connect, noteOf, refuseUnknownRepo, unknownRepo } from "../service.ts";
 import { shownTime } from "../output/time.ts";
@@ -18,7 +18,7 @@ interface Options extends Printed {
 const sentence = ({ repo, frozen_at, freeze_id, frozen_reason }: FreezeState): string =>
   `${repo} is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})${frozen_reason === null ? "" : `: ${frozen_reason}`}.`;
 
-const freezeCommand = (program: Command, around: Surroundings): void => {
+const freezeCommand = (program: Command, around: CliContext): void => {
   program
     .command("freeze")
     .description("stop a repository: none of its tasks starts until somebody unfreezes it")
@@ -37,7 +37,7 @@ const freezeCommand = (program: Command, around: Surroundings): void => {
       };
       const state = await client.freeze(repo, note, dryRun ? { dry_run: dryRun } : {});
       await print(around, output, {
-        whole: state,
+        response: state,
         items: [state],
         name: (each) => each.repo,
         lines: (screen) => changeLines(sentence(state), state.effect, screen),
@@ -54,7 +54,7 @@ const clearedSentence = ({ repo, frozen, cleared }: Unfrozen): string => {
   return cleared === 0 ? `${state}: no freeze was cleared.` : `${state}: ${count} cleared.`;
 };
 
-const unfreezeCommand = (program: Command, around: Surroundings): void => {
+const unfreezeCommand = (program: Command, around: CliContext): void => {
   program
     .command("unfreeze")
     .description("clear the freezes of a repository, or one of them")
@@ -71,7 +71,7 @@ const unfreezeCommand = (program: Command, around: Surroundings): void => {
       const unfrozen = await client.unfreeze(query, noteOf(around, { reason }));
       if (unfrozen.cleared === 0 && !unfrozen.frozen) await refuseUnknownRepo(client, repo);
       await print(around, output, {
-        whole: unfrozen,
+        response: unfrozen,
         items: [unfrozen],
         name: (each) => each.repo,
         lines: (screen) => [
@@ -93,7 +93,7 @@ const clearedLine = ({ freeze_id, frozen_at, frozen_by, reason }: Unfrozen["free
     ].join(" "),
   );
 
-export const freezeCommands = (program: Command, around: Surroundings): void => {
+export const freezeCommands = (program: Command, around: CliContext): void => {
   freezeCommand(program, around);
   unfreezeCommand(program, around);
 };

@@ -5,7 +5,7 @@ import type { Job } from "../../contract/jobs.ts";
 import { example, json, wholeNumber } from "../arguments.ts";
 import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
 import { outputOption, print, type Answer, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { pairsOf, tableOf, type Column, type Screen, type Style } from "../output/terminal.ts";
 import { about, connect, noteOf } from "../service.ts";
 import { instant, shownTime, since } from "../output/time.ts";
@@ -38,7 +38,7 @@ const shownJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
 const jobAnswer = (whole: { job: Job }): Answer<Job> => ({
-  whole,
+  response: whole,
   items: [whole.job],
   name: ({ id }) => id,
   lines: (screen) => {
@@ -65,7 +65,7 @@ const jobAnswer = (whole: { job: Job }): Answer<Job> => ({
   },
 });
 
-const addCommand = (job: Command, around: Surroundings): void => {
+const addCommand = (job: Command, around: CliContext): void => {
   interface Options extends Printed {
     readonly payload?: unknown;
     readonly maxAttempts?: number;
@@ -108,7 +108,7 @@ interface RetryOptions extends Printed {
   readonly dryRun?: true;
 }
 
-export const jobCommands = (program: Command, around: Surroundings): void => {
+export const jobCommands = (program: Command, around: CliContext): void => {
   const job = program.command("job").description("add, show and retry jobs");
   addCommand(job, around);
   job
@@ -133,7 +133,7 @@ export const jobCommands = (program: Command, around: Surroundings): void => {
       const changed = await connect(around).retryJob(id, noteOf(around, { reason }), trial);
       const { job, effect } = changed;
       await print(around, output, {
-        whole: changed,
+        response: changed,
         items: [job],
         name: (each) => each.id,
         lines: (screen) =>

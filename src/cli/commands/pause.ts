@@ -4,12 +4,12 @@ import type { Command } from "commander";
 import { ProblemError, type Client } from "../../client/client.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import { example } from "../arguments.ts";
-import { askFirst, yesOption } from "../confirm.ts";
+import { confirm, yesOption } from "../confirm.ts";
 import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
-import { told } from "../output/errors.ts";
-import { EXIT, Ending } from "../output/exit-codes.ts";
+import { describeError } from "../output/errors.ts";
+import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type Format, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { listed } from "../output/terminal.ts";
 import { about, connect, noteOf, refuseUnknownRepo } from "../service.ts";
 import { instant, shownTime } from "../output/time.ts";
@@ -70,9 +70,9 @@ const laneSentence = ({ repo, paused, tasks }: LanePauseState): string => {
   return paused ? `${count} of ${repo} paused: ${names}.` : `${count} of ${repo} back in the lane: ${names}.`;
 };
 
-const printOne = (around: Surroundings, output: Format, state: PauseState): Promise<void> =>
+const printOne = (around: CliContext, output: Format, state: PauseState): Promise<void> =>
   print(around, output, {
-    whole: state,
+    response: state,
     items: [state],
     name: nameOf,
     lines: (screen) => changeLines(sentence(state), state.effect, screen),
@@ -80,7 +80,7 @@ const printOne = (around: Surroundings, output: Format, state: PauseState): Prom
 
 /** Every unfinished task of a repository, or all that were parked together. */
 const wholeLane = async (
-  around: Surroundings,
+  around: CliContext,
   { name, lane }: Verb,
   repo: string,
   { dryRun, yes, output, ...note }: Options,
@@ -90,13 +90,13 @@ const wholeLane = async (
   const trial = await lane(client, { repo, dry_run: true }, why);
   if (trial.tasks.length === 0) await refuseUnknownRepo(client, repo);
   if (!dryRun && !yes && trial.tasks.length > 1)
-    await askFirst(
+    await confirm(
       around,
       `${name === "pause" ? "Pause" : "Resume"} ${trial.tasks.length} tasks of ${repo}: ${listed(trial.tasks.map(nameOf))}?`,
     );
   const state = dryRun ? trial : await lane(client, { repo }, why);
   await print(around, output, {
-    whole: state,
+    response: state,
     items: state.tasks,
     name: nameOf,
     lines: (screen) => changeLines(laneSentence(state), state.effect, screen),
@@ -106,13 +106,13 @@ const wholeLane = async (
 
 /** Each by itself: one that is refused does not keep the others from it. The first refusal is how the verb ends. */
 const oneByOne = async (
-  around: Surroundings,
+  around: CliContext,
   { name, one }: Verb,
   workItems: readonly string[],
   { repo, dryRun, yes, output, ...note }: Options,
 ): Promise<void> => {
   if (workItems.length > 1 && !yes && !dryRun)
-    await askFirst(
+    await confirm(
       around,
       `${name === "pause" ? "Pause" : "Resume"} ${workItems.length} tasks: ${listed(workItems)}?`,
     );
@@ -128,18 +128,19 @@ const oneByOne = async (
     try {
       await printOne(around, output, await about(client, query, () => one(client, query, why)));
     } catch (error) {
-      if (workItems.length === 1 || !(error instanceof ProblemError || error instanceof Ending)) throw error;
-      const { words, exit } = told(error, [name, work_item], around);
+      if (workItems.length === 1 || !(error instanceof ProblemError || error instanceof ExitError))
+        throw error;
+      const { words, exit } = describeError(error, [name, work_item], around);
       say(around, ...words);
       ended ??= exit;
     }
   }
   sayTrial(around, dryRun);
-  if (ended !== undefined) throw new Ending(ended, "");
+  if (ended !== undefined) throw new ExitError(ended, "");
 };
 
 const run = (
-  around: Surroundings,
+  around: CliContext,
   verb: Verb,
   workItems: readonly string[],
   options: Options,
@@ -147,14 +148,14 @@ const run = (
   const { repo, all } = options;
   if (all && repo !== undefined && workItems.length === 0) return wholeLane(around, verb, repo, options);
   if (all || workItems.length === 0)
-    throw new Ending(
+    throw new ExitError(
       EXIT.usage,
       `Say which: \`serial-gate ${verb.name} WORK_ITEM\`, or \`serial-gate ${verb.name} --repo REPO --all\`.`,
     );
   return oneByOne(around, verb, workItems, options);
 };
 
-export const pauseCommands = (program: Command, around: Surroundings): void => {
+export const pauseCommands = (program: Command, around: CliContext): void => {
   program
     .command("pause")
     .description("park tasks: later ones of their repository may overtake them")

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Lane, Queue } from "../../contract/queue.ts";
 import { example, repeated } from "../arguments.ts";
 import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { plain, tableOf, type Column, type Style } from "../output/terminal.ts";
 import { connect, refuseUnknownRepo } from "../service.ts";
 import { shownTime } from "../output/time.ts";
@@ -96,7 +96,7 @@ const COLUMNS: readonly Column<Row>[] = [
 const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
   const lanes = Object.entries(queue.serial_gate.per_repo);
   return {
-    whole: queue,
+    response: queue,
     items: lanes.map(([repo, lane]) => ({ repo, ...lane })),
     name: ({ repo }) => repo,
     lines: (screen, wide) =>
@@ -145,7 +145,7 @@ interface Options extends Printed {
   readonly watch?: true;
 }
 
-export const queueCommand = (program: Command, around: Surroundings): void => {
+export const queueCommand = (program: Command, around: CliContext): void => {
   program
     .command("queue")
     .description("show every lane: its active task, what waits in it and why, what is parked")

@@ -5,12 +5,12 @@ import type { Client } from "../../client/client.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskQuery } from "../../contract/tasks.ts";
-import { TERMINAL } from "../../gate/rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { example, json } from "../arguments.ts";
 import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
 import { jobLines } from "./job.ts";
 import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { pairsOf, tableOf, type Column, type Screen } from "../output/terminal.ts";
 import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
 import { shownTime, since } from "../output/time.ts";
@@ -32,7 +32,7 @@ const stateOf = ({ paused_at, stage }: Task): string => (paused_at === null ? st
 
 /** `in design, paused`, or `done` */
 export const standing = (task: Task): string =>
-  TERMINAL.includes(task.stage) ? task.stage : `in ${stateOf(task)}`;
+  isTerminal(task.stage) ? task.stage : `in ${stateOf(task)}`;
 
 const COLUMNS: readonly Column<Task>[] = [
   { head: "REPO", cell: ({ repo }) => repo },
@@ -51,7 +51,7 @@ const nameOf = (task: { work_item_id: string | null; id?: number; task_id?: numb
   task.work_item_id ?? `task ${task.id ?? task.task_id ?? "?"}`;
 
 const tasksAnswer = (tasks: readonly Task[]): Answer<Task> => ({
-  whole: { tasks },
+  response: { tasks },
   items: tasks,
   name: nameOf,
   lines: (screen, wide) => (tasks.length === 0 ? [] : tableOf(COLUMNS, tasks, screen, wide)),
@@ -91,7 +91,7 @@ const taskLines = (task: Task, screen: Screen): string[] =>
 
 /** A task, and its jobs under it. */
 const taskAnswer = (whole: { task: Task }, jobs: readonly Job[]): Answer<Task> => ({
-  whole,
+  response: whole,
   items: [whole.task],
   name: nameOf,
   lines: (screen, wide) => [
@@ -117,7 +117,7 @@ const allTasks = async (client: Client, query: Partial<TaskQuery>): Promise<Task
   }
 };
 
-const addCommand = (task: Command, around: Surroundings): void => {
+const addCommand = (task: Command, around: CliContext): void => {
   interface Options extends Printed {
     readonly title?: string;
     readonly dependsOn?: readonly Dependency[];
@@ -163,7 +163,7 @@ const addCommand = (task: Command, around: Surroundings): void => {
     });
 };
 
-const listCommand = (task: Command, around: Surroundings): void => {
+const listCommand = (task: Command, around: CliContext): void => {
   interface Options extends Printed {
     readonly repo?: string;
     readonly stage?: string;
@@ -194,7 +194,7 @@ const listCommand = (task: Command, around: Surroundings): void => {
     });
 };
 
-const showCommand = (task: Command, around: Surroundings): void => {
+const showCommand = (task: Command, around: CliContext): void => {
   task
     .command("show")
     .description("show a task and its jobs")
@@ -217,7 +217,7 @@ interface ChangeOptions extends Printed {
 
 /** Moves a task, and prints what it is now and what came of it. */
 const change = async (
-  around: Surroundings,
+  around: CliContext,
   workItem: string,
   { repo, reason, dryRun, output }: ChangeOptions,
   call: (client: Client, id: number, note: Note, trial: { dry_run?: true }) => Promise<ChangedTask>,
@@ -227,7 +227,7 @@ const change = async (
   const changed = await call(client, id, noteOf(around, { reason }), dryRun ? { dry_run: dryRun } : {});
   const { task, effect } = changed;
   await print(around, output, {
-    whole: changed,
+    response: changed,
     items: [task],
     name: nameOf,
     lines: (screen) => changeLines(`${nameOf(task)} in ${task.repo} is ${standing(task)}.`, effect, screen),
@@ -235,7 +235,7 @@ const change = async (
   sayTrial(around, dryRun);
 };
 
-const stageCommand = (task: Command, around: Surroundings): void => {
+const stageCommand = (task: Command, around: CliContext): void => {
   task
     .command("stage")
     .description("move a task to a stage; done and cancelled are final")
@@ -251,7 +251,7 @@ const stageCommand = (task: Command, around: Surroundings): void => {
     );
 };
 
-const cancelCommand = (task: Command, around: Surroundings): void => {
+const cancelCommand = (task: Command, around: CliContext): void => {
   task
     .command("cancel")
     .description("cancel a task and its waiting jobs, for good")
@@ -266,7 +266,7 @@ const cancelCommand = (task: Command, around: Surroundings): void => {
     );
 };
 
-export const taskCommands = (program: Command, around: Surroundings): void => {
+export const taskCommands = (program: Command, around: CliContext): void => {
   const task = program.command("task").description("add, list, show, move and cancel tasks");
   for (const command of [addCommand, listCommand, showCommand, stageCommand, cancelCommand])
     command(task, around);

@@ -3,14 +3,14 @@
 import { Option, type Command } from "commander";
 import { isUnanswered, type Client } from "../../client/client.ts";
 import type { Task } from "../../contract/tasks.ts";
-import { TERMINAL } from "../../gate/rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { example } from "../arguments.ts";
-import { changes } from "../updates.ts";
-import { typed } from "../output/errors.ts";
-import { EXIT, Ending } from "../output/exit-codes.ts";
+import { updates } from "../updates.ts";
+import { asTyped } from "../output/errors.ts";
+import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { stopping } from "../interrupt.ts";
 import { outputOption, print, type Printed } from "../output/format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { plain } from "../output/terminal.ts";
 import { connect, findTask } from "../service.ts";
 import { standing } from "./task.ts";
@@ -24,13 +24,13 @@ interface Sight {
 }
 
 const isDone = (task: Task): Sight => {
-  if (task.stage === "cancelled") throw new Ending(EXIT.failed, `${nameOf(task)} was cancelled.`);
+  if (task.stage === "cancelled") throw new ExitError(EXIT.failed, `${nameOf(task)} was cancelled.`);
   return { task, over: task.stage === "done", words: `is ${standing(task)}` };
 };
 
 const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Promise<Sight> => {
-  if (TERMINAL.includes(task.stage))
-    throw new Ending(EXIT.failed, `${nameOf(task)} is ${task.stage}: nothing of it waits to start.`);
+  if (isTerminal(task.stage))
+    throw new ExitError(EXIT.failed, `${nameOf(task)} is ${task.stage}: nothing of it waits to start.`);
   const [{ serial_gate }, { jobs }] = await Promise.all([
     client.queue([task.repo], signal),
     client.task(task.id, signal),
@@ -52,7 +52,7 @@ interface Options extends Printed {
   readonly timeout?: number;
 }
 
-export const waitCommand = (program: Command, around: Surroundings): void => {
+export const waitCommand = (program: Command, around: CliContext): void => {
   program
     .command("wait")
     .description("wait until a work item may start, or is done")
@@ -76,23 +76,23 @@ export const waitCommand = (program: Command, around: Surroundings): void => {
           : setTimeout(() => {
               const state = last ? `${nameOf(last.task)} ${last.words}` : "The service does not answer";
               late.abort(
-                new Ending(
+                new ExitError(
                   EXIT.timedOut,
                   `${state} after ${lengthOf(timeout)}.`,
                   ...(what === "claimable"
-                    ? [`\`${typed(["explain", workItem])}\` says what holds it.`]
+                    ? [`\`${asTyped(["explain", workItem])}\` says what holds it.`]
                     : []),
                 ),
               );
             }, timeout);
       try {
         const signal = AbortSignal.any([stop, late.signal]);
-        for await (const _ of changes(client, signal)) {
+        for await (const _ of updates(client, signal)) {
           try {
             const { task } = await client.task(id, signal);
             last = what === "done" ? isDone(task) : await isClaimable(client, task, signal);
           } catch (error) {
-            if (error instanceof Ending || !isUnanswered(error)) throw error;
+            if (error instanceof ExitError || !isUnanswered(error)) throw error;
             continue;
           }
           if (last.over) break;
@@ -103,7 +103,7 @@ export const waitCommand = (program: Command, around: Surroundings): void => {
       if (!last) return;
       const { task, words } = last;
       await print(around, output, {
-        whole: { task },
+        response: { task },
         items: [task],
         name: ({ work_item_id }) => work_item_id,
         lines: () => [`${nameOf(task)} ${words}.`],

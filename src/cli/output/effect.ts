@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import { say } from "./format.ts";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { listed, plain, type Screen } from "./terminal.ts";
 
 export const dryRunOption = (): Option =>
@@ -40,6 +40,6 @@ export const changeLines = (sentence: string, effect: Effect | undefined, screen
 ];
 
 /** After what a dry run has printed. */
-export const sayTrial = (around: Surroundings, dryRun: true | undefined): void => {
+export const sayTrial = (around: CliContext, dryRun: true | undefined): void => {
   if (dryRun) say(around, "A dry run: nothing was changed.");
 };

@@ -3,8 +3,8 @@
 import { CommanderError } from "commander";
 import { ProblemError, type Problem } from "../../client/client.ts";
 import { parseConnection } from "../../config/client.ts";
-import { EXIT, Ending, exitOfProblem } from "./exit-codes.ts";
-import type { Surroundings } from "../program.ts";
+import { EXIT, ExitError, exitOfProblem } from "./exit-codes.ts";
+import type { CliContext } from "../context.ts";
 
 interface Told {
   readonly words: readonly string[];
@@ -24,9 +24,9 @@ export const quoted = (word: string): string =>
   /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** `serial-gate …` as it would be typed. */
-export const typed = (argv: readonly string[]): string => ["serial-gate", ...argv.map(quoted)].join(" ");
+export const asTyped = (argv: readonly string[]): string => ["serial-gate", ...argv.map(quoted)].join(" ");
 
-const withoutToken = (around: Surroundings): string =>
+const withoutToken = (around: CliContext): string =>
   parseConnection(around.env).token === undefined
     ? "Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens."
     : "The service does not know the secret in SERIAL_GATE_TOKEN.";
@@ -36,11 +36,11 @@ const NOT_OURS = "It is no serial-gate. Set SERIAL_GATE_URL to where the service
 const wordsOf = (
   { code, detail, hint, repos = [] }: Problem,
   argv: readonly string[],
-  around: Surroundings,
+  around: CliContext,
 ): string[] => {
   switch (code) {
     case "ambiguous_work_item":
-      return [detail, "Say which:", ...repos.map((repo) => `  ${typed([...argv, "--repo", repo])}`)];
+      return [detail, "Say which:", ...repos.map((repo) => `  ${asTyped([...argv, "--repo", repo])}`)];
     case "unauthorized":
       return [detail, withoutToken(around)];
     case "not_found":
@@ -61,23 +61,24 @@ const causeOf = (error: TypeError): string => {
   return cause.message || ("code" in cause ? String(cause.code) : cause.name);
 };
 
-const unreachable = (error: TypeError, { env }: Surroundings): string[] => [
+const unreachable = (error: TypeError, { env }: CliContext): string[] => [
   `No service answers at ${parseConnection(env).urls.join(", ")} (${causeOf(error)}).`,
   "Start one with `serial-gate serve`, or set SERIAL_GATE_URL to where it is.",
 ];
 
 /** @param argv what was typed */
-export const told = (error: unknown, argv: readonly string[], around: Surroundings): Told => {
+export const describeError = (error: unknown, argv: readonly string[], around: CliContext): Told => {
   // Commander has said its words already.
   if (error instanceof CommanderError)
     return { words: [], exit: error.exitCode === 0 ? EXIT.done : EXIT.usage };
-  if (error instanceof Ending)
+  if (error instanceof ExitError)
     return { words: error.message === "" ? [] : [error.message], exit: error.exit };
   if (error instanceof ProblemError)
     return { words: wordsOf(error.problem, argv, around), exit: exitOfProblem(error.problem) };
   if (!(error instanceof Error)) return { words: [String(error)], exit: EXIT.failed };
   // A timer that was aborted.
-  if (error.name === "AbortError" && error.cause instanceof Ending) return told(error.cause, argv, around);
+  if (error.name === "AbortError" && error.cause instanceof ExitError)
+    return describeError(error.cause, argv, around);
   if (error instanceof TypeError && error.message === "fetch failed")
     return { words: unreachable(error, around), exit: EXIT.failed };
   const exit = TOLD_IN_A_SENTENCE[error.name] ?? ("syscall" in error ? EXIT.failed : undefined);

@@ -30,7 +30,7 @@ export const exitOfProblem = ({ code, status }: { code: string; status: number }
   OF_PROBLEM[code] ?? OF_PROBLEM[status] ?? EXIT.failed;
 
 /** Ends a verb with a sentence for a person and a code for a script. */
-export class Ending extends Error {
+export class ExitError extends Error {
   override readonly name = "Ending";
   readonly exit: number;
 

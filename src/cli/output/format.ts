@@ -1,7 +1,7 @@
 /** How a verb answers: data on stdout in the form that was asked for, words on stderr. */
 
 import { Option } from "commander";
-import type { Surroundings } from "../program.ts";
+import type { CliContext } from "../context.ts";
 import { screenOf, type Screen } from "./terminal.ts";
 
 const FORMATS = ["table", "wide", "json", "ndjson", "yaml", "name"] as const;
@@ -17,7 +17,7 @@ export const outputOption = (): Option =>
 /** What a verb has to show. */
 export interface Answer<Item> {
   /** As the service gave it: json and yaml. */
-  readonly whole: unknown;
+  readonly response: unknown;
   /** Line by line: ndjson and name. */
   readonly items: readonly Item[];
   readonly name: (item: Item) => string | number | null;
@@ -30,13 +30,13 @@ const line = (text: string): string => `${text}\n`;
 const textOf = async <Item>(answer: Answer<Item>, format: Format, screen: Screen): Promise<string> => {
   switch (format) {
     case "json":
-      return line(JSON.stringify(answer.whole, null, 2));
+      return line(JSON.stringify(answer.response, null, 2));
     case "ndjson":
       return answer.items.map((item) => line(JSON.stringify(item))).join("");
     case "name":
       return answer.items.map((item) => line(String(answer.name(item) ?? "-"))).join("");
     case "yaml":
-      return (await import("yaml")).stringify(answer.whole);
+      return (await import("yaml")).stringify(answer.response);
     default:
       return answer
         .lines(screen, format === "wide")
@@ -47,7 +47,7 @@ const textOf = async <Item>(answer: Answer<Item>, format: Format, screen: Screen
 
 /** Prints an answer. */
 export const print = async <Item>(
-  { stdout, env }: Surroundings,
+  { stdout, env }: CliContext,
   format: Format,
   answer: Answer<Item>,
 ): Promise<void> => {
@@ -55,6 +55,6 @@ export const print = async <Item>(
 };
 
 /** Says something to the person at the terminal, which is no data. */
-export const say = ({ stderr }: Surroundings, ...words: readonly string[]): void => {
+export const say = ({ stderr }: CliContext, ...words: readonly string[]): void => {
   for (const each of words) stderr.write(line(each));
 };

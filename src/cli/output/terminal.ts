@@ -3,7 +3,7 @@
  *  It knows lines and cells, no noun of the domain. */
 
 import { stripVTControlCharacters, styleText } from "node:util";
-import type { Env } from "../../config/service.ts";
+import type { Env } from "../../config/env.ts";
 
 export type Style = Parameters<typeof styleText>[0];
 

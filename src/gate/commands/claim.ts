@@ -1,19 +1,19 @@
 /** The claim: hands out the oldest jobs that may start, to all who wait for them at once. */
 
 import { all, now, tryLanes, type Tx } from "../../store/port.ts";
-import { list, raw, rowsOf, sql, when, whole, type Statement } from "../../store/sql.ts";
+import { list, raw, rowsOf, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { decode, laneOf } from "./job.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { Actor, Rules } from "../rule/policy.ts";
-import { heldReason, type Sight } from "../rule/predicate.ts";
+import { heldReason, type Visibility } from "../rule/predicate.ts";
 import { overtakenBy } from "./task.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
 /** How a claim looks for jobs: what of the decision it can see, and whether it may go by the marks. */
-export interface Search {
-  readonly sight: Sight;
-  readonly marked: boolean;
+export interface Lookup {
+  readonly visible: Visibility;
+  readonly useReadyIndex: boolean;
 }
 
 interface Candidate {
@@ -28,27 +28,27 @@ const FEW_AGENTS = 10;
  *  held. */
 const candidates = (
   rules: Rules,
-  { sight, marked }: Search,
+  { visible, useReadyIndex }: Lookup,
   { agents, repos }: Pick<ClaimRequest, "agents" | "repos">,
   after: number,
   limit: number,
 ): Statement => {
   const oldest = (ofAgents: Statement): Statement =>
     sql`SELECT j.id, j.repo FROM jobs j
-    WHERE ${raw(marked ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
+    WHERE ${raw(useReadyIndex ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
-    )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, sight)}) IS NULL
-    ORDER BY j.id LIMIT ${whole(limit)}`;
+    )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, visible)}) IS NULL
+    ORDER BY j.id LIMIT ${inlineInteger(limit)}`;
 
   if (agents === undefined) return oldest(raw(""));
   const each = [...new Set(agents)];
   if (each.length === 1 || each.length > FEW_AGENTS) return oldest(sql` AND j.agent IN ${list(each)}`);
   // Agent by agent, in the order of the index that has them so: not past the jobs of all the others.
   const arms = each.map(
-    (agent, arm) => sql`SELECT * FROM (${oldest(sql` AND j.agent = ${agent}`)}) AS arm_${whole(arm)}`,
+    (agent, arm) => sql`SELECT * FROM (${oldest(sql` AND j.agent = ${agent}`)}) AS arm_${inlineInteger(arm)}`,
   );
-  return sql`${arms.reduce((all, arm) => sql`${all} UNION ALL ${arm}`)} ORDER BY id LIMIT ${whole(limit)}`;
+  return sql`${arms.reduce((all, arm) => sql`${all} UNION ALL ${arm}`)} ORDER BY id LIMIT ${inlineInteger(limit)}`;
 };
 
 /** How many jobs are looked at in one go once the first were passed over: as many others may claim at once. */
@@ -57,7 +57,7 @@ const LOOK_FURTHER = 20;
 /** The next power of two: the limit is part of a statement's text, and texts must stay few. */
 const roundUp = (count: number): number => 2 ** Math.ceil(Math.log2(count));
 
-interface TakenRow {
+interface LeasedRow {
   id: number;
   task_id: number | null;
   repo: string | null;
@@ -71,13 +71,13 @@ interface TakenRow {
 }
 
 /** One claim of those that are served together. */
-export interface Attempt {
+export interface ClaimAttempt {
   readonly actor: Actor;
   readonly request: ClaimRequest;
 }
 
 /** A job that one of the claims may take yet. */
-interface Want {
+interface Wish {
   readonly actor: Actor;
   readonly worker: string | null;
   readonly expires: string;
@@ -85,7 +85,7 @@ interface Want {
   readonly taken: ClaimedJob[];
 }
 
-type Lease = Want & { readonly lane: string; readonly token: string };
+type Assignment = Wish & { readonly lane: string; readonly token: string };
 
 /** What the claimed job's task is, and how many finished while it was parked. */
 const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
@@ -96,7 +96,12 @@ const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
  *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
-const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<number, Lease>): Statement => {
+const leaseJobs = (
+  rules: Rules,
+  sight: Visibility,
+  from: string,
+  leases: ReadonlyMap<number, Assignment>,
+): Statement => {
   const byJob = rowsOf(
     [...leases].map(([id, { lane, token, worker, expires }]) => [id, { lane, token, worker, expires }]),
   );
@@ -109,7 +114,7 @@ const take = (rules: Rules, sight: Sight, from: string, leases: ReadonlyMap<numb
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
 };
 
-function* claimedJob(job: TakenRow, { token, expires }: Lease): Tx<ClaimedJob> {
+function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<ClaimedJob> {
   const { id, task_id } = job;
   const overtakers = task_id !== null && job.overtaken > 0 ? yield* overtakenBy(task_id, id) : [];
   return {
@@ -130,24 +135,24 @@ function* claimedJob(job: TakenRow, { token, expires }: Lease): Tx<ClaimedJob> {
 /** Gives jobs to wants, in order, but for those whose lane another holds or that may not start any more.
  *  @param passed is told of the lanes that another holds
  *  @returns the wants that got none */
-function* give(
+function* assign(
   rules: Rules,
-  sight: Sight,
+  sight: Visibility,
   jobs: readonly Candidate[],
-  wants: readonly Want[],
+  wants: readonly Wish[],
   from: string,
   passed: Set<string>,
-): Tx<Want[]> {
+): Tx<Wish[]> {
   const lanes = [...new Set(jobs.map(laneOf))];
   const held = yield* tryLanes(lanes);
   for (const lane of lanes) if (!held.has(lane)) passed.add(lane);
   const free = jobs.filter((job) => held.has(laneOf(job)));
-  const leases = new Map<number, Lease>();
+  const leases = new Map<number, Assignment>();
   free.forEach((job, index) => {
     const want = wants[index];
     if (want) leases.set(job.id, { ...want, lane: laneOf(job), token: rules.newToken() });
   });
-  const rows = leases.size > 0 ? yield* all<TakenRow>(take(rules, sight, from, leases)) : [];
+  const rows = leases.size > 0 ? yield* all<LeasedRow>(leaseJobs(rules, sight, from, leases)) : [];
   const changes: Change[] = [];
   for (const job of rows.sort((a, b) => a.id - b.id)) {
     const { id, repo, task_id, work_item_id, agent, attempts: attempt } = job;
@@ -169,7 +174,7 @@ function* give(
 /** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
  *  passing over lanes that others hold.
  *  @returns what each gets */
-export function* claim(rules: Rules, attempts: readonly Attempt[], search: Search): Tx<ClaimedJob[][]> {
+export function* claim(rules: Rules, attempts: readonly ClaimAttempt[], search: Lookup): Tx<ClaimedJob[][]> {
   const at = yield* now();
   const from = toStored(at);
   const each = attempts.map(({ actor, request }) => ({
@@ -178,7 +183,7 @@ export function* claim(rules: Rules, attempts: readonly Attempt[], search: Searc
     expires: toStored(at + (request.lease_ms ?? rules.defaults.leaseMs)),
     taken: [],
   }));
-  let wants: Want[] = each.flatMap((want, index) =>
+  let wants: Wish[] = each.flatMap((want, index) =>
     Array.from({ length: attempts[index]?.request.max ?? 0 }, () => want),
   );
   const kind = attempts[0]?.request ?? {};
@@ -193,7 +198,7 @@ export function* claim(rules: Rules, attempts: readonly Attempt[], search: Searc
       if (left.length === 0) break;
       const next = left.slice(0, wants.length);
       left = left.slice(wants.length);
-      wants = yield* give(rules, search.sight, next, wants, from, passed);
+      wants = yield* assign(rules, search.visible, next, wants, from, passed);
     }
     after = found.length < limit ? undefined : found.at(-1)?.id;
     limit = roundUp(Math.max(LOOK_FURTHER, wants.length));
@@ -202,7 +207,7 @@ export function* claim(rules: Rules, attempts: readonly Attempt[], search: Searc
 }
 
 /** Serves one claim: see `claim`. */
-export function* claimOne(rules: Rules, attempt: Attempt, search: Search): Tx<ClaimedJob[]> {
+export function* claimOne(rules: Rules, attempt: ClaimAttempt, search: Lookup): Tx<ClaimedJob[]> {
   const [jobs = []] = yield* claim(rules, [attempt], search);
   return jobs;
 }

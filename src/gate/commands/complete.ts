@@ -6,11 +6,11 @@ import { idsIn, rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { encode, enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
-import { leaseLost, NO_LEASE, readHeld, taskCancelled, type HeldJob } from "./lease.ts";
+import { leaseLost, NO_LEASE, readLeasedJobs, taskCancelled, type LeasedJob } from "./lease.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { outcomeOf, valueOf, valuesOf, type Outcome } from "./outcome.ts";
 import type { Actor, Rules } from "../rule/policy.ts";
-import { TERMINAL } from "../rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import {
   cancelWaitingJobs,
   moveStages,
@@ -33,15 +33,15 @@ export interface CompletionAttempt {
 /** A completion that may be made. */
 interface Finish {
   readonly attempt: CompletionAttempt;
-  readonly job: HeldJob;
+  readonly job: LeasedJob;
   readonly move: Move | undefined;
 }
 
-const taskOf = ({ task_id, repo, work_item_id, stage }: HeldJob): TaskRef | undefined =>
+const taskOf = ({ task_id, repo, work_item_id, stage }: LeasedJob): TaskRef | undefined =>
   task_id === null || repo === null || stage === null ? undefined : { task_id, repo, work_item_id, stage };
 
 /** @throws GateError lease_lost, task_cancelled, task_terminal, invalid_request for a stage where there is no task */
-const finishOf = (attempt: CompletionAttempt, job: HeldJob & { readonly valid: number }): Finish => {
+const finishOf = (attempt: CompletionAttempt, job: LeasedJob & { readonly valid: number }): Finish => {
   const { actor, id, input } = attempt;
   const { stage, next = [] } = input;
   if (!job.valid) throw leaseLost(id);
@@ -60,7 +60,9 @@ const finishOf = (attempt: CompletionAttempt, job: HeldJob & { readonly valid: n
 
 /** Those whose task another repository's tasks wait for: its end touches their lanes, which are not held. */
 function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
-  const ends = finishes.flatMap(({ move }) => (move && TERMINAL.includes(move.to) ? [move.task_id] : []));
+  const ends = finishes.flatMap(({ move }) =>
+    move && isTerminal(move.to) ? [move.task_id] : [],
+  );
   if (ends.length === 0) return new Set();
   const needed = yield* all<{ id: number }>(sql`SELECT DISTINCT n.id FROM tasks n
     JOIN job_deps d ON d.depends_on_task_id = n.id JOIN tasks t ON t.id = d.task_id
@@ -73,11 +75,11 @@ function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
 function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | undefined)[]> {
   const tokens = new Map<number, string>();
   for (const { id, input } of attempts) if (!tokens.has(id)) tokens.set(id, input.lease_token);
-  const named = yield* all<Pick<HeldJob, "repo">>(
+  const named = yield* all<Pick<LeasedJob, "repo">>(
     sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...tokens.keys()])}`,
   );
   const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
-  const jobs = yield* readHeld(tokens);
+  const jobs = yield* readLeasedJobs(tokens);
 
   const taken = new Set<string>();
   const chosen = attempts.map((attempt): Outcome<Finish> | undefined => {
@@ -156,7 +158,7 @@ export function* completeTogether(
  *  @throws GateError as `completeTogether` tells of */
 export function* complete(rules: Rules, attempt: CompletionAttempt): Tx<Completed> {
   for (;;) {
-    const job = yield* first<Pick<HeldJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${attempt.id}`);
+    const job = yield* first<Pick<LeasedJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${attempt.id}`);
     if (!job) throw unknownJob(attempt.id);
     yield* lockLane(laneOf(job));
     const [outcome] = yield* completeTogether(rules, [attempt]);

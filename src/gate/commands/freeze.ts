@@ -2,7 +2,7 @@
 
 import { all, first, lockLane, now, type Tx } from "../../store/port.ts";
 import { raw, sql, when } from "../../store/sql.ts";
-import type { Search } from "./claim.ts";
+import type { Lookup } from "./claim.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";
@@ -40,7 +40,7 @@ export function* readFreezes(repo: string): Tx<Freeze[]> {
  *  @throws GateError layer_disabled, invalid_request */
 export function* freeze(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   repo: string,
   note: FreezeNote,
@@ -51,10 +51,10 @@ export function* freeze(
     });
   const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], stop(repo, who, note));
+  return yield* withEffect(policy, search, [repo], insertFreeze(repo, who, note));
 }
 
-function* stop(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeState, "effect">> {
+function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeState, "effect">> {
   const at = toStored(yield* now());
   const { reason = null, work_item_id = null } = note;
   const inserted = yield* first<{
@@ -70,17 +70,17 @@ function* stop(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeStat
  *  @throws GateError invalid_request */
 export function* unfreeze(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   { repo, id }: UnfreezeQuery,
   note: Note,
 ): Tx<Unfrozen> {
   const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], open(repo, id, who, note.reason));
+  return yield* withEffect(policy, search, [repo], clearFreezes(repo, id, who, note.reason));
 }
 
-function* open(
+function* clearFreezes(
   repo: string,
   id: number | undefined,
   actor: Actor,

@@ -5,7 +5,7 @@
 
 import { all, first, now, run, type Tx } from "../../store/port.ts";
 import { rowsOf, sql } from "../../store/sql.ts";
-import { Undone } from "../rule/effect.ts";
+import { RolledBack } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Actor } from "../rule/policy.ts";
 import { toStored } from "../../store/timestamps.ts";
@@ -41,7 +41,7 @@ interface Row {
  *  @param isKept whether an answer is worth keeping; it must be one that JSON can hold
  *  @throws GateError idempotency_key_reused when the key was another call's
  *  @throws Undone with an answer that is not to be kept */
-export function* once<T>(
+export function* idempotent<T>(
   caller: Caller,
   operation: (actor: Actor) => Tx<T>,
   isKept: (value: T) => boolean = () => true,
@@ -67,14 +67,14 @@ export function* once<T>(
     return JSON.parse(row.answer ?? "null") as T;
   }
   const value = yield* operation(caller.actor);
-  if (!isKept(value)) throw new Undone(value);
+  if (!isKept(value)) throw new RolledBack(value);
   yield* run(sql`UPDATE gate_idempotency SET answer = ${JSON.stringify(value)}
     WHERE idempotency_key = ${key} AND actor = ${actor}`);
   return value;
 }
 
 /** Another call used one of the keys meanwhile: nothing happened, and each is to be made alone. */
-class Interfered extends Error {
+class KeyCollision extends Error {
   override readonly name = "Interfered";
 }
 
@@ -84,7 +84,7 @@ class Interfered extends Error {
  *  @param answerOf what `once` would answer; undefined for what is not to be kept
  *  @returns what came of each; undefined where the key was seen before, so that the call is one for `once`
  *  @throws Interfered when nothing happened, and each is to be made alone */
-export function* onceTogether<Attempt extends { readonly caller: Caller }, T>(
+export function* idempotentBatch<Attempt extends { readonly caller: Caller }, T>(
   attempts: readonly Attempt[],
   operation: (fresh: readonly Attempt[]) => Tx<readonly T[]>,
   answerOf: (value: T) => unknown,
@@ -130,18 +130,18 @@ function* keep(answers: readonly { readonly caller: Call; readonly answer: unkno
     SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'
     FROM ${rowsOf(rows.entries())} AS answered WHERE 1 = 1 ORDER BY 1, 2
     ON CONFLICT (idempotency_key, actor) DO NOTHING RETURNING idempotency_key`);
-  if (kept.length < rows.length) throw new Interfered();
+  if (kept.length < rows.length) throw new KeyCollision();
 }
 
 /** Whether there is an answer under the key. */
-export function* isAnswered({ key, actor }: Call): Tx<boolean> {
+export function* hasStoredAnswer({ key, actor }: Call): Tx<boolean> {
   const row = yield* first(sql`SELECT replays FROM gate_idempotency
     WHERE idempotency_key = ${key} AND actor = ${actor ?? ""}`);
   return row !== undefined;
 }
 
 /** Forgets an answer that no one will come for; false when someone came for it already, so that it must stand. */
-export function* forget(caller: Caller): Tx<boolean> {
+export function* forgetAnswer(caller: Caller): Tx<boolean> {
   if (!isCall(caller)) return true;
   const forgotten = yield* first(sql`DELETE FROM gate_idempotency
     WHERE idempotency_key = ${caller.key} AND actor = ${caller.actor ?? ""} AND replays = 0
@@ -150,7 +150,7 @@ export function* forget(caller: Caller): Tx<boolean> {
 }
 
 /** Forgets answers that are older than they are kept, at most `limit`; returns how many. */
-export function* forgetOld(limit: number): Tx<number> {
+export function* pruneAnswers(limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - KEPT_MS);
   const old = sql`SELECT idempotency_key, actor FROM gate_idempotency WHERE at < ${cutoff} ORDER BY at LIMIT ${limit}`;
   const forgotten = yield* first<{ many: number }>(sql`SELECT COUNT(*) AS many FROM (${old}) AS old`);

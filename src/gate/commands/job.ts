@@ -2,14 +2,14 @@
 
 import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
 import { sql, type Statement } from "../../store/sql.ts";
-import type { Search } from "./claim.ts";
+import type { Lookup } from "./claim.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import { record, WRITTEN } from "./record.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
-import { TERMINAL } from "../rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane } from "./work-item.ts";
 
@@ -120,7 +120,7 @@ export function* enqueue(rules: Rules, actor: Actor, owner: JobOwner, spec: JobS
 
 /** A finished task starts nothing; a task that is done may still be looked after, a cancelled one not. */
 const refuseFinished = (task: { work_item_id: string | null; stage: string }, entry: boolean): void => {
-  if (task.stage === "cancelled" || (entry && TERMINAL.includes(task.stage)))
+  if (task.stage === "cancelled" || (entry && isTerminal(task.stage)))
     throw new GateError(
       "task_terminal",
       `The task ${task.work_item_id ?? ""} is ${task.stage}: it takes no more ${entry ? "entry jobs" : "jobs"}.`,
@@ -151,7 +151,7 @@ interface FailedRow extends JobOwner {
  *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
 export function* retryJob(
   rules: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   id: number,
   note: Note = {},

@@ -4,13 +4,13 @@
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
-import { GATE, record, WRITTEN, type EventKind, type Subject } from "./record.ts";
+import { GATE_ACTOR, record, WRITTEN, type EventKind, type Subject } from "./record.ts";
 import { laneOf, readJob, unknownJob } from "./job.ts";
 import type { Failure, Heartbeat, Job, Lease } from "../../contract/jobs.ts";
 import type { Actor, Defaults, Rules } from "../rule/policy.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
-export interface HeldJob {
+export interface LeasedJob {
   readonly job_id: number;
   readonly task_id: number | null;
   readonly repo: string | null;
@@ -20,16 +20,18 @@ export interface HeldJob {
   readonly max_attempts: number;
 }
 
-const HELD_COLUMNS = raw(
+const LEASED_JOB_COLUMNS = raw(
   `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
 );
 
 /** Those of the jobs that there are, by id, with whether the token is their current lease's.
  *  @param tokens by the id of the job */
-export function* readHeld(tokens: ReadonlyMap<number, string>): Tx<Map<number, HeldJob & { valid: number }>> {
+export function* readLeasedJobs(
+  tokens: ReadonlyMap<number, string>,
+): Tx<Map<number, LeasedJob & { valid: number }>> {
   const at = toStored(yield* now());
   const asked = rowsOf([...tokens].map(([id, token]) => [id, { token }]));
-  const jobs = yield* all<HeldJob & { valid: number }>(sql`SELECT ${HELD_COLUMNS},
+  const jobs = yield* all<LeasedJob & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS},
       CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
         THEN 1 ELSE 0 END AS valid
     FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
@@ -48,20 +50,20 @@ export const leaseLost = (id: number): GateError =>
 
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
-function* held(id: number, token: string): Tx<HeldJob> {
-  const job = (yield* readHeld(new Map([[id, token]]))).get(id);
+function* leasedJob(id: number, token: string): Tx<LeasedJob> {
+  const job = (yield* readLeasedJobs(new Map([[id, token]]))).get(id);
   if (!job) throw unknownJob(id);
   if (!job.valid) throw leaseLost(id);
   return job;
 }
 
 /** The same once the job's lane is held, for what changes more than the lease. */
-function* heldInLane(id: number, token: string): Tx<HeldJob> {
-  yield* lockLane(laneOf(yield* held(id, token)));
-  return yield* held(id, token);
+function* lockedLeasedJob(id: number, token: string): Tx<LeasedJob> {
+  yield* lockLane(laneOf(yield* leasedJob(id, token)));
+  return yield* leasedJob(id, token);
 }
 
-export const taskCancelled = ({ work_item_id, task_id }: HeldJob): GateError =>
+export const taskCancelled = ({ work_item_id, task_id }: LeasedJob): GateError =>
   new GateError("task_cancelled", `The task ${work_item_id ?? task_id ?? ""} was cancelled.`, {
     hint: "Stop working and release the job.",
   });
@@ -73,7 +75,7 @@ export function* heartbeat(
   id: number,
   { lease_token, lease_ms }: Heartbeat,
 ): Tx<{ lease: Lease }> {
-  const job = yield* held(id, lease_token);
+  const job = yield* leasedJob(id, lease_token);
   if (job.stage === "cancelled") throw taskCancelled(job);
   const expires = toStored((yield* now()) + (lease_ms ?? rules.defaults.leaseMs));
   const kept = yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}
@@ -85,7 +87,7 @@ export function* heartbeat(
 export const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
 
 /** Ends the job's lease with what the job becomes. */
-const end = (job: HeldJob, change: Statement): Statement =>
+const end = (job: LeasedJob, change: Statement): Statement =>
   sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
 
 const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
@@ -97,7 +99,7 @@ export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, rand
 /** The job went wrong: it is delayed while it has attempts left, else failed.
  *  @throws GateError unknown_job, lease_lost */
 export function* fail(rules: Rules, actor: Actor, id: number, failure: Failure): Tx<{ job: Job }> {
-  const job = yield* heldInLane(id, failure.lease_token);
+  const job = yield* lockedLeasedJob(id, failure.lease_token);
   const at = yield* now();
   const { error } = failure;
   let kind: EventKind = "job.failed";
@@ -118,7 +120,7 @@ export function* fail(rules: Rules, actor: Actor, id: number, failure: Failure):
 /** Gives the job back as if it had not been claimed.
  *  @throws GateError unknown_job, lease_lost */
 export function* release(actor: Actor, id: number, token: string): Tx<{ job: Job }> {
-  const job = yield* heldInLane(id, token);
+  const job = yield* lockedLeasedJob(id, token);
   const cancelled = job.stage === "cancelled";
   yield* run(
     end(
@@ -132,13 +134,13 @@ export function* release(actor: Actor, id: number, token: string): Tx<{ job: Job
   return { job: yield* readJob(id) };
 }
 
-interface LapsedJob extends HeldJob {
+interface ExpiredJob extends LeasedJob {
   readonly lease_worker: string | null;
   readonly lease_expires_at: string;
 }
 
 /** What a job becomes when its holder was silent for too long: queued while it has attempts left. */
-const afterLapse = (job: LapsedJob, at: string): { kind: EventKind; change: Statement; why: string } => {
+const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: Statement; why: string } => {
   const why = `the lease of ${job.lease_worker ?? "a worker"} lapsed in attempt ${job.attempts} of ${job.max_attempts}`;
   if (job.stage === "cancelled") return { kind: "job.cancelled", change: becomesCancelled(at), why };
   if (job.attempts < job.max_attempts)
@@ -152,20 +154,20 @@ const afterLapse = (job: LapsedJob, at: string): { kind: EventKind; change: Stat
 
 /** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many.
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
-export function* reapLapsed(limit: number): Tx<number> {
+export function* reapExpired(limit: number): Tx<number> {
   const at = toStored(yield* now());
-  const lapsed = yield* all<LapsedJob>(sql`SELECT ${HELD_COLUMNS}, j.lease_worker, j.lease_expires_at
+  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker, j.lease_expires_at
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
   for (const job of lapsed) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const { kind, change, why } = afterLapse(job, at);
+    const { kind, change, why } = afterExpiry(job, at);
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
         AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
     if (!reaped) continue;
-    yield* record(kind, job, { actor: GATE, reason: why });
+    yield* record(kind, job, { actor: GATE_ACTOR, reason: why });
     given += 1;
   }
   return given;
@@ -186,7 +188,7 @@ export function* queueDue(limit: number): Tx<number> {
     const changed = yield* first(sql`UPDATE jobs SET status = 'queued', ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
     if (!changed) continue;
-    yield* record("job.due", job, { actor: GATE });
+    yield* record("job.due", job, { actor: GATE_ACTOR });
     queued += 1;
   }
   return queued;

@@ -2,14 +2,15 @@
 
 import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
-import type { Search } from "./claim.ts";
+import type { Lookup } from "./claim.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import { GATE, recordAll, WRITTEN, type EventKind, type Why } from "./record.ts";
+import { GATE_ACTOR, recordAll, WRITTEN, type EventKind, type Why } from "./record.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
-import { TERMINAL, unfinished } from "../rule/predicate.ts";
+import { unfinished } from "../rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
@@ -42,7 +43,7 @@ const until = (note: PauseNote, at: number): string | null => {
 };
 
 /** How a task is parked. */
-interface Parking {
+interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
@@ -52,7 +53,7 @@ interface Parking {
 }
 
 /** @throws GateError layer_disabled, invalid_request for an end in the past */
-function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boolean): Tx<Parking> {
+function* pauseOptions(policy: Policy, actor: Actor, note: PauseNote, together: boolean): Tx<PauseOptions> {
   if (!policy.pause)
     throw new GateError("layer_disabled", "The pause is switched off.", {
       hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
@@ -62,7 +63,7 @@ function* parking(policy: Policy, actor: Actor, note: PauseNote, together: boole
 }
 
 /** Parks the tasks that the condition names; returns them by id. */
-function* park(which: Statement, { actor, at, ends, reason, together }: Parking): Tx<TaskRef[]> {
+function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
       pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
       updated_at = ${toStored(at)}, ${WRITTEN}
@@ -72,7 +73,7 @@ function* park(which: Statement, { actor, at, ends, reason, together }: Parking)
 }
 
 /** Takes the tasks back that the condition names; returns them by id. */
-function* unpark(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
+function* resumeTasks(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
       pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
@@ -94,20 +95,20 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
  *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* pause(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   query: WorkItemQuery,
   note: PauseNote,
 ): Tx<PauseState> {
-  const how = yield* parking(policy, actor, note, false);
+  const how = yield* pauseOptions(policy, actor, note, false);
   const task = yield* resolveInLane(query);
-  if (TERMINAL.includes(task.stage))
+  if (isTerminal(task.stage))
     throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  return yield* withEffect(policy, search, [task.repo], parkUnlessParked(task, how));
+  return yield* withEffect(policy, search, [task.repo], pauseUnlessPaused(task, how));
 }
 
-function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
-  const parked = yield* park(sql`${itself(task)} AND paused_at IS NULL`, how);
+function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
+  const parked = yield* pauseTasks(sql`${itself(task)} AND paused_at IS NULL`, how);
   return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
 }
 
@@ -115,19 +116,19 @@ function* parkUnlessParked(task: TaskRef, how: Parking): Tx<Pause> {
  *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
 export function* resume(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   query: WorkItemQuery,
   note: Note,
 ): Tx<PauseState> {
   const who = whoActs(actor, note.by);
   const task = yield* resolveInLane(query);
-  return yield* withEffect(policy, search, [task.repo], unparkIfParked(task, who, note.reason));
+  return yield* withEffect(policy, search, [task.repo], resumeIfPaused(task, who, note.reason));
 }
 
-function* unparkIfParked(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
+function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
   if ((yield* pausedAt(task)) === null) return state(task, null, false);
-  yield* unpark(itself(task), actor, reason);
+  yield* resumeTasks(itself(task), actor, reason);
   return state(task, null, true);
 }
 
@@ -140,18 +141,18 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   repo: string,
   note: PauseNote,
 ): Tx<LanePauseState> {
-  const how = yield* parking(policy, actor, note, true);
+  const how = yield* pauseOptions(policy, actor, note, true);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], parkAll(repo, how));
+  return yield* withEffect(policy, search, [repo], pauseAll(repo, how));
 }
 
-function* parkAll(repo: string, how: Parking): Tx<LanePause> {
-  const tasks = yield* park(unfinishedOf(repo, raw("paused_at IS NULL")), how);
+function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
+  const tasks = yield* pauseTasks(unfinishedOf(repo, raw("paused_at IS NULL")), how);
   return laneState(repo, tasks, toStored(how.at));
 }
 
@@ -159,19 +160,19 @@ function* parkAll(repo: string, how: Parking): Tx<LanePause> {
  *  @throws GateError invalid_request */
 export function* resumeLane(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   repo: string,
   note: Note,
 ): Tx<LanePauseState> {
   const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], unparkAll(repo, who, note.reason));
+  return yield* withEffect(policy, search, [repo], resumeAll(repo, who, note.reason));
 }
 
-function* unparkAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
+function* resumeAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
   const together = raw("paused_at IS NOT NULL AND paused_together = 1");
-  const tasks = yield* unpark(unfinishedOf(repo, together), actor, reason);
+  const tasks = yield* resumeTasks(unfinishedOf(repo, together), actor, reason);
   return laneState(repo, tasks, null);
 }
 
@@ -188,7 +189,7 @@ const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | 
 });
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
-export function* resumeDue(limit: number): Tx<number> {
+export function* resumeExpired(limit: number): Tx<number> {
   const at = toStored(yield* now());
   const isOver = sql`pause_until <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT id AS task_id, repo, work_item_id, stage FROM tasks
@@ -196,7 +197,7 @@ export function* resumeDue(limit: number): Tx<number> {
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
-    const back = yield* unpark(sql`${itself(task)} AND ${isOver}`, GATE, "the pause ran out");
+    const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, GATE_ACTOR, "the pause ran out");
     resumed += back.length;
   }
   return resumed;

@@ -94,4 +94,4 @@ export function* record(kind: EventKind, subject: Subject, { actor, reason, deta
 }
 
 /** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */
-export const GATE: Actor = "serial-gate";
+export const GATE_ACTOR: Actor = "serial-gate";

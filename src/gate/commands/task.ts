@@ -2,7 +2,7 @@
 
 import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
 import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
-import type { Search } from "./claim.ts";
+import type { Lookup } from "./claim.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
@@ -12,7 +12,8 @@ import type { Job } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
-import { TERMINAL, unfinished } from "../rule/predicate.ts";
+import { unfinished } from "../rule/predicate.ts";
+import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
 
@@ -175,7 +176,7 @@ export function* createTask(
   const stands = yield* standing(rules, repo, work_item_id);
   if (stands) return { created: false, ...stands };
 
-  const finished = TERMINAL.includes(stage);
+  const finished = isTerminal(stage);
   const wanted = input.entry_job ?? !finished;
   if (wanted !== false && finished)
     throw new GateError("task_terminal", `A task that is ${stage} takes no entry job.`, {
@@ -233,7 +234,7 @@ export interface Move extends TaskRef {
 
 /** @throws GateError task_terminal */
 export const refuseTerminal = ({ task_id, work_item_id, stage }: TaskRef): void => {
-  if (TERMINAL.includes(stage))
+  if (isTerminal(stage))
     throw new GateError(
       "task_terminal",
       `The task ${work_item_id ?? task_id} is ${stage}, and that is final.`,
@@ -268,7 +269,7 @@ function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
 /** @throws GateError unknown_task, task_terminal, invalid_request */
 export function* setStage(
   { policy }: Rules,
-  search: Search,
+  search: Lookup,
   actor: Actor,
   id: number,
   stage: string,

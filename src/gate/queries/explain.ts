@@ -3,7 +3,7 @@
  *  Whether a job is held, and for which reason, is asked of the one rule; here is what stands behind it. */
 
 import { all, first, type Tx } from "../../store/port.ts";
-import { raw, sql, whole } from "../../store/sql.ts";
+import { raw, sql, inlineInteger } from "../../store/sql.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { readFreezes } from "../commands/freeze.ts";
 import { readJobs } from "../commands/job.ts";
@@ -12,28 +12,30 @@ import type { Job } from "../../contract/jobs.ts";
 import type { Reason, WorkItemQuery } from "../../contract/scalars.ts";
 import type { Task } from "../../contract/tasks.ts";
 import type { Policy } from "../rule/policy.ts";
-import { aheadOf, conditions, neededBy, type Sight } from "../rule/predicate.ts";
-import { because, causeFor, slowIn, nameOf, waitersFrom, type Cause } from "./stuck.ts";
+import { tasksAhead, conditions, unfinishedDependencies, type Visibility } from "../rule/predicate.ts";
+import { describeCause, causeFor, slowIn, labelOf, blockedTasksFrom, type Cause } from "./stuck.ts";
 import { readTask } from "../commands/task.ts";
 import { toIsoOrNull } from "../../store/timestamps.ts";
-import { spelled, type Way } from "./remedy.ts";
+import { asCommand, type Remedy } from "./remedy.ts";
 import { resolveTask } from "../commands/work-item.ts";
 
 /** An obstacle before its ways out are tried. */
-export type Hindrance = Omit<Obstacle, "fix"> & { readonly ways: readonly Way[] };
+export type DraftObstacle = Omit<Obstacle, "fix"> & { readonly ways: readonly Remedy[] };
 
-type Explained = Omit<ExplainedJob, "reasons"> & { readonly reasons: readonly Hindrance[] };
+type Explained = Omit<ExplainedJob, "reasons"> & { readonly reasons: readonly DraftObstacle[] };
 
-export type Account = Omit<Explanation, "jobs" | "degraded"> & { readonly jobs: readonly Explained[] };
+export type ExplanationDraft = Omit<Explanation, "jobs" | "degraded"> & {
+  readonly jobs: readonly Explained[];
+};
 
 type Step = Explanation["chain"][number];
 
 /** A task and those of its jobs that are not over, or failed. */
-interface Situation {
+interface TaskState {
   readonly task: Task;
   readonly jobs: readonly Job[];
   /** What holds each of its waiting entry jobs; the ways out only of this task, not of what it waits for. */
-  readonly held: ReadonlyMap<number, readonly Hindrance[]>;
+  readonly held: ReadonlyMap<number, readonly DraftObstacle[]>;
 }
 
 /** How far a chain is followed. */
@@ -42,20 +44,20 @@ const LONGEST_CHAIN = 100;
 const FAR_AHEAD = 10_000;
 
 const nameTask = ({ id, work_item_id, repo }: Task, among?: string): string =>
-  nameOf({ task_id: id, work_item_id, repo }, among);
+  labelOf({ task_id: id, work_item_id, repo }, among);
 
 const openJobs = (task: number): Tx<Job[]> =>
   readJobs(sql`SELECT o.id FROM jobs o WHERE o.task_id = ${task}
     AND o.status IN ('queued', 'delayed', 'running', 'failed')`);
 
-const cancelOf = ({ id, repo, work_item_id }: Task): Way => ({
+const cancelOf = ({ id, repo, work_item_id }: Task): Remedy => ({
   to: "cancel",
   task_id: id,
   repo,
   work_item: work_item_id,
 });
 
-const parkingOf = (to: "pause" | "resume", { repo, work_item_id }: Task): Way[] =>
+const pauseRemedy = (to: "pause" | "resume", { repo, work_item_id }: Task): Remedy[] =>
   work_item_id === null ? [] : [{ to, repo, work_item: work_item_id }];
 
 const later = (a: string | null, b: string | null): string | null => (a === null || (b ?? "") > a ? b : a);
@@ -68,14 +70,14 @@ const atWork = ({ agent, id, status, lease, started_at, run_after }: Job): strin
 };
 
 /** What the task does when nothing holds it. */
-const activityOf = ({ task, jobs }: Situation): { reason: string; on: string; ways: Way[] } => {
+const activityOf = ({ task, jobs }: TaskState): { reason: string; on: string; ways: Remedy[] } => {
   if (task.paused_at !== null)
     return {
       reason: "paused",
       on: `${task.paused_by ?? "someone"} paused it at ${task.paused_at}${
         task.pause_until === null ? "" : `, until ${task.pause_until}`
       }`,
-      ways: parkingOf("resume", task),
+      ways: pauseRemedy("resume", task),
     };
   const job = (["running", "queued", "delayed"] as const)
     .map((status) => jobs.find((each) => each.status === status))
@@ -86,7 +88,7 @@ const activityOf = ({ task, jobs }: Situation): { reason: string; on: string; wa
   return { reason: "idle", on: "whoever gives it its next job, or moves its stage", ways: [] };
 };
 
-const waysOutOf = (cause: Cause): Way[] => {
+const remediesFor = (cause: Cause): Remedy[] => {
   switch (cause.kind) {
     case "failed":
       return cause.task.failed ? [{ to: "retry", job_id: cause.task.failed.job_id }] : [];
@@ -112,32 +114,32 @@ const waysOutOf = (cause: Cause): Way[] => {
 };
 
 const sentence = (cause: Cause, task: Task): string => {
-  const whose = cause.task.task_id === task.id ? "" : `${nameOf(cause.task, task.repo)}: `;
-  const ways = waysOutOf(cause).map((way) => spelled(way).command);
-  return `${whose}${because(cause)}${ways.length > 0 ? `. The way out: ${ways.join(", or ")}` : ""}`;
+  const whose = cause.task.task_id === task.id ? "" : `${labelOf(cause.task, task.repo)}: `;
+  const ways = remediesFor(cause).map((way) => asCommand(way).command);
+  return `${whose}${describeCause(cause)}${ways.length > 0 ? `. The way out: ${ways.join(", or ")}` : ""}`;
 };
 
-const unique = (ways: readonly Way[]): Way[] => [
-  ...new Map(ways.map((way) => [spelled(way).command, way])).values(),
+const unique = (ways: readonly Remedy[]): Remedy[] => [
+  ...new Map(ways.map((way) => [asCommand(way).command, way])).values(),
 ];
 
 /** One reading of the database, each task in it looked at once. */
 class Investigation {
   readonly #policy: Policy;
-  readonly #sight: Sight;
-  readonly #situations = new Map<number, Situation>();
+  readonly #sight: Visibility;
+  readonly #situations = new Map<number, TaskState>();
 
-  constructor(policy: Policy, sight: Sight) {
+  constructor(policy: Policy, sight: Visibility) {
     this.#policy = policy;
     this.#sight = sight;
   }
 
-  *situation(taskId: number): Tx<Situation> {
+  *situation(taskId: number): Tx<TaskState> {
     const known = this.#situations.get(taskId);
     if (known) return known;
     const task = yield* readTask(taskId);
     const jobs = yield* openJobs(taskId);
-    const held = new Map<number, Hindrance[]>();
+    const held = new Map<number, DraftObstacle[]>();
     for (const job of jobs)
       if (job.status === "queued" && job.agent === this.#policy.entryAgent)
         held.set(job.id, yield* this.#hindrances(job, task));
@@ -147,7 +149,7 @@ class Investigation {
   }
 
   /** All that holds a queued entry job, the first reason first. */
-  *#hindrances(job: Job, task: Task): Tx<Hindrance[]> {
+  *#hindrances(job: Job, task: Task): Tx<DraftObstacle[]> {
     const asked = conditions(this.#policy, this.#sight);
     if (asked.length === 0) return [];
     const columns = asked.reduce(
@@ -158,13 +160,13 @@ class Investigation {
     const row = yield* first<Partial<Record<Reason, number>>>(
       sql`SELECT ${columns} FROM jobs j WHERE j.id = ${job.id}`,
     );
-    const found: Hindrance[] = [];
+    const found: DraftObstacle[] = [];
     for (const { reason } of asked)
       if (row?.[reason] === 1) found.push(...(yield* this.#behind(reason, job, task)));
     return found;
   }
 
-  *#behind(reason: Reason, job: Job, task: Task): Tx<Hindrance[]> {
+  *#behind(reason: Reason, job: Job, task: Task): Tx<DraftObstacle[]> {
     switch (reason) {
       case "freeze":
         return yield* this.#freezes(task.repo);
@@ -175,7 +177,7 @@ class Investigation {
     }
   }
 
-  *#freezes(repo: string): Tx<Hindrance[]> {
+  *#freezes(repo: string): Tx<DraftObstacle[]> {
     if (!this.#sight.freezes)
       return [
         {
@@ -200,11 +202,11 @@ class Investigation {
     }));
   }
 
-  *#needed(job: Job, task: Task): Tx<Hindrance[]> {
+  *#needed(job: Job, task: Task): Tx<DraftObstacle[]> {
     const rows = yield* all<{ id: number; created_at: string | null }>(
-      sql`SELECT needed.id, d.created_at FROM ${neededBy(sql`${task.id}`)} ORDER BY needed.id`,
+      sql`SELECT needed.id, d.created_at FROM ${unfinishedDependencies(sql`${task.id}`)} ORDER BY needed.id`,
     );
-    const found: Hindrance[] = [];
+    const found: DraftObstacle[] = [];
     for (const { id, created_at } of rows) {
       const needed = yield* readTask(id);
       const paused = needed.paused_at === null ? "" : `, paused since ${needed.paused_at}`;
@@ -214,13 +216,13 @@ class Investigation {
         by: needed.paused_by,
         detail: `${nameTask(needed, task.repo)} is unfinished (${needed.stage}${paused})`,
         blocker: yield* blockedBy(needed),
-        ways: [...(needed.paused_at === null ? [] : parkingOf("resume", needed)), cancelOf(needed)],
+        ways: [...(needed.paused_at === null ? [] : pauseRemedy("resume", needed)), cancelOf(needed)],
       });
     }
     return found;
   }
 
-  *#ahead(job: Job, task: Task): Tx<Hindrance[]> {
+  *#ahead(job: Job, task: Task): Tx<DraftObstacle[]> {
     const ahead = yield* this.#tasksAhead(task, 2);
     if (ahead[0] === undefined) return [];
     const head = yield* readTask(ahead[0]);
@@ -233,21 +235,21 @@ class Investigation {
         by: blocker.jobs.find(({ lease }) => lease !== null)?.lease?.worker ?? null,
         detail: `${nameTask(head, task.repo)} is ahead in the lane (${head.stage}${others})`,
         blocker,
-        ways: this.#policy.pause ? parkingOf("pause", head) : [],
+        ways: this.#policy.pause ? pauseRemedy("pause", head) : [],
       },
     ];
   }
 
   *#tasksAhead(task: Task, limit: number): Tx<number[]> {
     const rows = yield* all<{ id: number }>(
-      sql`SELECT ahead.id FROM ${aheadOf(this.#policy, sql`${task.repo}`, sql`${task.id}`)}
-        ORDER BY ahead.id LIMIT ${whole(limit)}`,
+      sql`SELECT ahead.id FROM ${tasksAhead(this.#policy, sql`${task.repo}`, sql`${task.id}`)}
+        ORDER BY ahead.id LIMIT ${inlineInteger(limit)}`,
     );
     return rows.map(({ id }) => id);
   }
 
   /** From a task to what has to happen first, and the ways to that. */
-  *chain(taskId: number): Tx<{ steps: Step[]; ways: readonly Way[] }> {
+  *chain(taskId: number): Tx<{ steps: Step[]; ways: readonly Remedy[] }> {
     const steps: Step[] = [];
     const passed = new Set<number>();
     for (let at = taskId; steps.length < LONGEST_CHAIN;) {
@@ -271,7 +273,7 @@ class Investigation {
       if (reason === "dependency" && needed.paused_at !== null) {
         const { on } = activityOf(yield* this.situation(needed.id));
         steps.push({ work_item_id: needed.work_item_id, repo: needed.repo, reason: "paused", on });
-        return { steps, ways: parkingOf("resume", needed) };
+        return { steps, ways: pauseRemedy("resume", needed) };
       }
       at = needed.id;
     }
@@ -279,8 +281,8 @@ class Investigation {
   }
 
   /** The obstacles of a job with all the ways to take them away: those at the root first. */
-  *#toRoots(hindrances: readonly Hindrance[], stuck: readonly Way[]): Tx<Hindrance[]> {
-    const found: Hindrance[] = [];
+  *#toRoots(hindrances: readonly DraftObstacle[], stuck: readonly Remedy[]): Tx<DraftObstacle[]> {
+    const found: DraftObstacle[] = [];
     for (const hindrance of hindrances) {
       const task = hindrance.blocker.task;
       const atRoot = task ? (yield* this.chain(task.id)).ways : [];
@@ -293,7 +295,7 @@ class Investigation {
   *job(job: Job, task: Task, cause: Cause | undefined): Tx<Explained> {
     const { held } = yield* this.situation(task.id);
     const mine = held.get(job.id);
-    const reasons = mine ? yield* this.#toRoots(mine, cause ? waysOutOf(cause) : []) : [];
+    const reasons = mine ? yield* this.#toRoots(mine, cause ? remediesFor(cause) : []) : [];
     return {
       job_id: job.id,
       agent: job.agent,
@@ -317,7 +319,7 @@ class Investigation {
     return place;
   }
 
-  *#estimate(task: Task, reasons: readonly Hindrance[], cause: Cause | undefined): Tx<Estimate> {
+  *#estimate(task: Task, reasons: readonly DraftObstacle[], cause: Cause | undefined): Tx<Estimate> {
     if (cause) return noEstimate("it is stuck");
     const [reason] = reasons;
     if (!reason) return noEstimate("it may start now");
@@ -337,11 +339,11 @@ function* blockedBy(task: Task): Tx<Blocker> {
 
 /** What `GET /queue/explain` answers, its ways out not tried yet.
  *  @throws GateError unknown_work_item, ambiguous_work_item */
-export function* explain(policy: Policy, sight: Sight, query: WorkItemQuery): Tx<Account> {
+export function* explain(policy: Policy, sight: Visibility, query: WorkItemQuery): Tx<ExplanationDraft> {
   const { task_id } = yield* resolveTask(query);
   const investigation = new Investigation(policy, sight);
   const { task, jobs } = yield* investigation.situation(task_id);
-  const waiters = yield* waitersFrom(policy, [task_id], (repo) => slowIn(policy, repo));
+  const waiters = yield* blockedTasksFrom(policy, [task_id], (repo) => slowIn(policy, repo));
   const cause = causeFor(waiters, task_id);
   const explained: Explained[] = [];
   for (const job of jobs) explained.push(yield* investigation.job(job, task, cause));

@@ -2,7 +2,7 @@
  *  misses none and sees none twice. How the record is written: events.ts. */
 
 import { all, type Tx } from "../../store/port.ts";
-import { raw, sql, when, whole, type Statement } from "../../store/sql.ts";
+import { raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { decode } from "../commands/job.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
@@ -59,7 +59,7 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
       e.actor, e.reason, e.detail
     FROM gate_events e WHERE e.id <= ${settled}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
-    }${matching(query)} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${whole(most)}`);
+    }${matching(query)} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
   if (backward) rows.reverse();
   const seen = rows.at(-1)?.id ?? before ?? after;
   // Where all that there is was shown, the next page need not look at it again.

@@ -6,8 +6,8 @@ import { groupBy } from "./group-by.ts";
 import { type Lane, type Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { heldReason, holdsLane, unfinished, type Sight } from "../rule/predicate.ts";
-import { because, causesIn, dependentAmong, slowIn, waitersFrom, type Cause } from "./stuck.ts";
+import { heldReason, holdsLane, unfinished, type Visibility } from "../rule/predicate.ts";
+import { describeCause, causesIn, dependentAmong, slowIn, blockedTasksFrom, type Cause } from "./stuck.ts";
 import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
 
 interface LaneRow {
@@ -63,7 +63,7 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
 /** The queued entry jobs, each with its reason. */
-const waiting = (policy: Policy, sight: Sight): Statement =>
+const waiting = (policy: Policy, sight: Visibility): Statement =>
   sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
     sight.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
   }, (${heldReason(policy, sight)}) AS reason
@@ -122,7 +122,7 @@ function* inPages<Row>(
 /** Those of some repositories lane by lane, held or not, in the order of the index that finds them; those of all by id. */
 function* readWaiting(
   policy: Policy,
-  sight: Sight,
+  sight: Visibility,
   repos: readonly string[] | undefined,
 ): Tx<Map<string, Waiting>> {
   const lanes = new Map<string, Waiting>();
@@ -209,7 +209,7 @@ function* stuckIn(
     const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
     return tasks.filter((id) => dependent.has(id) && !passed.has(id)).sort((a, b) => a - b);
   };
-  const waiters = yield* waitersFrom(policy, [...dependent, ...heads], function* (repo) {
+  const waiters = yield* blockedTasksFrom(policy, [...dependent, ...heads], function* (repo) {
     if (repos?.includes(repo) === false) return yield* slowIn(policy, repo);
     const lane = lanes.get(repo);
     return lane ? inLane(lane) : [];
@@ -224,7 +224,7 @@ export function* snapshot(
   policy: Policy,
   projects: readonly string[],
   repos: readonly string[] | undefined,
-  sight: Sight,
+  sight: Visibility,
 ): Tx<Omit<Queue, "degraded">> {
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;
@@ -271,7 +271,7 @@ export function* snapshot(
       lanes.get(cause.task.repo)?.stuck.push({
         task_id: cause.task.task_id,
         work_item_id: cause.task.work_item_id,
-        because: because(cause),
+        because: describeCause(cause),
       });
 
   const { revision, ...jobs } = yield* totals(selected);

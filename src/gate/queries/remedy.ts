@@ -2,7 +2,7 @@
 
 import type { Fix } from "../../contract/explanation.ts";
 
-export type Way =
+export type Remedy =
   | { readonly to: "unfreeze"; readonly repo: string; readonly id: number }
   | { readonly to: "pause" | "resume"; readonly repo: string; readonly work_item: string }
   | {
@@ -25,7 +25,7 @@ const query = (parts: Readonly<Record<string, string | number>>): string =>
     .join("&");
 
 /** The way as an HTTP call and as a command. */
-export const spelled = (way: Way): Pick<Fix, "call" | "command"> => {
+export const asCommand = (way: Remedy): Pick<Fix, "call" | "command"> => {
   switch (way.to) {
     case "unfreeze":
       return {

@@ -5,10 +5,10 @@
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, type Statement } from "../../store/sql.ts";
 import type { Policy } from "../rule/policy.ts";
-import { holdsLane, neededBy, unfinished } from "../rule/predicate.ts";
+import { holdsLane, unfinishedDependencies, unfinished } from "../rule/predicate.ts";
 
 /** An unfinished task, and whom it waits for. */
-export interface Waiter {
+export interface BlockedTask {
   readonly task_id: number;
   readonly repo: string;
   readonly work_item_id: string | null;
@@ -22,12 +22,12 @@ export interface Waiter {
   readonly behind: number | null;
 }
 
-export type Waiters = ReadonlyMap<number, Waiter>;
+export type BlockedTasks = ReadonlyMap<number, BlockedTask>;
 
 export type Cause =
-  | { readonly kind: "failed"; readonly task: Waiter }
-  | { readonly kind: "parked"; readonly task: Waiter; readonly needed: Waiter }
-  | { readonly kind: "circle"; readonly task: Waiter; readonly path: readonly Waiter[] };
+  | { readonly kind: "failed"; readonly task: BlockedTask }
+  | { readonly kind: "parked"; readonly task: BlockedTask; readonly needed: BlockedTask }
+  | { readonly kind: "circle"; readonly task: BlockedTask; readonly path: readonly BlockedTask[] };
 
 /** The tasks that hold a lane and may do so for long, by id: they have a dependency or a job that failed. */
 type SlowIn = (repo: string) => Tx<readonly number[]>;
@@ -63,7 +63,7 @@ const waitersAmong = (policy: Policy, ids: readonly number[]): Statement =>
   WHERE t.id IN ${list(ids)} AND ${unfinished("t")}`;
 
 const needsAmong = (ids: readonly number[]): Statement =>
-  sql`SELECT d.task_id, needed.id AS needed_id FROM ${neededBy(raw("d.task_id"))} AND d.task_id IN ${list(ids)}
+  sql`SELECT d.task_id, needed.id AS needed_id FROM ${unfinishedDependencies(raw("d.task_id"))} AND d.task_id IN ${list(ids)}
   ORDER BY needed.id`;
 
 /** Those of the tasks that have an unfinished dependency. */
@@ -78,7 +78,9 @@ export function* dependentAmong(tasks: readonly number[]): Tx<Set<number>> {
 /** The tasks that hold a lane and may do so for long, from the rows. */
 export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
   const holding = sql`t.repo = ${repo} AND ${holdsLane(policy, "t")}`;
-  const rows = yield* all<{ id: number }>(sql`SELECT t.id FROM tasks t CROSS JOIN ${neededBy(raw("t.id"))}
+  const rows = yield* all<{
+    id: number;
+  }>(sql`SELECT t.id FROM tasks t CROSS JOIN ${unfinishedDependencies(raw("t.id"))}
       AND ${holding} AND ${waitsToEnter(policy, "t")}
     UNION SELECT t.id FROM jobs f JOIN tasks t ON t.id = f.task_id
       WHERE f.repo = ${repo} AND f.status = 'failed' AND ${holding}
@@ -102,12 +104,12 @@ const hasLanes = ({ enabled, repos }: Policy, repo: string): boolean =>
   enabled && (repos?.includes(repo) ?? true);
 
 /** The tasks, with all whom they wait for, directly or not. */
-export function* waitersFrom(
+export function* blockedTasksFrom(
   policy: Policy,
   tasks: readonly number[],
   slow: SlowIn,
-): Tx<Map<number, Waiter>> {
-  const waiters = new Map<number, Waiter>();
+): Tx<Map<number, BlockedTask>> {
+  const waiters = new Map<number, BlockedTask>();
   const lanes = new Map<string, readonly number[]>();
   let open = [...new Set(tasks)];
   while (open.length > 0) {
@@ -133,22 +135,22 @@ export function* waitersFrom(
         behind: inLane ? nextBelow(task_id, lanes.get(repo) ?? []) : null,
       });
     }
-    const next = rows.flatMap(({ task_id }) => waitsFor(waiters.get(task_id)));
+    const next = rows.flatMap(({ task_id }) => blockersOf(waiters.get(task_id)));
     open = [...new Set([...open, ...next])].filter((id) => !waiters.has(id) && !batch.includes(id));
   }
   return waiters;
 }
 
-const waitsFor = (waiter: Waiter | undefined): number[] =>
+const blockersOf = (waiter: BlockedTask | undefined): number[] =>
   waiter ? [...waiter.needs, ...(waiter.behind === null ? [] : [waiter.behind])] : [];
 
 /** The tasks that wait in a circle, or for one: what is left when those that wait for no one are taken away, and
  *  then those that waited for them only. */
-const endless = (waiters: Waiters): Map<number, readonly Waiter[]> => {
+const unreachable = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]> => {
   const left = new Map<number, number>();
   const waitedForBy = new Map<number, number[]>();
   for (const waiter of waiters.values()) {
-    const others = waitsFor(waiter).filter((id) => waiters.has(id));
+    const others = blockersOf(waiter).filter((id) => waiters.has(id));
     left.set(waiter.task_id, others.length);
     for (const id of others) waitedForBy.set(id, [...(waitedForBy.get(id) ?? []), waiter.task_id]);
   }
@@ -164,7 +166,7 @@ const endless = (waiters: Waiters): Map<number, readonly Waiter[]> => {
   return new Map(
     [...left.keys()].map((id) => [
       id,
-      waitsFor(waiters.get(id))
+      blockersOf(waiters.get(id))
         .flatMap((other) => (left.has(other) ? [waiters.get(other)] : []))
         .filter((other) => other !== undefined),
     ]),
@@ -172,12 +174,12 @@ const endless = (waiters: Waiters): Map<number, readonly Waiter[]> => {
 };
 
 /** The circles: from every task that waits endlessly along whom it waits for, until one comes again. */
-const circlesIn = (waiters: Waiters): Map<number, readonly Waiter[]> => {
-  const next = endless(waiters);
-  const circles = new Map<number, readonly Waiter[]>();
+const cyclesIn = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]> => {
+  const next = unreachable(waiters);
+  const circles = new Map<number, readonly BlockedTask[]>();
   const seen = new Set<number>();
   for (const start of next.keys()) {
-    const walk: Waiter[] = [];
+    const walk: BlockedTask[] = [];
     let at = waiters.get(start);
     while (at && !seen.has(at.task_id)) {
       seen.add(at.task_id);
@@ -195,9 +197,9 @@ const circlesIn = (waiters: Waiters): Map<number, readonly Waiter[]> => {
 };
 
 /** Why each task that is stuck itself cannot go on; not those that only wait behind one. */
-export const causesIn = (waiters: Waiters): Map<number, Cause> => {
+export const causesIn = (waiters: BlockedTasks): Map<number, Cause> => {
   const causes = new Map<number, Cause>();
-  for (const [id, path] of circlesIn(waiters)) {
+  for (const [id, path] of cyclesIn(waiters)) {
     const task = waiters.get(id);
     if (task) causes.set(id, { kind: "circle", task, path });
   }
@@ -211,27 +213,27 @@ export const causesIn = (waiters: Waiters): Map<number, Cause> => {
 };
 
 /** The cause that a task waits for, its own first, then the nearest; undefined when it is not stuck. */
-export const causeFor = (waiters: Waiters, task: number): Cause | undefined => {
+export const causeFor = (waiters: BlockedTasks, task: number): Cause | undefined => {
   const causes = causesIn(waiters);
   const seen = new Set([task]);
   for (const id of seen) {
     const cause = causes.get(id);
     if (cause) return cause;
-    for (const other of waitsFor(waiters.get(id))) seen.add(other);
+    for (const other of blockersOf(waiters.get(id))) seen.add(other);
   }
   return undefined;
 };
 
 /** A task's name among those of a repository. */
-export const nameOf = (
-  { task_id, work_item_id, repo }: Pick<Waiter, "task_id" | "work_item_id" | "repo">,
+export const labelOf = (
+  { task_id, work_item_id, repo }: Pick<BlockedTask, "task_id" | "work_item_id" | "repo">,
   among?: string,
 ): string => `${work_item_id ?? `task ${task_id}`}${repo === among ? "" : ` in ${repo}`}`;
 
 const ERROR_SHOWN = 200;
 
 /** A sentence about the task itself, for people. */
-export const because = (cause: Cause): string => {
+export const describeCause = (cause: Cause): string => {
   const { repo } = cause.task;
   switch (cause.kind) {
     case "failed": {
@@ -239,8 +241,8 @@ export const because = (cause: Cause): string => {
       return `its job ${job_id} (${agent}) failed${error === null ? "" : `: ${error.slice(0, ERROR_SHOWN)}`}`;
     }
     case "parked":
-      return `it depends on ${nameOf(cause.needed, repo)}, which is paused without an end`;
+      return `it depends on ${labelOf(cause.needed, repo)}, which is paused without an end`;
     case "circle":
-      return `it waits for itself: ${cause.path.map((task) => nameOf(task, repo)).join(" -> ")}`;
+      return `it waits for itself: ${cause.path.map((task) => labelOf(task, repo)).join(" -> ")}`;
   }
 };

@@ -4,30 +4,30 @@
 
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, type Statement } from "../../store/sql.ts";
-import type { Search } from "../commands/claim.ts";
+import type { Lookup } from "../commands/claim.ts";
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 
 /** Where there are marks, they say where to look, and a CASE keeps the rest from it: beside a status or an agent SQLite
  *  would walk all jobs that have it. */
-const queuedEntry = ({ entryAgent }: Policy, { marked }: Search): Statement =>
-  marked
+const queuedEntry = ({ entryAgent }: Policy, { useReadyIndex }: Lookup): Statement =>
+  useReadyIndex
     ? sql`CASE j.status WHEN 'queued' THEN j.agent END = ${entryAgent}`
     : sql`j.status = 'queued' AND j.agent = ${entryAgent}`;
 
 /** The queued entry jobs among some, each with its reason. */
-const verdicts = (policy: Policy, search: Search, which: Statement): Statement => {
-  const { sight } = search;
+const verdicts = (policy: Policy, search: Lookup, which: Statement): Statement => {
+  const { visible } = search;
   return sql`SELECT j.id AS job_id, j.task_id, j.repo, ${
-    sight.stages ? raw("(SELECT t.work_item_id FROM tasks t WHERE t.id = j.task_id)") : raw("NULL")
-  } AS work_item_id, (${heldReason(policy, sight)}) AS reason
+    visible.stages ? raw("(SELECT t.work_item_id FROM tasks t WHERE t.id = j.task_id)") : raw("NULL")
+  } AS work_item_id, (${heldReason(policy, visible)}) AS reason
     FROM jobs j WHERE ${queuedEntry(policy, search)} AND ${which}`;
 };
 
 /** The entry jobs of some repositories that may start. Without marks that is looked up for each that is queued. */
-function* claimable(policy: Policy, search: Search, repos: readonly string[]): Tx<ChangedVerdict[]> {
-  const proposed = sql`${raw(search.marked ? "j.ready = 1 AND " : "")}j.repo IN ${list(repos)}`;
+function* claimable(policy: Policy, search: Lookup, repos: readonly string[]): Tx<ChangedVerdict[]> {
+  const proposed = sql`${raw(search.useReadyIndex ? "j.ready = 1 AND " : "")}j.repo IN ${list(repos)}`;
   return yield* all<ChangedVerdict>(
     sql`SELECT * FROM (${verdicts(policy, search, proposed)}) AS v WHERE v.reason IS NULL ORDER BY v.job_id`,
   );
@@ -42,7 +42,7 @@ const beside = (jobs: readonly ChangedVerdict[], others: readonly ChangedVerdict
  *  @param repos all whose entry jobs the change may concern */
 export function* withEffect<T>(
   policy: Policy,
-  search: Search,
+  search: Lookup,
   repos: readonly string[],
   change: Tx<T>,
 ): Tx<T & { effect: Effect }> {
@@ -60,7 +60,7 @@ export function* withEffect<T>(
 }
 
 /** Thrown to undo a transaction whose answer was all that was wanted. */
-export class Undone extends Error {
+export class RolledBack extends Error {
   override readonly name = "Undone";
   readonly value: unknown;
 
@@ -72,6 +72,6 @@ export class Undone extends Error {
 
 /** The change, taken back once it is made.
  *  @throws Undone with its answer */
-export function* undone(change: Tx<unknown>): Tx<never> {
-  throw new Undone(yield* change);
+export function* rollBack(change: Tx<unknown>): Tx<never> {
+  throw new RolledBack(yield* change);
 }

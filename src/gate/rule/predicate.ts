@@ -2,17 +2,15 @@
  *  One expression serves the claim, the snapshot and everything that explains or indexes them, so that
  *  "claimable" and "reason is null" cannot drift apart. Portable SQL: no dialect, no driver. */
 
+import { TERMINAL_STAGES } from "../../contract/vocabulary.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import type { Reason } from "../../contract/scalars.ts";
 import type { Policy } from "./policy.ts";
 
-/** The stages in which a task is finished. The set is fixed: other programs rely on it. */
-export const TERMINAL: readonly string[] = ["done", "cancelled"];
-
-const TERMINAL_SQL = `('${TERMINAL.join("', '")}')`;
+const TERMINAL_SQL = `('${TERMINAL_STAGES.join("', '")}')`;
 
 /** Which parts of the decision can be evaluated. Less than all only while the database is damaged. */
-export interface Sight {
+export interface Visibility {
   /** repo_freeze */
   readonly freezes: boolean;
   /** job_deps */
@@ -23,7 +21,12 @@ export interface Sight {
   readonly lanes: boolean;
 }
 
-export const FULL_SIGHT: Sight = { freezes: true, dependencies: true, stages: true, lanes: true };
+export const EVERYTHING_READABLE: Visibility = {
+  freezes: true,
+  dependencies: true,
+  stages: true,
+  lanes: true,
+};
 
 /** The task is not finished. */
 export const unfinished = (task: string): Statement => raw(`${task}.stage NOT IN ${TERMINAL_SQL}`);
@@ -40,23 +43,23 @@ export const activeFreezes = (repo: Statement): Statement =>
   sql`repo_freeze f WHERE f.repo = ${repo} AND f.cleared_at IS NULL`;
 
 /** The declared dependencies of a task that are unfinished. They never read the pause: a paused one blocks. */
-export const neededBy = (task: Statement): Statement =>
+export const unfinishedDependencies = (task: Statement): Statement =>
   sql`job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = ${task} AND ${unfinished("needed")}`;
 
 /** The tasks that hold a lane and have a LOWER id than the task. Not "another" task: a batch of fresh ones would
  *  block each other for ever, and a rework entry job would block itself. */
-export const aheadOf = (policy: Policy, repo: Statement, task: Statement): Statement =>
+export const tasksAhead = (policy: Policy, repo: Statement, task: Statement): Statement =>
   sql`tasks ahead
       WHERE ahead.repo = ${repo} AND ahead.id < ${task} AND ${holdsLane(policy, "ahead")}`;
 
 const exists = (rows: Statement): Statement => sql`EXISTS (SELECT 1 FROM ${rows})`;
 
-const dependent = (task: string, sight: Sight): Statement => {
+const dependent = (task: string, sight: Visibility): Statement => {
   // What cannot be read is not known to be finished.
   if (!sight.dependencies) return raw(`${task} IS NOT NULL`);
   if (!sight.stages) return raw(`EXISTS (SELECT 1 FROM job_deps d WHERE d.task_id = ${task})`);
-  return exists(neededBy(raw(task)));
+  return exists(unfinishedDependencies(raw(task)));
 };
 
 interface Condition {
@@ -67,12 +70,16 @@ interface Condition {
 
 /** All that may hold an entry job (a row of `jobs` under that alias), the first reason first.
  *  What cannot be seen fails closed for the freeze and the dependency, open for the lane. */
-export const conditions = (policy: Policy, sight: Sight = FULL_SIGHT, job = "j"): readonly Condition[] => {
+export const conditions = (
+  policy: Policy,
+  sight: Visibility = EVERYTHING_READABLE,
+  job = "j",
+): readonly Condition[] => {
   const inScope = policy.repos
     ? sql`${raw(job)}.repo IN ${list(policy.repos)}`
     : raw(`${job}.repo IS NOT NULL`);
   const frozen = sight.freezes ? exists(activeFreezes(raw(`${job}.repo`))) : raw("1 = 1");
-  const overshadowed = exists(aheadOf(policy, raw(`${job}.repo`), raw(`${job}.task_id`)));
+  const overshadowed = exists(tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`)));
   const all: (Condition & { applies: boolean })[] = [
     { reason: "freeze", applies: policy.enabled && policy.freeze, holds: sql`${inScope} AND ${frozen}` },
     { reason: "dependency", applies: policy.dependencies, holds: dependent(`${job}.task_id`, sight) },
@@ -87,7 +94,7 @@ export const conditions = (policy: Policy, sight: Sight = FULL_SIGHT, job = "j")
 
 /** Why the job is held: 'freeze', 'dependency', 'active-task', or NULL when it may start. Jobs of other agents than
  *  the entry agent are never held. */
-export const heldReason = (policy: Policy, sight: Sight = FULL_SIGHT, job = "j"): Statement => {
+export const heldReason = (policy: Policy, sight: Visibility = EVERYTHING_READABLE, job = "j"): Statement => {
   const cases = conditions(policy, sight, job).reduce(
     (before, { reason, holds }) => sql`${before}
     WHEN ${holds} THEN ${raw(`'${reason}'`)}`,

@@ -7,36 +7,36 @@
 import { all, first, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
 import { list, raw, sql, writtenOut, type Statement } from "../../store/sql.ts";
 import type { Policy } from "./policy.ts";
-import { FULL_SIGHT, heldReason, holdsLane, unfinished } from "./predicate.ts";
+import { EVERYTHING_READABLE, heldReason, holdsLane, unfinished } from "./predicate.ts";
 
 /** 1 when the job is queued and may start, else 0. */
-const mark = (policy: Policy, job: string): Statement =>
-  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, FULL_SIGHT, job)}) IS NULL THEN 1 ELSE 0 END`;
+const shouldBeReady = (policy: Policy, job: string): Statement =>
+  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, EVERYTHING_READABLE, job)}) IS NULL THEN 1 ELSE 0 END`;
 
 /** Marks the jobs that the condition names. One whose mark stays is not written.
  *  The condition alone says where to look: beside a status, SQLite would walk all jobs that have it. */
-const remark = (policy: Policy, which: Statement): Statement =>
-  sql`UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ${which} AND ready <> ${mark(policy, "jobs")}`;
+const reevaluate = (policy: Policy, which: Statement): Statement =>
+  sql`UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ${which} AND ready <> ${shouldBeReady(policy, "jobs")}`;
 
 /** Marks those anew that may start until now: all that a new hold can touch. */
-const hold = (policy: Policy, which: Statement): Statement =>
-  remark(policy, sql`ready = 1 AND agent = ${policy.entryAgent} AND ${which}`);
+const holdBack = (policy: Policy, which: Statement): Statement =>
+  reevaluate(policy, sql`ready = 1 AND agent = ${policy.entryAgent} AND ${which}`);
 
 /** Marks those anew that were held until now: all that the end of a hold can touch. */
-const letGo = (policy: Policy, which: Statement): Statement =>
-  remark(policy, sql`status = 'queued' AND ready = 0 AND ${which}`);
+const letThrough = (policy: Policy, which: Statement): Statement =>
+  reevaluate(policy, sql`status = 'queued' AND ready = 0 AND ${which}`);
 
 const NO_END = 9_007_199_254_740_991;
 
 /** The jobs of a repository up to the head of its lane, and those without a task: all that a change of the
  *  whole lane can let through. */
-const upToHead = (policy: Policy, repo: string): Statement =>
+const jobsUpToHead = (policy: Policy, repo: string): Statement =>
   sql`repo = ${raw(repo)} AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t
     WHERE t.repo = ${raw(repo)} AND ${holdsLane(policy, "t")}), ${NO_END}))`;
 
 /** The jobs between a task that stopped to hold its lane and who holds it now. None where someone ahead of
  *  the task holds it still. */
-const behind = (policy: Policy, task: string): Statement => {
+const jobsBehind = (policy: Policy, task: string): Statement => {
   const holder = sql`t.repo = ${raw(task)}.repo AND ${holdsLane(policy, "t")}`;
   return sql`repo = ${raw(task)}.repo AND task_id > ${raw(task)}.id
     AND task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.id > ${raw(task)}.id AND ${holder}), ${NO_END})
@@ -44,11 +44,11 @@ const behind = (policy: Policy, task: string): Statement => {
 };
 
 /** The jobs of the tasks that depend on a task. */
-const dependents = (task: string): Statement =>
+const jobsOfDependents = (task: string): Statement =>
   raw(`task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = ${task}.id)`);
 
 /** Their lanes show another reason, and are held before anything in them is decided. */
-const touchDependents = (task: string): Statement =>
+const touchLanesOfDependents = (task: string): Statement =>
   raw(`UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> ${task}.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task}.id)`);
 
@@ -56,12 +56,12 @@ const ALWAYS = raw("1 = 1");
 
 /** The triggers that keep the marks. Their names sort behind those that touch the lanes' rows: PostgreSQL
  *  fires in that order, and the lane must be held before its jobs are looked at. */
-export const markTriggers = (policy: Policy): Trigger[] => {
+export const readyTriggers = (policy: Policy): Trigger[] => {
   const holds = (task: string): Statement => holdsLane(policy, task);
   const overshadowed = sql`repo = NEW.repo AND task_id > NEW.id`;
   const changed = (what: (task: string) => Statement): Statement =>
     sql`((${what("OLD")}) <> (${what("NEW")}) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id)`;
-  const ofTask = (column: string): Statement => remark(policy, raw(`task_id = ${column}`));
+  const ofTask = (column: string): Statement => reevaluate(policy, raw(`task_id = ${column}`));
   return [
     {
       name: "lane_marks_tasks_insert",
@@ -69,9 +69,9 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       after: "INSERT",
       when: unfinished("NEW"),
       body: [
-        touchDependents("NEW"),
-        hold(policy, sql`${overshadowed} AND ${holds("NEW")}`),
-        remark(policy, dependents("NEW")),
+        touchLanesOfDependents("NEW"),
+        holdBack(policy, sql`${overshadowed} AND ${holds("NEW")}`),
+        reevaluate(policy, jobsOfDependents("NEW")),
         ofTask("NEW.id"),
       ],
     },
@@ -80,7 +80,10 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "tasks",
       after: "UPDATE OF id, repo, stage, paused_at",
       when: changed(holds),
-      body: [hold(policy, sql`${overshadowed} AND ${holds("NEW")}`), letGo(policy, behind(policy, "OLD"))],
+      body: [
+        holdBack(policy, sql`${overshadowed} AND ${holds("NEW")}`),
+        letThrough(policy, jobsBehind(policy, "OLD")),
+      ],
     },
     {
       name: "lane_marks_tasks_needed",
@@ -88,10 +91,10 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       after: "UPDATE OF id, repo, stage",
       when: changed(unfinished),
       body: [
-        touchDependents("NEW"),
-        touchDependents("OLD"),
-        remark(policy, dependents("NEW")),
-        remark(policy, dependents("OLD")),
+        touchLanesOfDependents("NEW"),
+        touchLanesOfDependents("OLD"),
+        reevaluate(policy, jobsOfDependents("NEW")),
+        reevaluate(policy, jobsOfDependents("OLD")),
       ],
     },
     {
@@ -99,14 +102,18 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "tasks",
       after: "DELETE",
       when: unfinished("OLD"),
-      body: [touchDependents("OLD"), letGo(policy, behind(policy, "OLD")), remark(policy, dependents("OLD"))],
+      body: [
+        touchLanesOfDependents("OLD"),
+        letThrough(policy, jobsBehind(policy, "OLD")),
+        reevaluate(policy, jobsOfDependents("OLD")),
+      ],
     },
     {
       name: "lane_marks_jobs_insert",
       table: "jobs",
       after: "INSERT",
       when: raw("NEW.status = 'queued'"),
-      body: [remark(policy, raw("id = NEW.id"))],
+      body: [reevaluate(policy, raw("id = NEW.id"))],
     },
     {
       name: "lane_marks_jobs_update",
@@ -114,14 +121,14 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       after: "UPDATE OF agent, repo, task_id, status",
       // The claim takes the mark off itself: then there is nothing to do.
       when: raw("NEW.status = 'queued' OR NEW.ready = 1"),
-      body: [remark(policy, raw("id = NEW.id"))],
+      body: [reevaluate(policy, raw("id = NEW.id"))],
     },
     {
       name: "lane_marks_freeze_insert",
       table: "repo_freeze",
       after: "INSERT",
       when: raw("NEW.cleared_at IS NULL"),
-      body: [hold(policy, raw("repo = NEW.repo"))],
+      body: [holdBack(policy, raw("repo = NEW.repo"))],
     },
     {
       name: "lane_marks_freeze_update",
@@ -129,9 +136,9 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       after: "UPDATE OF repo, cleared_at",
       when: ALWAYS,
       body: [
-        hold(policy, raw("repo = NEW.repo")),
-        letGo(policy, upToHead(policy, "OLD.repo")),
-        letGo(policy, upToHead(policy, "NEW.repo")),
+        holdBack(policy, raw("repo = NEW.repo")),
+        letThrough(policy, jobsUpToHead(policy, "OLD.repo")),
+        letThrough(policy, jobsUpToHead(policy, "NEW.repo")),
       ],
     },
     {
@@ -139,7 +146,7 @@ export const markTriggers = (policy: Policy): Trigger[] => {
       table: "repo_freeze",
       after: "DELETE",
       when: raw("OLD.cleared_at IS NULL"),
-      body: [letGo(policy, upToHead(policy, "OLD.repo"))],
+      body: [letThrough(policy, jobsUpToHead(policy, "OLD.repo"))],
     },
     {
       name: "lane_marks_deps_insert",
@@ -168,9 +175,9 @@ export const markTriggers = (policy: Policy): Trigger[] => {
 const SETTING = "marks";
 
 /** What the triggers in the database were made from. */
-const madeFrom = (policy: Policy): string =>
+const definitionOf = (policy: Policy): string =>
   JSON.stringify(
-    markTriggers(policy).map(({ name, after, when, body }) => [
+    readyTriggers(policy).map(({ name, after, when, body }) => [
       name,
       after,
       writtenOut(when),
@@ -179,33 +186,33 @@ const madeFrom = (policy: Policy): string =>
   );
 
 /** Whether the triggers in the database are those of this policy. */
-export function* marksAreOurs(policy: Policy): Tx<boolean> {
+export function* isReadyIndexOurs(policy: Policy): Tx<boolean> {
   const row = yield* first<{ value: string }>(sql`SELECT value FROM gate_settings WHERE name = ${SETTING}`);
-  return row?.value === madeFrom(policy);
+  return row?.value === definitionOf(policy);
 }
 
 /** Makes the triggers, unless the database has them; true when it made any. The jobs that were there before
  *  are for the audit. */
-export function* keepMarks(policy: Policy, dialect: Dialect): Tx<boolean> {
+export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
-  const triggers = markTriggers(policy);
+  const triggers = readyTriggers(policy);
   const there = new Set((yield* all<{ name: string }>(dialect.objects)).map(({ name }) => name));
-  if ((yield* marksAreOurs(policy)) && triggers.every(({ name }) => there.has(name))) return false;
+  if ((yield* isReadyIndexOurs(policy)) && triggers.every(({ name }) => there.has(name))) return false;
   for (const trigger of triggers) for (const statement of dialect.makeTrigger(trigger)) yield* run(statement);
   yield* run(sql`DELETE FROM gate_settings WHERE name = ${SETTING}`);
-  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SETTING}, ${madeFrom(policy)})`);
+  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SETTING}, ${definitionOf(policy)})`);
   return true;
 }
 
 /** Takes the triggers away: over a damaged table they would make every write fail. */
-export function* dropMarks(policy: Policy, dialect: Dialect): Tx<void> {
+export function* dropReadyIndex(policy: Policy, dialect: Dialect): Tx<void> {
   yield* run(sql`DELETE FROM gate_settings WHERE name = ${SETTING}`);
-  for (const trigger of markTriggers(policy))
+  for (const trigger of readyTriggers(policy))
     for (const statement of dialect.dropTrigger(trigger)) yield* run(statement);
 }
 
 /** A job whose mark is not what the rule says. */
-export interface WrongMark {
+export interface WrongFlag {
   readonly id: number;
   readonly repo: string | null;
   readonly ready: number;
@@ -214,19 +221,19 @@ export interface WrongMark {
 
 export interface Audited {
   readonly compared: number;
-  readonly wrong: readonly WrongMark[];
+  readonly wrong: readonly WrongFlag[];
   /** The job to go on after; null at the end. */
   readonly next: number | null;
 }
 
 /** Compares the marks of the next `limit` queued jobs behind a job with the rule. */
-export function* auditMarks(policy: Policy, after: number, limit: number): Tx<Audited> {
+export function* auditReadyFlags(policy: Policy, after: number, limit: number): Tx<Audited> {
   const rows =
-    yield* all<WrongMark>(sql`SELECT j.id, j.repo, j.ready, ${mark(policy, "j")} AS "shouldBe" FROM jobs j
+    yield* all<WrongFlag>(sql`SELECT j.id, j.repo, j.ready, ${shouldBeReady(policy, "j")} AS "shouldBe" FROM jobs j
     WHERE j.status = 'queued' AND j.id > ${after} ORDER BY j.id LIMIT ${limit}`);
   const next = rows.length === limit ? (rows.at(-1)?.id ?? null) : null;
   // No further than the queued ones: a step must not walk past all that may start.
-  const stale = yield* all<WrongMark>(sql`SELECT j.id, j.repo, j.ready, 0 AS "shouldBe" FROM jobs j
+  const stale = yield* all<WrongFlag>(sql`SELECT j.id, j.repo, j.ready, 0 AS "shouldBe" FROM jobs j
     WHERE j.ready = 1 AND j.status <> 'queued' AND j.id > ${after} AND j.id <= ${next ?? NO_END}`);
   return {
     compared: rows.length,
@@ -236,7 +243,7 @@ export function* auditMarks(policy: Policy, after: number, limit: number): Tx<Au
 }
 
 /** Mends marks that were found wrong, but for lanes that others hold; returns how many. */
-export function* mendMarks(policy: Policy, wrong: readonly WrongMark[]): Tx<number> {
+export function* repairReadyFlags(policy: Policy, wrong: readonly WrongFlag[]): Tx<number> {
   const byLane = new Map<string, number[]>();
   for (const { id, repo } of wrong) {
     const lane = byLane.get(repo ?? "") ?? [];
@@ -246,7 +253,7 @@ export function* mendMarks(policy: Policy, wrong: readonly WrongMark[]): Tx<numb
   let mended = 0;
   for (const [lane, ids] of byLane) {
     if (!(yield* tryLane(lane))) continue;
-    yield* run(remark(policy, sql`id IN ${list(ids)}`));
+    yield* run(reevaluate(policy, sql`id IN ${list(ids)}`));
     mended += ids.length;
   }
   return mended;

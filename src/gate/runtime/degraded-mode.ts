@@ -4,23 +4,23 @@
 import { run, StoreFault, type Store } from "../../store/port.ts";
 import { sql, type Statement } from "../../store/sql.ts";
 import type { Log } from "./log.ts";
-import { FULL_SIGHT, type Sight } from "../rule/predicate.ts";
+import { EVERYTHING_READABLE, type Visibility } from "../rule/predicate.ts";
 
 /** One reading of each thing that the decision needs: whether it is there, not what it says. */
-export const PROBES: Readonly<Record<keyof Sight, Statement>> = {
+export const PROBES: Readonly<Record<keyof Visibility, Statement>> = {
   freezes: sql`SELECT repo, cleared_at FROM repo_freeze LIMIT 1`,
   dependencies: sql`SELECT task_id, depends_on_task_id FROM job_deps LIMIT 1`,
   stages: sql`SELECT id, work_item_id, stage FROM tasks LIMIT 1`,
   lanes: sql`SELECT repo, id, stage, paused_at FROM tasks LIMIT 1`,
 };
 
-const WHOLE = JSON.stringify(FULL_SIGHT);
+const WHOLE = JSON.stringify(EVERYTHING_READABLE);
 
 const isUnreadable = (error: unknown): boolean => error instanceof StoreFault && error.kind === "unreadable";
 
 interface Seen<T> {
   readonly value: T;
-  readonly sight: Sight;
+  readonly sight: Visibility;
 }
 
 /** What else the fault asks for. */
@@ -31,7 +31,7 @@ interface Damage {
   readonly clear: () => Promise<boolean>;
 }
 
-export class Eyes {
+export class DegradedMode {
   readonly #store: Store;
   readonly #log: Log;
   readonly #damage: Damage;
@@ -44,17 +44,17 @@ export class Eyes {
   }
 
   /** The last decision saw all that it needed. */
-  get whole(): boolean {
+  get isHealthy(): boolean {
     return this.#sight === WHOLE;
   }
 
   /** Decides with all that the decision reads or, where a part of it is damaged, with what can be read.
    *  @throws StoreFault when nothing can be decided at all */
-  async decide<T>(decide: (sight: Sight) => Promise<T>): Promise<{ value: T; degraded: boolean }> {
+  async decide<T>(decide: (sight: Visibility) => Promise<T>): Promise<{ value: T; degraded: boolean }> {
     let fault: unknown;
     try {
-      const value = await decide(FULL_SIGHT);
-      this.#saw(FULL_SIGHT);
+      const value = await decide(EVERYTHING_READABLE);
+      this.#saw(EVERYTHING_READABLE);
       return { value, degraded: false };
     } catch (error) {
       if (!isUnreadable(error)) throw error;
@@ -68,7 +68,7 @@ export class Eyes {
     return { value: seen.value, degraded: true };
   }
 
-  async #decideWithLess<T>(decide: (sight: Sight) => Promise<T>): Promise<Seen<T> | undefined> {
+  async #decideWithLess<T>(decide: (sight: Visibility) => Promise<T>): Promise<Seen<T> | undefined> {
     for (const sight of await this.#lesser()) {
       try {
         return { value: await decide(sight), sight };
@@ -80,8 +80,8 @@ export class Eyes {
   }
 
   /** From what the probes find down to nothing: a damaged page may let a probe pass and a decision fail. */
-  async #lesser(): Promise<Sight[]> {
-    const sees = async (part: keyof Sight): Promise<boolean> => {
+  async #lesser(): Promise<Visibility[]> {
+    const sees = async (part: keyof Visibility): Promise<boolean> => {
       try {
         await this.#store.read(() => run(PROBES[part]));
         return true;
@@ -90,7 +90,7 @@ export class Eyes {
         throw error;
       }
     };
-    const probed: Sight = {
+    const probed: Visibility = {
       freezes: await sees("freezes"),
       dependencies: await sees("dependencies"),
       stages: await sees("stages"),
@@ -101,7 +101,7 @@ export class Eyes {
   }
 
   /** Says once that the gate became degraded, and once that it is whole again. */
-  #saw(sight: Sight, fault?: unknown): void {
+  #saw(sight: Visibility, fault?: unknown): void {
     const seen = JSON.stringify(sight);
     if (seen === this.#sight) return;
     this.#sight = seen;

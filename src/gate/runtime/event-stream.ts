@@ -23,14 +23,14 @@ interface FeedParts {
   readonly occupied: () => () => void;
 }
 
-export class Feed {
+export class EventStream {
   readonly #parts: FeedParts;
   readonly #waiting = new Set<() => void>();
   #changes = 0;
   #followers = 0;
   #settled = 0;
   #vacate: (() => void) | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #polling: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -39,7 +39,7 @@ export class Feed {
   }
 
   /** The record may have grown. */
-  ring(): void {
+  notify(): void {
     if (this.#followers === 0) return;
     this.#gathering ??= setTimeout(() => {
       this.#wake();
@@ -79,7 +79,7 @@ export class Feed {
   #enter(): void {
     this.#followers += 1;
     this.#vacate ??= this.#parts.occupied();
-    this.#looking ??= setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#polling ??= setInterval(() => void this.#poll(), LOOK_EVERY_MS);
   }
 
   #leave(): void {
@@ -87,12 +87,12 @@ export class Feed {
     if (this.#followers > 0) return;
     this.#vacate?.();
     this.#vacate = undefined;
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     clearTimeout(this.#gathering);
-    this.#looking = this.#gathering = undefined;
+    this.#polling = this.#gathering = undefined;
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     try {
       const settled = await this.#parts.settled();
       if (settled === this.#settled) return;

@@ -4,9 +4,9 @@
 
 import { first, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { queueDue, reapLapsed } from "../commands/lease.ts";
+import { queueDue, reapExpired } from "../commands/lease.ts";
 import type { Log } from "./log.ts";
-import { resumeDue } from "../commands/pause.ts";
+import { resumeExpired } from "../commands/pause.ts";
 import { fromStored } from "../../store/timestamps.ts";
 
 /** What is due is looked for at least this often: another program may have written it. */
@@ -14,7 +14,7 @@ const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
 /** Each is a transaction of its own, so that one that fails leaves the others. */
-const CHORES: readonly ((limit: number) => Tx<number>)[] = [queueDue, reapLapsed, resumeDue];
+const TASKS: readonly ((limit: number) => Tx<number>)[] = [queueDue, reapExpired, resumeExpired];
 
 /** When the next thing falls due, as the database's text. */
 const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
@@ -22,14 +22,14 @@ const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
   UNION ALL SELECT MIN(lease_expires_at) FROM jobs WHERE status = 'running'
   UNION ALL SELECT MIN(pause_until) FROM tasks WHERE pause_until IS NOT NULL) AS dues`;
 
-export class Chores {
+export class Maintenance {
   readonly #store: Store;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #after: (done: number) => void;
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
-  #doing: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
   #stopped = false;
 
   /** @param after is told after each round how many things were done */
@@ -41,7 +41,7 @@ export class Chores {
   }
 
   /** Has the chores done at that time (milliseconds since 1970 UTC), if no earlier time is planned. */
-  plan(due: number): void {
+  scheduleAt(due: number): void {
     if (this.#stopped || (this.#timer && due >= this.#next)) return;
     clearTimeout(this.#timer);
     this.#next = due;
@@ -49,13 +49,13 @@ export class Chores {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       // Chores that are being done may have looked before this fell due.
-      void Promise.resolve(this.#doing).then(() => this.#do());
+      void Promise.resolve(this.#running).then(() => this.#run());
     }, wait);
   }
 
   /** What is due is done before anything is decided, so that no answer depends on a timer. */
-  async ifDue(): Promise<void> {
-    if (this.#doing || this.#clock() >= this.#next) await this.#do();
+  async runIfDue(): Promise<void> {
+    if (this.#running || this.#clock() >= this.#next) await this.#run();
   }
 
   stop(): void {
@@ -63,27 +63,27 @@ export class Chores {
     clearTimeout(this.#timer);
   }
 
-  #do(): Promise<void> {
-    this.#doing ??= this.#doAll().finally(() => (this.#doing = undefined));
-    return this.#doing;
+  #run(): Promise<void> {
+    this.#running ??= this.#runAll().finally(() => (this.#running = undefined));
+    return this.#running;
   }
 
-  async #doAll(): Promise<void> {
+  async #runAll(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     let done = 0;
     let due = await this.#findNext();
     const looked = this.#clock();
     if (due <= looked) {
-      for (const chore of CHORES) done += await this.#doOne(chore);
+      for (const chore of TASKS) done += await this.#runOne(chore);
       if (done > 0) due = await this.#findNext();
     }
     // What stays due although it was tried is tried again with the next round, not at once.
-    this.plan(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
+    this.scheduleAt(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
     this.#after(done);
   }
 
-  async #doOne(chore: (limit: number) => Tx<number>): Promise<number> {
+  async #runOne(chore: (limit: number) => Tx<number>): Promise<number> {
     let done = 0;
     try {
       for (let many = AT_ONCE; many === AT_ONCE; done += many)

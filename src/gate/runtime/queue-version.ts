@@ -14,7 +14,7 @@ function* addUp(): Tx<number> {
   return row?.revision ?? 0;
 }
 
-export class Revision {
+export class QueueVersion {
   readonly #store: Store;
   #version: string | undefined;
   #sum: Promise<number> | undefined;

@@ -3,13 +3,13 @@
 
 import type { Store } from "../../store/port.ts";
 import {
-  auditMarks,
-  dropMarks,
-  keepMarks,
-  marksAreOurs,
-  mendMarks,
+  auditReadyFlags,
+  dropReadyIndex,
+  installReadyIndex,
+  isReadyIndexOurs,
+  repairReadyFlags,
   type Audited,
-  type WrongMark,
+  type WrongFlag,
 } from "../rule/ready-index.ts";
 import type { Log } from "./log.ts";
 import type { Policy } from "../rule/policy.ts";
@@ -21,14 +21,14 @@ const STEP = { running: 500, starting: 5_000 } as const;
  *  have been missed. `dropped`: they stood in the way. `foreign`: by another node's policy. */
 type State = "none" | "kept" | "doubtful" | "dropped" | "foreign";
 
-export class Marks {
+export class ReadyIndexKeeper {
   readonly #store: Store;
   readonly #policy: Policy;
   readonly #log: Log;
   #state: State = "none";
   #auditedTo = 0;
   #wrong = 0;
-  #mended = 0;
+  #repaired = 0;
   #tending = false;
 
   constructor(store: Store, policy: Policy, log: Log) {
@@ -38,18 +38,18 @@ export class Marks {
   }
 
   /** Whether a claim may go by them. */
-  get kept(): boolean {
+  get isUsable(): boolean {
     return this.#state === "kept";
   }
 
   /** How many were found wrong, and mended, since the service started. */
   get audited(): { wrong: number; mended: number } {
-    return { wrong: this.#wrong, mended: this.#mended };
+    return { wrong: this.#wrong, mended: this.#repaired };
   }
 
   /** Has the database keep them by our policy, and brings them up to date. */
   async adopt(): Promise<void> {
-    const made = await this.#store.write(() => keepMarks(this.#policy, this.#store.dialect));
+    const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
     const { wrong } = await this.audit();
     if (made || wrong > 0) this.#log.info({ made, wrong }, "The marks of what may start are up to date.");
@@ -60,7 +60,7 @@ export class Marks {
    *  @param tell is told of each
    *  @returns how many were compared, were wrong and are mended; one in a lane that others hold stays for later */
   async audit(
-    tell?: (wrong: WrongMark) => void,
+    tell?: (wrong: WrongFlag) => void,
   ): Promise<{ compared: number; wrong: number; mended: number }> {
     const sum = { compared: 0, wrong: 0, mended: 0 };
     for (let after: number | null = 0; after !== null;) {
@@ -75,7 +75,7 @@ export class Marks {
   }
 
   /** Part of the database was damaged or away: they may have missed something. */
-  doubt(): void {
+  distrust(): void {
     if (this.#state === "kept") this.#state = "doubtful";
   }
 
@@ -83,7 +83,7 @@ export class Marks {
    *  @returns whether there were any to drop */
   async drop(): Promise<boolean> {
     if (this.#state === "none" || this.#state === "dropped") return false;
-    await this.#store.write(() => dropMarks(this.#policy, this.#store.dialect));
+    await this.#store.write(() => dropReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "dropped";
     return true;
   }
@@ -106,7 +106,7 @@ export class Marks {
   async #tend(): Promise<boolean> {
     if (this.#state === "doubtful" || this.#state === "dropped") await this.adopt();
     if (this.#state !== "kept") return false;
-    if (!(await this.#store.read(() => marksAreOurs(this.#policy)))) {
+    if (!(await this.#store.read(() => isReadyIndexOurs(this.#policy)))) {
       this.#state = "foreign";
       this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
       return false;
@@ -118,11 +118,12 @@ export class Marks {
   }
 
   async #step(after: number, limit: number): Promise<Audited & { mended: number }> {
-    const audited = await this.#store.read(() => auditMarks(this.#policy, after, limit));
+    const audited = await this.#store.read(() => auditReadyFlags(this.#policy, after, limit));
     const { wrong } = audited;
-    const mended = wrong.length > 0 ? await this.#store.write(() => mendMarks(this.#policy, wrong)) : 0;
+    const mended =
+      wrong.length > 0 ? await this.#store.write(() => repairReadyFlags(this.#policy, wrong)) : 0;
     this.#wrong += wrong.length;
-    this.#mended += mended;
+    this.#repaired += mended;
     return { ...audited, mended };
   }
 }

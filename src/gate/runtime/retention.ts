@@ -3,7 +3,7 @@
 
 import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { forgetOld } from "../commands/idempotency.ts";
+import { pruneAnswers } from "../commands/idempotency.ts";
 import type { Log } from "./log.ts";
 import { toStored } from "../../store/timestamps.ts";
 
@@ -13,7 +13,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Forgets the events from the lowest id on that are older than that, at most `limit`; returns how many.
  *  What remains has no gap: whoever reads on behind an event that is gone misses nothing that is there. */
-export function* forgetEvents(olderThanMs: number, limit: number): Tx<number> {
+export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - olderThanMs);
   const oldest = yield* all<{ id: number; at: string }>(
     sql`SELECT id, at FROM gate_events ORDER BY id LIMIT ${limit}`,
@@ -38,8 +38,8 @@ export class Retention {
     this.#store = store;
     this.#log = log;
     this.#clock = clock;
-    const ofEvents = (): Tx<number> => forgetEvents(eventsDays * DAY_MS, AT_ONCE);
-    const ofAnswers = (): Tx<number> => forgetOld(AT_ONCE);
+    const ofEvents = (): Tx<number> => pruneEvents(eventsDays * DAY_MS, AT_ONCE);
+    const ofAnswers = (): Tx<number> => pruneAnswers(AT_ONCE);
     this.#forget = eventsDays > 0 ? [ofEvents, ofAnswers] : [ofAnswers];
   }
 

@@ -6,7 +6,7 @@ import type { FastifyInstance } from "fastify";
 import * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
 import { EventPage, EventQuery, FollowQuery, type HistoryEvent } from "../../contract/events.ts";
-import { hangUp } from "../client-disconnect.ts";
+import { clientDisconnect } from "../client-disconnect.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["operator"] as const;
@@ -36,7 +36,7 @@ async function* pieces(pages: AsyncGenerator<readonly HistoryEvent[]>): AsyncGen
 
 /** Cuts those off, when the service drains, that do not take what they were sent: no one can wait for their end.
  *  They go on elsewhere, behind the last event that they had whole. */
-const useCutting = (app: FastifyInstance): ((response: ServerResponse) => void) => {
+const disconnectSlowStreams = (app: FastifyInstance): ((response: ServerResponse) => void) => {
   const open = new Set<ServerResponse>();
   app.addHook("preClose", (done) => {
     for (const response of open) if ((response.socket?.writableLength ?? 0) > 0) response.destroy();
@@ -69,7 +69,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.events(request.query),
   );
 
-  const cutWhenDrained = useCutting(app);
+  const cutWhenDrained = disconnectSlowStreams(app);
   app.get<{ Querystring: FollowQuery; Headers: z.output<typeof LastEventId> }>(
     "/events/stream",
     {
@@ -91,7 +91,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
       const { "last-event-id": seen } = request.headers;
       const from =
         seen === undefined ? request.query : { ...request.query, last: undefined, after: Number(seen) };
-      const pages = await gate.follow(from, hangUp(reply));
+      const pages = await gate.follow(from, clientDisconnect(reply));
       cutWhenDrained(reply.raw);
       // Its connection is its own: a service that closes need not wait until an idle one is given up.
       return reply

@@ -17,7 +17,7 @@ import {
   Release,
 } from "../../contract/jobs.ts";
 import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
-import { hangUp } from "../client-disconnect.ts";
+import { clientDisconnect } from "../client-disconnect.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["jobs"] as const;
@@ -71,7 +71,11 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     (request, reply) =>
-      gate.claim(request.caller, request.body, request.body.wait_ms > 0 ? hangUp(reply) : undefined),
+      gate.claim(
+        request.caller,
+        request.body,
+        request.body.wait_ms > 0 ? clientDisconnect(reply) : undefined,
+      ),
   );
 
   app.post<{ Params: Params; Body: Heartbeat }>(

@@ -26,7 +26,7 @@ const tags = ["operator"] as const;
 type Trial = z.output<typeof FreezeQuery>;
 
 /** @throws GateError invalid_request where neither a work item nor a repository is named */
-const whole = ({ repo, dry_run }: PauseQuery): Trial => {
+const requireRepo = ({ repo, dry_run }: PauseQuery): Trial => {
   if (repo !== undefined) return { repo, dry_run };
   throw invalidInput([
     { in: "query", pointer: "/work_item", detail: "must be there, or a repo for all of its tasks" },
@@ -51,7 +51,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     ({ caller, query: { work_item, ...query }, body }) =>
       work_item === undefined
-        ? gate.pauseLane(caller, whole(query), body)
+        ? gate.pauseLane(caller, requireRepo(query), body)
         : gate.pause(caller, { work_item, ...query }, body),
   );
 
@@ -72,7 +72,7 @@ export const operatorRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     ({ caller, query: { work_item, ...query }, body }) =>
       work_item === undefined
-        ? gate.resumeLane(caller, whole(query), body)
+        ? gate.resumeLane(caller, requireRepo(query), body)
         : gate.resume(caller, { work_item, ...query }, body),
   );
 

@@ -17,7 +17,7 @@ interface BellParts {
   readonly fingerprint: () => Promise<string>;
 }
 
-export class Bell {
+export class Notifier {
   readonly #parts: BellParts;
   readonly #self = randomUUID();
   readonly #listeners = new Set<() => void>();
@@ -27,9 +27,9 @@ export class Bell {
   #reconnect: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   /** Commits that no one was told of yet. */
-  #untold = false;
-  #telling = false;
-  #looking: NodeJS.Timeout | undefined;
+  #pending = false;
+  #notifying = false;
+  #polling: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   #closed = false;
 
@@ -38,9 +38,9 @@ export class Bell {
   }
 
   /** This node has committed. */
-  ring(): void {
+  notify(): void {
     if (this.#closed) return;
-    this.#untold = true;
+    this.#pending = true;
     this.#connect();
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
@@ -49,11 +49,11 @@ export class Bell {
   }
 
   /** @returns what to call to hear no more */
-  listen(listener: () => void): () => void {
+  subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     this.#connect();
     // It looks on when no one listens, so that who listens next misses nothing.
-    this.#looking ??= setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#polling ??= setInterval(() => void this.#poll(), LOOK_EVERY_MS);
     return () => {
       this.#listeners.delete(listener);
     };
@@ -63,36 +63,36 @@ export class Bell {
     this.#closed = true;
     clearTimeout(this.#reconnect);
     clearTimeout(this.#gathering);
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     await this.#opening;
     await this.#client?.end();
   }
 
-  #tell(): void {
+  #wake(): void {
     for (const listener of this.#listeners) listener();
   }
 
   async #notify(): Promise<void> {
-    if (this.#telling) return;
-    this.#telling = true;
+    if (this.#notifying) return;
+    this.#notifying = true;
     try {
-      while (this.#untold && this.#client) {
-        this.#untold = false;
+      while (this.#pending && this.#client) {
+        this.#pending = false;
         await this.#client.query("SELECT pg_notify($1, $2)", [CHANNEL, this.#self]);
       }
     } catch {
       // What no one was told of is found by the look.
     } finally {
-      this.#telling = false;
+      this.#notifying = false;
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     try {
       const current = await this.#parts.fingerprint();
       if (current === this.#seen || this.#closed) return;
       this.#seen = current;
-      this.#tell();
+      this.#wake();
     } catch {
       // The operation that needs the database reports its fault; a look has no one to tell.
     }
@@ -107,7 +107,7 @@ export class Bell {
     const client = new pg.Client(this.#parts.connection);
     client.on("error", () => undefined); // The end follows.
     client.on("notification", ({ payload }) => {
-      if (payload !== this.#self) this.#tell();
+      if (payload !== this.#self) this.#wake();
     });
     try {
       await client.connect();

@@ -5,11 +5,11 @@
 
 import pg from "pg";
 import { run, StoreFault, type Clock, type Step, type Store, type Tx } from "../port.ts";
-import { Bell } from "./notifier.ts";
+import { Notifier } from "./notifier.ts";
 import { DIALECT } from "./dialect.ts";
 import { beginFailureOf, commitFailureOf, connectFailureOf, Failure, failureOf } from "./errors.ts";
-import { Settled } from "./watermark.ts";
-import { shared } from "./coalesce.ts";
+import { Watermark } from "./watermark.ts";
+import { coalesce } from "./coalesce.ts";
 import { translator, type Translated } from "./placeholders.ts";
 import { raw, sql, type Statement, type Value } from "../sql.ts";
 
@@ -91,7 +91,7 @@ const wait = (attempt: number): Promise<void> => {
 };
 
 /** Runs an attempt again while it came to nothing for a reason that may pass. */
-const patiently = async <T>(attempt: () => Promise<T>): Promise<T> => {
+const retryWithBackoff = async <T>(attempt: () => Promise<T>): Promise<T> => {
   const patientUntil = performance.now() + PATIENCE_MS;
   for (let attempts = 0; ; attempts += 1)
     try {
@@ -261,7 +261,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const translate = translator();
   let prepares = true;
 
-  const bell = new Bell({
+  const bell = new Notifier({
     connection,
     fingerprint: async () =>
       (await pool.query<{ fingerprint: string }>(FINGERPRINT)).rows[0]?.fingerprint ?? "",
@@ -284,7 +284,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
       await transaction.begin(BEGIN[kind]);
       const value = await transaction.drive(operation());
       await transaction.commit();
-      if (transaction.changed) bell.ring();
+      if (transaction.changed) bell.notify();
       return value;
     } catch (error) {
       const failure = error instanceof Failure ? error : undefined;
@@ -297,10 +297,10 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
-  const settled = new Map<string, Settled>();
+  const settled = new Map<string, Watermark>();
   /** Statements without a transaction around them; the results of several are a list. */
   const look = (text: string): Promise<unknown> =>
-    patiently(async () => {
+    retryWithBackoff(async () => {
       try {
         const query: Query = { text, query_timeout: SILENCE_MS };
         return await pool.query(query);
@@ -308,14 +308,14 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
         throw failureOf(error);
       }
     });
-  const version = shared(async () => String(((await look(SNAPSHOT)) as Rows).rows[0]?.version));
+  const version = coalesce(async () => String(((await look(SNAPSHOT)) as Rows).rows[0]?.version));
 
   const unanswered = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
 
   const answer = <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
     if (closed) return Promise.reject(new StoreFault("unavailable", "The database is closed."));
-    const answered = patiently(() => transact(kind, operation));
+    const answered = retryWithBackoff(() => transact(kind, operation));
     unanswered.add(answered);
     const forget = (): void => void unanswered.delete(answered);
     answered.then(forget, forget);
@@ -329,7 +329,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   };
 
   try {
-    await patiently(() => transact("read", () => run(raw("SELECT 1"))));
+    await retryWithBackoff(() => transact("read", () => run(raw("SELECT 1"))));
   } catch (error) {
     await pool.end();
     throw error;
@@ -339,13 +339,13 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     dialect: DIALECT,
     write: (operation) => answer("write", operation),
     read: (operation) => answer("read", operation),
-    settled: (table) => {
-      const known = settled.get(table) ?? new Settled(table, (text) => look(text) as Promise<Rows[]>);
+    completeUpTo: (table) => {
+      const known = settled.get(table) ?? new Watermark(table, (text) => look(text) as Promise<Rows[]>);
       settled.set(table, known);
       return known.upTo();
     },
     version,
-    watch: (listener) => bell.listen(listener),
+    watch: (listener) => bell.subscribe(listener),
     close: () => (closed ??= close()),
   };
 };

@@ -5,7 +5,7 @@
  *  the writers, and no wait for the long transactions of those who write elsewhere. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { shared } from "./coalesce.ts";
+import { coalesce } from "./coalesce.ts";
 
 /** How long one who asks is made to wait for the transactions that are under way as he asks. */
 const PATIENCE_MS = 250;
@@ -17,7 +17,7 @@ interface Result {
 
 /** A moment at which ids were drawn up to `drawn`, and the transactions that were under way right after it and
  *  still are. When there is none left, the table is complete up to there. */
-interface Mark {
+interface Observation {
   readonly drawn: number;
   readonly waitsFor: ReadonlySet<string>;
 }
@@ -30,10 +30,10 @@ const look = (table: string): string => `
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = '${table}'::regclass
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-export class Settled {
-  readonly #look: () => Promise<Mark>;
+export class Watermark {
+  readonly #look: () => Promise<Observation>;
   /** In their order; each waits for all that the one before it waits for, and more. */
-  #marks: readonly Mark[] = [];
+  #marks: readonly Observation[] = [];
   #known = 0;
 
   constructor(table: string, query: (text: string) => Promise<readonly Result[]>) {
@@ -47,7 +47,7 @@ export class Settled {
     };
   }
 
-  readonly upTo = shared(() => this.#find());
+  readonly upTo = coalesce(() => this.#find());
 
   async #find(): Promise<number> {
     const patientUntil = performance.now() + PATIENCE_MS;

@@ -17,13 +17,13 @@ const CHECKPOINT_PAGES = 4_000;
 const REFUSED = /^SQLITE_(CONSTRAINT|TOOBIG)/;
 const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
 
-export const heldByAnother = (cause?: unknown): StoreFault =>
+export const busyFault = (cause?: unknown): StoreFault =>
   new StoreFault("busy", "Another program holds the database.", cause);
 
 /** A driver's error as the port's typed fault; any other error as it is. */
 export const faultOf = (error: unknown): unknown => {
   if (!(error instanceof Database.SqliteError)) return error;
-  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return heldByAnother(error);
+  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return busyFault(error);
   const kind = REFUSED.test(error.code)
     ? "refused"
     : UNREADABLE.test(error.code)

@@ -5,15 +5,7 @@
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { first, StoreFault, type Clock, type Store, type Tx } from "../port.ts";
 import { raw } from "../sql.ts";
-import {
-  configure,
-  connectionTo,
-  faultOf,
-  heldByAnother,
-  isShared,
-  openFile,
-  openReader,
-} from "./connection.ts";
+import { configure, connectionTo, faultOf, busyFault, isShared, openFile, openReader } from "./connection.ts";
 import { DIALECT } from "./dialect.ts";
 import { Readers } from "./readers.ts";
 
@@ -44,14 +36,14 @@ const pause = (): Promise<void> =>
 /** Repeats synchronous attempts while another program holds the file. Who comes or waits meanwhile waits for
  *  one of them to get through: SQLite's own wait stalls the event loop, so there is one a round, however many
  *  they are. */
-const patience = () => {
+const retryingWithBackoff = () => {
   let held: Promise<void> | undefined;
   return async <T>(attempt: () => T | Promise<T>): Promise<T> => {
     const patientUntil = performance.now() + PATIENCE_MS;
     for (;;) {
       while (held) {
         await held;
-        if (performance.now() > patientUntil) throw heldByAnother();
+        if (performance.now() > patientUntil) throw busyFault();
       }
       try {
         return await attempt();
@@ -70,7 +62,7 @@ const patience = () => {
  *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
 export const openSqlite = async (path: string, clock: Clock): Promise<Store> => {
   const db = openFile(path);
-  const patiently = patience();
+  const patiently = retryingWithBackoff();
   try {
     await patiently(() => {
       configure(db);
@@ -227,7 +219,7 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     read,
 
     // A writer is alone in the file: ids are drawn in the order of the commits.
-    settled: async (table) => {
+    completeUpTo: async (table) => {
       const newest = raw(`SELECT MAX(id) AS id FROM ${table}`);
       return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
     },

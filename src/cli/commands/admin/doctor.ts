@@ -2,14 +2,14 @@
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
-import type { Surroundings } from "../../program.ts";
+import type { CliContext } from "../../context.ts";
 import { stuckIn } from "../queue.ts";
 
 const says = (ready: number): string => (ready === 1 ? "may start" : "held");
 
 export const doctorCommand = (
   program: Command,
-  { env, stdout }: Surroundings,
+  { env, stdout }: CliContext,
   exitWith: (code: number) => void,
 ): void => {
   program

@@ -3,10 +3,10 @@
 import type { Command } from "commander";
 import type { Copied } from "../../../store/transfer/copy.ts";
 import { example } from "../../arguments.ts";
-import type { Surroundings } from "../../program.ts";
+import type { CliContext } from "../../context.ts";
 import { screenOf, tableOf } from "../../output/terminal.ts";
 
-const migrateInPlace = async ({ env, stdout }: Surroundings): Promise<void> => {
+const migrateInPlace = async ({ env, stdout }: CliContext): Promise<void> => {
   const [{ parseConfig }, { migrate }, { openStore, shownUrl }] = await Promise.all([
     import("../../../config/service.ts"),
     import("../../../store/migrate.ts"),
@@ -26,7 +26,7 @@ const migrateInPlace = async ({ env, stdout }: Surroundings): Promise<void> => {
   }
 };
 
-const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: Surroundings): string[] => [
+const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext): string[] => [
   ...tableOf(
     [
       { head: "TABLE", cell: ({ table }) => table },
@@ -40,7 +40,7 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: Surroundin
   ...(leftBehind.length > 0 ? [`Not copied, as they are another program's: ${leftBehind.join(", ")}`] : []),
 ];
 
-const copy = async (from: string, to: string, command: Command, around: Surroundings): Promise<void> => {
+const copy = async (from: string, to: string, command: Command, around: CliContext): Promise<void> => {
   const [{ pino }, { parseConfig }, { Gate }, { copyDatabase }, { isServer, openStore, pathOf, shownUrl }] =
     await Promise.all([
       import("pino"),
@@ -70,7 +70,7 @@ interface Options {
   readonly to?: string;
 }
 
-export const migrateCommand = (program: Command, around: Surroundings): void => {
+export const migrateCommand = (program: Command, around: CliContext): void => {
   const command = program
     .command("migrate")
     .description("bring the database to this program's schema; does nothing to one that is there")

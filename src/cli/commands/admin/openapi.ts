@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { VERSION } from "../../../version.ts";
 import { example } from "../../arguments.ts";
-import type { Surroundings } from "../../program.ts";
+import type { CliContext } from "../../context.ts";
 
 /** The OpenAPI document of the routes, as YAML. */
 export const openapiYaml = async (): Promise<string> => {
@@ -25,7 +25,7 @@ export const openapiYaml = async (): Promise<string> => {
   return yaml;
 };
 
-export const openapiCommand = (program: Command, { stdout }: Surroundings): void => {
+export const openapiCommand = (program: Command, { stdout }: CliContext): void => {
   program
     .command("openapi")
     .description("print the OpenAPI 3.1 document of the HTTP API")

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { example, wholeNumber } from "../../arguments.ts";
-import type { Surroundings } from "../../program.ts";
+import type { CliContext } from "../../context.ts";
 import type { WorkItem } from "../../../replay/work-items.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../../../samples/work-items.jsonl", import.meta.url));
@@ -45,7 +45,7 @@ interface Options {
 
 export const replayCommand = (
   program: Command,
-  around: Surroundings,
+  around: CliContext,
   exitWith: (code: number) => void,
 ): void => {
   const command = program

@@ -2,9 +2,9 @@
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
-import type { Surroundings } from "../../program.ts";
+import type { CliContext } from "../../context.ts";
 
-export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: Surroundings): void => {
+export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: CliContext): void => {
   program
     .command("serve")
     .description("migrate the database and serve until stopped")

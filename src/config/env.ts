@@ -1,0 +1,2 @@
+/** An environment: variables by name. */
+export type Env = Readonly<Record<string, string | undefined>>;
