@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { GateError, StoreFault } from "../src/contract/errors.ts";
-import { Gate } from "../src/gate/gate.ts";
+import { GateError } from "../src/contract/errors.ts";
+import { StoreFault, Gate } from "../src/gate/gate.ts";
 import type { ClaimedJob } from "../src/contract/jobs.ts";
 import { verify, type Verdict } from "../src/replay/verify.ts";
 import { migrate } from "../src/store/migrate.ts";

@@ -1,7 +1,5 @@
 /** What the gate refuses, as a code and a sentence. Which HTTP status a code has is the edge's business. */
 
-export { StoreFault } from "../store/port.ts";
-
 export type GateErrorCode =
   | "ambiguous_work_item"
   | "dependency_cycle"

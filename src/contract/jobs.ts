@@ -166,3 +166,6 @@ export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next:
 export type Completed = z.output<typeof Completed>;
 export const ChangedJob = z.strictObject({ job: Job, effect: Effect });
 export type ChangedJob = z.output<typeof ChangedJob>;
+
+export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
+export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

@@ -2,7 +2,6 @@
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
-import { Job } from "./jobs.ts";
 import {
   Id,
   MaxAttempts,
@@ -102,10 +101,8 @@ export const TaskQuery = z.strictObject({
 });
 export type TaskQuery = z.output<typeof TaskQuery>;
 
-export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
-export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });
 
 export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
 export type ChangedTask = z.output<typeof ChangedTask>;

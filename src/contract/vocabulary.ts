@@ -19,3 +19,38 @@ export const OPEN_STATUSES = [...WAITING_STATUSES, "running"] as const satisfies
 /** The reasons that hold an entry job, in the order in which the rule asks them. */
 export const REASONS = ["freeze", "dependency", "active-task"] as const;
 export type Reason = (typeof REASONS)[number];
+
+/** The kinds of events that serial-gate records. */
+const OWN_EVENT_KINDS = [
+  "task.created",
+  "task.stage",
+  "task.cancelled",
+  "task.paused",
+  "task.resumed",
+  "repo.frozen",
+  "repo.unfrozen",
+  "job.created",
+  "job.claimed",
+  "job.completed",
+  "job.delayed",
+  "job.failed",
+  "job.released",
+  "job.lapsed",
+  "job.due",
+  "job.retried",
+  "job.cancelled",
+] as const;
+
+/** The kinds of events that only another program causes. */
+const FOREIGN_EVENT_KINDS = [
+  "task.moved",
+  "task.deleted",
+  "job.changed",
+  "job.moved",
+  "job.deleted",
+  "dependency.added",
+  "dependency.removed",
+] as const;
+
+export const EVENT_KINDS = [...OWN_EVENT_KINDS, ...FOREIGN_EVENT_KINDS] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];

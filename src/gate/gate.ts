@@ -5,7 +5,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import { Maintenance } from "./runtime/maintenance.ts";
-import { claim, claimOne, type ClaimAttempt, type Lookup } from "./commands/claim.ts";
+import { claim, claimOne, type ClaimAttempt } from "./commands/claim.ts";
+import { type Lookup, EVERYTHING_READABLE, type Visibility } from "./rule/visibility.ts";
 import { complete, completeTogether } from "./commands/complete.ts";
 import { RolledBack, rollBack } from "./rule/effect.ts";
 import { GateError } from "../contract/errors.ts";
@@ -58,7 +59,6 @@ import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contrac
 import { valueOf, type Outcome } from "./commands/outcome.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./rule/policy.ts";
-import { EVERYTHING_READABLE, type Visibility } from "./rule/predicate.ts";
 import { Retention } from "./runtime/retention.ts";
 import { QueueVersion } from "./runtime/queue-version.ts";
 import { DegradedMode, PROBES } from "./runtime/degraded-mode.ts";
@@ -66,6 +66,8 @@ import { snapshot } from "./queries/queue.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
 import { WaitingRoom } from "./runtime/batcher.ts";
 import { asCommand, type Remedy } from "./queries/remedy.ts";
+
+export { StoreFault };
 
 interface GateParts {
   readonly store: Store;

@@ -2,7 +2,8 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { GateError, StoreFault, type GateErrorCode, type InputFault } from "../contract/errors.ts";
+import { GateError, type GateErrorCode, type InputFault } from "../contract/errors.ts";
+import { StoreFault } from "../gate/gate.ts";
 
 const STATUS = {
   ambiguous_work_item: 409,

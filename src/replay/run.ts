@@ -4,7 +4,6 @@
 import { Client } from "../client/client.ts";
 import { verify } from "./verify.ts";
 import { openStore } from "../store/open.ts";
-import type { CliContext } from "../cli/context.ts";
 import { startNode, type ServiceNode } from "./node.ts";
 import { showProgress } from "./progress.ts";
 import type { Report } from "./report.ts";
@@ -20,7 +19,10 @@ interface Run {
   readonly databaseUrl: string;
   /** The nodes' working folder. */
   readonly folder: string;
-  readonly around: CliContext;
+  /** Receives the progress, troubles and the nodes' logs. */
+  readonly stderr: NodeJS.WriteStream;
+  /** Registers a callback for the moment when the process is asked to stop. */
+  readonly onStop: (stop: () => void) => void;
 }
 
 /** Nothing at all happens for this long only when something is stuck. */
@@ -72,9 +74,9 @@ export const replay = async ({
   nodes,
   databaseUrl,
   folder,
-  around,
+  stderr,
+  onStop,
 }: Run): Promise<Report> => {
-  const { stderr, onStop } = around;
   const stopping = new AbortController();
   const stop = (why: Error): void => {
     stopping.abort(why);

@@ -4,10 +4,9 @@
 
 import { all, type Tx } from "../store/port.ts";
 import { sql, type Statement } from "../store/sql.ts";
-import type { EventKind } from "../gate/commands/record.ts";
-import { decode } from "../gate/commands/job.ts";
+import { type EventKind, isTerminal } from "../contract/vocabulary.ts";
+import { decode } from "../store/json.ts";
 import type { Job } from "../contract/jobs.ts";
-import { isTerminal } from "../contract/vocabulary.ts";
 import { fromStored } from "../store/timestamps.ts";
 
 export interface Verdict {

@@ -8,7 +8,7 @@ import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
 import type { ClaimedJob, Job } from "../../src/contract/jobs.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
-import { EVERYTHING_READABLE } from "../../src/gate/rule/predicate.ts";
+import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
 import { Model, type ModelJob, type ModelTask } from "./model.ts";

@@ -6,7 +6,7 @@ import { GateError } from "../../src/contract/errors.ts";
 import { Gate } from "../../src/gate/gate.ts";
 import type { ClaimedJob, ClaimRequest } from "../../src/contract/jobs.ts";
 import { verify } from "../../src/replay/verify.ts";
-import { EVERYTHING_READABLE } from "../../src/gate/rule/predicate.ts";
+import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { run, tryLane, type Store, type Tx } from "../../src/store/port.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { raw } from "../../src/store/sql.ts";

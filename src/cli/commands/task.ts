@@ -31,8 +31,7 @@ const dependencies = (text: string, before: readonly Dependency[] = []): Depende
 const stateOf = ({ paused_at, stage }: Task): string => (paused_at === null ? stage : `${stage}, paused`);
 
 /** `in design, paused`, or `done` */
-export const standing = (task: Task): string =>
-  isTerminal(task.stage) ? task.stage : `in ${stateOf(task)}`;
+export const standing = (task: Task): string => (isTerminal(task.stage) ? task.stage : `in ${stateOf(task)}`);
 
 const COLUMNS: readonly Column<Task>[] = [
   { head: "REPO", cell: ({ repo }) => repo },

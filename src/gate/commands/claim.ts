@@ -3,18 +3,14 @@
 import { all, now, tryLanes, type Tx } from "../../store/port.ts";
 import { list, raw, rowsOf, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { decode, laneOf } from "./job.ts";
+import { laneOf } from "./job.ts";
+import { decode } from "../../store/json.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { Actor, Rules } from "../rule/policy.ts";
-import { heldReason, type Visibility } from "../rule/predicate.ts";
+import { type Lookup, type Visibility } from "../rule/visibility.ts";
+import { heldReason } from "../rule/predicate.ts";
 import { overtakenBy } from "./task.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
-
-/** How a claim looks for jobs: what of the decision it can see, and whether it may go by the marks. */
-export interface Lookup {
-  readonly visible: Visibility;
-  readonly useReadyIndex: boolean;
-}
 
 interface Candidate {
   readonly id: number;

@@ -5,7 +5,8 @@ import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/p
 import { idsIn, rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { encode, enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
+import { enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
+import { encode } from "../../store/json.ts";
 import { leaseLost, NO_LEASE, readLeasedJobs, taskCancelled, type LeasedJob } from "./lease.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { outcomeOf, valueOf, valuesOf, type Outcome } from "./outcome.ts";
@@ -60,9 +61,7 @@ const finishOf = (attempt: CompletionAttempt, job: LeasedJob & { readonly valid:
 
 /** Those whose task another repository's tasks wait for: its end touches their lanes, which are not held. */
 function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
-  const ends = finishes.flatMap(({ move }) =>
-    move && isTerminal(move.to) ? [move.task_id] : [],
-  );
+  const ends = finishes.flatMap(({ move }) => (move && isTerminal(move.to) ? [move.task_id] : []));
   if (ends.length === 0) return new Set();
   const needed = yield* all<{ id: number }>(sql`SELECT DISTINCT n.id FROM tasks n
     JOIN job_deps d ON d.depends_on_task_id = n.id JOIN tasks t ON t.id = d.task_id

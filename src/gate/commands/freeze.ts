@@ -2,7 +2,7 @@
 
 import { all, first, lockLane, now, type Tx } from "../../store/port.ts";
 import { raw, sql, when } from "../../store/sql.ts";
-import type { Lookup } from "./claim.ts";
+import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";

@@ -1,8 +1,9 @@
 /** Jobs: enqueued for a task, read, and tried once more. */
 
 import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
+import { decode, encode } from "../../store/json.ts";
 import { sql, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "./claim.ts";
+import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import { record, WRITTEN } from "./record.ts";
@@ -35,20 +36,6 @@ interface JobRow {
 
 /** The lane that a job is in: that of its repository, or the one of all jobs that have none. */
 export const laneOf = ({ repo }: { readonly repo: string | null }): string => repo ?? "";
-
-/** JSON for the database. */
-export const encode = (value: unknown): string | null =>
-  value === undefined || value === null ? null : JSON.stringify(value);
-
-/** What the database holds; text of the orchestrator's that is no JSON is itself. */
-export const decode = (stored: string | null): unknown => {
-  if (stored === null) return null;
-  try {
-    return JSON.parse(stored) as unknown;
-  } catch {
-    return stored;
-  }
-};
 
 /** The jobs that a `SELECT id FROM jobs …` names, by id. */
 export function* readJobs(ids: Statement): Tx<Job[]> {

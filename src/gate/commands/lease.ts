@@ -4,7 +4,8 @@
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
-import { GATE_ACTOR, record, WRITTEN, type EventKind, type Subject } from "./record.ts";
+import { GATE_ACTOR, record, WRITTEN, type Subject } from "./record.ts";
+import { type EventKind } from "../../contract/vocabulary.ts";
 import { laneOf, readJob, unknownJob } from "./job.ts";
 import type { Failure, Heartbeat, Job, Lease } from "../../contract/jobs.ts";
 import type { Actor, Defaults, Rules } from "../rule/policy.ts";

@@ -2,15 +2,15 @@
 
 import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "./claim.ts";
+import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import { GATE_ACTOR, recordAll, WRITTEN, type EventKind, type Why } from "./record.ts";
+import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
+import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/predicate.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 

@@ -3,35 +3,9 @@
 
 import { now, run, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql } from "../../store/sql.ts";
+import type { EventKind } from "../../contract/vocabulary.ts";
 import type { Actor } from "../rule/policy.ts";
 import { toStored } from "../../store/timestamps.ts";
-
-export type EventKind =
-  | "task.created"
-  | "task.stage"
-  | "task.cancelled"
-  | "task.paused"
-  | "task.resumed"
-  | "repo.frozen"
-  | "repo.unfrozen"
-  | "job.created"
-  | "job.claimed"
-  | "job.completed"
-  | "job.delayed"
-  | "job.failed"
-  | "job.released"
-  | "job.lapsed"
-  | "job.due"
-  | "job.retried"
-  | "job.cancelled"
-  // Only other programs do these.
-  | "task.moved"
-  | "task.deleted"
-  | "job.changed"
-  | "job.moved"
-  | "job.deleted"
-  | "dependency.added"
-  | "dependency.removed";
 
 /** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
 export const WRITTEN = raw("gate_writes = gate_writes + 1");

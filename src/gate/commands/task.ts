@@ -2,11 +2,11 @@
 
 import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
 import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "./claim.ts";
+import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
-import { groupBy } from "../queries/group-by.ts";
+import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";

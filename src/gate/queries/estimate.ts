@@ -2,7 +2,7 @@
 
 import { all, now, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { decode } from "../commands/job.ts";
+import { decode } from "../../store/json.ts";
 import type { Estimate } from "../../contract/explanation.ts";
 import type { Policy } from "../rule/policy.ts";
 import { fromStored } from "../../store/timestamps.ts";

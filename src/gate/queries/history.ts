@@ -4,7 +4,7 @@
 import { all, type Tx } from "../../store/port.ts";
 import { raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
-import { decode } from "../commands/job.ts";
+import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
 import { toIso } from "../../store/timestamps.ts";
 

@@ -2,11 +2,12 @@
 
 import { all, first, now, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
-import { groupBy } from "./group-by.ts";
+import { groupBy } from "../group-by.ts";
 import { type Lane, type Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { heldReason, holdsLane, unfinished, type Visibility } from "../rule/predicate.ts";
+import { heldReason, holdsLane, unfinished } from "../rule/predicate.ts";
+import { type Visibility } from "../rule/visibility.ts";
 import { describeCause, causesIn, dependentAmong, slowIn, blockedTasksFrom, type Cause } from "./stuck.ts";
 import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
 

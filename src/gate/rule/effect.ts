@@ -4,7 +4,7 @@
 
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "../commands/claim.ts";
+import type { Lookup } from "./visibility.ts";
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";

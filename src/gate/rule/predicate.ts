@@ -6,27 +6,9 @@ import { TERMINAL_STAGES } from "../../contract/vocabulary.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import type { Reason } from "../../contract/scalars.ts";
 import type { Policy } from "./policy.ts";
+import { EVERYTHING_READABLE, type Visibility } from "./visibility.ts";
 
 const TERMINAL_SQL = `('${TERMINAL_STAGES.join("', '")}')`;
-
-/** Which parts of the decision can be evaluated. Less than all only while the database is damaged. */
-export interface Visibility {
-  /** repo_freeze */
-  readonly freezes: boolean;
-  /** job_deps */
-  readonly dependencies: boolean;
-  /** tasks: id and stage */
-  readonly stages: boolean;
-  /** tasks: all that makes a lane */
-  readonly lanes: boolean;
-}
-
-export const EVERYTHING_READABLE: Visibility = {
-  freezes: true,
-  dependencies: true,
-  stages: true,
-  lanes: true,
-};
 
 /** The task is not finished. */
 export const unfinished = (task: string): Statement => raw(`${task}.stage NOT IN ${TERMINAL_SQL}`);

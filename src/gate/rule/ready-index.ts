@@ -7,7 +7,8 @@
 import { all, first, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
 import { list, raw, sql, writtenOut, type Statement } from "../../store/sql.ts";
 import type { Policy } from "./policy.ts";
-import { EVERYTHING_READABLE, heldReason, holdsLane, unfinished } from "./predicate.ts";
+import { heldReason, holdsLane, unfinished } from "./predicate.ts";
+import { EVERYTHING_READABLE } from "./visibility.ts";
 
 /** 1 when the job is queued and may start, else 0. */
 const shouldBeReady = (policy: Policy, job: string): Statement =>

@@ -4,7 +4,7 @@
 import { run, StoreFault, type Store } from "../../store/port.ts";
 import { sql, type Statement } from "../../store/sql.ts";
 import type { Log } from "./log.ts";
-import { EVERYTHING_READABLE, type Visibility } from "../rule/predicate.ts";
+import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 
 /** One reading of each thing that the decision needs: whether it is there, not what it says. */
 export const PROBES: Readonly<Record<keyof Visibility, Statement>> = {

@@ -4,15 +4,8 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
 import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
-import {
-  ChangedTask,
-  NewTask,
-  StageChange,
-  TaskAndJob,
-  TaskPage,
-  TaskQuery,
-  TaskWithJobs,
-} from "../../contract/tasks.ts";
+import { ChangedTask, NewTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import { TaskWithJobs, TaskAndJob } from "../../contract/jobs.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["tasks"] as const;

@@ -71,7 +71,15 @@ export const replayCommand = (
         import("../../../replay/run.ts"),
         import("../../../replay/report.ts"),
       ]);
-      const report = await replay({ items, workers, nodes, databaseUrl, folder, around });
+      const report = await replay({
+        items,
+        workers,
+        nodes,
+        databaseUrl,
+        folder,
+        stderr: around.stderr,
+        onStop: around.onStop,
+      });
       around.stdout.write(tableOf(report));
       const verified = isVerified(report);
       if (!verified) exitWith(1);
