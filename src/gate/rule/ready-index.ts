@@ -4,8 +4,9 @@
  *  The predicate disposes: a claim asks `heldReason` again before it hands a marked job out. A wrong mark may
  *  delay a job, never let one through; the audit finds and mends it. */
 
-import { all, first, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
-import { list, raw, sql, writtenOut, type Statement } from "../../store/sql.ts";
+import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
+import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import { areTriggersRecorded, dropTriggers, installTriggers } from "../../store/triggers/install.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason, holdsLane, unfinished } from "./predicate.ts";
 import { EVERYTHING_READABLE } from "./visibility.ts";
@@ -173,44 +174,23 @@ export const readyTriggers = (policy: Policy): Trigger[] => {
   ];
 };
 
-const SETTING = "marks";
-
-/** What the triggers in the database were made from. */
-const definitionOf = (policy: Policy): string =>
-  JSON.stringify(
-    readyTriggers(policy).map(({ name, after, when, body }) => [
-      name,
-      after,
-      writtenOut(when),
-      body.map(writtenOut),
-    ]),
-  );
+/** The name of the triggers' record in gate_settings. */
+const SETTING = "ready_triggers";
 
 /** Whether the triggers in the database are those of this policy. */
-export function* isReadyIndexOurs(policy: Policy): Tx<boolean> {
-  const row = yield* first<{ value: string }>(sql`SELECT value FROM gate_settings WHERE name = ${SETTING}`);
-  return row?.value === definitionOf(policy);
-}
+export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
+  areTriggersRecorded(dialect, SETTING, readyTriggers(policy));
 
 /** Makes the triggers, unless the database has them; true when it made any. The jobs that were there before
  *  are for the audit. */
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
-  const triggers = readyTriggers(policy);
-  const there = new Set((yield* all<{ name: string }>(dialect.objects)).map(({ name }) => name));
-  if ((yield* isReadyIndexOurs(policy)) && triggers.every(({ name }) => there.has(name))) return false;
-  for (const trigger of triggers) for (const statement of dialect.makeTrigger(trigger)) yield* run(statement);
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${SETTING}`);
-  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SETTING}, ${definitionOf(policy)})`);
-  return true;
+  return yield* installTriggers(dialect, SETTING, readyTriggers(policy));
 }
 
 /** Takes the triggers away: over a damaged table they would make every write fail. */
-export function* dropReadyIndex(policy: Policy, dialect: Dialect): Tx<void> {
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${SETTING}`);
-  for (const trigger of readyTriggers(policy))
-    for (const statement of dialect.dropTrigger(trigger)) yield* run(statement);
-}
+export const dropReadyIndex = (policy: Policy, dialect: Dialect): Tx<void> =>
+  dropTriggers(dialect, SETTING, readyTriggers(policy));
 
 /** A job whose mark is not what the rule says. */
 export interface WrongFlag {
