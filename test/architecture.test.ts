@@ -12,7 +12,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   version: { parts: [], packages: /^node:/ },
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
-  "gate/rule": { parts: ["gate/rule", "contract", "store/port", "store/sql"], packages: /^$/ },
+  "gate/rule": {
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps"],
+    packages: /^$/,
+  },
   "gate/commands": {
     parts: [
       "gate/commands",

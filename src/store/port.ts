@@ -97,7 +97,7 @@ export interface Dialect {
   readonly objects: Statement;
   /** The statements that make a trigger, in the place of one of that name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
-  readonly dropTrigger: (trigger: Trigger) => readonly Statement[];
+  readonly dropTrigger: (trigger: Pick<Trigger, "name">) => readonly Statement[];
   /** Keeps other migrators out until the transaction ends. */
   readonly migrationLock: Statement;
 }
