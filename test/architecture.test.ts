@@ -13,7 +13,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/triggers/install"],
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
     packages: /^$/,
   },
   "gate/commands": {

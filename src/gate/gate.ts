@@ -61,11 +61,12 @@ import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import type { Actor, Defaults, Policy, Rules } from "./rule/policy.ts";
 import { Retention } from "./runtime/retention.ts";
 import { QueueVersion } from "./runtime/queue-version.ts";
-import { DegradedMode, PROBES } from "./runtime/degraded-mode.ts";
+import { DegradedMode } from "./runtime/degraded-mode.ts";
+import { PROBES } from "./rule/probes.ts";
 import { snapshot } from "./queries/queue.ts";
 import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
 import { WaitingRoom } from "./runtime/batcher.ts";
-import { asCommand, type Remedy } from "./queries/remedy.ts";
+import { asCommand, type Remedy } from "./rule/remedy.ts";
 
 export { StoreFault };
 
@@ -404,9 +405,9 @@ export class Gate {
     const jobs = value.jobs.map(async (job) => ({
       ...job,
       reasons: await Promise.all(
-        job.reasons.map(async ({ ways, ...obstacle }) => ({
+        job.reasons.map(async ({ remedies, ...obstacle }) => ({
           ...obstacle,
-          fix: await Promise.all(ways.map(fix)),
+          fix: await Promise.all(remedies.map(fix)),
         })),
       ),
     }));
@@ -417,7 +418,7 @@ export class Gate {
   async #tryOut(way: Remedy): Promise<Effect | null> {
     const trial = { dry_run: true };
     try {
-      switch (way.to) {
+      switch (way.action) {
         case "unfreeze":
           return (await this.unfreeze(null, { ...way, ...trial })).effect;
         case "pause":

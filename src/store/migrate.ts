@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, now, run, type Dialect, type Store, type Tx } from "./port.ts";
 import { list, raw, sql } from "./sql.ts";
-import { CATALOGUE, CATALOGUE_SETTING } from "./triggers/catalogue.ts";
+import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
 import { countLanes } from "./triggers/lane-counters.ts";
 
@@ -188,7 +188,7 @@ function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
     })
     .filter((migration) => !migration.recorded || migration.statements.length > 0);
   const triggers =
-    !present.tables.has(SETTINGS) || !(yield* areTriggersInstalled(dialect, CATALOGUE_SETTING, CATALOGUE));
+    !present.tables.has(SETTINGS) || !(yield* areTriggersInstalled(dialect, CATALOGUE_SET, CATALOGUE));
   return { migrations: pending, triggers };
 }
 
@@ -233,7 +233,7 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
   for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
-  yield* installTriggers(dialect, CATALOGUE_SETTING, CATALOGUE);
+  yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
   // While something was missing, changes may have gone uncounted.
   for (const statement of countLanes) yield* run(statement);
 

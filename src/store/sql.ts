@@ -68,6 +68,9 @@ export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement
 export const idsIn = (ids: readonly number[]): Statement =>
   sql`(SELECT CAST(listed.key AS BIGINT) FROM ${rowsOf(ids.map((id) => [id, 1]))} AS listed)`;
 
+/** True when the FROM and WHERE find a row. */
+export const exists = (rows: Statement): Statement => sql`EXISTS (SELECT 1 FROM ${rows})`;
+
 const literal = (value: Value): string =>
   typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
 

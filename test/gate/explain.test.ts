@@ -66,7 +66,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
         status: "queued",
         reason: "freeze",
         position: 1,
-        estimate: { p50: null, p90: null, unavailable: "acme/web is frozen until someone opens it" },
+        estimate: { p50: null, p90: null, unavailable: "acme/web is frozen (after WEB-6)" },
         reasons: [
           {
             reason: "freeze",

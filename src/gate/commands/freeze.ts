@@ -1,40 +1,22 @@
 /** The freeze: a durable stop of a repository, until an operator clears it. */
 
 import { all, first, lockLane, now, type Tx } from "../../store/port.ts";
-import { raw, sql, when } from "../../store/sql.ts";
+import { sql, when } from "../../store/sql.ts";
 import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";
-import type { Freeze, FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
+import type { FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
-import { activeFreezes } from "../rule/predicate.ts";
-import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
-
-interface FreezeRow {
-  readonly id: number;
-  readonly repo: string;
-  readonly frozen_at: string | null;
-  readonly frozen_by: string | null;
-  readonly reason: string | null;
-  readonly work_item_id: string | null;
-}
-
-const FREEZE_COLUMNS = raw("id, repo, frozen_at, frozen_by, reason, work_item_id");
-
-const shown = ({ id, frozen_at, ...freeze }: FreezeRow): Freeze => ({
-  freeze_id: id,
-  ...freeze,
-  frozen_at: toIsoOrNull(frozen_at),
-});
-
-/** The freezes of a repository that no one cleared, oldest first. */
-export function* readFreezes(repo: string): Tx<Freeze[]> {
-  const rows = yield* all<FreezeRow>(sql`SELECT ${FREEZE_COLUMNS} FROM repo_freeze
-    WHERE id IN (SELECT f.id FROM ${activeFreezes(sql`${repo}`)}) ORDER BY id`);
-  return rows.map(shown);
-}
+import {
+  asFreeze,
+  FREEZE_COLUMNS,
+  isActive,
+  readActiveFreezes,
+  type FreezeRow,
+} from "../rule/reasons/freeze.ts";
+import { toIso, toStored } from "../../store/timestamps.ts";
 
 /** Stops a repository. Each call is a freeze of its own: a second bad deploy is a second thing to clear.
  *  @throws GateError layer_disabled, invalid_request */
@@ -89,7 +71,7 @@ function* clearFreezes(
   const at = toStored(yield* now());
   const cleared =
     yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${actor}, ${WRITTEN}
-    WHERE repo = ${repo} AND cleared_at IS NULL${when(id !== undefined, sql` AND id = ${id ?? null}`)}
+    WHERE repo = ${repo} AND ${isActive("repo_freeze")}${when(id !== undefined, sql` AND id = ${id ?? null}`)}
     RETURNING ${FREEZE_COLUMNS}`);
   cleared.sort((a, b) => a.id - b.id);
   yield* recordAll(
@@ -99,6 +81,6 @@ function* clearFreezes(
       { actor, reason, detail: { freeze_id } },
     ]),
   );
-  const remaining = yield* first(sql`SELECT f.id FROM ${activeFreezes(sql`${repo}`)} LIMIT 1`);
-  return { repo, frozen: remaining !== undefined, cleared: cleared.length, freezes: cleared.map(shown) };
+  const remaining = yield* readActiveFreezes(repo);
+  return { repo, frozen: remaining.length > 0, cleared: cleared.length, freezes: cleared.map(asFreeze) };
 }

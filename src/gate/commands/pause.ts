@@ -10,7 +10,7 @@ import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
-import { unfinished } from "../rule/predicate.ts";
+import { unfinished } from "../rule/lane.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 

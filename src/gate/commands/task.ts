@@ -12,7 +12,7 @@ import type { Job } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
-import { unfinished } from "../rule/predicate.ts";
+import { unfinished } from "../rule/lane.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";

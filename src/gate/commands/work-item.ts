@@ -4,7 +4,7 @@ import { all, lockLane, type Tx } from "../../store/port.ts";
 import { sql, when } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { WorkItemQuery } from "../../contract/scalars.ts";
-import { unfinished } from "../rule/predicate.ts";
+import { unfinished } from "../rule/lane.ts";
 
 /** As much of a task as a decision about it needs. */
 export interface TaskRef {

@@ -6,7 +6,10 @@ import { groupBy } from "../group-by.ts";
 import { type Lane, type Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { heldReason, holdsLane, unfinished } from "../rule/predicate.ts";
+import { headOf, unfinished } from "../rule/lane.ts";
+import { heldReason } from "../rule/predicate.ts";
+import { isActive } from "../rule/reasons/freeze.ts";
+import { isEntryJob } from "../rule/scope.ts";
 import { type Visibility } from "../rule/visibility.ts";
 import { describeCause, causesIn, dependentAmong, slowIn, blockedTasksFrom, type Cause } from "./stuck.ts";
 import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
@@ -58,8 +61,7 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
       ? sql`h.id AS task_id, h.work_item_id, h.stage,
       CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
       l.failed
-    FROM gate_lanes l LEFT JOIN tasks h ON h.id =
-      (SELECT MIN(t.id) FROM tasks t WHERE t.repo = l.repo AND ${holdsLane(policy, "t")})`
+    FROM gate_lanes l LEFT JOIN tasks h ON h.id = ${headOf(policy, raw("l.repo"))}`
       : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS failed FROM gate_lanes l")
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
@@ -69,7 +71,7 @@ const waiting = (policy: Policy, sight: Visibility): Statement =>
     sight.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
   }, (${heldReason(policy, sight)}) AS reason
     FROM jobs j${when(sight.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
-    WHERE j.status = 'queued' AND j.agent = ${policy.entryAgent}`;
+    WHERE j.status = 'queued' AND ${isEntryJob(policy, "j")}`;
 
 const repoOf = ({ repo }: { repo: string }): string => repo;
 
@@ -172,7 +174,7 @@ const pausedBehind = (selected: Selection, id: number): Statement =>
 
 const activeFreezes = (selected: Selection): Statement =>
   sql`SELECT f.repo, f.reason, f.frozen_at FROM repo_freeze f WHERE f.id IN
-    (SELECT MAX(n.id) FROM repo_freeze n WHERE n.cleared_at IS NULL${selected("n")} GROUP BY n.repo)`;
+    (SELECT MAX(n.id) FROM repo_freeze n WHERE ${isActive("n")}${selected("n")} GROUP BY n.repo)`;
 
 type Totals = Queue["jobs"] & { revision: number };
 
@@ -186,7 +188,7 @@ function* totals(selected: Selection): Tx<Totals> {
   return row;
 }
 
-const headOf = (lane: LaneRow | undefined): Lane["active_task"] => {
+const activeTaskOf = (lane: LaneRow | undefined): Lane["active_task"] => {
   const { task_id = null, work_item_id = null, stage = null } = lane ?? {};
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
 };
@@ -242,7 +244,7 @@ export function* snapshot(
   const laneOf = (repo: string, row?: LaneRow): Lane => {
     const freeze = policy.freeze ? freezes.get(repo) : undefined;
     return {
-      active_task: headOf(row),
+      active_task: activeTaskOf(row),
       waiting: placed(queued.get(repo) ?? { jobs: [], inOrder: true }),
       paused: (parked.get(repo) ?? []).map(({ repo: _, ...task }) => ({
         ...task,

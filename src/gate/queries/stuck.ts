@@ -1,24 +1,29 @@
-/** Who waits for what cannot happen by itself: for a task that is parked without an end, for one whose job failed, or
- *  in a circle. A circle may run through lanes: a task that needs one behind it in its own lane waits for itself.
- *  The rows decide; this only tells people. */
+/** Finds the tasks that are stuck: nothing in what they wait for can move by itself. A task is stuck on a job that failed
+ *  for good, on a dependency that is paused without an end, or in a cycle. A cycle may run through lanes: a task that
+ *  depends on one behind it in its own lane waits for itself. The rows decide; this only tells people. */
 
+import { labelOf } from "../../contract/label.ts";
+import { OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import { holdsLane, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
-import { holdsLane, unfinishedDependencies, unfinished } from "../rule/predicate.ts";
+import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
+import type { Remedy } from "../rule/remedy.ts";
+import { hasLane, isEntryJob } from "../rule/scope.ts";
 
-/** An unfinished task, and whom it waits for. */
+/** An unfinished task, and the tasks that it waits for. */
 export interface BlockedTask {
   readonly task_id: number;
   readonly repo: string;
   readonly work_item_id: string | null;
-  /** Parked, and not for a time only. */
-  readonly parked: boolean;
-  /** The task's last job failed, and none is left to go on with. */
+  /** True while it is paused without an end. */
+  readonly paused: boolean;
+  /** Its last job, where that failed and no other is open. */
   readonly failed: { readonly job_id: number; readonly agent: string; readonly error: string | null } | null;
-  /** The unfinished tasks that its waiting entry job depends on. */
+  /** The unfinished dependencies of its waiting entry job. */
   readonly needs: readonly number[];
-  /** Who is ahead of it in its lane, of those that may be there for long. */
+  /** The nearest task ahead of it in its lane that may stay there for long. */
   readonly behind: number | null;
 }
 
@@ -26,36 +31,36 @@ export type BlockedTasks = ReadonlyMap<number, BlockedTask>;
 
 export type Cause =
   | { readonly kind: "failed"; readonly task: BlockedTask }
-  | { readonly kind: "parked"; readonly task: BlockedTask; readonly needed: BlockedTask }
-  | { readonly kind: "circle"; readonly task: BlockedTask; readonly path: readonly BlockedTask[] };
+  | { readonly kind: "paused"; readonly task: BlockedTask; readonly needed: BlockedTask }
+  | { readonly kind: "cycle"; readonly task: BlockedTask; readonly path: readonly BlockedTask[] };
 
-/** The tasks that hold a lane and may do so for long, by id: they have a dependency or a job that failed. */
-type SlowIn = (repo: string) => Tx<readonly number[]>;
+/** Reads the tasks that hold a lane and may do so for long, by id: they have a dependency or a job that failed. */
+type ReadSlowTasks = (repo: string) => Tx<readonly number[]>;
 
-interface WaiterRow {
+interface BlockedRow {
   readonly task_id: number;
   readonly repo: string;
   readonly work_item_id: string | null;
-  readonly parked: number;
+  readonly paused: number;
   readonly waits: number;
   readonly job_id: number | null;
   readonly agent: string | null;
   readonly error: string | null;
 }
 
-const AT_ONCE = 500;
+/** Tasks that one statement reads. */
+const BATCH = 500;
 
-/** Statuses of a job that is not over. */
-const OPEN = raw("('queued', 'delayed', 'running')");
+const OPEN = list(OPEN_STATUSES);
 
-/** The task's entry job has not started. */
+/** True for a task whose entry job has not started. */
 const waitsToEnter = (policy: Policy, task: string): Statement =>
-  sql`EXISTS (SELECT 1 FROM jobs e WHERE e.task_id = ${raw(task)}.id AND e.agent = ${policy.entryAgent}
-    AND e.status IN ('queued', 'delayed'))`;
+  sql`EXISTS (SELECT 1 FROM jobs e WHERE e.task_id = ${raw(task)}.id AND ${isEntryJob(policy, "e")}
+    AND e.status IN ${list(WAITING_STATUSES)})`;
 
-const waitersAmong = (policy: Policy, ids: readonly number[]): Statement =>
+const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id,
-    CASE WHEN t.paused_at IS NOT NULL AND t.pause_until IS NULL THEN 1 ELSE 0 END AS parked,
+    CASE WHEN t.paused_at IS NOT NULL AND t.pause_until IS NULL THEN 1 ELSE 0 END AS paused,
     CASE WHEN ${waitsToEnter(policy, "t")} THEN 1 ELSE 0 END AS waits, last.id AS job_id, last.agent, last.error
   FROM tasks t LEFT JOIN jobs last ON last.id = (SELECT MAX(j.id) FROM jobs j WHERE j.task_id = t.id)
     AND last.status = 'failed'
@@ -66,16 +71,16 @@ const needsAmong = (ids: readonly number[]): Statement =>
   sql`SELECT d.task_id, needed.id AS needed_id FROM ${unfinishedDependencies(raw("d.task_id"))} AND d.task_id IN ${list(ids)}
   ORDER BY needed.id`;
 
-/** Those of the tasks that have an unfinished dependency. */
+/** Reads which of the tasks have an unfinished dependency. */
 export function* dependentAmong(tasks: readonly number[]): Tx<Set<number>> {
   const dependent = new Set<number>();
-  for (let at = 0; at < tasks.length; at += AT_ONCE)
-    for (const { task_id } of yield* all<{ task_id: number }>(needsAmong(tasks.slice(at, at + AT_ONCE))))
+  for (let at = 0; at < tasks.length; at += BATCH)
+    for (const { task_id } of yield* all<{ task_id: number }>(needsAmong(tasks.slice(at, at + BATCH))))
       dependent.add(task_id);
   return dependent;
 }
 
-/** The tasks that hold a lane and may do so for long, from the rows. */
+/** Reads the tasks that hold a lane and may do so for long. */
 export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
   const holding = sql`t.repo = ${repo} AND ${holdsLane(policy, "t")}`;
   const rows = yield* all<{
@@ -89,7 +94,7 @@ export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
   return rows.map(({ id }) => id);
 }
 
-/** The highest of some ascending numbers that is lower. */
+/** The highest of some ascending numbers that is lower than `id`. */
 const nextBelow = (id: number, ascending: readonly number[]): number | null => {
   let below = 0;
   for (let end = ascending.length; below < end;) {
@@ -100,21 +105,18 @@ const nextBelow = (id: number, ascending: readonly number[]): number | null => {
   return ascending[below - 1] ?? null;
 };
 
-const hasLanes = ({ enabled, repos }: Policy, repo: string): boolean =>
-  enabled && (repos?.includes(repo) ?? true);
-
-/** The tasks, with all whom they wait for, directly or not. */
+/** Reads the tasks, with all tasks that they wait for, directly or not. */
 export function* blockedTasksFrom(
   policy: Policy,
   tasks: readonly number[],
-  slow: SlowIn,
+  readSlow: ReadSlowTasks,
 ): Tx<Map<number, BlockedTask>> {
-  const waiters = new Map<number, BlockedTask>();
+  const blocked = new Map<number, BlockedTask>();
   const lanes = new Map<string, readonly number[]>();
   let open = [...new Set(tasks)];
   while (open.length > 0) {
-    const batch = open.splice(0, AT_ONCE);
-    const rows = yield* all<WaiterRow>(waitersAmong(policy, batch));
+    const batch = open.splice(0, BATCH);
+    const rows = yield* all<BlockedRow>(blockedAmong(policy, batch));
     const entering = rows.filter(({ waits }) => waits === 1);
     const needs = new Map<number, number[]>();
     if (policy.dependencies && entering.length > 0)
@@ -122,37 +124,37 @@ export function* blockedTasksFrom(
         needsAmong(entering.map(({ task_id }) => task_id)),
       ))
         needs.set(task_id, [...(needs.get(task_id) ?? []), needed_id]);
-    for (const { task_id, repo, work_item_id, parked, waits, job_id, agent, error } of rows) {
-      const inLane = waits === 1 && hasLanes(policy, repo);
-      if (inLane && !lanes.has(repo)) lanes.set(repo, yield* slow(repo));
-      waiters.set(task_id, {
+    for (const { task_id, repo, work_item_id, paused, waits, job_id, agent, error } of rows) {
+      const inLane = waits === 1 && hasLane(policy, repo);
+      if (inLane && !lanes.has(repo)) lanes.set(repo, yield* readSlow(repo));
+      blocked.set(task_id, {
         task_id,
         repo,
         work_item_id,
-        parked: parked === 1,
+        paused: paused === 1,
         failed: job_id === null || agent === null ? null : { job_id, agent, error },
         needs: needs.get(task_id) ?? [],
         behind: inLane ? nextBelow(task_id, lanes.get(repo) ?? []) : null,
       });
     }
-    const next = rows.flatMap(({ task_id }) => blockersOf(waiters.get(task_id)));
-    open = [...new Set([...open, ...next])].filter((id) => !waiters.has(id) && !batch.includes(id));
+    const next = rows.flatMap(({ task_id }) => blockersOf(blocked.get(task_id)));
+    open = [...new Set([...open, ...next])].filter((id) => !blocked.has(id) && !batch.includes(id));
   }
-  return waiters;
+  return blocked;
 }
 
-const blockersOf = (waiter: BlockedTask | undefined): number[] =>
-  waiter ? [...waiter.needs, ...(waiter.behind === null ? [] : [waiter.behind])] : [];
+const blockersOf = (task: BlockedTask | undefined): number[] =>
+  task ? [...task.needs, ...(task.behind === null ? [] : [task.behind])] : [];
 
-/** The tasks that wait in a circle, or for one: what is left when those that wait for no one are taken away, and
- *  then those that waited for them only. */
-const unreachable = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]> => {
+/** The tasks in a cycle, or behind one: the rest once the tasks without a blocker are taken away, then those that waited
+ *  for them only, and so on. */
+const unreachable = (tasks: BlockedTasks): Map<number, readonly BlockedTask[]> => {
   const left = new Map<number, number>();
   const waitedForBy = new Map<number, number[]>();
-  for (const waiter of waiters.values()) {
-    const others = blockersOf(waiter).filter((id) => waiters.has(id));
-    left.set(waiter.task_id, others.length);
-    for (const id of others) waitedForBy.set(id, [...(waitedForBy.get(id) ?? []), waiter.task_id]);
+  for (const task of tasks.values()) {
+    const others = blockersOf(task).filter((id) => tasks.has(id));
+    left.set(task.task_id, others.length);
+    for (const id of others) waitedForBy.set(id, [...(waitedForBy.get(id) ?? []), task.task_id]);
   }
   const free = [...left].filter(([, count]) => count === 0).map(([id]) => id);
   for (let id = free.pop(); id !== undefined; id = free.pop()) {
@@ -166,21 +168,21 @@ const unreachable = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]>
   return new Map(
     [...left.keys()].map((id) => [
       id,
-      blockersOf(waiters.get(id))
-        .flatMap((other) => (left.has(other) ? [waiters.get(other)] : []))
+      blockersOf(tasks.get(id))
+        .flatMap((other) => (left.has(other) ? [tasks.get(other)] : []))
         .filter((other) => other !== undefined),
     ]),
   );
 };
 
-/** The circles: from every task that waits endlessly along whom it waits for, until one comes again. */
-const cyclesIn = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]> => {
-  const next = unreachable(waiters);
-  const circles = new Map<number, readonly BlockedTask[]>();
+/** The cycles: from every unreachable task along its blockers, until one comes again. */
+const cyclesIn = (tasks: BlockedTasks): Map<number, readonly BlockedTask[]> => {
+  const next = unreachable(tasks);
+  const cycles = new Map<number, readonly BlockedTask[]>();
   const seen = new Set<number>();
   for (const start of next.keys()) {
     const walk: BlockedTask[] = [];
-    let at = waiters.get(start);
+    let at = tasks.get(start);
     while (at && !seen.has(at.task_id)) {
       seen.add(at.task_id);
       walk.push(at);
@@ -188,51 +190,49 @@ const cyclesIn = (waiters: BlockedTasks): Map<number, readonly BlockedTask[]> =>
     }
     const closes = walk.findIndex((each) => each === at);
     if (closes < 0) continue;
-    const circle = walk.slice(closes);
-    circle.forEach((each, place) => {
-      circles.set(each.task_id, [...circle.slice(place), ...circle.slice(0, place + 1)]);
+    const cycle = walk.slice(closes);
+    cycle.forEach((each, place) => {
+      cycles.set(each.task_id, [...cycle.slice(place), ...cycle.slice(0, place + 1)]);
     });
   }
-  return circles;
+  return cycles;
 };
 
-/** Why each task that is stuck itself cannot go on; not those that only wait behind one. */
-export const causesIn = (waiters: BlockedTasks): Map<number, Cause> => {
+/** The cause of each task that is stuck itself; tasks that only wait behind one are left out. */
+export const causesIn = (tasks: BlockedTasks): Map<number, Cause> => {
   const causes = new Map<number, Cause>();
-  for (const [id, path] of cyclesIn(waiters)) {
-    const task = waiters.get(id);
-    if (task) causes.set(id, { kind: "circle", task, path });
+  for (const [id, path] of cyclesIn(tasks)) {
+    const task = tasks.get(id);
+    if (task) causes.set(id, { kind: "cycle", task, path });
   }
-  for (const task of waiters.values()) {
+  for (const task of tasks.values()) {
     if (causes.has(task.task_id)) continue;
-    const needed = task.needs.map((id) => waiters.get(id)).find((each) => each?.parked);
+    const needed = task.needs.map((id) => tasks.get(id)).find((each) => each?.paused);
     if (task.failed) causes.set(task.task_id, { kind: "failed", task });
-    else if (needed) causes.set(task.task_id, { kind: "parked", task, needed });
+    else if (needed) causes.set(task.task_id, { kind: "paused", task, needed });
   }
   return causes;
 };
 
-/** The cause that a task waits for, its own first, then the nearest; undefined when it is not stuck. */
-export const causeFor = (waiters: BlockedTasks, task: number): Cause | undefined => {
-  const causes = causesIn(waiters);
+/** The cause that a task waits for: its own, else the nearest; undefined for a task that is not stuck. */
+export const causeFor = (tasks: BlockedTasks, task: number): Cause | undefined => {
+  const causes = causesIn(tasks);
   const seen = new Set([task]);
   for (const id of seen) {
     const cause = causes.get(id);
     if (cause) return cause;
-    for (const other of blockersOf(waiters.get(id))) seen.add(other);
+    for (const other of blockersOf(tasks.get(id))) seen.add(other);
   }
   return undefined;
 };
 
-/** A task's name among those of a repository. */
-export const labelOf = (
-  { task_id, work_item_id, repo }: Pick<BlockedTask, "task_id" | "work_item_id" | "repo">,
-  among?: string,
-): string => `${work_item_id ?? `task ${task_id}`}${repo === among ? "" : ` in ${repo}`}`;
-
+/** Characters of a job's error in a sentence. */
 const ERROR_SHOWN = 200;
 
-/** A sentence about the task itself, for people. */
+const label = ({ task_id: id, work_item_id, repo }: BlockedTask, among: string): string =>
+  labelOf({ id, work_item_id, repo }, among);
+
+/** Describes a cause in a clause about the task itself, for people. */
 export const describeCause = (cause: Cause): string => {
   const { repo } = cause.task;
   switch (cause.kind) {
@@ -240,9 +240,42 @@ export const describeCause = (cause: Cause): string => {
       const { job_id = 0, agent = "", error = null } = cause.task.failed ?? {};
       return `its job ${job_id} (${agent}) failed${error === null ? "" : `: ${error.slice(0, ERROR_SHOWN)}`}`;
     }
-    case "parked":
-      return `it depends on ${labelOf(cause.needed, repo)}, which is paused without an end`;
-    case "circle":
-      return `it waits for itself: ${cause.path.map((task) => labelOf(task, repo)).join(" -> ")}`;
+    case "paused":
+      return `it depends on ${label(cause.needed, repo)}, which is paused without an end`;
+    case "cycle":
+      return `it waits for itself: ${cause.path.map((task) => label(task, repo)).join(" -> ")}`;
+  }
+};
+
+/** The calls that end a cause. */
+export const remediesFor = (cause: Cause): Remedy[] => {
+  switch (cause.kind) {
+    case "failed":
+      return cause.task.failed ? [{ action: "retry", job_id: cause.task.failed.job_id }] : [];
+    case "paused": {
+      const { repo, work_item_id: work_item } = cause.needed;
+      return work_item === null ? [] : [{ action: "resume", repo, work_item }];
+    }
+    case "cycle": {
+      const [task, ...rest] = cause.path;
+      let before = task;
+      for (const next of rest) {
+        // A task that is ahead in a lane lets the others pass while it is paused.
+        if (before?.behind === next.task_id && next.work_item_id !== null)
+          return [{ action: "pause", repo: next.repo, work_item: next.work_item_id }];
+        before = next;
+      }
+      const needed = rest[0];
+      return needed
+        ? [
+            {
+              action: "cancel",
+              task_id: needed.task_id,
+              repo: needed.repo,
+              work_item: needed.work_item_id,
+            },
+          ]
+        : [];
+    }
   }
 };

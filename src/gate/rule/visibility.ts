@@ -1,14 +1,13 @@
 /** The parts of the database that a decision can read: all of them, unless the database is damaged. */
 
-/** Which parts of the decision can be evaluated. Less than all only while the database is damaged. */
 export interface Visibility {
   /** repo_freeze */
   readonly freezes: boolean;
   /** job_deps */
   readonly dependencies: boolean;
-  /** tasks: id and stage */
+  /** tasks: id, work item and stage */
   readonly stages: boolean;
-  /** tasks: all that makes a lane */
+  /** tasks: the columns that make a lane */
   readonly lanes: boolean;
 }
 
@@ -19,7 +18,7 @@ export const EVERYTHING_READABLE: Visibility = {
   lanes: true,
 };
 
-/** How a claim looks for jobs: what of the decision it can see, and whether it may go by the marks. */
+/** How a decision looks for jobs: with the parts that it can read, and by the ready index where that is right. */
 export interface Lookup {
   readonly visible: Visibility;
   readonly useReadyIndex: boolean;

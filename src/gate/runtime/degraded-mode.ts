@@ -2,17 +2,9 @@
  *  What is then assumed is `heldReason`'s; here is only how the sight is found, and that people are told. */
 
 import { run, StoreFault, type Store } from "../../store/port.ts";
-import { sql, type Statement } from "../../store/sql.ts";
 import type { Log } from "./log.ts";
+import { PROBES } from "../rule/probes.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
-
-/** One reading of each thing that the decision needs: whether it is there, not what it says. */
-export const PROBES: Readonly<Record<keyof Visibility, Statement>> = {
-  freezes: sql`SELECT repo, cleared_at FROM repo_freeze LIMIT 1`,
-  dependencies: sql`SELECT task_id, depends_on_task_id FROM job_deps LIMIT 1`,
-  stages: sql`SELECT id, work_item_id, stage FROM tasks LIMIT 1`,
-  lanes: sql`SELECT repo, id, stage, paused_at FROM tasks LIMIT 1`,
-};
 
 const WHOLE = JSON.stringify(EVERYTHING_READABLE);
 

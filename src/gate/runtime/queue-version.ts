@@ -3,7 +3,7 @@
 
 import { first, run, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { PROBES } from "./degraded-mode.ts";
+import { PROBES } from "../rule/probes.ts";
 
 /** Fails where a part of what the queue is made from cannot be read: no lane's revision tells of that. */
 function* addUp(): Tx<number> {

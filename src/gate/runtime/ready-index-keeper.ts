@@ -83,7 +83,7 @@ export class ReadyIndexKeeper {
    *  @returns whether there were any to drop */
   async drop(): Promise<boolean> {
     if (this.#state === "none" || this.#state === "dropped") return false;
-    await this.#store.write(() => dropReadyIndex(this.#policy, this.#store.dialect));
+    await this.#store.write(() => dropReadyIndex(this.#store.dialect));
     this.#state = "dropped";
     return true;
   }

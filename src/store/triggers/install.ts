@@ -5,6 +5,15 @@ import { createHash } from "node:crypto";
 import { all, first, run, type Dialect, type Trigger, type Tx } from "../port.ts";
 import { sql, type Statement } from "../sql.ts";
 
+/** Triggers that are installed and dropped together. The database records their names and checksums. */
+export interface TriggerSet {
+  /** The name of the record in gate_settings. */
+  readonly setting: string;
+  /** The names of all its triggers begin with it, and no other name in the database does. Given for a set that changes:
+   *  then a trigger that the record lost is found. */
+  readonly prefix?: string;
+}
+
 interface Rendered {
   readonly name: string;
   readonly statements: readonly Statement[];
@@ -41,59 +50,69 @@ const checksumsIn = (record: string): Map<string, string> =>
       }),
   );
 
-function* triggersThere(dialect: Dialect): Tx<Set<string>> {
-  return new Set((yield* all<{ name: string }>(dialect.objects)).map(({ name }) => name));
+/** The names of the indexes, triggers and views, and of the functions without their parentheses. */
+function* namesThere(dialect: Dialect): Tx<Set<string>> {
+  return new Set((yield* all<{ name: string }>(dialect.objects)).map(({ name }) => name.replace("()", "")));
 }
 
-/** True when the database records these triggers, each with the text that the program renders.
- *  @param setting the name of the record in gate_settings; one set of triggers has one */
+/** The triggers of a set that the database has or records. */
+function* namesOf(dialect: Dialect, { setting, prefix }: TriggerSet): Tx<Set<string>> {
+  const names = new Set(checksumsIn(yield* recorded(setting)).keys());
+  if (prefix !== undefined)
+    for (const name of yield* namesThere(dialect)) if (name.startsWith(prefix)) names.add(name);
+  return names;
+}
+
+/** True when the database records these triggers, each with the text that the program renders. */
 export function* areTriggersRecorded(
   dialect: Dialect,
-  setting: string,
+  { setting }: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
   return (yield* recorded(setting)) === recordOf(render(dialect, triggers));
 }
 
+function* findStale(
+  dialect: Dialect,
+  { setting }: TriggerSet,
+  rendered: readonly Rendered[],
+): Tx<Rendered[]> {
+  const checksums = checksumsIn(yield* recorded(setting));
+  const there = new Set((yield* all<{ name: string }>(dialect.objects)).map(({ name }) => name));
+  return rendered.filter(({ name, checksum }) => checksums.get(name) !== checksum || !there.has(name));
+}
+
 /** True when the database has these triggers and records them: then installing them would write nothing. */
 export function* areTriggersInstalled(
   dialect: Dialect,
-  setting: string,
+  set: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
-  if (!(yield* areTriggersRecorded(dialect, setting, triggers))) return false;
-  const there = yield* triggersThere(dialect);
-  return triggers.every(({ name }) => there.has(name));
+  if (!(yield* areTriggersRecorded(dialect, set, triggers))) return false;
+  return (yield* findStale(dialect, set, render(dialect, triggers))).length === 0;
 }
 
-/** Makes the triggers that are missing or have another text, and drops those that the record names and the list does
- *  not.
+/** Makes the triggers that are missing or have another text, and drops the others of the set.
  *  @returns false when there was nothing to do, and nothing is written */
 export function* installTriggers(
   dialect: Dialect,
-  setting: string,
+  set: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
+  if (yield* areTriggersInstalled(dialect, set, triggers)) return false;
   const rendered = render(dialect, triggers);
-  const record = yield* recorded(setting);
-  const there = yield* triggersThere(dialect);
-  const checksums = checksumsIn(record);
-  const stale = rendered.filter(({ name, checksum }) => checksums.get(name) !== checksum || !there.has(name));
-  if (stale.length === 0 && record === recordOf(rendered)) return false;
-
-  const names = new Set(triggers.map(({ name }) => name));
-  const unwanted = [...checksums.keys()].filter((name) => !names.has(name));
+  const stale = yield* findStale(dialect, set, rendered);
+  const wanted = new Set(triggers.map(({ name }) => name));
+  const unwanted = [...(yield* namesOf(dialect, set))].filter((name) => !wanted.has(name));
   for (const name of [...unwanted, ...stale.map((each) => each.name)]) yield* run(dialect.dropTrigger(name));
   for (const statement of stale.flatMap(({ statements }) => statements)) yield* run(statement);
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${setting}`);
-  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${setting}, ${recordOf(rendered)})`);
+  yield* run(sql`DELETE FROM gate_settings WHERE name = ${set.setting}`);
+  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${set.setting}, ${recordOf(rendered)})`);
   return true;
 }
 
-/** Drops the triggers and every other that the record names, and the record. */
-export function* dropTriggers(dialect: Dialect, setting: string, triggers: readonly Trigger[]): Tx<void> {
-  const names = new Set(triggers.map(({ name }) => name));
-  for (const name of checksumsIn(yield* recorded(setting)).keys()) names.add(name);
-  for (const name of names) yield* run(dialect.dropTrigger(name));
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${setting}`);
+/** Drops the triggers of the set, and their record. */
+export function* dropTriggers(dialect: Dialect, set: TriggerSet): Tx<void> {
+  for (const name of yield* namesOf(dialect, set)) yield* run(dialect.dropTrigger(name));
+  yield* run(sql`DELETE FROM gate_settings WHERE name = ${set.setting}`);
 }

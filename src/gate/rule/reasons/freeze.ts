@@ -1,0 +1,105 @@
+/** A repository that an operator or a bad deploy closed. Fails closed: without `repo_freeze`, all count as frozen. */
+
+import type { Freeze } from "../../../contract/operations.ts";
+import { all, type Tx } from "../../../store/port.ts";
+import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
+import { toIsoOrNull } from "../../../store/timestamps.ts";
+import type { HoldReason } from "../hold-reason.ts";
+import { headOf, NO_END } from "../lane.ts";
+import type { Policy } from "../policy.ts";
+import { isEntryJob, isInScope } from "../scope.ts";
+
+/** True for a freeze that is in force. */
+export const isActive = (freeze: string): Statement => raw(`${freeze}.cleared_at IS NULL`);
+
+/** FROM and WHERE of a repository's active freezes, `f`. */
+const activeFreezes = (repo: Statement): Statement =>
+  sql`repo_freeze f WHERE f.repo = ${repo} AND ${isActive("f")}`;
+
+export interface FreezeRow {
+  readonly id: number;
+  readonly repo: string;
+  readonly frozen_at: string | null;
+  readonly frozen_by: string | null;
+  readonly reason: string | null;
+  readonly work_item_id: string | null;
+}
+
+export const FREEZE_COLUMNS = raw("id, repo, frozen_at, frozen_by, reason, work_item_id");
+
+export const asFreeze = ({ id, frozen_at, ...freeze }: FreezeRow): Freeze => ({
+  freeze_id: id,
+  ...freeze,
+  frozen_at: toIsoOrNull(frozen_at),
+});
+
+/** Reads the active freezes of a repository, oldest first. */
+export function* readActiveFreezes(repo: string): Tx<Freeze[]> {
+  const rows = yield* all<FreezeRow>(sql`SELECT ${FREEZE_COLUMNS} FROM repo_freeze
+    WHERE id IN (SELECT f.id FROM ${activeFreezes(sql`${repo}`)}) ORDER BY id`);
+  return rows.map(asFreeze);
+}
+
+/** The jobs of a repository that the end of its freeze can make ready: up to the head of its lane, and those without a
+ *  task. */
+const upToHead = (policy: Policy, row: string): Statement => {
+  const repo = raw(`${row}.repo`);
+  return sql`repo = ${repo} AND (task_id IS NULL OR task_id <= COALESCE(${headOf(policy, repo)}, ${NO_END}))`;
+};
+
+export const freeze: HoldReason = {
+  name: "freeze",
+  applies: (policy) => policy.enabled && policy.freeze,
+  holds: (policy, job, visible) =>
+    sql`${isEntryJob(policy, job)} AND ${isInScope(policy, job)}${
+      visible.freezes ? sql` AND ${exists(activeFreezes(raw(`${job}.repo`)))}` : raw("")
+    }`,
+  probes: { freezes: sql`SELECT repo, cleared_at FROM repo_freeze LIMIT 1` },
+  reevaluatedBy: (policy) => [
+    {
+      name: "frozen",
+      table: "repo_freeze",
+      after: "INSERT",
+      when: isActive("NEW"),
+      affects: [{ effect: "held", jobs: raw("repo = NEW.repo") }],
+    },
+    {
+      name: "changed",
+      table: "repo_freeze",
+      after: "UPDATE OF repo, cleared_at",
+      affects: [
+        { effect: "held", jobs: raw("repo = NEW.repo") },
+        { effect: "released", jobs: upToHead(policy, "OLD") },
+        { effect: "released", jobs: upToHead(policy, "NEW") },
+      ],
+    },
+    {
+      name: "deleted",
+      table: "repo_freeze",
+      after: "DELETE",
+      when: isActive("OLD"),
+      affects: [{ effect: "released", jobs: upToHead(policy, "OLD") }],
+    },
+  ],
+  *blockers({ task: { repo }, visible }) {
+    if (!visible.freezes)
+      return [
+        {
+          since: null,
+          by: null,
+          detail: `the freezes cannot be read, so ${repo} counts as frozen`,
+          blocker: { kind: "unreadable", task: null, jobs: [], freeze: null },
+          remedies: [],
+        },
+      ];
+    return (yield* readActiveFreezes(repo)).map((each) => ({
+      since: each.frozen_at,
+      by: each.frozen_by,
+      detail: `${repo} is frozen${each.reason === null ? "" : `: ${each.reason}`}${
+        each.work_item_id === null ? "" : ` (after ${each.work_item_id})`
+      }`,
+      blocker: { kind: "freeze", task: null, jobs: [], freeze: each },
+      remedies: [{ action: "unfreeze", repo, id: each.freeze_id }],
+    }));
+  },
+};

@@ -1,0 +1,71 @@
+/** The remedies: calls that remove a blocker, spelled as an HTTP call and as a command that can be pasted. */
+
+import type { Fix } from "../../contract/explanation.ts";
+
+export type Remedy =
+  | { readonly action: "unfreeze"; readonly repo: string; readonly id: number }
+  | { readonly action: "pause" | "resume"; readonly repo: string; readonly work_item: string }
+  | {
+      readonly action: "cancel";
+      readonly task_id: number;
+      readonly repo: string;
+      readonly work_item: string | null;
+    }
+  | { readonly action: "retry"; readonly job_id: number };
+
+interface Named {
+  readonly id: number;
+  readonly repo: string;
+  readonly work_item_id: string | null;
+}
+
+export const cancelRemedy = ({ id, repo, work_item_id }: Named): Remedy => ({
+  action: "cancel",
+  task_id: id,
+  repo,
+  work_item: work_item_id,
+});
+
+/** None for a task without a work item. */
+export const pauseRemedy = (
+  action: "pause" | "resume",
+  { repo, work_item_id }: Omit<Named, "id">,
+): Remedy[] => (work_item_id === null ? [] : [{ action, repo, work_item: work_item_id }]);
+
+const PLAIN = /^[A-Za-z0-9_./:@%+=,#-]+$/;
+
+/** Quotes a word for a shell. */
+const word = (text: string): string =>
+  PLAIN.test(text) && !text.startsWith("#") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const query = (parts: Readonly<Record<string, string | number>>): string =>
+  Object.entries(parts)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join("&");
+
+/** Spells a remedy as an HTTP call and as a command. */
+export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
+  switch (remedy.action) {
+    case "unfreeze":
+      return {
+        call: `POST /unfreeze?${query({ repo: remedy.repo, id: remedy.id })}`,
+        command: `serial-gate unfreeze ${word(remedy.repo)} --id ${remedy.id}`,
+      };
+    case "pause":
+    case "resume":
+      return {
+        call: `POST /serial-gate/${remedy.action}?${query({ work_item: remedy.work_item, repo: remedy.repo })}`,
+        command: `serial-gate ${remedy.action} ${word(remedy.work_item)} --repo ${word(remedy.repo)}`,
+      };
+    case "cancel":
+      return {
+        call: `POST /tasks/${remedy.task_id}/cancel`,
+        command:
+          remedy.work_item === null
+            ? `serial-gate task cancel ${remedy.task_id}`
+            : `serial-gate task cancel ${word(remedy.work_item)} --repo ${word(remedy.repo)}`,
+      };
+    case "retry":
+      return { call: `POST /jobs/${remedy.job_id}/retry`, command: `serial-gate job retry ${remedy.job_id}` };
+  }
+};
