@@ -127,8 +127,7 @@ export interface LaneUpdate {
   readonly update: Statement;
 }
 
-/** Locks two lanes until the transaction ends, in one order whichever way a row moves between them, and makes their
- *  rows if there are none. NULL is no lane. */
+/** Locks two lanes until the transaction ends, in one order whichever way a row moves between them. NULL is no lane. */
 export interface LaneLock {
   readonly kind: "lane lock";
   readonly lanes: readonly [Statement, Statement];

@@ -30,8 +30,12 @@ import { startProgram, startScript } from "../support/process.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations/sqlite", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
+  .filter((file) => file !== "triggers.sql")
   .map((file) => file.replace(/\.sql$/, ""))
   .sort();
+
+/** The answer of a migration that makes all of it. */
+const EVERYTHING = [...NAMES, "triggers"];
 
 const newPath = (): string => join(temporaryFolder(), "gate.db");
 const newLegacy = (): string => makeLegacy(newPath());
@@ -76,7 +80,7 @@ const migratedLegacy = async (): Promise<{ path: string; schema: Schema; left: u
 describe("a database that starts here", () => {
   it("is made with its folder, in WAL mode, with every migration on record", async () => {
     const path = join(temporaryFolder(), "not", "there", "yet.db");
-    expect(await migrateFile(path)).toEqual(NAMES);
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
     expect(pragma(path, "journal_mode")).toBe("wal");
     const recorded = using(path, (db) =>
       db.prepare("SELECT name FROM gate_migrations ORDER BY name").pluck().all(),
@@ -99,7 +103,7 @@ describe("a database of the orchestrator", () => {
   it("keeps its columns, indexes, view and rows as they were", async () => {
     const path = newLegacy();
     const before = leftByOrchestrator(path);
-    expect(await migrateFile(path)).toEqual(NAMES);
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
     expect(leftByOrchestrator(path)).toEqual(before);
     expect(pragma(path, "integrity_check")).toBe("ok");
   });
@@ -136,7 +140,7 @@ describe("a database of the orchestrator", () => {
         "ALTER TABLE tasks RENAME TO t; ALTER TABLE t RENAME TO Tasks; ALTER TABLE Tasks ADD COLUMN Paused_At TEXT",
       ),
     );
-    expect(await migrateFile(path)).toEqual(NAMES);
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
     const { schema } = await migratedLegacy();
     expect(
       Object.keys(schemaOf(path).columns)
@@ -273,7 +277,7 @@ describe("a database that has a part of the schema", () => {
     const { path } = await migratedLegacy();
     using(path, (db) =>
       db.exec(
-        "DROP TRIGGER gate_tasks_inserted; INSERT INTO tasks(repo, work_item_id) VALUES ('new/one', 'N-1')",
+        "DROP TRIGGER gate_lane_tasks_inserted; INSERT INTO tasks(repo, work_item_id) VALUES ('new/one', 'N-1')",
       ),
     );
     await migrateFile(path);
@@ -345,9 +349,9 @@ describe("a database that is not for this program", () => {
       "one whose migration was edited afterwards",
       {
         make: migrated,
-        folder: () => edited("002_pause"),
+        folder: () => edited("002_tasks"),
         error: MigrationError,
-        says: () => ["002_pause", "restore its file"],
+        says: () => ["002_tasks", "restore its file"],
       },
     ],
     [
@@ -471,7 +475,7 @@ describe("a migration that is killed", () => {
       if (isUntouched) untouched.push(point);
       expect(found, `killed at ${point}`).toEqual(isUntouched ? old : schema);
       expect(leftByOrchestrator(path)).toEqual(left);
-      expect(await migrateFile(path)).toEqual(isUntouched ? NAMES : []);
+      expect(await migrateFile(path)).toEqual(isUntouched ? EVERYTHING : []);
       expect(schemaOf(path)).toEqual(schema);
       expect(leftByOrchestrator(path)).toEqual(left);
     });
@@ -495,7 +499,7 @@ describe("a migration that is killed", () => {
         expect(schemaOf(path), `killed at ${point}`).toEqual(
           point === last ? schema : { columns: {}, objects: {} },
         );
-        expect(await migrateFile(path)).toEqual(point === last ? [] : NAMES);
+        expect(await migrateFile(path)).toEqual(point === last ? [] : EVERYTHING);
         expect(schemaOf(path)).toEqual(schema);
         expect(pragma(path, "journal_mode")).toBe("wal");
       });
@@ -510,7 +514,7 @@ describe("serial-gate migrate", () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: applied ${NAMES.join(", ")}\n`,
+      stdout: `file:${path}: applied ${EVERYTHING.join(", ")}\n`,
       stderr: "",
     });
     expect(await migrateVerb(path)).toMatchObject({
@@ -523,7 +527,7 @@ describe("serial-gate migrate", () => {
   it("says what it put back", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) => db.exec("DROP INDEX gate_tasks_work_item"));
-    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_pause\n`);
+    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_tasks\n`);
   });
 
   it.each([

@@ -24,8 +24,12 @@ import { connectTo, testDatabase } from "../support/postgres.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations/postgres", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
+  .filter((file) => file !== "triggers.sql")
   .map((file) => file.replace(/\.sql$/, ""))
   .sort();
+
+/** The answer of a migration that makes all of it. */
+const EVERYTHING = [...NAMES, "triggers"];
 
 interface Place {
   readonly url: string;
@@ -65,7 +69,7 @@ const ofOurs = ({ objects }: Schema): string[] =>
 describe("a database that starts here", () => {
   it("has every migration on record, and nothing to do for a second", async () => {
     const { url, client } = await empty();
-    expect(await migrateAt(url)).toEqual(NAMES);
+    expect(await migrateAt(url)).toEqual(EVERYTHING);
     const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
     expect(rows.map(({ name }) => name)).toEqual(NAMES);
     const made = await schemaOf(client);
@@ -77,7 +81,7 @@ describe("a database that starts here", () => {
     const { url, client } = await empty();
     await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
     const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
-    expect(await migrateAt(inSchema)).toEqual(NAMES);
+    expect(await migrateAt(inSchema)).toEqual(EVERYTHING);
     expect(await migrateAt(inSchema)).toEqual([]);
     await client.query("INSERT INTO gate.tasks(repo) VALUES ('acme/web')");
     const { rows } = await client.query("SELECT repo FROM gate.gate_lanes");
@@ -91,7 +95,7 @@ describe("a database of the orchestrator", () => {
     async (time) => {
       const { url, client } = await legacy(time);
       const { columns, left } = await leftByOrchestrator(client);
-      expect(await migrateAt(url)).toEqual(NAMES);
+      expect(await migrateAt(url)).toEqual(EVERYTHING);
       expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
       expect(await migrateAt(url)).toEqual([]);
     },
@@ -188,7 +192,7 @@ describe("many migrators at once", () => {
     const { url, client } = await make();
     const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
     const applied = await Promise.all(stores.map((store) => migrate(store)));
-    expect(applied.filter((names) => names.length > 0)).toEqual([NAMES]);
+    expect(applied.filter((names) => names.length > 0)).toEqual([EVERYTHING]);
     const made = await schemaOf(client);
     expect(await migrateAt(url)).toEqual([]);
     expect(await schemaOf(client)).toEqual(made);
@@ -223,7 +227,7 @@ describe("a migration that is cut off", () => {
     for (const point of [1, 2, Math.floor(last / 3), Math.floor(last / 2), last]) {
       const again = await legacy("TEXT");
       const { store } = cutAt(await open(again.url), point);
-      expect(await migrate(store)).toEqual(NAMES);
+      expect(await migrate(store)).toEqual(EVERYTHING);
       expect(await schemaOf(again.client), `cut at ${point}`).toEqual(schema);
     }
   });
@@ -272,10 +276,10 @@ describe("a database that is not for this program", () => {
       {
         migrated: true,
         folder: folderWith((folder) => {
-          appendFileSync(join(folder, "002_pause.sql"), "-- one more word\n");
+          appendFileSync(join(folder, "002_tasks.sql"), "-- one more word\n");
         }),
         error: MigrationError,
-        says: ["002_pause", "restore its file"],
+        says: ["002_tasks", "restore its file"],
       },
     ],
     [

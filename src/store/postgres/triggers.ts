@@ -9,6 +9,8 @@ const BODY = "$gate$";
 /** Locks a lane and makes its row if there is none; migrations/postgres/005_lanes.sql. */
 const lockLane = (lane: string): string => `PERFORM gate_lock_lane(${lane})`;
 
+const indent = (text: string): string => text.replaceAll("\n", "\n  ");
+
 const jsonMember = (member: JsonMember): string => {
   if (member === true) return "true";
   return writtenOut("text" in member ? member.text : member.number);
@@ -29,7 +31,8 @@ const statementsOf = (action: TriggerAction): string[] => {
     case "lane update": {
       const update = writtenOut(action.update);
       // The row is there but for a lane's first change: looking first would cost every other one.
-      return [update, `IF NOT FOUND THEN\n  ${lockLane(writtenOut(action.lane))};\n  ${update};\n  END IF`];
+      const makeAndUpdate = [lockLane(writtenOut(action.lane)), update].map((each) => `\n  ${indent(each)};`);
+      return [update, indent(`IF NOT FOUND THEN${makeAndUpdate.join("")}\nEND IF`)];
     }
     case "lane lock": {
       const lanes = action.lanes.map(writtenOut).join(", ");

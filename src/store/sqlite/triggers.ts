@@ -5,10 +5,10 @@
 import type { Dialect, EventInsert, JsonMember, TriggerAction } from "../port.ts";
 import { writtenOut, type Statement } from "../sql.ts";
 
-/** Makes the row of a lane, unless it is there or the lane is NULL. */
+/** Makes the row of a lane, unless it is there. */
 const makeLane = (lane: string): string =>
   `INSERT INTO gate_lanes(repo, revision) SELECT ${lane}, 0
-  WHERE ${lane} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = ${lane})`;
+  WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = ${lane})`;
 
 /** Characters that JSON wants escaped, in the order in which they are: the backslash first. Of the control characters
  *  only those of a text with several lines. */
@@ -28,17 +28,13 @@ const jsonText = (value: string): string => {
   return `COALESCE('"' || ${escaped} || '"', 'null')`;
 };
 
-const jsonMember = (member: JsonMember): string => {
-  if (member === true) return "'true'";
-  return "text" in member
-    ? jsonText(writtenOut(member.text))
-    : `COALESCE(${writtenOut(member.number)}, 'null')`;
-};
+const jsonValue = (member: Exclude<JsonMember, true>): string =>
+  "text" in member ? jsonText(writtenOut(member.text)) : `COALESCE(${writtenOut(member.number)}, 'null')`;
 
 const jsonObject = (members: EventInsert["detail"]): string =>
-  `'{' || ${Object.entries(members)
-    .map(([name, member]) => `'"${name}":' || ${jsonMember(member)}`)
-    .join(" || ',' || ")} || '}'`;
+  `'{${Object.entries(members)
+    .map(([name, member]) => `"${name}":${member === true ? "true" : `' || ${jsonValue(member)} || '`}`)
+    .join(",")}}'`;
 
 const insertEvent = ({ columns, detail }: EventInsert): string =>
   `INSERT INTO gate_events(at, ${Object.keys(columns).join(", ")}, detail)
@@ -50,8 +46,8 @@ const statementsOf = (action: TriggerAction): string[] => {
   switch (action.kind) {
     case "lane update":
       return [makeLane(writtenOut(action.lane)), writtenOut(action.update)];
-    case "lane lock": // A writer is alone in the file.
-      return action.lanes.map((lane) => makeLane(writtenOut(lane)));
+    case "lane lock":
+      return []; // A writer is alone in the file.
     case "event":
       return [insertEvent(action)];
   }

@@ -68,12 +68,12 @@ const ofRows = ({ table, set, columns }: Table): Trigger[] => [
   {
     name: `gate_lane_${table}_moved`,
     table,
-    after: "UPDATE OF repo",
+    after: columns ? "UPDATE OF repo" : "UPDATE",
     when: changesLane,
     body: [
       { kind: "lane lock", lanes: [laneOf("OLD"), laneOf("NEW")] },
       updateLane(laneOf("OLD"), set({ leaves: "OLD" })),
-      updateLane(laneOf("NEW"), set({ enters: "NEW" })),
+      updateLaneOfNew(set({ enters: "NEW" })),
     ],
   },
   {
