@@ -123,7 +123,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON jobs FOR EACH ROW
-WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '') AND (NEW.agent <> OLD.agent OR (NEW.agent IS NULL) <> (OLD.agent IS NULL) OR NEW.repo <> OLD.repo OR (NEW.repo IS NULL) <> (OLD.repo IS NULL) OR NEW.task_id <> OLD.task_id OR (NEW.task_id IS NULL) <> (OLD.task_id IS NULL) OR NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL)))
+WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION gate_lane_jobs_changed();
 
 CREATE FUNCTION gate_lane_jobs_moved() RETURNS trigger LANGUAGE plpgsql

@@ -52,7 +52,7 @@ BEGIN
 END;
 
 CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON jobs
-WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '') AND (NEW.agent <> OLD.agent OR (NEW.agent IS NULL) <> (OLD.agent IS NULL) OR NEW.repo <> OLD.repo OR (NEW.repo IS NULL) <> (OLD.repo IS NULL) OR NEW.task_id <> OLD.task_id OR (NEW.task_id IS NULL) <> (OLD.task_id IS NULL) OR NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL))
+WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '')
 BEGIN
   INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
   WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, ''));
