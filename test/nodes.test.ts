@@ -11,8 +11,8 @@ import { migrate } from "../src/store/migrate.ts";
 import { all, type Store } from "../src/store/port.ts";
 import { openPostgres } from "../src/store/postgres/store.ts";
 import { raw } from "../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "./gate/world.ts";
-import { cutConnections } from "./support/cutter.ts";
+import { DEFAULTS, POLICY } from "./support/fixtures.ts";
+import { killConnections } from "./support/connection-killer.ts";
 import { startPostgres, type PostgresServer } from "./support/postgres-server.ts";
 import { testDatabase } from "./support/postgres.ts";
 
@@ -291,7 +291,7 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
-      const stopCutting = await cutConnections(url, 3);
+      const stopCutting = await killConnections(url, 3);
       await bustle.run(SIZE.workers, SIZE.tasks);
       expect(await stopCutting()).toBeGreaterThan(0);
       expect((await judge(url, bustle)).tasks).toBe(SIZE.tasks);

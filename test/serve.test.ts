@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Claim } from "../src/contract/jobs.ts";
 import type { Queue } from "../src/contract/queue.ts";
-import { cornerOf, expectProblem, sleep, timed } from "./support/calls.ts";
+import { isolatedRepos, expectProblem, sleep, timed } from "./support/calls.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startProgram, startScript, type Ended, type Running } from "./support/process.ts";
 import { callRaw } from "./support/raw.ts";
@@ -332,7 +332,7 @@ describe("While another program holds the database", () => {
 
   it("for a moment, a change waits and is made", async () => {
     const service = await startService();
-    const { add } = cornerOf(service);
+    const { add } = isolatedRepos(service);
     const holder = await held(service.databaseUrl.replace("file:", ""), 1_000);
     expect((await add("WEB-1")).task.work_item_id).toBe("WEB-1");
     await holder.ended;
@@ -340,7 +340,7 @@ describe("While another program holds the database", () => {
 
   it("for too long, a change is refused for now, reading goes on, and then all is as before", async () => {
     const service = await startService();
-    const { web, add, claim } = cornerOf(service);
+    const { web, add, claim } = isolatedRepos(service);
     await add("WEB-1");
     const holder = await held(service.databaseUrl.replace("file:", ""), 60_000);
     const changes = [

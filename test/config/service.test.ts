@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError, parseConfig, VARIABLES } from "../../src/config/service.ts";
 import { type Env } from "../../src/config/env.ts";
 import { CONNECTION_VARIABLES } from "../../src/config/client.ts";
+import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 
 const faultsOf = (env: Env): string => {
   try {
@@ -23,15 +24,8 @@ describe("the configuration", () => {
       databaseUrl: "file:./data/serial-gate.db",
       logLevel: "info",
       tokens: [],
-      policy: {
-        enabled: true,
-        repos: null,
-        freeze: true,
-        pause: true,
-        dependencies: true,
-        entryAgent: "analyst",
-      },
-      defaults: { leaseMs: 60_000, maxAttempts: 2, retryMs: 5_000, retryMaxMs: 300_000 },
+      policy: POLICY,
+      defaults: DEFAULTS,
       projects: [],
       eventsDays: 90,
       warnings: [],

@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { cornerOf, expectProblem } from "../support/calls.ts";
+import { isolatedRepos, expectProblem } from "../support/calls.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
 
@@ -61,7 +61,7 @@ describe("With tokens", () => {
   });
 
   it.each([SECRET, OTHER])("every token opens every call", async (secret) => {
-    const { add, next } = cornerOf(as(secret, shared()));
+    const { add, next } = isolatedRepos(as(secret, shared()));
     await add("WEB-1");
     expect((await next()).work_item_id).toBe("WEB-1");
   });
@@ -78,12 +78,12 @@ describe("With tokens", () => {
 
   it("what someone does is recorded under the token's name", async () => {
     const service = as(SECRET, shared());
-    const { web, add, park, lane, task: read } = cornerOf(service);
+    const { web, add, pause, lane, task: read } = isolatedRepos(service);
     const { task } = await add("WEB-1");
-    await park("WEB-1", "pause", { reason: "asked" });
+    await pause("WEB-1", { reason: "asked" });
     expect((await lane()).paused).toMatchObject([{ paused_by: "night-shift", pause_reason: "asked" }]);
     expect((await read(task.id)).task.paused_by).toBe("night-shift");
-    await cornerOf(as(OTHER, service)).claim({ repos: [web] });
+    await isolatedRepos(as(OTHER, service)).claim({ repos: [web] });
     const db = new Database(service.databaseUrl.replace("file:", ""), { readonly: true });
     const events = db.prepare("SELECT kind, actor FROM gate_events WHERE repo = ? ORDER BY id").all(web);
     db.close();
@@ -147,17 +147,17 @@ describe("Without tokens", () => {
 
 it("No secret and no lease's token is ever in the log, whatever is logged", async () => {
   const service = await startService({ ...TOKENS, LOG_LEVEL: "trace" });
-  const { add, next, tell, park } = cornerOf(as(SECRET, service));
+  const { add, next, report, pause } = isolatedRepos(as(SECRET, service));
   const { task } = await add("WEB-1");
   const job = await next({ worker: "w-1" });
-  await park("WEB-1");
-  await tell(job, "heartbeat");
-  await tell(job, "heartbeat", { lease_ms: "long" });
-  await tell(job, "complete", { stage: "NOT A STAGE" });
+  await pause("WEB-1");
+  await report(job, "heartbeat");
+  await report(job, "heartbeat", { lease_ms: "long" });
+  await report(job, "complete", { stage: "NOT A STAGE" });
   await service.call("PATCH", `/tasks/${task.id}`, { stage: "done" }, bearing(SECRET));
-  await tell(job, "complete", { stage: "review" });
-  await tell(job, "release");
-  await tell(job, "release");
+  await report(job, "complete", { stage: "review" });
+  await report(job, "release");
+  await report(job, "release");
   await service.call("POST", "/jobs/claim", `{"lease_token":"${job.lease.token}`, bearing(SECRET));
   await service.get("/queue");
   await service.call("GET", "/queue", undefined, bearing(`${SECRET}x`));

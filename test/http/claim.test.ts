@@ -5,12 +5,12 @@ import type { Task } from "../../src/contract/tasks.ts";
 import {
   A_TIME,
   AN_ID,
-  atFault,
-  cornerOf,
+  invalidField,
+  isolatedRepos,
   expectProblem,
   sleep,
   timed,
-  type Corner,
+  type IsolatedRepos,
 } from "../support/calls.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService } from "../support/service.ts";
@@ -22,7 +22,7 @@ const SOON_MS = 500;
 
 describe("POST /jobs/claim", () => {
   it("hands out a job with a lease of its own", async () => {
-    const { web, add, job } = cornerOf(shared());
+    const { web, add, job } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: { payload: { a: 1 }, max_attempts: 4 } });
     const from = Date.now();
     const { status, body } = await shared().post<Claim>("/jobs/claim", { repos: [web], worker: "w-1" });
@@ -59,7 +59,7 @@ describe("POST /jobs/claim", () => {
 
   it("works with no body at all and with an empty one", async () => {
     const service = await startService();
-    const { add } = cornerOf(service);
+    const { add } = isolatedRepos(service);
     await add("WEB-1");
     await add("WEB-2", { stage: "done", entry_job: false });
     const bare = await fetch(`${service.service.url}/jobs/claim`, { method: "POST" });
@@ -74,7 +74,7 @@ describe("POST /jobs/claim", () => {
   it.each([1_000, 3_600_000, 86_400_000])(
     "gives a lease of %i ms to one who asks for it",
     async (lease_ms) => {
-      const { add, next } = cornerOf(shared());
+      const { add, next } = isolatedRepos(shared());
       await add("WEB-1");
       const from = Date.now();
       const expires = Date.parse((await next({ lease_ms })).lease.expires_at);
@@ -84,15 +84,15 @@ describe("POST /jobs/claim", () => {
   );
 
   const backlog = async () => {
-    const corner = cornerOf(shared());
-    const { api: repo, add, enqueue } = corner;
+    const isolated = isolatedRepos(shared());
+    const { api: repo, add, enqueue } = isolated;
     await add("WEB-1", { stage: "development", entry_job: false });
     await add("API-1", { repo });
     await enqueue("WEB-1", "developer");
     await enqueue("API-1", "tester", { repo });
     await enqueue("WEB-1", "tester");
     await add("API-2", { repo });
-    return corner;
+    return isolated;
   };
 
   it("hands out at most `max` jobs, oldest first, whatever their repositories", async () => {
@@ -134,7 +134,7 @@ describe("POST /jobs/claim", () => {
   });
 
   it("never gives a job to two who claim at once", async () => {
-    const { add, enqueue, claim } = cornerOf(shared());
+    const { add, enqueue, claim } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     for (let jobs = 0; jobs < 10; jobs += 1) await enqueue("WEB-1", "developer");
     const claimed = (await Promise.all(Array.from({ length: 30 }, () => claim()))).flat();
@@ -160,28 +160,28 @@ describe("POST /jobs/claim", () => {
     expectProblem(await shared().post("/jobs/claim", { [field]: value }), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("body", `/${field}`)],
+      errors: [invalidField("body", `/${field}`)],
     });
   });
 });
 
 describe("A claim that waits", () => {
   interface Wait {
-    readonly hold: (corner: Corner) => Promise<unknown>;
-    readonly enable: (corner: Corner, held: unknown) => Promise<unknown>;
+    readonly hold: (isolated: IsolatedRepos) => Promise<unknown>;
+    readonly enable: (isolated: IsolatedRepos, held: unknown) => Promise<unknown>;
     readonly gets: string;
   }
-  const behindAnother = async ({ add }: Corner): Promise<Task> => {
+  const behindAnother = async ({ add }: IsolatedRepos): Promise<Task> => {
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     return task;
   };
-  const needingAnother = async ({ web, api, add }: Corner): Promise<Task> => {
+  const needingAnother = async ({ web, api, add }: IsolatedRepos): Promise<Task> => {
     const { task } = await add("WEB-1", { entry_job: false });
     await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
     return task;
   };
-  const inTheFrost = async ({ web, add }: Corner) => {
+  const inTheFrost = async ({ web, add }: IsolatedRepos) => {
     await shared().post(`/freeze?repo=${web}`);
     await add("WEB-1");
   };
@@ -201,7 +201,7 @@ describe("A claim that waits", () => {
       enable: ({ move }, task) => move(task as Task, "done"),
       gets: "WEB-2",
     },
-    "the task ahead is parked": { hold: behindAnother, enable: ({ park }) => park("WEB-1"), gets: "WEB-2" },
+    "the task ahead is parked": { hold: behindAnother, enable: ({ pause }) => pause("WEB-1"), gets: "WEB-2" },
     "the repository is thawed": {
       hold: inTheFrost,
       enable: ({ web }) => shared().post(`/unfreeze?repo=${web}`),
@@ -215,31 +215,31 @@ describe("A claim that waits", () => {
   };
 
   it.each(Object.entries(WAITS))("is answered as soon as %s", async (_, { hold, enable, gets }) => {
-    const corner = cornerOf(shared());
-    const held = await hold(corner);
-    expect(await corner.claim()).toEqual([]);
-    const waiting = corner.claim({ wait_ms: 30_000 });
+    const isolated = isolatedRepos(shared());
+    const held = await hold(isolated);
+    expect(await isolated.claim()).toEqual([]);
+    const waiting = isolated.claim({ wait_ms: 30_000 });
     await sleep(100);
-    await enable(corner, held);
+    await enable(isolated, held);
     const { value, ms } = await timed(waiting);
     expect(value.map((job) => job.work_item_id)).toEqual([gets]);
     expect(ms).toBeLessThan(SOON_MS);
   });
 
   it("is answered as soon as a job is released, with the attempt taken back", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     await add("WEB-1");
     const first = await next();
     const waiting = next({ wait_ms: 30_000 });
     await sleep(100);
-    await tell(first, "release");
+    await report(first, "release");
     const { value, ms } = await timed(waiting);
     expect(value).toMatchObject({ id: first.id, attempt: 1 });
     expect(ms).toBeLessThan(SOON_MS);
   });
 
   it("is answered at once when there is a job", async () => {
-    const { add, claim } = cornerOf(shared());
+    const { add, claim } = isolatedRepos(shared());
     await add("WEB-1");
     const { value, ms } = await timed(claim({ wait_ms: 30_000 }));
     expect(value).toHaveLength(1);
@@ -247,7 +247,7 @@ describe("A claim that waits", () => {
   });
 
   it("is answered with nothing when its time is over", async () => {
-    const { web } = cornerOf(shared());
+    const { web } = isolatedRepos(shared());
     const { value, ms } = await timed(shared().post("/jobs/claim", { repos: [web], wait_ms: 300 }));
     expect(value).toMatchObject({ status: 200, body: { jobs: [], degraded: false } });
     expect(ms).toBeGreaterThanOrEqual(290);
@@ -255,7 +255,7 @@ describe("A claim that waits", () => {
   });
 
   it("is not answered by what it does not take", async () => {
-    const { web, api, add, claim } = cornerOf(shared());
+    const { web, api, add, claim } = isolatedRepos(shared());
     const testers = claim({ wait_ms: 400, agents: ["tester"] });
     const api_ = claim({ wait_ms: 400, repos: [api] });
     await sleep(50);
@@ -265,7 +265,7 @@ describe("A claim that waits", () => {
   });
 
   it("gives one job to one of those who wait, and the rest go on waiting", async () => {
-    const { add, claim } = cornerOf(shared());
+    const { add, claim } = isolatedRepos(shared());
     const waiting = Array.from({ length: 5 }, () => claim({ wait_ms: 1_500 }));
     await sleep(100);
     await add("WEB-1");
@@ -273,7 +273,7 @@ describe("A claim that waits", () => {
   });
 
   it("does not swallow a job when its caller hangs up", async () => {
-    const { web, add, next } = cornerOf(shared());
+    const { web, add, next } = isolatedRepos(shared());
     const caller = new AbortController();
     const waiting = fetch(`${shared().service.url}/jobs/claim`, {
       method: "POST",
@@ -290,7 +290,7 @@ describe("A claim that waits", () => {
   });
 
   it("leaves nothing behind on a connection that is kept for the next one", async () => {
-    const { web } = cornerOf(shared());
+    const { web } = isolatedRepos(shared());
     const warnings: string[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning.message);
     process.on("warning", onWarning);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Claim } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
-import { atFault, cornerOf, expectProblem, SOME_TEXT } from "../support/calls.ts";
+import { invalidField, isolatedRepos, expectProblem, SOME_TEXT } from "../support/calls.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService } from "../support/service.ts";
 
@@ -12,92 +12,116 @@ const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(level
 
 describe("Input that is refused", () => {
   it.each<[string, string, string, unknown, unknown]>([
-    ["a key that is not known", "POST", "/jobs/claim", { wait: 1 }, atFault("body", "/wait")],
-    ["a key with a slash and a tilde", "POST", "/jobs/claim", { "a/b~c": 1 }, atFault("body", "/a~1b~0c")],
-    ["a key of Object's", "POST", "/jobs/claim", { toString: 1 }, atFault("body", "/toString")],
-    ["a key that is missing", "POST", "/tasks", { repo: "a" }, atFault("body", "/work_item_id")],
-    ["null for a text", "POST", "/tasks", { repo: null, work_item_id: "W" }, atFault("body", "/repo")],
-    ["a number for a text", "POST", "/tasks", { repo: 1, work_item_id: "W" }, atFault("body", "/repo")],
-    ["a text for a number", "POST", "/jobs/claim", { max: "1" }, atFault("body", "/max")],
-    ["a fraction for a whole number", "POST", "/jobs/claim", { max: 1.5 }, atFault("body", "/max")],
-    ["true for a number", "POST", "/jobs/claim", { max: true }, atFault("body", "/max")],
-    ["a number out of range", "POST", "/jobs/claim", { max: 1e300 }, atFault("body", "/max")],
+    ["a key that is not known", "POST", "/jobs/claim", { wait: 1 }, invalidField("body", "/wait")],
+    [
+      "a key with a slash and a tilde",
+      "POST",
+      "/jobs/claim",
+      { "a/b~c": 1 },
+      invalidField("body", "/a~1b~0c"),
+    ],
+    ["a key of Object's", "POST", "/jobs/claim", { toString: 1 }, invalidField("body", "/toString")],
+    ["a key that is missing", "POST", "/tasks", { repo: "a" }, invalidField("body", "/work_item_id")],
+    ["null for a text", "POST", "/tasks", { repo: null, work_item_id: "W" }, invalidField("body", "/repo")],
+    ["a number for a text", "POST", "/tasks", { repo: 1, work_item_id: "W" }, invalidField("body", "/repo")],
+    ["a text for a number", "POST", "/jobs/claim", { max: "1" }, invalidField("body", "/max")],
+    ["a fraction for a whole number", "POST", "/jobs/claim", { max: 1.5 }, invalidField("body", "/max")],
+    ["true for a number", "POST", "/jobs/claim", { max: true }, invalidField("body", "/max")],
+    ["a number out of range", "POST", "/jobs/claim", { max: 1e300 }, invalidField("body", "/max")],
     [
       "1 for true",
       "POST",
       "/jobs/1/fail",
       { lease_token: "t", error: "e", retry: 1 },
-      atFault("body", "/retry"),
+      invalidField("body", "/retry"),
     ],
     [
       '"true" for true',
       "POST",
       "/jobs/1/fail",
       { lease_token: "t", error: "e", retry: "true" },
-      atFault("body", "/retry"),
+      invalidField("body", "/retry"),
     ],
-    ["a text for a list", "POST", "/jobs/claim", { agents: "analyst" }, atFault("body", "/agents")],
-    ["a wrong member of a list", "POST", "/jobs/claim", { agents: ["a", 2] }, atFault("body", "/agents/1")],
-    ["a list for an object", "POST", "/tasks", [], atFault("body", "")],
-    ["null for an object", "POST", "/jobs/claim", null, atFault("body", "")],
-    ["a text for an object", "POST", "/jobs/claim", '"claim"', atFault("body", "")],
-    ["a number for an object", "PATCH", "/tasks/1", 1, atFault("body", "")],
-    ["no body where one is needed", "PATCH", "/tasks/1", undefined, atFault("body", "/stage")],
-    ["NUL in a name", "POST", "/tasks", { repo: "a\u0000", work_item_id: "W" }, atFault("body", "/repo")],
+    ["a text for a list", "POST", "/jobs/claim", { agents: "analyst" }, invalidField("body", "/agents")],
+    [
+      "a wrong member of a list",
+      "POST",
+      "/jobs/claim",
+      { agents: ["a", 2] },
+      invalidField("body", "/agents/1"),
+    ],
+    ["a list for an object", "POST", "/tasks", [], invalidField("body", "")],
+    ["null for an object", "POST", "/jobs/claim", null, invalidField("body", "")],
+    ["a text for an object", "POST", "/jobs/claim", '"claim"', invalidField("body", "")],
+    ["a number for an object", "PATCH", "/tasks/1", 1, invalidField("body", "")],
+    ["no body where one is needed", "PATCH", "/tasks/1", undefined, invalidField("body", "/stage")],
+    [
+      "NUL in a name",
+      "POST",
+      "/tasks",
+      { repo: "a\u0000", work_item_id: "W" },
+      invalidField("body", "/repo"),
+    ],
     [
       "NUL in a text",
       "POST",
       "/serial-gate/pause?work_item=W",
       { reason: "a\u0000" },
-      atFault("body", "/reason"),
+      invalidField("body", "/reason"),
     ],
-    ["NUL in a token", "POST", "/jobs/1/release", { lease_token: "\u0000" }, atFault("body", "/lease_token")],
+    [
+      "NUL in a token",
+      "POST",
+      "/jobs/1/release",
+      { lease_token: "\u0000" },
+      invalidField("body", "/lease_token"),
+    ],
     [
       "half of a surrogate pair in a name",
       "POST",
       "/tasks",
       { repo: "a", work_item_id: "W\ud83d" },
-      atFault("body", "/work_item_id"),
+      invalidField("body", "/work_item_id"),
     ],
     [
       "half of a surrogate pair in a text",
       "POST",
       "/freeze?repo=a",
       { reason: "\udd25" },
-      atFault("body", "/reason"),
+      invalidField("body", "/reason"),
     ],
-    ["a body where none is heeded", "POST", "/unfreeze?repo=a", { id: 5 }, atFault("body", "/id")],
-    ["a list where no body is heeded", "POST", "/tasks/1/cancel", [1], atFault("body", "")],
-    ["null where no body is heeded", "POST", "/jobs/1/retry", "null", atFault("body", "")],
+    ["a body where none is heeded", "POST", "/unfreeze?repo=a", { id: 5 }, invalidField("body", "/id")],
+    ["a list where no body is heeded", "POST", "/tasks/1/cancel", [1], invalidField("body", "")],
+    ["null where no body is heeded", "POST", "/jobs/1/retry", "null", invalidField("body", "")],
     [
       "a query where none is heeded",
       "POST",
       "/jobs/claim?dry_run=true",
       undefined,
-      atFault("query", "/dry_run"),
+      invalidField("query", "/dry_run"),
     ],
     [
       "a query beside a body",
       "POST",
       "/tasks?repo=a",
       { repo: "a", work_item_id: "W" },
-      atFault("query", "/repo"),
+      invalidField("query", "/repo"),
     ],
-    ["a query that is not known", "GET", "/tasks?page=2", undefined, atFault("query", "/page")],
-    ["a query of Object's", "GET", "/tasks?constructor=1", undefined, atFault("query", "/constructor")],
-    ["a query that comes twice", "GET", "/tasks?stage=a&stage=b", undefined, atFault("query", "/stage")],
-    ["an empty query", "GET", "/tasks?repo=", undefined, atFault("query", "/repo")],
-    ["a boolean in another spelling", "GET", "/tasks?paused=1", undefined, atFault("query", "/paused")],
-    ["a boolean in capitals", "GET", "/tasks?paused=True", undefined, atFault("query", "/paused")],
-    ["a limit of nothing", "GET", "/tasks?limit=0", undefined, atFault("query", "/limit")],
-    ["a limit beyond the last", "GET", "/tasks?limit=501", undefined, atFault("query", "/limit")],
-    ["a limit with a sign", "GET", "/tasks?limit=%2B5", undefined, atFault("query", "/limit")],
-    ["a limit with a zero before it", "GET", "/tasks?limit=05", undefined, atFault("query", "/limit")],
-    ["a cursor that is none", "GET", "/tasks?cursor=abc", undefined, atFault("query", "/cursor")],
-    ["NUL in a query", "GET", "/queue?repo=%00", undefined, atFault("query", "/repo/0")],
-    ["a query that is cut off", "GET", "/queue?repo=acme%2", undefined, atFault("query", "")],
-    ["a query that is no hexadecimal", "POST", "/freeze?repo=%ZZ", undefined, atFault("query", "")],
-    ["a query that is no UTF-8", "POST", "/freeze?repo=%FF", undefined, atFault("query", "")],
+    ["a query that is not known", "GET", "/tasks?page=2", undefined, invalidField("query", "/page")],
+    ["a query of Object's", "GET", "/tasks?constructor=1", undefined, invalidField("query", "/constructor")],
+    ["a query that comes twice", "GET", "/tasks?stage=a&stage=b", undefined, invalidField("query", "/stage")],
+    ["an empty query", "GET", "/tasks?repo=", undefined, invalidField("query", "/repo")],
+    ["a boolean in another spelling", "GET", "/tasks?paused=1", undefined, invalidField("query", "/paused")],
+    ["a boolean in capitals", "GET", "/tasks?paused=True", undefined, invalidField("query", "/paused")],
+    ["a limit of nothing", "GET", "/tasks?limit=0", undefined, invalidField("query", "/limit")],
+    ["a limit beyond the last", "GET", "/tasks?limit=501", undefined, invalidField("query", "/limit")],
+    ["a limit with a sign", "GET", "/tasks?limit=%2B5", undefined, invalidField("query", "/limit")],
+    ["a limit with a zero before it", "GET", "/tasks?limit=05", undefined, invalidField("query", "/limit")],
+    ["a cursor that is none", "GET", "/tasks?cursor=abc", undefined, invalidField("query", "/cursor")],
+    ["NUL in a query", "GET", "/queue?repo=%00", undefined, invalidField("query", "/repo/0")],
+    ["a query that is cut off", "GET", "/queue?repo=acme%2", undefined, invalidField("query", "")],
+    ["a query that is no hexadecimal", "POST", "/freeze?repo=%ZZ", undefined, invalidField("query", "")],
+    ["a query that is no UTF-8", "POST", "/freeze?repo=%FF", undefined, invalidField("query", "")],
   ])("%s (%s %s)", async (_, method, path, body, fault) => {
     expectProblem(await shared().call(method, path, body), {
       status: 400,
@@ -108,7 +132,7 @@ describe("Input that is refused", () => {
 
   it("a key that is not known inside of one of several forms", async () => {
     const sent = { repo: "acme/web", work_item_id: "W", entry_job: { agent: "tester" } };
-    const errors: unknown = expect.arrayContaining([atFault("body", "/entry_job/agent")]);
+    const errors: unknown = expect.arrayContaining([invalidField("body", "/entry_job/agent")]);
     expectProblem(await shared().post("/tasks", sent), { status: 400, code: "invalid_request", errors });
   });
 
@@ -126,7 +150,7 @@ describe("Input that is refused", () => {
         expectProblem(await shared().call(method, path + id + verb, body), {
           status: 400,
           code: "invalid_request",
-          errors: [atFault("path", "/id")],
+          errors: [invalidField("path", "/id")],
         });
       }
     },
@@ -150,7 +174,7 @@ describe("Input that is refused", () => {
   });
 
   it("but not a payload of as many levels as there may be", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     const job = (levels: number): string =>
       `{"repo":"${web}","work_item_id":"WEB-1","agent":"tester","payload":${nested(levels)}}`;

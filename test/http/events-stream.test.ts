@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
-import { A_TIME, atFault, cornerOf, expectProblem, sleep, timed } from "../support/calls.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep, timed } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -59,13 +59,13 @@ describe("GET /events/stream", () => {
   const shared = shareService();
 
   it("tells what happens as it happens, each event with its id and its kind", async () => {
-    const corner = cornerOf(shared());
-    const follower = await follow(shared(), `?repo=${corner.web}`);
+    const isolated = isolatedRepos(shared());
+    const follower = await follow(shared(), `?repo=${isolated.web}`);
     expect(follower.status).toBe(200);
     expect(follower.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(follower.headers.get("cache-control")).toBe("no-store");
-    const { task, job } = await corner.add("WEB-1");
-    await corner.claim();
+    const { task, job } = await isolated.add("WEB-1");
+    await isolated.claim();
     const [created, enqueued, claimed] = [
       await follower.next(),
       await follower.next(),
@@ -83,7 +83,7 @@ describe("GET /events/stream", () => {
         id: (created?.id ?? NaN) + 1,
         at: A_TIME,
         kind: "job.created",
-        repo: corner.web,
+        repo: isolated.web,
         task_id: task.id,
         work_item_id: "WEB-1",
         job_id: job.id,
@@ -95,7 +95,7 @@ describe("GET /events/stream", () => {
   });
 
   it("begins behind an event, with the last ones, or with what comes from now on", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     await add("WEB-1");
     const ids = (await shared().get<EventPage>(`/events?repo=${web}`)).body.events.map(({ id }) => id);
     const [first = NaN, second] = ids;
@@ -116,12 +116,12 @@ describe("GET /events/stream", () => {
   });
 
   it("tells of one work item", async () => {
-    const { web, add, park } = cornerOf(shared());
+    const { web, add, pause } = isolatedRepos(shared());
     const follower = await follow(shared(), `?repo=${web}&work_item=WEB-2`);
     await add("WEB-1");
     await add("WEB-2", { entry_job: false });
-    await park("WEB-1");
-    await park("WEB-2");
+    await pause("WEB-1");
+    await pause("WEB-2");
     expect([(await follower.next())?.event, (await follower.next())?.event]).toEqual([
       "task.created",
       "task.paused",
@@ -143,7 +143,7 @@ describe("GET /events/stream", () => {
   ])("refuses %s %j", async (query, headers, part, pointer) => {
     const answer = await shared().call("GET", `/events/stream${query}`, undefined, headers);
     const errors = [
-      part === "query" ? atFault("query", pointer) : expect.objectContaining({ in: part, pointer }),
+      part === "query" ? invalidField("query", pointer) : expect.objectContaining({ in: part, pointer }),
     ];
     expectProblem(answer, { status: 400, code: "invalid_request", errors });
   });
@@ -209,7 +209,7 @@ describe("A follower of the events", () => {
     const DATABASE_URL = await testDatabase();
     const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
     const server = await follow(one);
-    await cornerOf(other).add("WEB-1");
+    await isolatedRepos(other).add("WEB-1");
     expect((await server.next())?.event).toBe("task.created");
   });
 
@@ -219,7 +219,7 @@ describe("A follower of the events", () => {
     const socket = await askAndNotRead(service);
     await sleep(200);
     const other = await follow(service);
-    await cornerOf(service).add("WEB-1");
+    await isolatedRepos(service).add("WEB-1");
     expect((await other.next())?.event).toBe("task.created");
     // Some megabytes are on the way, not the 20 that there are.
     expect(socket.bytesRead).toBeLessThan(10_000_000);

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
-import { A_TIME, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 
 const shared = shareService();
 
 describe("GET /events", () => {
   it("tells one work item's life, page by page", async () => {
-    const corner = cornerOf(shared());
-    const { task, job } = await corner.add("WEB-1");
-    await corner.park("WEB-1", "pause", { reason: "waits" });
-    const path = `/events?work_item=WEB-1&repo=${corner.web}`;
+    const isolated = isolatedRepos(shared());
+    const { task, job } = await isolated.add("WEB-1");
+    await isolated.pause("WEB-1", { reason: "waits" });
+    const path = `/events?work_item=WEB-1&repo=${isolated.web}`;
     const first = await shared().get<EventPage>(`${path}&limit=2`);
     expect(first.status).toBe(200);
     expect(first.body.events.map(({ kind }) => kind)).toEqual(["task.created", "job.created"]);
@@ -18,7 +18,7 @@ describe("GET /events", () => {
       id: first.body.next_cursor,
       at: A_TIME,
       kind: "job.created",
-      repo: corner.web,
+      repo: isolated.web,
       task_id: task.id,
       work_item_id: "WEB-1",
       job_id: job.id,
@@ -44,7 +44,7 @@ describe("GET /events", () => {
     expectProblem(await shared().get(`/events?${query}`), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("query", pointer)],
+      errors: [invalidField("query", pointer)],
     });
   });
 });

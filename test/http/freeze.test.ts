@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { FreezeState, Unfrozen } from "../../src/contract/operations.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -10,7 +10,7 @@ const unfreeze = (repo: string, id?: number) =>
 
 describe("POST /freeze", () => {
   it("stops a repository: no entry job of it starts, every other job flows", async () => {
-    const { web, api, add, enqueue, claim, lane, reasons } = cornerOf(shared());
+    const { web, api, add, enqueue, claim, lane, reasons } = isolatedRepos(shared());
     await add("WEB-1", { stage: "deploy", entry_job: false });
     await add("WEB-2");
     await add("API-1", { repo: api });
@@ -36,13 +36,13 @@ describe("POST /freeze", () => {
   });
 
   it("needs neither a reason nor a task", async () => {
-    const { web, lane } = cornerOf(shared());
+    const { web, lane } = isolatedRepos(shared());
     expect(await freeze(web)).toMatchObject({ status: 200, body: { frozen: true, frozen_reason: null } });
     expect(await lane()).toMatchObject({ active_task: null, waiting: [], frozen: true, frozen_reason: null });
   });
 
   it("is a freeze of its own each time; the newest is shown", async () => {
-    const { web, lane } = cornerOf(shared());
+    const { web, lane } = isolatedRepos(shared());
     const first = await freeze(web, { reason: "first" });
     const second = await freeze(web, { reason: "second" });
     expect(second.body.freeze_id).toBeGreaterThan(first.body.freeze_id);
@@ -50,7 +50,7 @@ describe("POST /freeze", () => {
   });
 
   it("holds an entry job that has a dependency and a task ahead by the freeze first", async () => {
-    const { web, add, reasons } = cornerOf(shared());
+    const { web, add, reasons } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     await add("WEB-2", { depends_on: ["WEB-1"] });
     await add("WEB-3");
@@ -64,7 +64,7 @@ const NO_EFFECT = { now_claimable: [], now_held: [] };
 
 describe("POST /unfreeze", () => {
   it("clears every freeze of the repository, and nothing the second time", async () => {
-    const { web, api, add, claim, revision } = cornerOf(shared());
+    const { web, api, add, claim, revision } = isolatedRepos(shared());
     await add("WEB-1");
     await freeze(web);
     await freeze(web);
@@ -80,7 +80,7 @@ describe("POST /unfreeze", () => {
   });
 
   it("says which it cleared", async () => {
-    const { web } = cornerOf(shared());
+    const { web } = isolatedRepos(shared());
     const first = await freeze(web, { reason: "error rate 4.1 %", work_item_id: "WEB-1" });
     const second = await freeze(web);
     const freeze_of = (freeze: typeof first, reason: string | null, work_item_id: string | null) => ({
@@ -101,7 +101,7 @@ describe("POST /unfreeze", () => {
   });
 
   it("with an id clears that freeze only", async () => {
-    const { web, add, claim, lane } = cornerOf(shared());
+    const { web, add, claim, lane } = isolatedRepos(shared());
     await add("WEB-1");
     const first = await freeze(web, { reason: "first" });
     const second = await freeze(web, { reason: "second" });
@@ -119,7 +119,7 @@ describe("POST /unfreeze", () => {
   });
 
   it("clears no freeze of another repository, whatever the id", async () => {
-    const { web, api } = cornerOf(shared());
+    const { web, api } = isolatedRepos(shared());
     const { body } = await freeze(web);
     expect((await unfreeze(api, body.freeze_id)).body).toMatchObject({ frozen: false, cleared: 0 });
     expect((await unfreeze(web)).body.cleared).toBe(1);
@@ -151,13 +151,13 @@ it.each([
   expectProblem(await shared().post(path), {
     status: 400,
     code: "invalid_request",
-    errors: [atFault("query", pointer)],
+    errors: [invalidField("query", pointer)],
   });
 });
 
 it("A freeze survives a new start of the service", async () => {
   const first = await startService();
-  const { web, add } = cornerOf(first);
+  const { web, add } = isolatedRepos(first);
   await add("WEB-1");
   await first.post(`/freeze?repo=${web}`, { reason: "kept" });
   await first.service.close();

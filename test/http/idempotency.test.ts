@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
 import type { Claim, Job } from "../../src/contract/jobs.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { cornerOf, expectProblem, sleep } from "../support/calls.ts";
+import { isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -36,8 +36,8 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
 
     it("changes nothing again, whatever call it is", async () => {
       const service = await start();
-      const corner = cornerOf(service);
-      const { web } = corner;
+      const isolated = isolatedRepos(service);
+      const { web } = isolated;
       const created = await sendTwice<{ task: Task; job: Job }>(service, "POST", "/tasks", {
         repo: web,
         work_item_id: "WEB-1",
@@ -55,9 +55,9 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
         work_item_id: "WEB-1",
         agent: "developer",
       });
-      const [again] = await corner.claim();
+      const [again] = await isolated.claim();
       await sendTwice(service, "POST", `/jobs/${job.id}/release`, { lease_token: again?.lease.token });
-      const [third] = await corner.claim();
+      const [third] = await isolated.claim();
       const failure = { lease_token: third?.lease.token, error: "no", retry: false };
       await sendTwice(service, "POST", `/jobs/${job.id}/fail`, failure);
       await sendTwice(service, "POST", `/jobs/${job.id}/retry`);
@@ -92,7 +92,7 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
 
     it("while the first is still running happens once, and all get one answer", async () => {
       const service = await start();
-      const { web, add } = cornerOf(service);
+      const { web, add } = isolatedRepos(service);
       for (const workItem of ["WEB-1", "WEB-2", "WEB-3"]) await add(workItem, { entry_job: false });
       for (const workItem of ["WEB-1", "WEB-2", "WEB-3"])
         await service.post("/jobs", { repo: web, work_item_id: workItem, agent: "developer" });
@@ -136,7 +136,7 @@ describe("An Idempotency-Key", () => {
   const shared = shareService();
 
   it("belongs to one request: with another it is refused, and nothing happens", async () => {
-    const { web, add, task } = cornerOf(shared());
+    const { web, add, task } = isolatedRepos(shared());
     const key = randomUUID();
     const made = await add("WEB-1");
     const path = `/tasks/${made.task.id}`;
@@ -156,7 +156,7 @@ describe("An Idempotency-Key", () => {
   });
 
   it("of a call that was refused is free again, and so is that of a claim that found nothing", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     const key = randomUUID();
     const path = `/serial-gate/pause?work_item=WEB-1&repo=${web}`;
     expect((await shared().call("POST", path, {}, under(key))).status).toBe(404);
@@ -191,7 +191,7 @@ describe("An Idempotency-Key", () => {
   });
 
   it("of a claim that waits is that of the claim that got a job", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     const key = randomUUID();
     const request = { repos: [web], wait_ms: 20_000 };
     const poll = shared().call<Claim>("POST", "/jobs/claim", request, under(key));
@@ -226,7 +226,7 @@ describe("An Idempotency-Key", () => {
 
   it("and its answer, with the lease's token, are in no log", async () => {
     const service = await startService({ LOG_LEVEL: "trace" });
-    const { add, web } = cornerOf(service);
+    const { add, web } = isolatedRepos(service);
     await add("WEB-1");
     const claim = () => service.call<Claim>("POST", "/jobs/claim", { repos: [web] }, under("secret-key"));
     await claim();

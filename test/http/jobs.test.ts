@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { Job } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem, SOME_TEXT, type Corner } from "../support/calls.ts";
+import {
+  A_TIME,
+  AN_ID,
+  invalidField,
+  isolatedRepos,
+  expectProblem,
+  SOME_TEXT,
+  type IsolatedRepos,
+} from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 
 const shared = shareService();
@@ -10,7 +18,7 @@ const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 describe("POST /jobs", () => {
   it("enqueues a job for a task", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     const { status, body } = await shared().post<{ job: Job }>("/jobs", {
       repo: web,
@@ -55,14 +63,14 @@ describe("POST /jobs", () => {
     ["an empty list", []],
     ["nested lists and objects", [{ a: { b: [null, true, "ж"] } }]],
   ])("keeps a payload that is %s as it is, to the one who claims it", async (_, payload) => {
-    const { add, enqueue, next } = cornerOf(shared());
+    const { add, enqueue, next } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     expect((await enqueue("WEB-1", "developer", { payload })).payload).toEqual(payload);
     expect(await next()).toMatchObject({ payload });
   });
 
   it("delays a job whose time has not come, and hands it out when it has", async () => {
-    const { add, enqueue, claim, next } = cornerOf(shared());
+    const { add, enqueue, claim, next } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     const run_after = later(1_500);
     const delayed = await enqueue("WEB-1", "developer", { run_after });
@@ -74,7 +82,7 @@ describe("POST /jobs", () => {
   });
 
   it("keeps a delayed entry job's task at the head of its lane", async () => {
-    const { add, enqueue, claim, lane } = cornerOf(shared());
+    const { add, enqueue, claim, lane } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     const entry = await enqueue("WEB-1", "analyst", { run_after: later(3_600_000) });
@@ -91,7 +99,7 @@ describe("POST /jobs", () => {
     ],
     ["the past", "2001-01-01T00:00:00Z", { status: "queued", run_after: "2001-01-01T00:00:00.000Z" }],
   ])("takes a run_after in %s", async (_, run_after, expected) => {
-    const { add, enqueue } = cornerOf(shared());
+    const { add, enqueue } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     expect(await enqueue("WEB-1", "developer", { run_after })).toMatchObject(expected);
   });
@@ -103,13 +111,13 @@ describe("POST /jobs", () => {
       expectProblem(await shared().post("/jobs", job), {
         status: 400,
         code: "invalid_request",
-        errors: [atFault("body", "/run_after")],
+        errors: [invalidField("body", "/run_after")],
       });
     },
   );
 
   it("says that no task has the work item in that repository", async () => {
-    const { web, api, add } = cornerOf(shared());
+    const { web, api, add } = isolatedRepos(shared());
     await add("WEB-1");
     const answer = await shared().post("/jobs", { repo: api, work_item_id: "WEB-1", agent: "developer" });
     expectProblem(answer, { status: 404, code: "unknown_work_item", detail: expect.stringContaining(api) });
@@ -122,7 +130,7 @@ describe("POST /jobs", () => {
     ["a job", "developer", "cancelled", 409],
     ["a job (it is looked after)", "deployer", "done", 201],
   ])("answers %s (%s) for a task that is %s with %i", async (_, agent, stage, status) => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     await add("WEB-1", { stage });
     const answer = await shared().post("/jobs", { repo: web, work_item_id: "WEB-1", agent });
     expect(answer.status).toBe(status);
@@ -134,9 +142,9 @@ describe("POST /jobs/{id}/retry", () => {
   const retry = (id: number) => shared().post<{ job: Job }>(`/jobs/${id}/retry`);
 
   it("puts a failed job back and allows it one more attempt", async () => {
-    const { add, next, claim, tell } = cornerOf(shared());
+    const { add, next, claim, report } = isolatedRepos(shared());
     const { job } = await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    await tell(await next(), "fail", { error: "broken" });
+    await report(await next(), "fail", { error: "broken" });
     expect(await claim()).toEqual([]);
 
     const { status, body } = await retry(job.id);
@@ -151,39 +159,39 @@ describe("POST /jobs/{id}/retry", () => {
 
     const again = await next();
     expect(again).toMatchObject({ id: job.id, attempt: 2, max_attempts: 2 });
-    const failed = await tell(again, "fail", { error: "still broken" });
+    const failed = await report(again, "fail", { error: "still broken" });
     expect(failed.body).toMatchObject({ job: { status: "failed", attempt: 2, error: "still broken" } });
     expect((await retry(job.id)).body.job.max_attempts).toBe(3);
   });
 
   it("leaves the attempts of a job that failed before its last as they are", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     const { job } = await add("WEB-1", { entry_job: { max_attempts: 5 } });
-    await tell(await next(), "fail", { error: "hopeless", retry: false });
+    await report(await next(), "fail", { error: "hopeless", retry: false });
     expect((await retry(job.id)).body.job).toMatchObject({ attempt: 1, max_attempts: 5 });
   });
 
-  const bring: Readonly<Record<string, (corner: Corner, task: Task) => Promise<unknown>>> = {
+  const bring: Readonly<Record<string, (isolated: IsolatedRepos, task: Task) => Promise<unknown>>> = {
     queued: () => Promise.resolve(),
     running: ({ next }) => next(),
-    delayed: async ({ next, tell }) => tell(await next(), "fail", { error: "broken" }),
-    done: async ({ next, tell }) => tell(await next(), "complete"),
+    delayed: async ({ next, report }) => report(await next(), "fail", { error: "broken" }),
+    done: async ({ next, report }) => report(await next(), "complete"),
     cancelled: ({ move }, task) => move(task, "cancelled"),
   };
 
   it.each(Object.entries(bring))("refuses a job that is %s", async (status, bringThere) => {
-    const corner = cornerOf(shared());
-    const { job, task } = await corner.add("WEB-1");
-    await bringThere(corner, task);
-    expect((await corner.job(job.id)).status).toBe(status);
+    const isolated = isolatedRepos(shared());
+    const { job, task } = await isolated.add("WEB-1");
+    await bringThere(isolated, task);
+    expect((await isolated.job(job.id)).status).toBe(status);
     const detail: unknown = expect.stringContaining(status);
     expectProblem(await retry(job.id), { status: 409, code: "job_not_failed", detail });
   });
 
   it("refuses a failed job of a task that was cancelled since", async () => {
-    const { add, next, tell, move } = cornerOf(shared());
+    const { add, next, report, move } = isolatedRepos(shared());
     const { task, job } = await add("WEB-1");
-    await tell(await next(), "fail", { error: "broken", retry: false });
+    await report(await next(), "fail", { error: "broken", retry: false });
     await move(task, "cancelled");
     expectProblem(await retry(job.id), { status: 409, code: "task_terminal" });
   });

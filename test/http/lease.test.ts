@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem, sleep, type Corner } from "../support/calls.ts";
+import {
+  A_TIME,
+  AN_ID,
+  invalidField,
+  isolatedRepos,
+  expectProblem,
+  sleep,
+  type IsolatedRepos,
+} from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 
 const shared = shareService();
@@ -14,11 +22,11 @@ interface Completed {
 
 describe("A heartbeat", () => {
   it("keeps the lease for another term, under the same token", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
+    const { add, next, report, job } = isolatedRepos(shared());
     await add("WEB-1");
     const claimed = await next({ lease_ms: 5_000 });
     const from = Date.now();
-    const { status, body } = await tell<{ lease: Lease }>(claimed, "heartbeat");
+    const { status, body } = await report<{ lease: Lease }>(claimed, "heartbeat");
     expect(status).toBe(200);
     expect(body).toEqual({ lease: { token: claimed.lease.token, expires_at: A_TIME } });
     expect(Date.parse(body.lease.expires_at) - from).toBeGreaterThanOrEqual(60_000);
@@ -26,12 +34,12 @@ describe("A heartbeat", () => {
   });
 
   it("takes the length of the term, longer or shorter than before", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     await add("WEB-1");
     const claimed = await next();
     for (const lease_ms of [3_600_000, 1_000]) {
       const from = Date.now();
-      const { body } = await tell<{ lease: Lease }>(claimed, "heartbeat", { lease_ms });
+      const { body } = await report<{ lease: Lease }>(claimed, "heartbeat", { lease_ms });
       const expires = Date.parse(body.lease.expires_at);
       expect(expires - from).toBeGreaterThanOrEqual(lease_ms);
       expect(expires - Date.now()).toBeLessThanOrEqual(lease_ms);
@@ -39,12 +47,12 @@ describe("A heartbeat", () => {
   });
 
   it("keeps a job through more than one term", async () => {
-    const { add, next, claim, tell } = cornerOf(shared());
+    const { add, next, claim, report } = isolatedRepos(shared());
     await add("WEB-1");
     const claimed = await next({ lease_ms: 3_000 });
     for (let beats = 0; beats < 4; beats += 1) {
       await sleep(1_000);
-      expect((await tell(claimed, "heartbeat", { lease_ms: 3_000 })).status).toBe(200);
+      expect((await report(claimed, "heartbeat", { lease_ms: 3_000 })).status).toBe(200);
     }
     expect(await claim()).toEqual([]);
   });
@@ -52,9 +60,9 @@ describe("A heartbeat", () => {
 
 describe("To complete a job", () => {
   it("moves its task and enqueues what is next", async () => {
-    const { web, add, next, claim, tell, task: read } = cornerOf(shared());
+    const { web, add, next, claim, report, task: read } = isolatedRepos(shared());
     const { task, job } = await add("WEB-1");
-    const { status, body } = await tell<Completed>(await next({ worker: "w-1" }), "complete", {
+    const { status, body } = await report<Completed>(await next({ worker: "w-1" }), "complete", {
       result: { summary: "готово" },
       stage: "development",
       next: [{ agent: "developer", payload: { n: 1 } }, { agent: "tester" }],
@@ -85,28 +93,28 @@ describe("To complete a job", () => {
   });
 
   it("needs neither a result, nor a stage, nor what is next", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
-    const { status, body } = await tell<Completed>(await next(), "complete");
+    const { status, body } = await report<Completed>(await next(), "complete");
     expect(status).toBe(200);
     expect(body).toMatchObject({ job: { status: "done", result: null }, next: [] });
     expect(body.task).toEqual(task);
   });
 
   it("with the stage that the task has leaves the task as it is", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
-    const { body } = await tell<Completed>(await next(), "complete", { stage: "analysis" });
+    const { body } = await report<Completed>(await next(), "complete", { stage: "analysis" });
     expect(body.task).toEqual(task);
   });
 
   it("with a terminal stage lets the next task of the lane start", async () => {
-    const { add, next, claim, tell } = cornerOf(shared());
+    const { add, next, claim, report } = isolatedRepos(shared());
     await add("WEB-1");
     await add("WEB-2");
     const first = await next();
     expect(await claim()).toEqual([]);
-    await tell(first, "complete", { stage: "done" });
+    await report(first, "complete", { stage: "done" });
     expect((await next()).work_item_id).toBe("WEB-2");
   });
 
@@ -115,40 +123,40 @@ describe("To complete a job", () => {
     ["done", "cancelled", "task_terminal"],
     ["cancelled", "review", "task_cancelled"],
   ])("whose task is %s meanwhile does not move it to %s: nothing is done", async (stage, wanted, code) => {
-    const { add, next, move, tell, task: read, revision } = cornerOf(shared());
+    const { add, next, move, report, task: read, revision } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const claimed = await next();
     await move(task, stage);
     const before = { rows: await read(task.id), revision: await revision() };
     expectProblem(
-      await tell(claimed, "complete", { result: "lost", stage: wanted, next: [{ agent: "developer" }] }),
+      await report(claimed, "complete", { result: "lost", stage: wanted, next: [{ agent: "developer" }] }),
       { status: 409, code },
     );
     expect({ rows: await read(task.id), revision: await revision() }).toEqual(before);
     expect(before.rows.jobs).toMatchObject([{ status: "running", result: null }]);
     // The lease is still there: the worker may end the job in another way.
-    expect((await tell(claimed, "complete")).status).toBe(200);
+    expect((await report(claimed, "complete")).status).toBe(200);
   });
 
   it("and cancel its task at once enqueues nothing after it", async () => {
-    const { add, next, tell, task: read } = cornerOf(shared());
+    const { add, next, report, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const claimed = await next();
-    const refused = await tell(claimed, "complete", { stage: "cancelled", next: [{ agent: "developer" }] });
+    const refused = await report(claimed, "complete", { stage: "cancelled", next: [{ agent: "developer" }] });
     expectProblem(refused, { status: 409, code: "task_cancelled" });
-    const { body } = await tell<Completed>(claimed, "complete", { stage: "cancelled" });
+    const { body } = await report<Completed>(claimed, "complete", { stage: "cancelled" });
     expect(body.task).toMatchObject({ stage: "cancelled", cancelled_at: A_TIME });
     expect((await read(task.id)).jobs).toMatchObject([{ status: "done" }]);
   });
 
   it("enqueues no job when one of the next is malformed", async () => {
-    const { add, next, tell, task: read } = cornerOf(shared());
+    const { add, next, report, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const claimed = await next();
-    expectProblem(await tell(claimed, "complete", { next: [{ agent: "developer" }, { agent: "" }] }), {
+    expectProblem(await report(claimed, "complete", { next: [{ agent: "developer" }, { agent: "" }] }), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("body", "/next/1/agent")],
+      errors: [invalidField("body", "/next/1/agent")],
     });
     expect((await read(task.id)).jobs).toMatchObject([{ status: "running" }]);
   });
@@ -156,12 +164,12 @@ describe("To complete a job", () => {
 
 describe("A job that fails", () => {
   it("is delayed by about five seconds, then failed at its last attempt", async () => {
-    const { add, next, claim, tell, lane } = cornerOf(shared());
+    const { add, next, claim, report, lane } = isolatedRepos(shared());
     const { job } = await add("WEB-1");
     await add("WEB-2");
     const claimed = await next();
     const from = Date.now();
-    const { status, body } = await tell<{ job: Job }>(claimed, "fail", { error: "exited with 1" });
+    const { status, body } = await report<{ job: Job }>(claimed, "fail", { error: "exited with 1" });
     const to = Date.now();
     expect(status).toBe(200);
     expect(body.job).toEqual({
@@ -183,7 +191,7 @@ describe("A job that fails", () => {
     const again = await next({ wait_ms: 20_000 });
     expect(again).toMatchObject({ id: job.id, attempt: 2 });
     expect(Date.now()).toBeGreaterThanOrEqual(due);
-    const last = await tell<{ job: Job }>(again, "fail", { error: "exited with 2" });
+    const last = await report<{ job: Job }>(again, "fail", { error: "exited with 2" });
     expect(last.body.job).toMatchObject({
       status: "failed",
       attempt: 2,
@@ -195,51 +203,51 @@ describe("A job that fails", () => {
   });
 
   it("is failed at once when it must not be tried again", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: { max_attempts: 9 } });
-    const { body } = await tell(await next(), "fail", { error: "no such branch", retry: false });
+    const { body } = await report(await next(), "fail", { error: "no such branch", retry: false });
     expect(body).toMatchObject({ job: { status: "failed", attempt: 1, max_attempts: 9 } });
   });
 
   it("must say why", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     await add("WEB-1");
-    expectProblem(await tell(await next(), "fail"), {
+    expectProblem(await report(await next(), "fail"), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("body", "/error")],
+      errors: [invalidField("body", "/error")],
     });
   });
 
   it("keeps the last error until it is done", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
+    const { add, next, report, job } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: { max_attempts: 1 } });
     const first = await next();
-    await tell(first, "fail", { error: "at first" });
+    await report(first, "fail", { error: "at first" });
     await shared().post(`/jobs/${first.id}/retry`);
     expect((await job(first.id)).error).toBe("at first");
-    expect((await tell(await next(), "complete")).body).toMatchObject({ job: { error: null } });
+    expect((await report(await next(), "complete")).body).toMatchObject({ job: { error: null } });
   });
 });
 
 describe("A job that is released", () => {
   it("is as if it had not been claimed", async () => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     const { job } = await add("WEB-1", { entry_job: { max_attempts: 1 } });
     for (let rounds = 0; rounds < 3; rounds += 1) {
       const claimed = await next();
       expect(claimed.attempt).toBe(1);
-      const { status, body } = await tell(claimed, "release");
+      const { status, body } = await report(claimed, "release");
       expect(status).toBe(200);
       expect(body).toEqual({ job });
     }
   });
 
   it("keeps its place before younger jobs", async () => {
-    const { add, enqueue, next, tell } = cornerOf(shared());
+    const { add, enqueue, next, report } = isolatedRepos(shared());
     const { job } = await add("WEB-1");
     await enqueue("WEB-1", "developer");
-    await tell(await next(), "release");
+    await report(await next(), "release");
     expect((await next()).id).toBe(job.id);
   });
 });
@@ -252,45 +260,45 @@ describe("A stale lease", () => {
     ["release", {}],
   ] as const;
 
-  const LOST: Readonly<Record<string, (corner: Corner, job: ClaimedJob) => Promise<unknown>>> = {
+  const LOST: Readonly<Record<string, (isolated: IsolatedRepos, job: ClaimedJob) => Promise<unknown>>> = {
     "after its end": async () => sleep(1_050),
-    "after its release": ({ tell }, job) => tell(job, "release"),
-    "after its completion": ({ tell }, job) => tell(job, "complete"),
-    "after its failure": ({ tell }, job) => tell(job, "fail", { error: "e" }),
-    "once the job is another's": async ({ tell, next }, job) => {
-      await tell(job, "release");
+    "after its release": ({ report }, job) => report(job, "release"),
+    "after its completion": ({ report }, job) => report(job, "complete"),
+    "after its failure": ({ report }, job) => report(job, "fail", { error: "e" }),
+    "once the job is another's": async ({ report, next }, job) => {
+      await report(job, "release");
       return next();
     },
   };
 
   it.each(Object.entries(LOST))("changes nothing %s", async (_, lose) => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1");
-    const claimed = await corner.next({ lease_ms: 1_000 });
-    await lose(corner, claimed);
+    const isolated = isolatedRepos(shared());
+    const { task } = await isolated.add("WEB-1");
+    const claimed = await isolated.next({ lease_ms: 1_000 });
+    await lose(isolated, claimed);
     // Whatever falls due by itself has happened once the lane was asked for.
-    await corner.lane();
-    const before = await corner.task(task.id);
+    await isolated.lane();
+    const before = await isolated.task(task.id);
     for (const [verb, more] of VERBS)
-      expectProblem(await corner.tell(claimed, verb, more), { status: 409, code: "lease_lost" });
-    expect(await corner.task(task.id)).toEqual(before);
+      expectProblem(await isolated.report(claimed, verb, more), { status: 409, code: "lease_lost" });
+    expect(await isolated.task(task.id)).toEqual(before);
   });
 
   it.each(VERBS)("was never anyone's who made its token up (%s)", async (verb, more) => {
-    const { add, next, tell } = cornerOf(shared());
+    const { add, next, report } = isolatedRepos(shared());
     await add("WEB-1");
     const claimed = await next();
     const forged = { ...claimed, lease: { ...claimed.lease, token: "0".repeat(32) } };
-    expectProblem(await tell(forged, verb, more), {
+    expectProblem(await report(forged, verb, more), {
       status: 409,
       code: "lease_lost",
       hint: expect.any(String) as unknown,
     });
-    expect((await tell(claimed, verb, more)).status).toBe(200);
+    expect((await report(claimed, verb, more)).status).toBe(200);
   });
 
   it("is given back, and the job is claimable as its second attempt", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
+    const { add, next, report, job } = isolatedRepos(shared());
     await add("WEB-1");
     const first = await next({ lease_ms: 1_000, worker: "w-silent" });
     const second = await next({ wait_ms: 20_000 });
@@ -298,12 +306,12 @@ describe("A stale lease", () => {
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(first.lease.expires_at));
     expect(second.lease.token).not.toBe(first.lease.token);
     expect((await job(first.id)).error).toContain("w-silent");
-    expectProblem(await tell(first, "complete"), { status: 409, code: "lease_lost" });
-    expect((await tell(second, "complete")).status).toBe(200);
+    expectProblem(await report(first, "complete"), { status: 409, code: "lease_lost" });
+    expect((await report(second, "complete")).status).toBe(200);
   });
 
   it("fails the job that was at its last attempt", async () => {
-    const { add, next, claim, job } = cornerOf(shared());
+    const { add, next, claim, job } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: { max_attempts: 1 } });
     const { id } = await next({ lease_ms: 1_000 });
     expect(await claim({ wait_ms: 1_500 })).toEqual([]);
@@ -313,16 +321,16 @@ describe("A stale lease", () => {
 
 describe("A job whose task was cancelled while it ran", () => {
   const running = async () => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1");
-    const claimed = await corner.next();
+    const isolated = isolatedRepos(shared());
+    const { task } = await isolated.add("WEB-1");
+    const claimed = await isolated.next();
     await shared().post(`/tasks/${task.id}/cancel`);
-    return { ...corner, claimed };
+    return { ...isolated, claimed };
   };
 
   it("tells its worker with the next heartbeat", async () => {
-    const { tell, claimed, job } = await running();
-    expectProblem(await tell(claimed, "heartbeat"), {
+    const { report, claimed, job } = await running();
+    expectProblem(await report(claimed, "heartbeat"), {
       status: 409,
       code: "task_cancelled",
       hint: expect.stringContaining("release") as unknown,
@@ -335,15 +343,15 @@ describe("A job whose task was cancelled while it ran", () => {
     ["fail", { error: "stopped" }, "cancelled"],
     ["complete", { result: "done all the same" }, "done"],
   ])("ends with a %s", async (verb, more, status) => {
-    const { tell, claimed, claim } = await running();
-    const answer = await tell(claimed, verb, more);
+    const { report, claimed, claim } = await running();
+    const answer = await report(claimed, verb, more);
     expect(answer.status).toBe(200);
     expect(answer.body).toMatchObject({ job: { status, lease: null, finished_at: A_TIME } });
     expect(await claim()).toEqual([]);
   });
 
   it("is cancelled when its worker stays silent", async () => {
-    const { add, next, claim, job, move } = cornerOf(shared());
+    const { add, next, claim, job, move } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const { id } = await next({ lease_ms: 1_000 });
     await move(task, "cancelled");
@@ -357,19 +365,19 @@ describe("The base of a claimed job", () => {
 
   /** WEB-1 is parked in the middle of its work while others finish; then it is taken up again. */
   const overtaken = async () => {
-    const corner = cornerOf(shared());
-    const { add, next, tell, park, move } = corner;
+    const isolated = isolatedRepos(shared());
+    const { add, next, report, pause, resume, move } = isolated;
     await add("WEB-1");
-    await tell(await next(), "complete", { stage: "development", next: [{ agent: "developer" }] });
-    await park("WEB-1");
+    await report(await next(), "complete", { stage: "development", next: [{ agent: "developer" }] });
+    await pause("WEB-1");
     await add("WEB-2");
     const third = await add("WEB-3");
     // WEB-1's own developer job flows on while it is parked; it is not what this is about.
-    await tell(await next({ agents: ["developer"] }), "complete", { next: [{ agent: "tester" }] });
-    await tell(await next({ agents: ["analyst"] }), "complete", { stage: "done" });
+    await report(await next({ agents: ["developer"] }), "complete", { next: [{ agent: "tester" }] });
+    await report(await next({ agents: ["analyst"] }), "complete", { stage: "done" });
     await move(third.task, "cancelled");
-    await park("WEB-1", "resume");
-    return corner;
+    await resume("WEB-1");
+    return isolated;
   };
 
   it("is stale when other tasks of the repository finished while its own was parked", async () => {
@@ -381,32 +389,32 @@ describe("The base of a claimed job", () => {
   });
 
   it("stays stale until a job that was told of it is completed, and is fresh from then on", async () => {
-    const { next, tell } = await overtaken();
+    const { next, report } = await overtaken();
     const told = await next();
-    await tell(told, "release");
+    await report(told, "release");
     const again = await next();
     expect(again.base.stale).toBe(true);
-    await tell(again, "complete", { next: [{ agent: "deployer" }] });
+    await report(again, "complete", { next: [{ agent: "deployer" }] });
     expect((await next()).base).toEqual(FRESH);
   });
 
   it("is fresh when no one overtook, or only in another repository", async () => {
-    const { api, add, park, move, next } = cornerOf(shared());
+    const { api, add, pause, resume, move, next } = isolatedRepos(shared());
     await add("WEB-1");
     const other = await add("API-1", { repo: api, entry_job: false });
-    await park("WEB-1");
+    await pause("WEB-1");
     await move(other.task, "done");
-    await park("WEB-1", "resume");
+    await resume("WEB-1");
     expect(await next()).toMatchObject({ work_item_id: "WEB-1", base: FRESH });
   });
 
   it("is fresh for a task that was not parked when another finished", async () => {
-    const { add, park, move, next } = cornerOf(shared());
+    const { add, pause, resume, move, next } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     await move(task, "done");
-    await park("WEB-2");
-    await park("WEB-2", "resume");
+    await pause("WEB-2");
+    await resume("WEB-2");
     expect(await next()).toMatchObject({ work_item_id: "WEB-2", base: FRESH });
   });
 });

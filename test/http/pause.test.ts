@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { PauseState } from "../../src/contract/operations.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, atFault, cornerOf, expectProblem, sleep } from "../support/calls.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
 
 describe("POST /serial-gate/pause", () => {
   it("parks a task: the next one of its lane may start", async () => {
-    const { web, add, park, claim, lane, task: read } = cornerOf(shared());
+    const { web, add, pause, claim, lane, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { stage: "development", entry_job: false });
     await add("WEB-2");
     expect(await claim()).toEqual([]);
 
-    const { status, body } = await park<PauseState>("WEB-1", "pause", { reason: "ждёт ответа" });
+    const { status, body } = await pause<PauseState>("WEB-1", { reason: "ждёт ответа" });
     expect(status).toBe(200);
     expect(body).toEqual({
       work_item_id: "WEB-1",
@@ -50,11 +50,11 @@ describe("POST /serial-gate/pause", () => {
   });
 
   it("of a parked task keeps everything of the first pause", async () => {
-    const { add, park, task: read, revision } = cornerOf(shared());
+    const { add, pause, task: read, revision } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
-    const first = await park<PauseState>("WEB-1", "pause", { reason: "first" });
+    const first = await pause<PauseState>("WEB-1", { reason: "first" });
     const before = { rows: await read(task.id), revision: await revision() };
-    const again = await park<PauseState>("WEB-1", "pause", {
+    const again = await pause<PauseState>("WEB-1", {
       reason: "second",
       until: "2099-01-01T00:00:00Z",
     });
@@ -64,18 +64,18 @@ describe("POST /serial-gate/pause", () => {
   });
 
   it("lets a parked task's own jobs be claimed, the entry job too", async () => {
-    const { add, park, enqueue, claim } = cornerOf(shared());
+    const { add, pause, enqueue, claim } = isolatedRepos(shared());
     await add("WEB-1");
     await enqueue("WEB-1", "developer");
-    await park("WEB-1");
+    await pause("WEB-1");
     expect((await claim({ max: 9 })).map((job) => job.agent)).toEqual(["analyst", "developer"]);
   });
 
   it("bypasses neither a freeze nor a dependency", async () => {
-    const { web, api, add, park, reasons, claim } = cornerOf(shared());
+    const { web, api, add, pause, reasons, claim } = isolatedRepos(shared());
     await add("API-1", { repo: api, entry_job: false });
     await add("WEB-1", { depends_on: [{ repo: api, work_item_id: "API-1" }] });
-    await park("WEB-1");
+    await pause("WEB-1");
     expect(await reasons()).toEqual({ "WEB-1": "dependency" });
     await shared().post(`/freeze?repo=${web}`);
     expect(await reasons()).toEqual({ "WEB-1": "freeze" });
@@ -83,17 +83,17 @@ describe("POST /serial-gate/pause", () => {
   });
 
   it.each(["done", "cancelled"])("refuses a task that is %s", async (stage) => {
-    const { add, park } = cornerOf(shared());
+    const { add, pause } = isolatedRepos(shared());
     await add("WEB-1", { stage });
-    expectProblem(await park("WEB-1"), { status: 409, code: "task_terminal" });
+    expectProblem(await pause("WEB-1"), { status: 409, code: "task_terminal" });
   });
 
   it("resumes by itself when its time is over", async () => {
-    const { add, park, claim, lane, task: read } = cornerOf(shared());
+    const { add, pause, claim, lane, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     const until = new Date(Date.now() + 1_500).toISOString();
-    await park("WEB-1", "pause", { until });
+    await pause("WEB-1", { until });
     expect((await read(task.id)).task.pause_until).toBe(until);
     expect((await lane()).active_task?.work_item_id).toBe("WEB-2");
     await sleep(Date.parse(until) - Date.now() + 10);
@@ -112,12 +112,12 @@ describe("POST /serial-gate/pause", () => {
     ["no time", "soon"],
     ["a time without a zone", "2099-01-01T00:00:00"],
   ])("refuses to end in %s", async (_, until) => {
-    const { add, park, lane } = cornerOf(shared());
+    const { add, pause, lane } = isolatedRepos(shared());
     await add("WEB-1");
-    expectProblem(await park("WEB-1", "pause", { until }), {
+    expectProblem(await pause("WEB-1", { until }), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("body", "/until")],
+      errors: [invalidField("body", "/until")],
     });
     expect((await lane()).paused).toEqual([]);
   });
@@ -125,11 +125,11 @@ describe("POST /serial-gate/pause", () => {
 
 describe("POST /serial-gate/resume", () => {
   it("takes a task back into its lane", async () => {
-    const { web, add, park, claim, lane, task: read } = cornerOf(shared());
+    const { web, add, pause, resume, claim, lane, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
-    await park("WEB-1", "pause", { reason: "for a while", until: "2099-01-01T00:00:00Z" });
-    const { status, body } = await park("WEB-1", "resume");
+    await pause("WEB-1", { reason: "for a while", until: "2099-01-01T00:00:00Z" });
+    const { status, body } = await resume("WEB-1");
     expect(status).toBe(200);
     expect(body).toEqual({
       work_item_id: "WEB-1",
@@ -149,12 +149,12 @@ describe("POST /serial-gate/resume", () => {
   });
 
   it("of a task that is not parked changes nothing, also when it is finished", async () => {
-    const { add, park, move, revision } = cornerOf(shared());
+    const { add, resume, move, revision } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     for (const stage of ["analysis", "done"]) {
       await move(task, stage);
       const before = await revision();
-      expect(await park("WEB-1", "resume")).toMatchObject({
+      expect(await resume("WEB-1")).toMatchObject({
         status: 200,
         body: { stage, paused: false, paused_at: null, changed: false },
       });
@@ -165,7 +165,7 @@ describe("POST /serial-gate/resume", () => {
 
 describe.each(["pause", "resume"] as const)("The work item of a %s", (verb) => {
   it("is found although it holds a #, percent-encoded", async () => {
-    const { web, post } = { ...shared(), ...cornerOf(shared()) };
+    const { web, post } = { ...shared(), ...isolatedRepos(shared()) };
     await post("/tasks", { repo: web, work_item_id: `pino#${verb}` });
     expect(await post(`/serial-gate/${verb}?work_item=pino%23${verb}`)).toMatchObject({
       status: 200,
@@ -174,7 +174,7 @@ describe.each(["pause", "resume"] as const)("The work item of a %s", (verb) => {
   });
 
   it("is unknown when no task has it, or none of the repository that is named", async () => {
-    const { web, api, add } = cornerOf(shared());
+    const { web, api, add } = isolatedRepos(shared());
     await add(`LONELY-${verb}`);
     for (const query of [`work_item=NO-SUCH-${verb}`, `work_item=LONELY-${verb}&repo=${api}`])
       expectProblem(await shared().post(`/serial-gate/${verb}?${query}`), {
@@ -187,7 +187,7 @@ describe.each(["pause", "resume"] as const)("The work item of a %s", (verb) => {
   });
 
   it("is ambiguous when several repositories have it: the answer lists them", async () => {
-    const { web, api, add } = cornerOf(shared());
+    const { web, api, add } = isolatedRepos(shared());
     await add(`TWIN-${verb}`);
     await add(`TWIN-${verb}`, { repo: api });
     expectProblem(await shared().post(`/serial-gate/${verb}?work_item=TWIN-${verb}`), {
@@ -213,16 +213,16 @@ describe.each(["pause", "resume"] as const)("The work item of a %s", (verb) => {
     expectProblem(await shared().post(`/serial-gate/${verb}${query}`), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("query", pointer)],
+      errors: [invalidField("query", pointer)],
     });
   });
 });
 
 it("A pause survives a new start of the service", async () => {
   const first = await startService();
-  const { add, park } = cornerOf(first);
+  const { add, pause } = isolatedRepos(first);
   const { task } = await add("WEB-1");
-  await park("WEB-1", "pause", { reason: "kept" });
+  await pause("WEB-1", { reason: "kept" });
   const parked = await first.get<{ task: Task }>(`/tasks/${task.id}`);
   await first.service.close();
   const second = await startService({ DATABASE_URL: first.databaseUrl });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Queue } from "../../src/contract/queue.ts";
-import { cornerOf, sleep } from "../support/calls.ts";
+import { isolatedRepos, sleep } from "../support/calls.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -16,13 +16,13 @@ describe("The tag of the queue", () => {
 
   it("is weak; who has it gets 304 and nothing else, until something changes", async () => {
     const service = shared();
-    const { add, park, claim } = cornerOf(service);
+    const { add, pause, resume, claim } = isolatedRepos(service);
     const { job } = await add("WEB-1");
     let tag = await tagOf(service);
     expect(tag).toMatch(/^W\/"[\w-]+"$/);
     for (const change of [
-      () => park("WEB-1"),
-      () => park("WEB-1", "resume"),
+      () => pause("WEB-1"),
+      () => resume("WEB-1"),
       () => add("WEB-2"),
       async () => {
         expect((await claim()).map(({ id }) => id)).toEqual([job.id]);
@@ -40,19 +40,19 @@ describe("The tag of the queue", () => {
 
   it("is not moved by what does not show: a heartbeat, a pause that stands", async () => {
     const service = shared();
-    const { add, next, park, tell } = cornerOf(service);
+    const { add, next, pause, report } = isolatedRepos(service);
     await add("WEB-1");
     const job = await next();
-    await park("WEB-1");
+    await pause("WEB-1");
     const tag = await tagOf(service);
-    await tell(job, "heartbeat");
-    await park("WEB-1");
+    await report(job, "heartbeat");
+    await pause("WEB-1");
     expect((await poll(service, tag)).status).toBe(304);
   });
 
   it("is another for other repositories, and one of several, or any, is enough", async () => {
     const service = shared();
-    const { web, api, add } = cornerOf(service);
+    const { web, api, add } = isolatedRepos(service);
     await add("WEB-1");
     const [all, ofWeb, ofApi] = [
       await tagOf(service),
@@ -67,7 +67,7 @@ describe("The tag of the queue", () => {
 
   it("moves when a job falls due", async () => {
     const service = shared();
-    const { add, enqueue } = cornerOf(service);
+    const { add, enqueue } = isolatedRepos(service);
     await add("WEB-1", { entry_job: false });
     await enqueue("WEB-1", "monitor", { run_after: new Date(Date.now() + 1_000).toISOString() });
     const tag = await tagOf(service);
@@ -77,7 +77,7 @@ describe("The tag of the queue", () => {
 
   it("moves at once with another program's commit", async () => {
     const service = await startService();
-    await cornerOf(service).add("WEB-1");
+    await isolatedRepos(service).add("WEB-1");
     const tag = await tagOf(service);
     const sql = "UPDATE tasks SET stage = 'review';";
     await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), sql]).ended;
@@ -87,7 +87,7 @@ describe("The tag of the queue", () => {
   it("is the same on every node over one database, and moves at once with what another node or program commits", async () => {
     const DATABASE_URL = await testDatabase();
     const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
-    const { add } = cornerOf(other);
+    const { add } = isolatedRepos(other);
     await add("WEB-1");
     const tag = await tagOf(other);
     expect((await poll(one, tag)).status).toBe(304);
@@ -104,7 +104,7 @@ describe("The tag of the queue", () => {
     ["PostgreSQL", async () => ({ DATABASE_URL: await testDatabase() })],
   ])("is never told from before the question, however many ask at the same time (%s)", async (_, env) => {
     const service = await startService(await env());
-    const { add, park } = cornerOf(service);
+    const { add, pause, resume } = isolatedRepos(service);
     await add("WEB-1");
     let tag = await tagOf(service);
     let changing = true;
@@ -112,7 +112,7 @@ describe("The tag of the queue", () => {
       while (changing) await poll(service, tag);
     });
     for (let change = 0; change < 30; change += 1) {
-      await park("WEB-1", change % 2 === 0 ? "pause" : "resume");
+      await (change % 2 === 0 ? pause : resume)("WEB-1");
       const answers = await Promise.all(Array.from({ length: 4 }, () => poll(service, tag)));
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
       const tags = answers.map(({ headers }) => headers.get("etag"));

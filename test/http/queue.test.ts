@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Queue } from "../../src/contract/queue.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -141,13 +141,13 @@ describe("GET /queue", () => {
   });
 
   it("counts the jobs of every status", async () => {
-    const { web, add, enqueue, next, tell, move } = cornerOf(shared());
+    const { web, add, enqueue, next, report, move } = isolatedRepos(shared());
     const other = await add("WEB-0");
     await move(other.task, "cancelled");
     await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    await tell(await next(), "fail", { error: "e" });
+    await report(await next(), "fail", { error: "e" });
     await enqueue("WEB-1", "tester");
-    await tell(await next(), "complete");
+    await report(await next(), "complete");
     await enqueue("WEB-1", "tester");
     await next();
     await enqueue("WEB-1", "tester");
@@ -157,7 +157,7 @@ describe("GET /queue", () => {
   });
 
   it("lists waiting jobs by job id, and their positions by task", async () => {
-    const { add, enqueue, lane } = cornerOf(shared());
+    const { add, enqueue, lane } = isolatedRepos(shared());
     const first = await add("WEB-1", { entry_job: false });
     const second = await add("WEB-2");
     const late = await enqueue("WEB-1", "analyst");
@@ -182,13 +182,13 @@ describe("GET /queue", () => {
   });
 
   it("says null of exactly those entry jobs that a claim hands out then", async () => {
-    const { web, api, add, claim, park, lane } = cornerOf(shared());
+    const { web, api, add, claim, pause, lane } = isolatedRepos(shared());
     await add("WEB-1", { entry_job: false });
     for (let n = 2; n < 6; n += 1) await add(`WEB-${n}`, n === 4 ? { depends_on: ["WEB-2"] } : {});
     await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
     for (let n = 2; n < 4; n += 1) await add(`API-${n}`, { repo: api });
     for (const parked of ["WEB-1", "WEB-2", "WEB-3"]) {
-      await park(parked);
+      await pause(parked);
       const free = [...(await lane()).waiting, ...(await lane(api)).waiting]
         .filter(({ reason }) => reason === null)
         .map(({ job_id }) => job_id);
@@ -198,7 +198,7 @@ describe("GET /queue", () => {
   });
 
   it("shows only the repositories that are named, as often as there are", async () => {
-    const { web, api, add } = cornerOf(shared());
+    const { web, api, add } = isolatedRepos(shared());
     await add("WEB-1");
     await add("API-1", { repo: api });
     const shown = async (query: string) => {
@@ -214,7 +214,7 @@ describe("GET /queue", () => {
   });
 
   it("has a revision that moves with every change, and only then", async () => {
-    const { web, add, next, tell, park, revision, move } = cornerOf(shared());
+    const { web, add, next, report, pause, revision, move } = isolatedRepos(shared());
     let last = await revision();
     const moved = async (): Promise<boolean> => {
       const [before, now] = [last, await revision()];
@@ -225,9 +225,9 @@ describe("GET /queue", () => {
     expect(await moved()).toBe(true);
     const job = await next();
     expect(await moved()).toBe(true);
-    await tell(job, "release");
+    await report(job, "release");
     expect(await moved()).toBe(true);
-    await park("WEB-1");
+    await pause("WEB-1");
     expect(await moved()).toBe(true);
     await shared().post(`/freeze?repo=${web}`);
     expect(await moved()).toBe(true);
@@ -237,7 +237,7 @@ describe("GET /queue", () => {
     expect(await moved()).toBe(true);
     await shared().get("/tasks");
     await next({ max: 1 }).catch(() => undefined);
-    await cornerOf(shared()).add("ELSEWHERE");
+    await isolatedRepos(shared()).add("ELSEWHERE");
     await shared().get(`/queue?repo=${web}`);
     last = await revision();
     expect(await moved()).toBe(false);
@@ -252,7 +252,7 @@ describe("GET /queue", () => {
     expectProblem(await shared().get(`/queue${query}`), {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("query", pointer)],
+      errors: [invalidField("query", pointer)],
     });
   });
 });

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Job } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
 import type { Task, TaskPage } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -49,7 +49,7 @@ const itsEntryJob = (repo: string) => ({
 
 describe("POST /tasks", () => {
   it("creates a task and its entry job", async () => {
-    const { web, task } = cornerOf(shared());
+    const { web, task } = isolatedRepos(shared());
     const title = 'Срочно: "fix" 🚑';
     const created = { repo: web, work_item_id: "WEB-1", title };
     const { status, body } = await shared().post<Created>("/tasks", created);
@@ -60,7 +60,7 @@ describe("POST /tasks", () => {
   });
 
   it("answers the same work item again with what stands and changes nothing", async () => {
-    const { web, add, revision } = cornerOf(shared());
+    const { web, add, revision } = isolatedRepos(shared());
     const first = await add("WEB-1", { title: "first" });
     await add("WEB-2");
     const before = await revision();
@@ -78,7 +78,7 @@ describe("POST /tasks", () => {
   });
 
   it("answers with the task and the entry job as they are now, also when the task is finished", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     const { task, job } = await add("WEB-1");
     await shared().post(`/tasks/${task.id}/cancel`);
     const again = await shared().post("/tasks", { repo: web, work_item_id: "WEB-1" });
@@ -91,7 +91,7 @@ describe("POST /tasks", () => {
 
   it("keeps one task when the same is created many times at once", async () => {
     const { post, get } = shared();
-    const { web } = cornerOf(shared());
+    const { web } = isolatedRepos(shared());
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => post<Created>("/tasks", { repo: web, work_item_id: "WEB-1" })),
     );
@@ -113,7 +113,7 @@ describe("POST /tasks", () => {
     ["left out for a task that is done", undefined, "done", null],
     ["false for a task that is cancelled", false, "cancelled", null],
   ])("with entry_job %s enqueues accordingly", async (_, entry_job, stage, expected) => {
-    const { add, task } = cornerOf(shared());
+    const { add, task } = isolatedRepos(shared());
     const created = await add("WEB-1", { stage, entry_job });
     if (expected === null) expect(created.job).toBeNull();
     else expect(created.job).toMatchObject(expected);
@@ -124,18 +124,18 @@ describe("POST /tasks", () => {
     "refuses an entry job for a task that is %s from the start",
     async (stage) => {
       const { post, get } = shared();
-      const { web } = cornerOf(shared());
+      const { web } = isolatedRepos(shared());
       expectProblem(await post("/tasks", { repo: web, work_item_id: "WEB-1", stage, entry_job: true }), {
         status: 409,
         code: "task_terminal",
-        errors: [atFault("body", "/entry_job")],
+        errors: [invalidField("body", "/entry_job")],
       });
       expect((await get<TaskPage>(`/tasks?repo=${web}`)).body.tasks).toEqual([]);
     },
   );
 
   it("says when a task was cancelled that comes cancelled", async () => {
-    const { web, add } = cornerOf(shared());
+    const { web, add } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { stage: "cancelled" });
     expect(task).toEqual({ ...aTask(web), stage: "cancelled", cancelled_at: A_TIME });
   });
@@ -177,7 +177,7 @@ describe("POST /tasks", () => {
     expectProblem(answer, {
       status: 400,
       code: "invalid_request",
-      errors: [atFault("body", `/${field}`)],
+      errors: [invalidField("body", `/${field}`)],
     });
   });
 });
@@ -226,7 +226,7 @@ describe("A task's dependencies", () => {
     expectProblem(await create(depends_on), {
       status: 404,
       code: "unknown_work_item",
-      errors: [atFault("body", `/depends_on/${index}`)],
+      errors: [invalidField("body", `/depends_on/${index}`)],
     });
     expect((await withTwins().get<TaskPage>(`/tasks?work_item=WEB-${tasks}`)).body.tasks).toEqual([]);
   });
@@ -241,7 +241,7 @@ describe("A task's dependencies", () => {
       status: 409,
       code: "dependency_cycle",
       path: ["SELF", "SELF"],
-      errors: [atFault("body", "/depends_on/0")],
+      errors: [invalidField("body", "/depends_on/0")],
     });
   });
 
@@ -250,16 +250,16 @@ describe("A task's dependencies", () => {
       status: 409,
       code: "ambiguous_work_item",
       repos: ["acme/api", "acme/app"],
-      errors: [atFault("body", "/depends_on/0")],
+      errors: [invalidField("body", "/depends_on/0")],
       hint: expect.stringContaining("repo"),
     });
   });
 
   it("hold it until they are finished, also while they are parked", async () => {
-    const { web, api, add, move, park, claim, next } = cornerOf(shared());
+    const { web, api, add, move, pause, claim, next } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
-    await park("WEB-1");
+    await pause("WEB-1");
     expect(await claim()).toEqual([]);
     await move(task, "done");
     expect((await next()).work_item_id).toBe("API-1");
@@ -323,7 +323,7 @@ describe("GET /tasks", () => {
   });
 
   it("goes on behind the cursor with what came in between", async () => {
-    const { add, web } = cornerOf(shared());
+    const { add, web } = isolatedRepos(shared());
     await add("WEB-1");
     await add("WEB-2");
     const { body } = await shared().get<TaskPage>(`/tasks?repo=${web}&limit=1`);
@@ -335,7 +335,7 @@ describe("GET /tasks", () => {
 
 describe("GET /tasks/{id}", () => {
   it("gives the task with all of its jobs, by id", async () => {
-    const { add, enqueue } = cornerOf(shared());
+    const { add, enqueue } = isolatedRepos(shared());
     const { task, job } = await add("WEB-1");
     await add("WEB-2");
     const later = await enqueue("WEB-1", "developer");
@@ -345,7 +345,7 @@ describe("GET /tasks/{id}", () => {
 
 describe("PATCH /tasks/{id}", () => {
   it("moves the task to a stage", async () => {
-    const { add, move } = cornerOf(shared());
+    const { add, move } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const { status, body } = await move(task, "development");
     expect(status).toBe(200);
@@ -356,7 +356,7 @@ describe("PATCH /tasks/{id}", () => {
   });
 
   it("takes the same stage again, also a terminal one, and changes nothing", async () => {
-    const { add, move, revision } = cornerOf(shared());
+    const { add, move, revision } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     for (const stage of ["analysis", "done"]) {
       const { body } = await move(task, stage);
@@ -372,22 +372,22 @@ describe("PATCH /tasks/{id}", () => {
     ["cancelled", "analysis"],
     ["cancelled", "done"],
   ])("refuses to leave %s for %s", async (from, to) => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1", { stage: from });
-    expectProblem(await corner.move(task, to), { status: 409, code: "task_terminal" });
-    expect((await corner.task(task.id)).task).toEqual(task);
+    const isolated = isolatedRepos(shared());
+    const { task } = await isolated.add("WEB-1", { stage: from });
+    expectProblem(await isolated.move(task, to), { status: 409, code: "task_terminal" });
+    expect((await isolated.task(task.id)).task).toEqual(task);
   });
 
   it("to cancelled is to cancel it", async () => {
-    const corner = cornerOf(shared());
-    const { task, job } = await corner.add("WEB-1");
-    const { body } = await corner.move(task, "cancelled");
+    const isolated = isolatedRepos(shared());
+    const { task, job } = await isolated.add("WEB-1");
+    const { body } = await isolated.move(task, "cancelled");
     expect(body.task).toEqual({ ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME });
-    expect((await corner.job(job.id)).status).toBe("cancelled");
+    expect((await isolated.job(job.id)).status).toBe("cancelled");
   });
 
   it.each(["done", "cancelled"])("to %s lets the next task of the lane start", async (stage) => {
-    const { add, move, claim, next } = cornerOf(shared());
+    const { add, move, claim, next } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     expect(await claim()).toEqual([]);
@@ -398,14 +398,14 @@ describe("PATCH /tasks/{id}", () => {
 
 describe("POST /tasks/{id}/cancel", () => {
   it("cancels the queued and the delayed jobs and leaves the others as they are", async () => {
-    const { add, enqueue, next, claim, tell, task: read } = cornerOf(shared());
+    const { add, enqueue, next, claim, report, task: read } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const running = await next();
     const queued = await enqueue("WEB-1", "developer");
     const run_after = new Date(Date.now() + 3_600_000).toISOString();
     const delayed = await enqueue("WEB-1", "developer", { run_after });
     const done = await enqueue("WEB-1", "tester");
-    await tell(await next({ agents: ["tester"] }), "complete");
+    await report(await next({ agents: ["tester"] }), "complete");
 
     const { status, body } = await shared().post(`/tasks/${task.id}/cancel`);
     expect(status).toBe(200);
@@ -424,7 +424,7 @@ describe("POST /tasks/{id}/cancel", () => {
   });
 
   it("answers a second time with the same and changes nothing", async () => {
-    const { add, revision } = cornerOf(shared());
+    const { add, revision } = isolatedRepos(shared());
     const { task } = await add("WEB-1");
     const { body } = await shared().post(`/tasks/${task.id}/cancel`);
     const before = await revision();
@@ -433,7 +433,7 @@ describe("POST /tasks/{id}/cancel", () => {
   });
 
   it("refuses a task that is done", async () => {
-    const { task } = await cornerOf(shared()).add("WEB-1", { stage: "done" });
+    const { task } = await isolatedRepos(shared()).add("WEB-1", { stage: "done" });
     expectProblem(await shared().post(`/tasks/${task.id}/cancel`), { status: 409, code: "task_terminal" });
   });
 });
@@ -448,8 +448,8 @@ it.each([
 
 it("keeps what it acknowledged when it is started again on the same file", async () => {
   const first = await startService();
-  const corner = cornerOf(first);
-  const { task, job } = await corner.add("WEB-1", { title: "kept", entry_job: { payload: { a: 1 } } });
+  const isolated = isolatedRepos(first);
+  const { task, job } = await isolated.add("WEB-1", { title: "kept", entry_job: { payload: { a: 1 } } });
   await first.service.close();
   const second = await startService({ DATABASE_URL: first.databaseUrl });
   expect((await second.get(`/tasks/${task.id}`)).body).toEqual({ task, jobs: [job] });

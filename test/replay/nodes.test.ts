@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { verify } from "../../src/replay/verify.ts";
 import { openStore } from "../../src/store/open.ts";
-import { cutConnections } from "../support/cutter.ts";
+import { POLICY } from "../support/fixtures.ts";
+import { killConnections } from "../support/connection-killer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startPostgres } from "../support/postgres-server.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
@@ -34,7 +35,7 @@ it(
 
     const store = await openStore(url);
     onTestFinished(() => store.close());
-    const verdict = await store.read(() => verify({ entryAgent: "analyst" }));
+    const verdict = await store.read(() => verify({ entryAgent: POLICY.entryAgent }));
     expect(verdict).toMatchObject({ tasks: 39, violations: [] });
     const again = await startProgram(["replay", ...args]).ended;
     expect(again).toMatchObject({ code: 2, stdout: "" });
@@ -50,7 +51,7 @@ it(
   "verifies also when connections to the database are cut all the while",
   async () => {
     const url = await testDatabase("empty");
-    const stopCutting = await cutConnections(url);
+    const stopCutting = await killConnections(url);
     const args = [sampleOf(60), "--database", url, "--nodes", "2", "--workers", "8"];
     const { code, stdout, stderr } = await startProgram(["replay", ...args]).ended;
     expect(await stopCutting()).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { parseWorkItems } from "../../src/replay/work-items.ts";
 import { verify } from "../../src/replay/verify.ts";
 import { openStore } from "../../src/store/open.ts";
+import { POLICY } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startProgram, type Ended } from "../support/process.ts";
 
@@ -59,7 +60,7 @@ it(
 
     const store = await openStore(`file:${keptBy(ended.stdout)}`);
     onTestFinished(() => store.close());
-    const verdict = await store.read(() => verify({ entryAgent: "analyst" }));
+    const verdict = await store.read(() => verify({ entryAgent: POLICY.entryAgent }));
     expect(verdict).toMatchObject({ tasks: 59, entryStarts: 59, pauses: 2, violations: [] });
   },
   LONG_MS,

@@ -2,7 +2,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import type { ClaimedJob } from "../../src/contract/jobs.ts";
 import { verify, type Verdict } from "../../src/replay/verify.ts";
 import { openTestSqlite } from "../support/databases.ts";
-import { POLICY, TestClock, World } from "../gate/world.ts";
+import { POLICY } from "../support/fixtures.ts";
+import { TestClock, World } from "../gate/world.ts";
 
 const REPO = "acme/web";
 const OTHER_REPO = "acme/api";

@@ -10,7 +10,7 @@ import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { run, tryLane, type Store, type Tx } from "../../src/store/port.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { raw } from "../../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "../gate/world.ts";
+import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 
 const WEB = "acme/web";

@@ -7,7 +7,7 @@ import { migrate } from "../../src/store/migrate.ts";
 import { all, run, StoreFault, type Store } from "../../src/store/port.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { raw } from "../../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "../gate/world.ts";
+import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 import { startPostgres, type PostgresServer } from "../support/postgres-server.ts";
 
 let server: PostgresServer;

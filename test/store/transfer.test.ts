@@ -11,7 +11,7 @@ import { migrate } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/port.ts";
 import { TestClock, World } from "../gate/world.ts";
-import { cutConnections } from "../support/cutter.ts";
+import { killConnections } from "../support/connection-killer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { makeLegacy as makeLegacyPostgres, schemaOf } from "../support/legacy-postgres.ts";
 import { makeLegacy, using } from "../support/legacy.ts";
@@ -229,7 +229,7 @@ describe("a database that moves out of its file", () => {
 
     const moved = new World(await open(url, clock), clock);
     await moved.gate.adopt();
-    expect(moved.told).toEqual([]);
+    expect(moved.logged).toEqual([]);
     expect(await queueOf(moved.gate)).toEqual(before);
     await moved.gate.createTask(call, answered);
     expect(replays).toBe(1);
@@ -309,7 +309,7 @@ describe("a copy that is cut short", () => {
       const path = many();
       const url = await testDatabase("empty");
       const target = await open(url);
-      const stopCutting = await cutConnections(url);
+      const stopCutting = await killConnections(url);
       await expect(copyDatabase(path, target)).rejects.toMatchObject({
         name: "StoreFault",
         kind: "unavailable",

@@ -1,9 +1,16 @@
+/** Fresh databases for tests, and suites that run on each of them. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describe } from "vitest";
 import { migrate } from "../../src/store/migrate.ts";
 import type { Clock, Store } from "../../src/store/port.ts";
 import { openSqlite } from "../../src/store/sqlite/store.ts";
+import { openTestPostgres } from "./postgres.ts";
+
+/** Opens a fresh, migrated database whose clock is the given one. */
+export type OpenDatabase = (clock: Clock) => Promise<Store>;
 
 /** A fresh, migrated file under that clock; it is removed when the store is closed. */
 export const openTestSqlite = async (clock: Clock): Promise<Store> => {
@@ -17,4 +24,21 @@ export const openTestSqlite = async (clock: Clock): Promise<Store> => {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+};
+
+interface Database {
+  readonly name: "SQLite" | "PostgreSQL";
+  readonly open: OpenDatabase;
+}
+
+export const DATABASES: readonly Database[] = [
+  { name: "SQLite", open: openTestSqlite },
+  { name: "PostgreSQL", open: openTestPostgres },
+];
+
+/** Declares the same tests on SQLite and on PostgreSQL. */
+export const onEveryDatabase = (suite: (open: OpenDatabase, name: Database["name"]) => void): void => {
+  describe.each(DATABASES)("on $name", ({ name, open }) => {
+    suite(open, name);
+  });
 };

@@ -1,16 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { GateError } from "../../src/contract/errors.ts";
-import type { Call } from "../../src/gate/commands/idempotency.ts";
-import type { Claim, ClaimedJob, Completed, Completion } from "../../src/contract/jobs.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
+import { expect, it } from "vitest";
+import { GateError } from "../../../src/contract/errors.ts";
+import type { Call } from "../../../src/gate/commands/idempotency.ts";
+import type { Claim, ClaimedJob, Completed, Completion } from "../../../src/contract/jobs.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
 const LANES = 5;
 /** The lane whose task another repository's task waits for: about it there is one completion at most. */
@@ -38,7 +32,7 @@ const keyedCall = (key: string, fingerprint = key): Call & { readonly replays: (
   return { actor: "ann", key, fingerprint, replayed: () => (replays += 1), replays: () => replays };
 };
 
-describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
+onEveryDatabase((open) => {
   const code = (error: unknown): string => {
     if (error instanceof GateError) return error.code;
     throw error;

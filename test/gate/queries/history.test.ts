@@ -1,18 +1,9 @@
-import { describe, expect, it } from "vitest";
-import type { EventPage, EventQuery } from "../../src/contract/events.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import type { EventPage, EventQuery } from "../../../src/contract/events.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { API, startWorld, WEB, type World } from "../world.ts";
 
-const WEB = "acme/web";
-const API = "acme/api";
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
-
-describe.each(DATABASES)("The history on %s", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const read = ({ gate }: World, query: Partial<EventQuery> = {}): Promise<EventPage> =>
     gate.events({ limit: 100, ...query });

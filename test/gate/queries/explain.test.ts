@@ -1,36 +1,27 @@
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { GateError } from "../../src/contract/errors.ts";
-import type { Effect } from "../../src/contract/effect.ts";
-import type { Explanation, Fix } from "../../src/contract/explanation.ts";
-import type { Queue } from "../../src/contract/queue.ts";
-import type { Task } from "../../src/contract/tasks.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { POLICY, TestClock, World } from "./world.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { GateError } from "../../../src/contract/errors.ts";
+import type { Effect } from "../../../src/contract/effect.ts";
+import type { Explanation, Fix } from "../../../src/contract/explanation.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { POLICY } from "../../support/fixtures.ts";
+import { API, openWorld, TestClock, WEB, World } from "../world.ts";
 
-const WEB = "acme/web";
-const API = "acme/api";
 const NO_EFFECT: Effect = { now_claimable: [], now_held: [] };
 
-const databases = [
-  ["sqlite", openTestSqlite, 120],
-  ["postgres", openTestPostgres, 25],
-] as const;
+/** Random histories a database. */
+const RUNS = { SQLite: 120, PostgreSQL: 25 };
 
 const commands = (explanation: Explanation): string[] =>
   explanation.jobs.flatMap(({ reasons }) => reasons.flatMap(({ fix }) => fix.map(({ command }) => command)));
 
-describe.each(databases)("an explanation on %s", (_, open, runs) => {
+onEveryDatabase((open, database) => {
   let world: World;
 
   beforeEach(async () => {
-    const clock = new TestClock();
-    world = new World(await open(clock.read), clock);
-  });
-
-  afterEach(async () => {
-    await world.store.close();
+    world = await openWorld(open);
   });
 
   const explain = (work_item: string): Promise<Explanation> => world.gate.explain({ work_item });
@@ -466,7 +457,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
             await here.store.close();
           }
         }),
-        { numRuns: runs, ...(process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}) },
+        { numRuns: RUNS[database], ...(process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}) },
       );
     },
   );

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { parseConfig } from "../../src/config/service.ts";
-import { Gate } from "../../src/gate/gate.ts";
-import type { Clock, Store } from "../../src/store/port.ts";
-import { sleep } from "../support/calls.ts";
-import { openTestSqlite } from "../support/databases.ts";
+import { parseConfig } from "../../../src/config/service.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import type { Clock, Store } from "../../../src/store/port.ts";
+import { sleep } from "../../support/calls.ts";
+import { openTestSqlite } from "../../support/databases.ts";
 
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const ONE = { max: 1, wait_ms: 0, lease_ms: 1_000 };

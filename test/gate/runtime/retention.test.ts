@@ -1,17 +1,11 @@
-import { describe, expect, it } from "vitest";
-import { forgetAnswer, KEPT_MS, type Call } from "../../src/gate/commands/idempotency.ts";
-import { pruneEvents, Retention } from "../../src/gate/runtime/retention.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/idempotency.ts";
+import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
 
 const callUnder = (key: string, replayed = (): void => undefined): Call => ({
   actor: "ann",
@@ -20,7 +14,7 @@ const callUnder = (key: string, replayed = (): void => undefined): Call => ({
   replayed,
 });
 
-describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const eventIds = async (world: World): Promise<number[]> =>
     (await world.gate.events({ limit: 100 })).events.map(({ id }) => id);

@@ -1,15 +1,10 @@
-import { describe, expect, it } from "vitest";
-import { verify } from "../../src/replay/verify.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import { verify } from "../../../src/replay/verify.ts";
+import { POLICY } from "../../support/fixtures.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
-
-describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
 
   /** What the record says of each change: kind, subject and detail. */
@@ -148,7 +143,9 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
     await world.task("acme/api", "B");
     await world.sql("DELETE FROM tasks WHERE id = 2");
     await world.sql("DELETE FROM jobs WHERE task_id = 2");
-    const { violations, entryStarts } = await world.store.read(() => verify({ entryAgent: "analyst" }));
+    const { violations, entryStarts } = await world.store.read(() =>
+      verify({ entryAgent: POLICY.entryAgent }),
+    );
     expect(violations).toEqual([]);
     expect(entryStarts).toBe(1);
   });
