@@ -269,9 +269,9 @@ const restartAgainAndAgain = (server: PostgresServer): (() => Promise<void>) => 
   };
 };
 
-describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
+describe.each(SIZE.nodes)("%i nodes", (count) => {
   it(
-    `let ${SIZE.workers} workers through in turn, whatever operators do meanwhile`,
+    `let ${SIZE.workers} workers through in turn while operators pause, freeze and cancel`,
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
@@ -287,7 +287,7 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
   );
 
   it(
-    "do so while their connections are cut",
+    "let all workers through in turn while their connections are killed",
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
@@ -301,7 +301,7 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
 
   // A server of its own is stopped, killed and started, which takes its time.
   it.runIf(LONG)(
-    "do so while the server is stopped or killed, and started again",
+    "let all workers through in turn while the server is stopped, killed and restarted",
     async () => {
       const server = await startPostgres();
       onTestFinished(() => server.remove());

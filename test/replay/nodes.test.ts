@@ -23,7 +23,7 @@ const sampleOf = (lines: number): string => {
 };
 
 it(
-  "replays over two nodes of one database, whose password it does not say, and verifies it from the rows",
+  "replays over two nodes of one database, verifies its rows, and prints no password",
   async () => {
     const url = await testDatabase("empty");
     const args = [sampleOf(40), "--database", url, "--nodes", "2", "--workers", "8"];
@@ -48,7 +48,7 @@ it(
 );
 
 it(
-  "verifies also when connections to the database are cut all the while",
+  "verifies a replay while its database connections are killed",
   async () => {
     const url = await testDatabase("empty");
     const stopCutting = await killConnections(url);
@@ -63,7 +63,7 @@ it(
 
 // A server of its own is killed, which takes its time.
 it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
-  "verifies also over four nodes whose database is killed in the middle, and started again two seconds later",
+  "verifies a replay over four nodes whose database is killed and restarted two seconds later",
   async () => {
     const server = await startPostgres();
     onTestFinished(() => server.remove());

@@ -26,19 +26,16 @@ export const openTestSqlite = async (clock: Clock): Promise<Store> => {
   };
 };
 
-interface Database {
-  readonly name: "SQLite" | "PostgreSQL";
-  readonly open: OpenDatabase;
-}
-
-export const DATABASES: readonly Database[] = [
-  { name: "SQLite", open: openTestSqlite },
-  { name: "PostgreSQL", open: openTestPostgres },
-];
+const DATABASES = [
+  ["SQLite", openTestSqlite],
+  ["PostgreSQL", openTestPostgres],
+] as const;
 
 /** Declares the same tests on SQLite and on PostgreSQL. */
-export const onEveryDatabase = (suite: (open: OpenDatabase, name: Database["name"]) => void): void => {
-  describe.each(DATABASES)("on $name", ({ name, open }) => {
+export const onEveryDatabase = (
+  suite: (open: OpenDatabase, name: (typeof DATABASES)[number][0]) => void,
+): void => {
+  describe.each(DATABASES)("on %s", (name, open) => {
     suite(open, name);
   });
 };

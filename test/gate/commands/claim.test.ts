@@ -9,7 +9,7 @@ onEveryDatabase((open) => {
     world = await startWorld(open);
   });
 
-  it("takes the oldest job first, whatever its repository", async () => {
+  it("hands out the oldest job first across repositories", async () => {
     await world.task(WEB, "A");
     await world.task(API, "B");
     await world.task("acme/ops", "C");
@@ -19,7 +19,7 @@ onEveryDatabase((open) => {
     expect(order).toEqual(["A", "B", "C"]);
   });
 
-  it("takes only the agents and the repositories that it names", async () => {
+  it("hands out only jobs of the requested agents and repositories", async () => {
     await world.task(WEB, "A");
     await world.task(API, "B");
     await world.gate.createJob(null, { repo: API, work_item_id: "B", agent: "monitor" });
@@ -28,7 +28,7 @@ onEveryDatabase((open) => {
     expect((await world.claim({ repos: [API] })).jobs[0]?.work_item_id).toBe("B");
   });
 
-  it("never hands out one job twice, however many claim at once", async () => {
+  it("never hands out a job twice to concurrent claims", async () => {
     for (let each = 0; each < 20; each += 1) await world.task(`acme/r${each}`, `T-${each}`);
     const claims = await Promise.all(Array.from({ length: 40 }, () => world.claim()));
     const ids = claims.flatMap(({ jobs }) => jobs.map(({ id }) => id));
@@ -38,7 +38,7 @@ onEveryDatabase((open) => {
     expect(ids.length + rest).toBe(20);
   });
 
-  it("starts one of a lane, however many claim at once", async () => {
+  it("starts one task of a lane under concurrent claims", async () => {
     for (let each = 0; each < 10; each += 1) await world.task(WEB, `T-${each}`);
     const claims = await Promise.all(Array.from({ length: 20 }, () => world.claim({ max: 5 })));
     const started = claims.flatMap(({ jobs }) => jobs.map((job) => job.work_item_id));

@@ -18,7 +18,7 @@ onEveryDatabase((open) => {
   });
   const dry_run = true;
 
-  it("answers what the change answers, and changes nothing", async () => {
+  it("answers a dry run like the real change and changes nothing", async () => {
     await world.gate.adopt();
     const { id } = await world.task(WEB, "A");
     await world.task(WEB, "B");
@@ -44,7 +44,7 @@ onEveryDatabase((open) => {
     }
   });
 
-  it("of a new task and of a new job leaves neither", async () => {
+  it("creates no task and no job in a dry run", async () => {
     const before = await everything();
     const tried = await world.gate.createTask(
       null,
@@ -63,13 +63,13 @@ onEveryDatabase((open) => {
     expect(await everything()).toEqual(there);
   });
 
-  it("is refused for what the change is refused for", async () => {
+  it("refuses a dry run for the same reason as the real change", async () => {
     await expect(world.gate.pause(null, { work_item: "NONE", dry_run }, {})).rejects.toMatchObject({
       code: "unknown_work_item",
     });
   });
 
-  it("wakes no one who waits", async () => {
+  it("wakes no long poll by a dry run", async () => {
     await world.task(WEB, "A");
     await world.claim();
     await world.task(WEB, "B");

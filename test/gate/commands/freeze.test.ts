@@ -11,7 +11,7 @@ onEveryDatabase((open) => {
 
   const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, repo, {});
 
-  it("is one row each time, cleared one by one or all at once", async () => {
+  it("adds a row for every freeze and clears them one by one or all at once", async () => {
     const one = await world.gate.freeze("ann", WEB, { reason: "DEGRADED", work_item_id: "WEB-3" });
     const two = await world.gate.freeze("ann", WEB, { reason: "again" });
     expect((await world.lane(WEB))?.frozen_reason).toBe("again");
@@ -38,7 +38,7 @@ onEveryDatabase((open) => {
     expect(await world.lane(WEB)).toBeUndefined();
   });
 
-  it("outlives everything that the tasks do", async () => {
+  it("keeps a freeze while tasks are paused, resumed and finished", async () => {
     const { id } = await world.task(WEB, "A");
     await freeze(WEB);
     await world.gate.pause(null, { work_item: "A" }, {});
@@ -48,14 +48,14 @@ onEveryDatabase((open) => {
     expect(await world.reasons()).toEqual({ A: "freeze", B: "freeze" });
   });
 
-  it("is not made while its layer is off, and can always be cleared", async () => {
+  it("refuses a freeze while the layer is off and still clears an existing one", async () => {
     await freeze(WEB);
     const off = world.under({ freeze: false });
     await expect(off.gate.freeze(null, WEB, {})).rejects.toEqual(gateError("layer_disabled"));
     expect((await off.gate.unfreeze(null, { repo: WEB })).cleared).toBe(1);
   });
 
-  it("says what it cleared: all freezes, or the one that it names", async () => {
+  it("unfreeze returns the freezes that it cleared: all, or the one with the given id", async () => {
     const first = await world.gate.freeze("ann", WEB, { reason: "error rate", work_item_id: "WEB-3" });
     const second = await world.gate.freeze("bob", WEB, { reason: "latency" });
     const third = await world.gate.freeze(null, WEB, {});

@@ -9,7 +9,7 @@ onEveryDatabase((open) => {
     world = await startWorld(open);
   });
 
-  it("that lapsed gives the job back, and its token is dead for ever", async () => {
+  it("requeues the job of an expired lease and refuses its token from then on", async () => {
     const { job_id } = await world.task(WEB, "A");
     const [first] = (await world.claim({ worker: "one", lease_ms: 1_000 })).jobs;
     world.clock.pass(1_000);
@@ -27,7 +27,7 @@ onEveryDatabase((open) => {
     expect((await world.gate.job(job_id)).job.lease?.worker).toBe("two");
   });
 
-  it("that lapsed in the last attempt fails the job, and the task keeps its lane", async () => {
+  it("fails the job when the lease of its last attempt expires, and the task keeps its lane", async () => {
     const { job_id } = await world.task(WEB, "A", { entry_job: { max_attempts: 1 } });
     await world.task(WEB, "B");
     await world.claim({ worker: "gone" });
@@ -38,7 +38,7 @@ onEveryDatabase((open) => {
     expect(job.error).toContain("gone");
   });
 
-  it("that is kept does not lapse", async () => {
+  it("keeps a lease alive through heartbeats", async () => {
     const { job_id } = await world.task(WEB, "A");
     const [job] = (await world.claim({ lease_ms: 2_000 })).jobs;
     for (let beat = 0; beat < 5; beat += 1) {
@@ -48,7 +48,7 @@ onEveryDatabase((open) => {
     expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", attempt: 1 });
   });
 
-  it("of a job that the orchestrator runs itself is none of ours: it never lapses", async () => {
+  it("never expires a job that the orchestrator runs itself", async () => {
     const { job_id } = await world.task(WEB, "A");
     await world.sql(`UPDATE jobs SET status = 'running', attempts = 1 WHERE id = ${job_id}`);
     world.clock.pass(86_400_000);
@@ -56,7 +56,7 @@ onEveryDatabase((open) => {
     expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", lease: null });
   });
 
-  it("of a job whose task was cancelled ends the job instead of queueing it again", async () => {
+  it("cancels the job instead of requeueing it when the lease expires after its task was cancelled", async () => {
     const { id, job_id } = await world.task(WEB, "A");
     const [job] = (await world.claim()).jobs;
     await world.gate.cancelTask(null, id);

@@ -9,7 +9,7 @@ onEveryDatabase((open) => {
     world = await openWorld(open);
   });
 
-  it("parks every unfinished task of it, and takes back exactly those", async () => {
+  it("pauses every unfinished task of a repository and resumes exactly those", async () => {
     const { id } = await world.task(WEB, "FINISHED");
     await world.gate.setStage(null, id, "done");
     await world.task(WEB, "A");
@@ -42,7 +42,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("says its effect", async () => {
+  it("returns the effect of pausing a repository", async () => {
     await world.gate.adopt();
     await world.task(WEB, "A");
     await world.task(WEB, "B");
@@ -52,7 +52,7 @@ onEveryDatabase((open) => {
     });
   });
 
-  it("is nothing the second time", async () => {
+  it("changes nothing when a repository is paused or resumed again", async () => {
     await world.task(WEB, "A");
     await world.gate.pauseLane(null, { repo: WEB }, {});
     expect(await world.gate.pauseLane(null, { repo: WEB }, {})).toMatchObject({ changed: 0, tasks: [] });

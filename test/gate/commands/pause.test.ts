@@ -12,7 +12,7 @@ onEveryDatabase((open) => {
   const pause = (workItem: string): Promise<unknown> => world.gate.pause(null, { work_item: workItem }, {});
   const finish = (id: number): Promise<unknown> => world.gate.setStage(null, id, "done");
 
-  it("keeps its time when it comes again, and says what changed", async () => {
+  it("keeps the first time, operator and reason when a task is paused again", async () => {
     await world.task(WEB, "A");
     const first = await world.gate.pause("ann", { work_item: "A" }, { reason: "waits for input" });
     world.clock.pass(5_000);
@@ -26,7 +26,7 @@ onEveryDatabase((open) => {
     expect((await world.gate.resume(null, { work_item: "A" })).changed).toBe(false);
   });
 
-  it("with an end resumes by itself, and the record says that the gate did it", async () => {
+  it("resumes a task when its pause ends and records the gate as the actor", async () => {
     await world.task(WEB, "A");
     const until = new Date(world.clock.now + 3_600_000).toISOString();
     await world.gate.pause("ann", { work_item: "A" }, { until });
@@ -43,7 +43,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("is refused where it means nothing", async () => {
+  it("refuses to pause a finished, ambiguous or unknown work item, or with the layer off", async () => {
     const { id } = await world.task(WEB, "A");
     await world.task(API, "B");
     await world.task(WEB, "B");
@@ -56,7 +56,7 @@ onEveryDatabase((open) => {
     ).rejects.toEqual(gateError("layer_disabled"));
   });
 
-  it("means the unfinished task when the orchestrator made the work item again", async () => {
+  it("pauses the unfinished task when a finished one has the same work item", async () => {
     const { id } = await world.task(WEB, "A");
     await finish(id);
     await world.sql(`INSERT INTO tasks(repo, work_item_id, stage) VALUES ('${WEB}', 'A', 'analysis')`);
@@ -66,7 +66,7 @@ onEveryDatabase((open) => {
     });
   });
 
-  it("that let others finish makes the base stale, until the job that was told has completed", async () => {
+  it("marks the base of an overtaken task as stale until a job that saw it completes", async () => {
     const slow = await world.task(WEB, "SLOW", { stage: "development", entry_job: false });
     const fix = await world.task(WEB, "FIX");
     const dropped = await world.task(WEB, "DROPPED");

@@ -9,7 +9,7 @@ onEveryDatabase((open) => {
     world = await openWorld(open);
   });
 
-  it("records every change once, with who asked for it", async () => {
+  it("records every change once, with its actor", async () => {
     await world.gate.adopt();
     const { id, job_id } = await world.task(WEB, "A");
     const [job] = (await world.claim({ worker: "w-1" })).jobs;
@@ -38,7 +38,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("as the caller says, where there are no tokens", async () => {
+  it("records the `by` of the request when there are no tokens", async () => {
     const { id } = await world.task(WEB, "A");
     const why = { by: "ann", reason: "at night" };
     await world.gate.pause(null, { work_item: "A" }, why);
@@ -56,7 +56,7 @@ onEveryDatabase((open) => {
     );
   });
 
-  it("as the caller's token, and not as anyone else", async () => {
+  it("records the token's name and refuses another `by`", async () => {
     await world.task(WEB, "A");
     await expect(world.gate.pause("ci", { work_item: "A" }, { by: "ann" })).rejects.toMatchObject({
       code: "invalid_request",
@@ -65,7 +65,7 @@ onEveryDatabase((open) => {
     expect(await world.operatorEvents()).toMatchObject([{ kind: "task.paused", actor: "ci" }]);
   });
 
-  it("in the freeze's own row too", async () => {
+  it("stores the operators of a freeze in its row", async () => {
     await world.gate.freeze("ann", WEB, {});
     await world.gate.unfreeze("bob", { repo: WEB });
     expect(await world.rows("SELECT frozen_by, cleared_by FROM repo_freeze")).toEqual([
@@ -73,7 +73,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("when a pause runs out: as the gate's own doing", async () => {
+  it("records the gate as the actor when a pause ends by itself", async () => {
     await world.task(WEB, "A");
     await world.task(WEB, "B");
     await world.gate.pauseLane("ann", { repo: WEB }, { until: "2026-06-15T08:10:00Z" });

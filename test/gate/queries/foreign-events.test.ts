@@ -23,7 +23,7 @@ onEveryDatabase((open) => {
     });
   };
 
-  it("is told once for each change, as what it is", async () => {
+  it("records every change of another program once, under its own kind", async () => {
     const world = await start();
     const web = { repo: "acme/web", task_id: 1, work_item_id: "A" };
     const job = { ...web, job_id: 1 };
@@ -106,7 +106,7 @@ onEveryDatabase((open) => {
       expect((await toldOf(world, sql)).sort(byKind), sql).toEqual(told.sort(byKind));
   });
 
-  it("is told in its own words, whatever characters they have", async () => {
+  it("records another program's stage unchanged, whatever characters it has", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     const odd = String.raw`a "quoted" \ stage`;
@@ -115,7 +115,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("is in its work item's life, also where a job's row did not say whose it was", async () => {
+  it("lists another program's changes among the events of their work item", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     await world.task("acme/web", "B");
@@ -128,7 +128,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("is taken as it is when the record is judged", async () => {
+  it("finds no violation in the changes of another program", async () => {
     const world = await start();
     await world.sql("INSERT INTO tasks(repo, work_item_id, stage) VALUES ('acme/web', 'A', 'analysis')");
     await world.sql("INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', 'acme/web', 1)");

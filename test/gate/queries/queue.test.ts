@@ -3,7 +3,7 @@ import { onEveryDatabase } from "../../support/databases.ts";
 import { startWorld, World } from "../world.ts";
 
 onEveryDatabase((open) => {
-  it("shows configured projects also when nothing goes on in them", async () => {
+  it("shows configured projects that have no tasks", async () => {
     const world = await startWorld(open);
     const idle = new World(world.store, world.clock, {}, ["acme/idle"]);
     expect((await idle.gate.queue()).serial_gate.per_repo["acme/idle"]).toEqual({

@@ -13,7 +13,7 @@ onEveryDatabase((open) => {
       world = await (flagged ? startWorld : openWorld)(open);
     });
 
-    it("of a pause: the next one may start, and the parked one still", async () => {
+    it("a pause releases the next task of the lane", async () => {
       await world.task(WEB, "A");
       await world.task(WEB, "B");
       await world.task(WEB, "C");
@@ -21,7 +21,7 @@ onEveryDatabase((open) => {
       expect(effectNames(effect)).toEqual({ now_claimable: [["B", null]], now_held: [] });
     });
 
-    it("of a resume: who had passed is held again", async () => {
+    it("a resume holds the task that had passed", async () => {
       await world.task(WEB, "A");
       await world.task(WEB, "B");
       await world.gate.pause(null, { work_item: "A" }, {});
@@ -29,7 +29,7 @@ onEveryDatabase((open) => {
       expect(effectNames(effect)).toEqual({ now_claimable: [], now_held: [["B", "active-task"]] });
     });
 
-    it("of a freeze and its end", async () => {
+    it("a freeze holds a repository's entry jobs and an unfreeze releases them", async () => {
       await world.task(WEB, "A");
       await world.task(API, "B");
       const { effect } = await world.gate.freeze(null, WEB, {});
@@ -38,7 +38,7 @@ onEveryDatabase((open) => {
       expect(effectNames(open.effect)).toEqual({ now_claimable: [["A", null]], now_held: [] });
     });
 
-    it("of a freeze beside another: none", async () => {
+    it("a second freeze has no effect, nor has clearing it", async () => {
       await world.task(WEB, "A");
       await world.gate.freeze(null, WEB, {});
       const second = await world.gate.freeze(null, WEB, {});
@@ -48,7 +48,7 @@ onEveryDatabase((open) => {
       expect(effectNames(open.effect)).toEqual({ now_claimable: [], now_held: [] });
     });
 
-    it("of a cancel: in its lane, and in those of the tasks that depend on it; its own job is no one's any more", async () => {
+    it("a cancel releases the next task of the lane and the dependents in other lanes", async () => {
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
       await world.task(API, "C", { depends_on: ["A"] });
@@ -63,7 +63,7 @@ onEveryDatabase((open) => {
       });
     });
 
-    it("of a task's end, and of another stage: none", async () => {
+    it("a stage change has no effect until the task is done", async () => {
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
       expect(effectNames((await world.gate.setStage(null, id, "review")).effect)).toEqual({
@@ -76,7 +76,7 @@ onEveryDatabase((open) => {
       });
     });
 
-    it("of a second try of a failed entry job: it may start", async () => {
+    it("a retry makes a failed entry job ready", async () => {
       await world.task(WEB, "A");
       const [job] = (await world.claim()).jobs;
       await world.gate.fail(null, job?.id ?? 0, {

@@ -30,7 +30,7 @@ onEveryDatabase((open) => {
     ["a scope without the frozen repository", { repos: [WEB] }, { ...all, "API-1": null }],
     ["a scope without the lane, pause off", { repos: [API], pause: false }, all],
     ["another entry agent: no entry job waits", { entryAgent: "planner" }, {}],
-  ])("%s", async (_, policy, reasons) => {
+  ])("applies the switches: %s", async (_, policy, reasons) => {
     await prepare();
     const other = world.under(policy);
     expect(await other.reasons()).toEqual(reasons);

@@ -183,14 +183,14 @@ onEveryDatabase((open) => {
     ],
   ];
 
-  it.each(rows)("of %s: the snapshot and the claim agree", async (_, prepare, reason) => {
+  it.each(rows)("queue and claim agree on the reason for %s", async (_, prepare, reason) => {
     await prepare();
     expect((await world.reasons())["WEB-9"]).toBe(reason);
     const claimed = await world.claimAll();
     expect(claimed.includes("WEB-9")).toBe(reason === null);
   });
 
-  it("of an entry job without a task is a freeze or nothing", async () => {
+  it("holds an entry job without a task only by a freeze", async () => {
     await world.task(WEB, "WEB-7");
     await world.sql(`INSERT INTO jobs(agent, repo) VALUES ('analyst', '${WEB}')`);
     const reason = async (): Promise<unknown> =>
@@ -210,7 +210,7 @@ onEveryDatabase((open) => {
     expect(jobs.map((job) => job.work_item_id)).toEqual(["WEB-9"]);
   });
 
-  it("lets a batch of fresh tasks through one at a time, oldest first", async () => {
+  it("lets new tasks of a lane through one at a time, oldest first", async () => {
     const tasks = [await world.task(WEB, "A"), await world.task(WEB, "B"), await world.task(WEB, "C")];
     const order: (string | null)[] = [];
     for (const { id } of tasks) {
@@ -221,7 +221,7 @@ onEveryDatabase((open) => {
     expect(order).toEqual(["A", "B", "C"]);
   });
 
-  it("starts in the order of the tasks, not of their entry jobs", async () => {
+  it("orders a lane by its tasks, not by their entry jobs", async () => {
     await world.task(WEB, "A", { entry_job: false });
     await world.task(WEB, "B");
     await world.gate.createJob(null, { repo: WEB, work_item_id: "A", agent: "analyst" });
@@ -231,7 +231,7 @@ onEveryDatabase((open) => {
     ]);
   });
 
-  it("keeps its head while the head's job is delayed or failed", async () => {
+  it("keeps the head of a lane while its job is delayed or failed", async () => {
     const { job_id } = await world.task(WEB, "A");
     await world.task(WEB, "B");
     for (const status of ["delayed", "failed"]) {
@@ -247,7 +247,7 @@ onEveryDatabase((open) => {
     }
   });
 
-  it("frees an urgent fix when the task that waits for a human is paused, and closes again on resume", async () => {
+  it("releases an urgent fix when the waiting task is paused, and holds the lane again on resume", async () => {
     await world.task(WEB, "SLOW", { stage: "review", entry_job: false });
     await world.task(WEB, "URGENT");
     await world.task(WEB, "LATER");

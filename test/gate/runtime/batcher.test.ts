@@ -84,7 +84,7 @@ onEveryDatabase((open) => {
       WHERE repo LIKE 'acme/${run}-%' GROUP BY repo, kind ORDER BY repo, kind`),
   });
 
-  it("comes to the same as one after another", { timeout: 120_000 }, async () => {
+  it("completes a batch with the same result as one call after another", { timeout: 120_000 }, async () => {
     const [apart, together] = [await startWorld(open), await startWorld(open)];
     let run = 0;
     await fc.assert(
@@ -108,7 +108,7 @@ onEveryDatabase((open) => {
     );
   });
 
-  it("is each caller's own: what is refused takes nothing from the others", async () => {
+  it("refuses one call of a batch without affecting the others", async () => {
     const world = await startWorld(open);
     const jobs = await claimTwoEach(world, 1);
     const ask = (lane: number, isHolder: boolean): Promise<string> =>
@@ -118,7 +118,7 @@ onEveryDatabase((open) => {
     ).toEqual(["done done ", "lease_lost", "done done ", "lease_lost", "unknown_job"]);
   });
 
-  it("happens once under a key, whoever else is served with it", async () => {
+  it("runs a keyed call once, also within a batch", async () => {
     const world = await startWorld(open);
     for (let index = 0; index < 6; index += 1) await world.task(`acme/${index}`, `T-${index}`);
     const calls = ["a", "b", "c", "a", "d", "b"].map((key) => keyedCall(key));
@@ -155,7 +155,7 @@ onEveryDatabase((open) => {
     expect(refused.status === "rejected" && code(refused.reason)).toBe("idempotency_key_reused");
   });
 
-  it("keeps no key of a claim that got nothing, so that it may ask again", async () => {
+  it("keeps no key of an empty claim, so that it may be sent again", async () => {
     const world = await startWorld(open);
     await world.task("acme/a", "A");
     const calls = ["a", "b", "c"].map((key) => keyedCall(key));

@@ -19,7 +19,7 @@ onEveryDatabase((open) => {
     await world.gate.createJob(null, { repo: WEB, work_item_id: "B", agent: "developer" });
   });
 
-  it("to the freezes closes the gate: no entry job starts, every repository shows as frozen", async () => {
+  it("holds every entry job and shows every repository as frozen when the freezes cannot be read", async () => {
     await hide("repo_freeze");
     const { jobs, degraded } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.agent)).toEqual(["developer"]);
@@ -35,14 +35,14 @@ onEveryDatabase((open) => {
     expect(world.logged.at(-1)).toContain("info: The gate reads all of its database again");
   });
 
-  it("to the freezes means nothing while their layer is off", async () => {
+  it("ignores unreadable freezes while their layer is off", async () => {
     await hide("repo_freeze");
     const off = world.under({ freeze: false });
     expect(await off.claim()).toMatchObject({ jobs: [{ work_item_id: "A" }], degraded: false });
     off.gate.drain();
   });
 
-  it("to the tasks opens the gate: the oldest queued job starts, dependents stay", async () => {
+  it("starts the oldest queued job and keeps dependents waiting when the tasks cannot be read", async () => {
     await hide("tasks");
     const first = await world.claim();
     expect(first).toMatchObject({ jobs: [{ id: 1, work_item_id: null, stage: null }], degraded: true });
@@ -57,21 +57,21 @@ onEveryDatabase((open) => {
     expect((await world.gate.queue()).degraded).toBe(false);
   });
 
-  it("to the tasks, dropped for good, does not stop the claim", async () => {
+  it("keeps claiming when the tasks table was dropped", async () => {
     await world.sql("DROP TABLE tasks");
     const { jobs, degraded } = await world.claim({ max: 100 });
     expect(jobs.map(({ id }) => id)).toEqual([1, 2, 4]);
     expect(degraded).toBe(true);
   });
 
-  it("to the tasks does not open a frozen repository", async () => {
+  it("keeps a frozen repository closed when the tasks cannot be read", async () => {
     await world.gate.freeze(null, WEB, {});
     await hide("tasks");
     const { jobs } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.agent)).toEqual(["developer"]);
   });
 
-  it("to the pause column relaxes the lane alone", async () => {
+  it("relaxes only the lane when the pause column cannot be read", async () => {
     await world.sql("ALTER TABLE tasks RENAME COLUMN paused_at TO paused_at_gone");
     const { jobs, degraded } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.work_item_id)).toEqual(["A", "B", "B"]);
@@ -79,14 +79,14 @@ onEveryDatabase((open) => {
     expect(await world.reasons()).toEqual({ C: "dependency" });
   });
 
-  it("to the dependencies holds whatever may depend on something", async () => {
+  it("holds every entry job with a possible dependency when the dependencies cannot be read", async () => {
     await hide("job_deps");
     const { jobs, degraded } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.agent)).toEqual(["developer"]);
     expect(degraded).toBe(true);
   });
 
-  it("to the tasks and the freezes lets only jobs through that no gate holds", async () => {
+  it("starts only jobs of other agents when tasks and freezes cannot be read", async () => {
     await hide("tasks");
     await hide("repo_freeze");
     const { jobs, degraded } = await world.claim({ max: 100 });
@@ -94,7 +94,7 @@ onEveryDatabase((open) => {
     expect(degraded).toBe(true);
   });
 
-  it("to the jobs is a fault that says so, and nothing is lost when it is mended", async () => {
+  it("fails as unreadable when the jobs cannot be read, and serves them once they are restored", async () => {
     await hide("jobs");
     await expect(world.claim()).rejects.toMatchObject({ name: "StoreFault", kind: "unreadable" });
     await expect(world.gate.queue()).rejects.toMatchObject({ name: "StoreFault", kind: "unreadable" });

@@ -9,7 +9,7 @@ onEveryDatabase((open) => {
     world = await startWorld(open);
   });
 
-  it("is answered by what makes a job claimable, in the order of arrival", async () => {
+  it("answers long polls in the order of arrival when a job becomes ready", async () => {
     const { id } = await world.task(WEB, "A", { entry_job: false });
     await world.task(WEB, "B");
     const polls = [world.claim({ wait_ms: 20_000 }), world.claim({ wait_ms: 20_000 })];
@@ -19,11 +19,11 @@ onEveryDatabase((open) => {
     expect((await polls[1])?.jobs.map((job) => job.work_item_id)).toEqual(["C"]);
   });
 
-  it("ends with nothing when its time is over", async () => {
+  it("answers an empty claim when the wait is over", async () => {
     expect(await world.claim({ wait_ms: 30 })).toEqual({ jobs: [], degraded: false });
   });
 
-  it("of a caller that hung up takes no job", async () => {
+  it("takes no job for a caller that hung up", async () => {
     const caller = new AbortController();
     const poll = world.claim({ wait_ms: 20_000 }, caller.signal);
     caller.abort();
@@ -32,14 +32,14 @@ onEveryDatabase((open) => {
     expect(await world.reasons()).toEqual({ A: null });
   });
 
-  it("is sent away when the service drains, and no new claim is taken", async () => {
+  it("answers waiting claims and refuses new ones while the service drains", async () => {
     const poll = world.claim({ wait_ms: 20_000 });
     world.gate.drain();
     expect(await poll).toEqual({ jobs: [], degraded: false });
     await expect(world.claim()).rejects.toEqual(gateError("draining"));
   });
 
-  it("finds a job that falls due while it waits", async () => {
+  it("hands out a job that becomes due during the wait", async () => {
     await world.task(WEB, "A", { entry_job: false });
     const soon = new Date(world.clock.now + 100).toISOString();
     await world.gate.createJob(null, { repo: WEB, work_item_id: "A", agent: "monitor", run_after: soon });

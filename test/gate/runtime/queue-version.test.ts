@@ -3,7 +3,7 @@ import { onEveryDatabase } from "../../support/databases.ts";
 import { API, startWorld, WEB } from "../world.ts";
 
 onEveryDatabase((open) => {
-  it("moves the revision with every change of the rows, whoever makes it", async () => {
+  it("increases the revision with every change of the rows, also by another program", async () => {
     const world = await startWorld(open);
     const revision = async (): Promise<number> => (await world.gate.queue()).revision;
     const seen = [await revision()];

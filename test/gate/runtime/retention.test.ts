@@ -21,7 +21,7 @@ onEveryDatabase((open) => {
   const keys = (world: World) =>
     world.rows<{ idempotency_key: string }>("SELECT idempotency_key FROM gate_idempotency ORDER BY at");
 
-  it("events go by age, oldest first, a batch at a time, also those of finished work", async () => {
+  it("deletes events by age, oldest first, one batch at a time", async () => {
     const world = await start();
     const { id } = await world.task("acme/web", "A");
     await world.gate.cancelTask(null, id);
@@ -37,7 +37,7 @@ onEveryDatabase((open) => {
     expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
   });
 
-  it("the service forgets by itself, as long as there is more, and looks again after a minute", async () => {
+  it("deletes batch after batch until nothing is old, and looks again after a minute", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 1);
     const at = "2026-06-01 08:00:00.000";
@@ -58,7 +58,7 @@ onEveryDatabase((open) => {
     expect(await left()).toBe(0);
   });
 
-  it("events stay for ever where 0 days are set", async () => {
+  it("keeps events for ever when 0 days are set", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     world.clock.pass(36_500 * DAY_MS);
@@ -66,7 +66,7 @@ onEveryDatabase((open) => {
     expect(await eventIds(world)).toHaveLength(2);
   });
 
-  it("an answer under a key is there for a day, and gone after it", async () => {
+  it("keeps an idempotent answer for a day and deletes it afterwards", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 0);
     await world.gate.freeze(callUnder("one"), "acme/web", {});
@@ -87,7 +87,7 @@ onEveryDatabase((open) => {
     expect(freeze_id).toBe(3);
   });
 
-  it("an answer is forgotten when no one will come for it, not when someone has", async () => {
+  it("deletes an answer that no one repeated, and keeps one that was replayed", async () => {
     const world = await start();
     await world.gate.freeze(callUnder("one"), "acme/web", {});
     await world.gate.freeze(callUnder("two"), "acme/web", {});
