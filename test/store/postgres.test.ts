@@ -15,6 +15,7 @@ import {
 import { openPostgres } from "../../src/store/postgres.ts";
 import { list, raw, sql, type Value } from "../../src/store/sql.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
+import { relayTo } from "../support/relay.ts";
 
 interface World {
   readonly url: string;
@@ -334,6 +335,19 @@ describe("an operation that came to nothing", () => {
     expect(await store.read(words)).toEqual(["a"]);
     expect(await valueOf(store, "last_value FROM commits")).toBe(2);
   });
+
+  it("because its connection was lost before its COMMIT was sent is run again, and is there once", async () => {
+    const relay = await relayTo((await world()).url);
+    const store = await open(relay.url);
+    relay.cut({ when: "after", statement: "INSERT INTO notes" });
+    let attempts = 0;
+    await store.write(function* () {
+      attempts += 1;
+      yield* note("a")();
+    });
+    expect(attempts).toBe(2);
+    expect(await store.read(words)).toEqual(["a"]);
+  });
 });
 
 describe("an operation whose COMMIT was cut", () => {
@@ -353,6 +367,21 @@ describe("an operation whose COMMIT was cut", () => {
     await expect(cut).rejects.toThrow("may be there or not");
     expect(attempts).toBe(1);
     expect(await store.read(words)).toEqual([]);
+  });
+
+  it("is run again when it only reads", async () => {
+    const { url, other } = await world();
+    await other.query("INSERT INTO notes(word) VALUES ('a')");
+    const relay = await relayTo(url);
+    const store = await open(relay.url);
+    relay.cut({ when: "before", statement: "COMMIT" });
+    let attempts = 0;
+    const read = store.read(function* () {
+      attempts += 1;
+      return yield* words();
+    });
+    expect(await read).toEqual(["a"]);
+    expect(attempts).toBe(2);
   });
 });
 
