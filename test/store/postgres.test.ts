@@ -15,6 +15,7 @@ import {
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { list, raw, sql, type Value } from "../../src/store/sql.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
+import { relayTo } from "../support/relay.ts";
 
 interface World {
   readonly url: string;
@@ -322,6 +323,19 @@ it("repeats an operation whose COMMIT the server refused", async () => {
   expect(await valueOf(store, "last_value FROM commits")).toBe(2);
 });
 
+it("runs an operation again when the connection is lost before its COMMIT was sent, and keeps it once", async () => {
+  const relay = await relayTo((await world()).url);
+  const store = await open(relay.url);
+  relay.cut({ when: "after", statement: "INSERT INTO notes" });
+  let attempts = 0;
+  await store.write(function* () {
+    attempts += 1;
+    yield* note("a")();
+  });
+  expect(attempts).toBe(2);
+  expect(await store.read(words)).toEqual(["a"]);
+});
+
 it("fails without a repeat when the connection is lost during COMMIT, and says that the outcome is unknown", async () => {
   const { store, other } = await world();
   await other.query(`
@@ -338,6 +352,21 @@ it("fails without a repeat when the connection is lost during COMMIT, and says t
   await expect(cut).rejects.toThrow("may be there or not");
   expect(attempts).toBe(1);
   expect(await store.read(words)).toEqual([]);
+});
+
+it("runs a read again when the connection is lost during its COMMIT", async () => {
+  const { url, other } = await world();
+  await other.query("INSERT INTO notes(word) VALUES ('a')");
+  const relay = await relayTo(url);
+  const store = await open(relay.url);
+  relay.cut({ when: "before", statement: "COMMIT" });
+  let attempts = 0;
+  const read = store.read(function* () {
+    attempts += 1;
+    return yield* words();
+  });
+  expect(await read).toEqual(["a"]);
+  expect(attempts).toBe(2);
 });
 
 it.each<[string, string, StoreFaultKind]>([
