@@ -239,7 +239,7 @@ onEveryDatabase((open, database) => {
       { because: null },
     ],
     [
-      "a freeze, which waits for a person as it should",
+      "a freeze, which an operator ends",
       async () => {
         await world.task(WEB, "WEB-8");
         await world.gate.freeze(null, WEB, {});
