@@ -115,6 +115,9 @@ export interface Trigger {
   /** Portable SQL about NEW and OLD alone: PostgreSQL takes no subquery here. Always, when left out. */
   readonly when?: Statement;
   readonly body: readonly TriggerAction[];
+  /** True when the id of the inserted row must be drawn under the lock that the body takes. PostgreSQL draws it earlier:
+   *  there the trigger fires before the insert and draws it again. */
+  readonly drawsId?: true;
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
