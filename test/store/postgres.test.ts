@@ -275,7 +275,7 @@ describe("an operation that came to nothing", () => {
           (error: unknown) => {
             // Only where the COMMIT itself was cut is the outcome not known.
             expect(error).toEqual(isFault("unavailable"));
-            expect(String(error)).toContain("may be there or not");
+            expect(String(error)).toContain("its outcome is unknown");
             return undefined;
           },
         );
@@ -350,7 +350,7 @@ describe("an operation whose COMMIT was cut", () => {
       yield* note("a")();
     });
     await expect(cut).rejects.toEqual(isFault("unavailable"));
-    await expect(cut).rejects.toThrow("may be there or not");
+    await expect(cut).rejects.toThrow("its outcome is unknown");
     expect(attempts).toBe(1);
     expect(await store.read(words)).toEqual([]);
   });
