@@ -259,7 +259,7 @@ describe("a database that moves out of its file", () => {
         code: 1,
         stdout: "",
         stderr:
-          "The file's table jobs has cost, and the target's has not: add it there first. Nothing was copied.\n",
+          "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
       });
       const store = await open(url);
       await migrate(store);
@@ -348,7 +348,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
   };
 
   it.each<[string, () => string | Promise<string>, RegExp]>([
-    ["a file that is not there", newPath, /^There is no database \S+\.$/],
+    ["a file that is not there", newPath, /^No database at \S+\.$/],
     [
       "a file that is no database",
       () => {
@@ -379,7 +379,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
     [
       "bytes",
       changed("UPDATE jobs SET task_content = x'00ff' WHERE id = 3"),
-      /^jobs\.task_content \(where id is 3\) holds bytes, not text\. Nothing was copied\.$/,
+      /^jobs\.task_content \(where id is 3\) is binary, not text\. Nothing was copied\.$/,
     ],
     [
       "a text that is none",
@@ -389,17 +389,17 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
     [
       "a NUL character",
       changed("UPDATE tasks SET title = 'a' || char(0) || 'b' WHERE id = 5"),
-      /^tasks\.title \(where id is 5\) holds a NUL character, .* Nothing was copied\.$/,
+      /^tasks\.title \(where id is 5\) contains a NUL character, .* Nothing was copied\.$/,
     ],
     [
       "words in the place of a number",
       changed("UPDATE jobs SET attempts = 'many' WHERE id = 2"),
-      /^The table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
     ],
     [
       "a number beyond what its column holds",
       changed("UPDATE jobs SET max_attempts = 9000000000 WHERE id = 2"),
-      /^The table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
     ],
   ])("%s", async (_, make, says) => {
     const path = await make();
@@ -420,7 +420,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
       code: 1,
       stdout: "",
       stderr:
-        "The target is not empty: its table tasks has rows. Nothing was copied; it wants an empty database.\n",
+        "The target is not empty: its table tasks has rows. Nothing was copied. Use an empty database.\n",
     });
     expect([await schemaOf(other), await rowsInPostgres(url), readFileSync(path)]).toEqual(before);
   });
