@@ -199,7 +199,7 @@ it("explains a request that the gate refuses", async () => {
       [1]
 
       $ serial-gate task add acme/web 'not a stage' --stage 'Not A Stage'
-      The input is not valid: body /stage must match pattern "^[a-z0-9][a-z0-9._-]*$".
+      stage must be a stage, such as development: lower-case letters, digits, \`.\`, \`_\` and \`-\`.
       [2]
       "
     `);
@@ -243,11 +243,11 @@ it("exits with 4 for a missing or wrong token and records a pause under the toke
   const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
   expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      A valid token is needed.
+      A valid token is required.
       Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens.
       [4]
       $ serial-gate queue
-      A valid token is needed.
+      A valid token is required.
       The service does not know the secret in SERIAL_GATE_TOKEN.
       [4]
       "

@@ -254,7 +254,7 @@ it("copies later tables and columns and names the tables that it leaves", { time
     code: 1,
     stdout: "",
     stderr:
-      "The file's table jobs has cost, and the target's has not: add it there first. Nothing was copied.\n",
+          "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
   });
   const store = await open(url);
   await migrate(store);
@@ -339,7 +339,7 @@ describe("refused copy", () => {
   };
 
   it.each<[string, () => string | Promise<string>, RegExp]>([
-    ["a file that is not there", newPath, /^There is no database \S+\.$/],
+    ["a file that is not there", newPath, /^No database at \S+\.$/],
     [
       "a file that is no database",
       () => {
@@ -370,7 +370,7 @@ describe("refused copy", () => {
     [
       "bytes",
       changed("UPDATE jobs SET task_content = x'00ff' WHERE id = 3"),
-      /^jobs\.task_content \(where id is 3\) holds bytes, not text\. Nothing was copied\.$/,
+      /^jobs\.task_content \(where id is 3\) is binary, not text\. Nothing was copied\.$/,
     ],
     [
       "a text that is not valid UTF-8",
@@ -380,17 +380,17 @@ describe("refused copy", () => {
     [
       "a NUL character",
       changed("UPDATE tasks SET title = 'a' || char(0) || 'b' WHERE id = 5"),
-      /^tasks\.title \(where id is 5\) holds a NUL character, .* Nothing was copied\.$/,
+      /^tasks\.title \(where id is 5\) contains a NUL character, .* Nothing was copied\.$/,
     ],
     [
       "a word in a number column",
       changed("UPDATE jobs SET attempts = 'many' WHERE id = 2"),
-      /^The table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
     ],
     [
       "a number too large for its column",
       changed("UPDATE jobs SET max_attempts = 9000000000 WHERE id = 2"),
-      /^The table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
     ],
   ])("refuses to copy %s", async (_, make, says) => {
     const path = await make();
@@ -411,7 +411,7 @@ describe("refused copy", () => {
       code: 1,
       stdout: "",
       stderr:
-        "The target is not empty: its table tasks has rows. Nothing was copied; it wants an empty database.\n",
+        "The target is not empty: its table tasks has rows. Nothing was copied. Use an empty database.\n",
     });
     expect([await schemaOf(other), await rowsInPostgres(url), readFileSync(path)]).toEqual(before);
   });

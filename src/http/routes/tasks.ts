@@ -1,4 +1,4 @@
-/** /tasks: what the orchestrator creates and moves. */
+/** /tasks: the calls of the orchestrator, which creates and moves tasks. */
 
 import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
@@ -21,10 +21,11 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         tags,
         operationId: "createTask",
         summary: "Create a task and its entry job",
-        description: "The same repository and work item again gives what stands and changes nothing.",
+        description:
+          "If the repository already has the work item, nothing changes and the existing task is returned.",
         querystring: TrialQuery,
         body: NewTask,
-        response: { 200: ["It stood already.", TaskAndJob], 201: ["It is created.", TaskAndJob] },
+        response: { 200: ["The existing task.", TaskAndJob], 201: ["The new task.", TaskAndJob] },
         problems: [404, 409],
       }),
     },
@@ -40,7 +41,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "listTasks",
-        summary: "List tasks by id, a page at a time",
+        summary: "List tasks in pages, ordered by id",
         querystring: TaskQuery,
         response: { 200: ["A page of tasks.", TaskPage] },
       }),
@@ -73,7 +74,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         params: IdParams,
         querystring: TrialQuery,
         body: StageChange,
-        response: { 200: ["The task as it is now.", ChangedTask] },
+        response: { 200: ["The task after the change, and the effect on others.", ChangedTask] },
         problems: [404, 409],
       }),
     },
@@ -87,11 +88,11 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "cancelTask",
-        summary: "Cancel a task and its waiting jobs",
+        summary: "Cancel a task and its queued and delayed jobs",
         params: IdParams,
         querystring: TrialQuery,
         body: Note,
-        response: { 200: ["The task as it is now.", ChangedTask] },
+        response: { 200: ["The task after the change, and the effect on others.", ChangedTask] },
         problems: [404, 409],
       }),
     },
