@@ -153,6 +153,7 @@ export const Release = model(
   "Gives a job back untouched.",
   z.strictObject({ lease_token: LeaseToken }),
 );
+export type Release = z.output<typeof Release>;
 export const OneJob = z.strictObject({ job: Job });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),

@@ -45,7 +45,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
           stage,
           next: next ? [{ agent: "developer" }] : [],
         });
-      else await world.gate.release(null, job.id, job.lease.token);
+      else await world.gate.release(null, job.id, { lease_token: job.lease.token });
   };
 
   it("tells every reason at once, each with what holds the job, and the chain to the root", async () => {
@@ -54,8 +54,12 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     const [running] = (await world.claim({ worker: "w-1" })).jobs;
     const needed = await world.task(API, "API-2");
     const task = await world.task(WEB, "WEB-8", { depends_on: ["API-2"] });
-    const { freeze_id, frozen_at } = await world.gate.freeze("ann", API, { reason: "error rate 4.1 %" });
-    await world.gate.freeze("bob", WEB, { work_item_id: "WEB-6" });
+    const { freeze_id, frozen_at } = await world.gate.freeze(
+      "ann",
+      { repo: API },
+      { reason: "error rate 4.1 %" },
+    );
+    await world.gate.freeze("bob", { repo: WEB }, { work_item_id: "WEB-6" });
 
     const { jobs, chain, stuck, ...explained } = await explain("WEB-8");
     expect(explained.task).toMatchObject({ id: task.id, work_item_id: "WEB-8" });
@@ -135,7 +139,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
 
   it("of a finished task has nothing to tell", async () => {
     const { id } = await world.task(WEB, "WEB-1", { entry_job: false });
-    await world.gate.setStage(null, id, "done");
+    await world.gate.setStage(null, { id }, { stage: "done" });
     expect(await explain("WEB-1")).toMatchObject({ jobs: [], stuck: false, chain: [{ reason: "idle" }] });
   });
 
@@ -252,7 +256,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
         "a freeze, which waits for a person as it should",
         async () => {
           await world.task(WEB, "WEB-8");
-          await world.gate.freeze(null, WEB, {});
+          await world.gate.freeze(null, { repo: WEB }, {});
         },
         { because: null },
       ],
@@ -279,7 +283,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
       const { id } = await world.task(WEB, workItem);
       await start(workItem);
       world.clock.pass(minutes * 60_000);
-      await world.gate.setStage(null, id, "done");
+      await world.gate.setStage(null, { id }, { stage: "done" });
     };
     const estimateOf = async (workItem: string) => (await explain(workItem)).jobs[0]?.estimate;
     const inMinutes = (iso: string | null | undefined): number =>
@@ -289,7 +293,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     await world.task(WEB, "AHEAD");
     await world.task(WEB, "FEW");
     expect((await estimateOf("FEW"))?.unavailable).toContain("4 tasks of acme/web are on record");
-    for (const { id } of await tasksOf(world)) await world.gate.cancelTask(null, id);
+    for (const { id } of await tasksOf(world)) await world.gate.cancelTask(null, { id });
     await turn("OLD-50", 50);
     await world.task(WEB, "WEB-2");
     await start("WEB-2");
@@ -357,12 +361,12 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
       const lease_token = job.lease.token;
       if (kind === "fail") await gate.fail(null, job.id, { lease_token, error: "no", retry: false });
       else await gate.complete(null, job.id, { lease_token, stage: at % 2 === 0 ? "development" : "done" });
-    } else if (kind === "freeze") await gate.freeze(null, repo, {});
+    } else if (kind === "freeze") await gate.freeze(null, { repo }, {});
     else if (kind === "unfreeze") await gate.unfreeze(null, { repo });
     else if (!task) return;
     else if (kind === "pause") await gate.pause(null, { work_item }, {});
     else if (kind === "resume") await gate.resume(null, { work_item });
-    else if (kind === "cancel") await gate.cancelTask(null, task.id);
+    else if (kind === "cancel") await gate.cancelTask(null, { id: task.id });
     else {
       const other = among(tasks, Math.floor(at / 7));
       if (!other || other.id === task.id) return;
@@ -385,8 +389,8 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     if (pathname === "/unfreeze") await gate.unfreeze(null, { repo, id });
     else if (pathname === "/serial-gate/pause") await gate.pause(null, { work_item, repo }, {});
     else if (pathname === "/serial-gate/resume") await gate.resume(null, { work_item, repo });
-    else if (pathname.startsWith("/tasks/")) await gate.cancelTask(null, id);
-    else await gate.retryJob(null, id);
+    else if (pathname.startsWith("/tasks/")) await gate.cancelTask(null, { id });
+    else await gate.retryJob(null, { id });
   };
 
   /** Workers who always succeed, and an orchestrator that ends what has nothing left to do; no operator but for the
@@ -402,7 +406,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
         const all = (await here.gate.task(task.id)).jobs;
         const isOver = all.every(({ status }) => status === "done" || status === "cancelled");
         if (!isOver || task.paused_at !== null) continue;
-        await here.gate.setStage(null, task.id, "done");
+        await here.gate.setStage(null, { id: task.id }, { stage: "done" });
         moved = true;
       }
     }

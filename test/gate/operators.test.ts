@@ -59,7 +59,7 @@ describe.each([
     it("of a freeze and its end", async () => {
       await world.task(WEB, "A");
       await world.task(API, "B");
-      const { effect } = await world.gate.freeze(null, WEB, {});
+      const { effect } = await world.gate.freeze(null, { repo: WEB }, {});
       expect(names(effect)).toEqual({ now_claimable: [], now_held: [["A", "freeze"]] });
       const open = await world.gate.unfreeze(null, { repo: WEB });
       expect(names(open.effect)).toEqual({ now_claimable: [["A", null]], now_held: [] });
@@ -67,8 +67,8 @@ describe.each([
 
     it("of a freeze beside another: none", async () => {
       await world.task(WEB, "A");
-      await world.gate.freeze(null, WEB, {});
-      const second = await world.gate.freeze(null, WEB, {});
+      await world.gate.freeze(null, { repo: WEB }, {});
+      const second = await world.gate.freeze(null, { repo: WEB }, {});
       expect(names(second.effect)).toEqual({ now_claimable: [], now_held: [] });
       const open = await world.gate.unfreeze(null, { repo: WEB, id: second.freeze_id });
       expect(open).toMatchObject({ frozen: true, cleared: 1 });
@@ -79,7 +79,7 @@ describe.each([
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
       await world.task(API, "C", { depends_on: ["A"] });
-      const { effect, task } = await world.gate.cancelTask(null, id);
+      const { effect, task } = await world.gate.cancelTask(null, { id });
       expect(task.stage).toBe("cancelled");
       expect(names(effect)).toEqual({
         now_claimable: [
@@ -93,11 +93,11 @@ describe.each([
     it("of a task's end, and of another stage: none", async () => {
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
-      expect(names((await world.gate.setStage(null, id, "review")).effect)).toEqual({
+      expect(names((await world.gate.setStage(null, { id }, { stage: "review" })).effect)).toEqual({
         now_claimable: [],
         now_held: [],
       });
-      expect(names((await world.gate.setStage(null, id, "done")).effect)).toEqual({
+      expect(names((await world.gate.setStage(null, { id }, { stage: "done" })).effect)).toEqual({
         now_claimable: [["B", null]],
         now_held: [],
       });
@@ -111,7 +111,7 @@ describe.each([
         error: "no",
         retry: false,
       });
-      const { effect } = await world.gate.retryJob(null, job?.id ?? 0);
+      const { effect } = await world.gate.retryJob(null, { id: job?.id ?? 0 });
       expect(names(effect)).toEqual({ now_claimable: [["A", null]], now_held: [] });
     });
   });
@@ -130,13 +130,13 @@ describe.each([
       await world.gate.adopt();
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
-      await world.gate.freeze(null, API, {});
+      await world.gate.freeze(null, { repo: API }, {});
       const trials = {
         pause: (trial: object) => world.gate.pause("ann", { work_item: "A", ...trial }, { reason: "why" }),
         pauseLane: (trial: object) => world.gate.pauseLane("ann", { repo: WEB, ...trial }, {}),
-        freeze: (trial: object) => world.gate.freeze("ann", WEB, { reason: "bad" }, trial),
+        freeze: (trial: object) => world.gate.freeze("ann", { repo: WEB, ...trial }, { reason: "bad" }),
         unfreeze: (trial: object) => world.gate.unfreeze("ann", { repo: API, ...trial }),
-        cancel: (trial: object) => world.gate.cancelTask("ann", id, {}, trial),
+        cancel: (trial: object) => world.gate.cancelTask("ann", { id, ...trial }),
       };
       for (const change of Object.values(trials)) {
         const before = await everything();
@@ -154,18 +154,19 @@ describe.each([
 
     it("of a new task and of a new job leaves neither", async () => {
       const before = await everything();
-      const tried = await world.gate.createTask(
-        null,
-        { repo: WEB, work_item_id: "A", stage: "analysis" },
-        { dry_run },
-      );
+      const tried = await world.gate.createTask(null, {
+        repo: WEB,
+        work_item_id: "A",
+        stage: "analysis",
+        dry_run,
+      });
       expect(tried).toMatchObject({ created: true, task: { work_item_id: "A" }, job: { status: "queued" } });
       expect(await everything()).toEqual(before);
 
       await world.task(WEB, "A");
       const there = await everything();
       const job = { repo: WEB, work_item_id: "A", agent: "reviewer" };
-      expect(await world.gate.createJob(null, job, { dry_run })).toMatchObject({
+      expect(await world.gate.createJob(null, { ...job, dry_run })).toMatchObject({
         job: { agent: "reviewer" },
       });
       expect(await everything()).toEqual(there);
@@ -194,9 +195,9 @@ describe.each([
       await world.gate.pause(null, { work_item: "A" }, why);
       expect((await world.gate.task(id)).task).toMatchObject({ paused_by: "ann", pause_reason: "at night" });
       await world.gate.resume(null, { work_item: "A" }, why);
-      await world.gate.freeze(null, WEB, why);
+      await world.gate.freeze(null, { repo: WEB }, why);
       await world.gate.unfreeze(null, { repo: WEB }, why);
-      await world.gate.cancelTask(null, id, why);
+      await world.gate.cancelTask(null, { id }, why);
       expect(await events()).toEqual(
         ["task.paused", "task.resumed", "repo.frozen", "repo.unfrozen", "task.cancelled"].map((kind) => ({
           kind,
@@ -216,7 +217,7 @@ describe.each([
     });
 
     it("in the freeze's own row too", async () => {
-      await world.gate.freeze("ann", WEB, {});
+      await world.gate.freeze("ann", { repo: WEB }, {});
       await world.gate.unfreeze("bob", { repo: WEB });
       expect(await world.rows("SELECT frozen_by, cleared_by FROM repo_freeze")).toEqual([
         { frozen_by: "ann", cleared_by: "bob" },
@@ -239,7 +240,7 @@ describe.each([
   describe("to a whole repository", () => {
     it("parks every unfinished task of it, and takes back exactly those", async () => {
       const { id } = await world.task(WEB, "FINISHED");
-      await world.gate.setStage(null, id, "done");
+      await world.gate.setStage(null, { id }, { stage: "done" });
       await world.task(WEB, "A");
       await world.task(WEB, "BY-ITSELF");
       await world.task(WEB, "B");
@@ -291,9 +292,13 @@ describe.each([
   });
 
   it("says what it cleared: all freezes, or the one that it names", async () => {
-    const first = await world.gate.freeze("ann", WEB, { reason: "error rate", work_item_id: "WEB-3" });
-    const second = await world.gate.freeze("bob", WEB, { reason: "latency" });
-    const third = await world.gate.freeze(null, WEB, {});
+    const first = await world.gate.freeze(
+      "ann",
+      { repo: WEB },
+      { reason: "error rate", work_item_id: "WEB-3" },
+    );
+    const second = await world.gate.freeze("bob", { repo: WEB }, { reason: "latency" });
+    const third = await world.gate.freeze(null, { repo: WEB }, {});
     const one = await world.gate.unfreeze(null, { repo: WEB, id: second.freeze_id });
     expect(one).toMatchObject({ frozen: true, freezes: [{ freeze_id: second.freeze_id, frozen_by: "bob" }] });
     const rest = await world.gate.unfreeze(null, { repo: WEB });

@@ -30,7 +30,7 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
   it("events go by age, oldest first, a batch at a time, also those of finished work", async () => {
     const world = await start();
     const { id } = await world.task("acme/web", "A");
-    await world.gate.cancelTask(null, id);
+    await world.gate.cancelTask(null, { id });
     world.clock.pass(2 * DAY_MS);
     await world.task("acme/web", "B");
     expect(await eventIds(world)).toEqual([1, 2, 3, 4, 5, 6]);
@@ -75,29 +75,29 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
   it("an answer under a key is there for a day, and gone after it", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 0);
-    await world.gate.freeze(callUnder("one"), "acme/web", {});
+    await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
     world.clock.pass(KEPT_MS - 60_000);
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
     await retention.tend();
     let replays = 0;
     await world.gate.freeze(
       callUnder("one", () => (replays += 1)),
-      "acme/web",
+      { repo: "acme/web" },
       {},
     );
     expect(replays).toBe(1);
     world.clock.pass(120_000);
     await retention.tend();
     expect(await keys(world)).toEqual([{ idempotency_key: "two" }]);
-    const { freeze_id } = await world.gate.freeze(callUnder("one"), "acme/web", {});
+    const { freeze_id } = await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
     expect(freeze_id).toBe(3);
   });
 
   it("an answer is forgotten when no one will come for it, not when someone has", async () => {
     const world = await start();
-    await world.gate.freeze(callUnder("one"), "acme/web", {});
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
     expect(await world.store.write(() => forgetAnswer(callUnder("one")))).toBe(true);
     expect(await world.store.write(() => forgetAnswer(callUnder("two")))).toBe(false);
     expect(await world.store.write(() => forgetAnswer(null))).toBe(true);

@@ -26,9 +26,9 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
       await world.store.close();
     });
 
-    const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, repo, {});
+    const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, { repo }, {});
     const pause = (workItem: string): Promise<unknown> => world.gate.pause(null, { work_item: workItem }, {});
-    const finish = (id: number): Promise<unknown> => world.gate.setStage(null, id, "done");
+    const finish = (id: number): Promise<unknown> => world.gate.setStage(null, { id }, { stage: "done" });
 
     describe("the reason", () => {
       /** Prepares a world in which WEB-9's entry job waits, and says why. */
@@ -69,7 +69,7 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
         [
           "a predecessor that is cancelled",
           async () => {
-            await world.gate.cancelTask(null, (await world.task(WEB, "WEB-7")).id);
+            await world.gate.cancelTask(null, { id: (await world.task(WEB, "WEB-7")).id });
             await world.task(WEB, "WEB-9");
           },
           null,
@@ -130,7 +130,7 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
           "one of two freezes cleared",
           async () => {
             await world.task(WEB, "WEB-9");
-            const { freeze_id } = await world.gate.freeze(null, WEB, {});
+            const { freeze_id } = await world.gate.freeze(null, { repo: WEB }, {});
             await freeze(WEB);
             await world.gate.unfreeze(null, { repo: WEB, id: freeze_id });
           },
@@ -357,14 +357,14 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
         const [first] = (await world.claim({ worker: "one", lease_ms: 1_000 })).jobs;
         world.clock.pass(1_000);
         const late = { lease_token: first?.lease.token ?? "" };
-        await expect(world.gate.heartbeat(job_id, late)).rejects.toEqual(refused("lease_lost"));
+        await expect(world.gate.heartbeat(null, job_id, late)).rejects.toEqual(refused("lease_lost"));
         const [second] = (await world.claim({ worker: "two" })).jobs;
         expect(second).toMatchObject({ id: job_id, attempt: 2 });
         for (const call of [
-          () => world.gate.heartbeat(job_id, late),
+          () => world.gate.heartbeat(null, job_id, late),
           () => world.gate.complete(null, job_id, late),
           () => world.gate.fail(null, job_id, { ...late, error: "no", retry: true }),
-          () => world.gate.release(null, job_id, late.lease_token),
+          () => world.gate.release(null, job_id, { lease_token: late.lease_token }),
         ])
           await expect(call()).rejects.toEqual(refused("lease_lost"));
         expect((await world.gate.job(job_id)).job.lease?.worker).toBe("two");
@@ -386,7 +386,7 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
         const [job] = (await world.claim({ lease_ms: 2_000 })).jobs;
         for (let beat = 0; beat < 5; beat += 1) {
           world.clock.pass(1_500);
-          await world.gate.heartbeat(job_id, { lease_token: job?.lease.token ?? "", lease_ms: 2_000 });
+          await world.gate.heartbeat(null, job_id, { lease_token: job?.lease.token ?? "", lease_ms: 2_000 });
         }
         expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", attempt: 1 });
       });
@@ -402,8 +402,8 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
       it("of a job whose task was cancelled ends the job instead of queueing it again", async () => {
         const { id, job_id } = await world.task(WEB, "A");
         const [job] = (await world.claim()).jobs;
-        await world.gate.cancelTask(null, id);
-        const kept = world.gate.heartbeat(job_id, { lease_token: job?.lease.token ?? "" });
+        await world.gate.cancelTask(null, { id });
+        const kept = world.gate.heartbeat(null, job_id, { lease_token: job?.lease.token ?? "" });
         await expect(kept).rejects.toEqual(refused("task_cancelled"));
         world.clock.pass(60_000);
         await world.claimAll();
@@ -478,7 +478,7 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
 
         const told = (await world.claim({ agents: ["developer"] })).jobs[0];
         expect(told?.base).toEqual({ stale: true, overtaken_by: ["FIX", "DROPPED"] });
-        await world.gate.release(null, told?.id ?? 0, told?.lease.token ?? "");
+        await world.gate.release(null, told?.id ?? 0, { lease_token: told?.lease.token ?? "" });
         const again = (await world.claim({ agents: ["developer"] })).jobs[0];
         expect(again?.base.stale).toBe(true);
         await world.gate.complete(null, again?.id ?? 0, {
@@ -493,8 +493,12 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
 
     describe("a freeze", () => {
       it("is one row each time, cleared one by one or all at once", async () => {
-        const one = await world.gate.freeze("ann", WEB, { reason: "DEGRADED", work_item_id: "WEB-3" });
-        const two = await world.gate.freeze("ann", WEB, { reason: "again" });
+        const one = await world.gate.freeze(
+          "ann",
+          { repo: WEB },
+          { reason: "DEGRADED", work_item_id: "WEB-3" },
+        );
+        const two = await world.gate.freeze("ann", { repo: WEB }, { reason: "again" });
         expect((await world.lane(WEB))?.frozen_reason).toBe("again");
         expect(await world.gate.unfreeze(null, { repo: WEB, id: two.freeze_id })).toMatchObject({
           repo: WEB,
@@ -532,7 +536,7 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
       it("is not made while its layer is off, and can always be cleared", async () => {
         await freeze(WEB);
         const off = world.under({ freeze: false });
-        await expect(off.gate.freeze(null, WEB, {})).rejects.toEqual(refused("layer_disabled"));
+        await expect(off.gate.freeze(null, { repo: WEB }, {})).rejects.toEqual(refused("layer_disabled"));
         expect((await off.gate.unfreeze(null, { repo: WEB })).cleared).toBe(1);
       });
     });
@@ -683,8 +687,8 @@ export const gateSuite = (name: string, open: OpenDatabase): void => {
         stage: "development",
         next: [{ agent: "developer" }],
       });
-      await world.gate.cancelTask("ann", id);
-      await world.gate.freeze("ann", WEB, { reason: "DEGRADED" });
+      await world.gate.cancelTask("ann", { id });
+      await world.gate.freeze("ann", { repo: WEB }, { reason: "DEGRADED" });
       await world.gate.unfreeze("bob", { repo: WEB });
       const events = await world.rows(
         "SELECT kind, actor, task_id, job_id, reason FROM gate_events ORDER BY id",
