@@ -156,6 +156,7 @@ export const Release = model(
   "Returns a job to the queue without counting the attempt.",
   z.strictObject({ lease_token: LeaseToken }),
 );
+export type Release = z.output<typeof Release>;
 export const OneJob = z.strictObject({ job: Job });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),

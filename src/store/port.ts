@@ -26,6 +26,14 @@ export function* first<Row>(statement: Statement): Tx<Row | undefined> {
   return (yield* all<Row>(statement))[0];
 }
 
+/** Reads the one row of a statement that always has one, such as INSERT … RETURNING or a count.
+ *  @throws Error when there is none: the statement is wrong, not the caller */
+export function* one<Row>(statement: Statement): Tx<Row> {
+  const row = yield* first<Row>(statement);
+  if (row === undefined) throw new Error(`No row came back from: ${statement.sql}`);
+  return row;
+}
+
 /** Runs a statement and ignores its rows. */
 export function* run(statement: Statement): Tx<void> {
   yield { kind: "query", statement };

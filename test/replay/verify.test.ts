@@ -74,7 +74,7 @@ it("finds no violation in a job that was released, failed, expired, cancelled an
   const world = await openWorld();
   await world.task(REPO, "WEB-1", { entry_job: { max_attempts: 3 } });
   const released = await claimOne(world);
-  await world.gate.release(null, released.id, released.lease.token);
+  await world.gate.release(null, released.id, { lease_token: released.lease.token });
   const failed = await claimOne(world);
   await world.gate.fail(null, failed.id, { lease_token: failed.lease.token, error: "no", retry: true });
   world.clock.pass(10_000);
@@ -82,10 +82,10 @@ it("finds no violation in a job that was released, failed, expired, cancelled an
   world.clock.pass(100_000);
   const last = await claimOne(world);
   await world.gate.fail(null, last.id, { lease_token: last.lease.token, error: "no", retry: false });
-  await world.gate.retryJob(null, last.id);
+  await world.gate.retryJob(null, { id: last.id });
   await finish(world, await claimOne(world));
   const { id } = await world.task(REPO, "WEB-2");
-  await world.gate.cancelTask(null, id);
+  await world.gate.cancelTask(null, { id });
   expect(await judge(world)).toMatchObject({ claims: 5, entryStarts: 5, violations: [] });
 });
 
@@ -108,8 +108,8 @@ it("finds no violation when jobs waited for the last of two freezes", async () =
   await world.task(REPO, "WEB-1");
   await world.task(OTHER_REPO, "API-1");
   await world.gate.createJob(null, { repo: REPO, work_item_id: "WEB-1", agent: "developer" });
-  const { freeze_id: id } = await world.gate.freeze(null, REPO, {});
-  await world.gate.freeze(null, REPO, {});
+  const { freeze_id: id } = await world.gate.freeze(null, { repo: REPO }, {});
+  await world.gate.freeze(null, { repo: REPO }, {});
   const flowing = [await claimOne(world), await claimOne(world)];
   expect(flowing.map(({ agent, repo }) => [agent, repo])).toEqual([
     ["analyst", OTHER_REPO],
@@ -120,8 +120,8 @@ it("finds no violation when jobs waited for the last of two freezes", async () =
   await world.gate.unfreeze(null, { repo: REPO });
   for (const job of [await claimOne(world), ...flowing])
     await world.gate.complete(null, job.id, { lease_token: job.lease.token });
-  await world.gate.setStage(null, 1, "done");
-  await world.gate.cancelTask(null, 2);
+  await world.gate.setStage(null, { id: 1 }, { stage: "done" });
+  await world.gate.cancelTask(null, { id: 2 });
   expect(await judge(world)).toMatchObject({ freezes: 2, violations: [] });
 });
 

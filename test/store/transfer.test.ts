@@ -183,17 +183,17 @@ it("copies every kind of row into an equal database", { timeout: 120_000 }, asyn
     });
     await gate.fail("ana", r2.id, { lease_token: r2.lease_token, error: text, retry: true });
     await gate.fail("ana", r3.id, { lease_token: r3.lease_token, error: "no", retry: false });
-    await gate.release("ana", r4.id, r4.lease_token);
-    await gate.cancelTask("ana", (await world.task("acme/r5", "R-5b")).id);
+    await gate.release("ana", r4.id, { lease_token: r4.lease_token });
+    await gate.cancelTask("ana", { id: (await world.task("acme/r5", "R-5b")).id });
     // Parked and overtaken, then frozen, thawed and frozen again.
     await gate.pause("ana", { work_item: "R-6" }, { reason: text, until: "2026-06-20T08:00:00.000Z" });
     await world.task("acme/r6", "R-7");
     const [overtaker] = (await world.claim({ repos: ["acme/r6"], max: 1 })).jobs;
     if (overtaker)
       await gate.complete(null, overtaker.id, { lease_token: overtaker.lease.token, stage: "done" });
-    await gate.freeze("ana", "acme/web", { reason: text });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: text });
     await gate.unfreeze("ana", { repo: "acme/web" });
-    await gate.freeze("ana", "acme/web", { reason: "again", work_item_id: "WEB-1" });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: "again", work_item_id: "WEB-1" });
     await world.sql("INSERT INTO jobs(agent, task_content) VALUES ('janitor', '{}')");
     // The highest ids are gone: they are not drawn again.
     await world.task("acme/web", "WEB-99");
@@ -253,8 +253,7 @@ it("copies later tables and columns and names the tables that it leaves", { time
   expect(lacking).toMatchObject({
     code: 1,
     stdout: "",
-    stderr:
-          "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
+    stderr: "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
   });
   const store = await open(url);
   await migrate(store);

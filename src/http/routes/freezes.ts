@@ -23,7 +23,7 @@ export const freezeRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [409],
       }),
     },
-    (request) => gate.freeze(request.caller, request.query.repo, request.body, request.query),
+    (request) => gate.freeze(request.caller, request.query, request.body),
   );
 
   app.post<{ Querystring: UnfreezeQuery; Body: Note }>(

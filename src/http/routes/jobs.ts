@@ -40,7 +40,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) =>
-      reply.code(201).send(await gate.createJob(request.caller, request.body, request.query)),
+      reply.code(201).send(await gate.createJob(request.caller, { ...request.body, ...request.query })),
   );
 
   app.get<{ Params: Params }>(
@@ -91,7 +91,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.heartbeat(request.params.id, request.body, request.caller),
+    (request) => gate.heartbeat(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Body: Completion }>(
@@ -139,7 +139,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
+    (request) => gate.release(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
@@ -156,6 +156,6 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.retryJob(request.caller, request.params.id, request.body, request.query),
+    (request) => gate.retryJob(request.caller, { ...request.params, ...request.query }, request.body),
   );
 };

@@ -30,7 +30,10 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) => {
-      const { created, ...answer } = await gate.createTask(request.caller, request.body, request.query);
+      const { created, ...answer } = await gate.createTask(request.caller, {
+        ...request.body,
+        ...request.query,
+      });
       return reply.code(created ? 201 : 200).send(answer);
     },
   );
@@ -78,8 +81,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) =>
-      gate.setStage(request.caller, request.params.id, request.body.stage, request.body, request.query),
+    (request) => gate.setStage(request.caller, { ...request.params, ...request.query }, request.body),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
@@ -96,6 +98,6 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.cancelTask(request.caller, request.params.id, request.body, request.query),
+    (request) => gate.cancelTask(request.caller, { ...request.params, ...request.query }, request.body),
   );
 };

@@ -17,7 +17,7 @@ onEveryDatabase((open) => {
     await world.task("acme/ops", "OPS-8", { depends_on: ["API-1"] });
     await world.task(WEB, "WEB-9");
     await world.gate.pause(null, { work_item: "WEB-7" }, {});
-    await world.gate.freeze(null, API, {});
+    await world.gate.freeze(null, { repo: API }, {});
   };
   const all = { "API-1": "freeze", "WEB-7": null, "OPS-8": "dependency", "WEB-9": null };
 
