@@ -63,7 +63,7 @@ import { Retention } from "./runtime/retention.ts";
 import { QueueVersion } from "./runtime/queue-version.ts";
 import { DegradedMode, PROBES } from "./runtime/degraded-mode.ts";
 import { snapshot } from "./queries/queue.ts";
-import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
+import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { WaitingRoom } from "./runtime/batcher.ts";
 import { asCommand, type Remedy } from "./queries/remedy.ts";
 
@@ -240,6 +240,12 @@ export class Gate {
     return this.#store.read(() => taskWithJobs(id));
   }
 
+  /** The task that a work item stands for: the unfinished one if there is one, else the latest.
+   *  @throws GateError unknown_work_item, ambiguous_work_item */
+  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
+    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
+  }
+
   setStage(caller: Caller, id: number, stage: string, note?: Note, trial?: Trial): Promise<ChangedTask> {
     return this.#operate(caller, trial, (search, actor) =>
       setStage(this.#rules, search, actor, id, stage, note),
@@ -368,7 +374,7 @@ export class Gate {
 
   // --- What happened
 
-  /** @throws GateError invalid_request */
+  /** @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
   async events(query: EventQuery): Promise<EventPage> {
     const settled = await this.#store.completeUpTo(EVENTS);
     return this.#store.read(() => history(query, settled));
