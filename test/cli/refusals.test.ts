@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { CliContext } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -372,12 +373,21 @@ describe("The help", () => {
     ["openapi"],
     ["config"],
     ["completion"],
+    ["help"],
   ])("of %s %s has an example", async (...verb) => {
     // In this process, or the whole would take as long as all the other tests.
     let said = "";
     const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
-    const around = { env: {}, isOfFile: () => false, stdin: process.stdin, stdout: stream, stderr: stream };
-    expect(await run([...verb, "--help"], { ...around, onStop: () => undefined })).toBe(0);
+    const context: CliContext = {
+      env: {},
+      isFromFile: () => false,
+      userName: () => undefined,
+      stdin: process.stdin,
+      stdout: stream,
+      stderr: stream,
+      onStop: () => undefined,
+    };
+    expect(await run([...verb, "--help"], context)).toBe(0);
     expect(said).toContain(`serial-gate ${verb.join(" ")}`);
     expect(said).toMatch(/\n\nExample:\n {2}\$ .*serial-gate /);
   });
