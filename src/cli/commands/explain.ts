@@ -83,8 +83,10 @@ const jobLine = ({ id, agent, status, lease, started_at, error }: Job): string =
 
 /** The effect of a fix. A fix that leaves other reasons starts nothing by itself. */
 const fixEffect = (effect: Effect | null, screen: Screen): string[] => {
-  const lines = effectLines(effect, screen);
-  return lines.length === 0 && effect !== null ? [screen.paint("dim", "This alone starts nothing.")] : lines;
+  const lines = effectLines(effect, screen, true);
+  return lines.length === 0 && effect !== null
+    ? [screen.paint("dim", "This alone would start nothing.")]
+    : lines;
 };
 
 const indented = (lines: readonly string[], by: string): string[] => lines.map((line) => by + line);

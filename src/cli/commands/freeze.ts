@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { FreezeState, Unfrozen } from "../../contract/operations.ts";
 import { example, reasonOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { changeLines, dryRunOption, sayDryRun } from "../output/effect.ts";
+import { changeLines, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
 import { countOf, phrase, plain } from "../output/text.ts";
@@ -16,8 +16,13 @@ interface Options extends OutputOptions {
   readonly dryRun?: true;
 }
 
-const freezeSentence = ({ repo, frozen_at, freeze_id, frozen_reason }: FreezeState): string =>
-  `${phrase([`${repo} is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})`], frozen_reason)}.`;
+const freezeSentence = (
+  { repo, frozen_at, freeze_id, frozen_reason }: FreezeState,
+  dryRun: true | undefined,
+): string => {
+  const state = dryRun ? "would be frozen" : `is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})`;
+  return `${phrase([repo, state], frozen_reason)}.`;
+};
 
 const freezeCommand = (program: Command, context: CliContext): void => {
   program
@@ -38,7 +43,8 @@ const freezeCommand = (program: Command, context: CliContext): void => {
         response: state,
         items: [state],
         name: (each) => each.repo,
-        lines: (screen) => changeLines(freezeSentence(state), { effect: state.effect, dryRun }, screen),
+        lines: (screen) =>
+          changeLines(freezeSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
       });
       // An emergency stop is not refused for an unknown name, but the name may be mistyped.
       say(context, ...(await warnOfNoTasks(client, repo)));
@@ -46,11 +52,10 @@ const freezeCommand = (program: Command, context: CliContext): void => {
     });
 };
 
-const unfreezeSentence = ({ repo, frozen, cleared }: Unfrozen): string => {
-  const state = frozen ? `${repo} is still frozen` : `${repo} is open`;
-  return cleared === 0
-    ? `${state}: no freeze was cleared.`
-    : `${state}: ${countOf(cleared, "freeze")} cleared.`;
+const unfreezeSentence = ({ repo, frozen, cleared }: Unfrozen, dryRun: true | undefined): string => {
+  const state = `${repo} ${isOrWouldBe(dryRun)} ${frozen ? "still frozen" : "open"}`;
+  if (cleared === 0) return `${state}: no freeze ${dryRun ? "would be" : "was"} cleared.`;
+  return `${state}: ${countOf(cleared, "freeze")} ${dryRun ? "would be " : ""}cleared.`;
 };
 
 const freezeLine = ({ freeze_id, frozen_at, frozen_by, reason }: Unfrozen["freezes"][number]): string =>
@@ -88,7 +93,7 @@ const unfreezeCommand = (program: Command, context: CliContext): void => {
         items: [unfrozen],
         name: (each) => each.repo,
         lines: (screen) => [
-          ...changeLines(unfreezeSentence(unfrozen), { effect: unfrozen.effect, dryRun }, screen),
+          ...changeLines(unfreezeSentence(unfrozen, dryRun), { effect: unfrozen.effect, dryRun }, screen),
           ...unfrozen.freezes.map((freeze) => `  ${freezeLine(freeze)}`),
         ],
       });

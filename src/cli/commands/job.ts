@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Job } from "../../contract/jobs.ts";
 import { example, json, reasonOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { changeLines, dryRunMark, dryRunOption, sayDryRun } from "../output/effect.ts";
+import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { outputOption, print, type Answer, type OutputOptions } from "../output/format.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
 import type { Screen, Style } from "../output/terminal.ts";
@@ -134,7 +134,7 @@ export const jobCommands = (program: Command, context: CliContext): void => {
         name: (each) => each.id,
         lines: (screen) =>
           changeLines(
-            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} is ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
             { effect, dryRun },
             screen,
           ),

@@ -55,21 +55,23 @@ const RESUME: Verb = {
   lane: (client, query, note) => client.resumeLane(query, note),
 };
 
-const taskSentence = (state: PauseState): string => {
+const taskSentence = (state: PauseState, dryRun: true | undefined): string => {
   const task = `${labelInRepo(state)} (${state.stage})`;
+  if (dryRun && state.changed)
+    return `${task} would be ${state.paused_at !== null ? "paused" : "back in its lane"}.`;
   if (state.paused_at !== null)
     return `${task} is paused since ${shownTime(state.paused_at)}${state.changed ? "" : ", as before"}.`;
   return state.changed ? `${task} is back in its lane.` : `${task} was not paused.`;
 };
 
-const laneSentence = ({ repo, paused, tasks }: LanePauseState): string => {
+const laneSentence = ({ repo, paused, tasks }: LanePauseState, dryRun: true | undefined): string => {
   if (tasks.length === 0)
     return paused
       ? `No task of ${repo} was left to pause.`
       : `No task of ${repo} was paused together with others.`;
   const names = listed(tasks.map(labelOf));
   const count = `${countOf(tasks.length, "task")} of ${repo}`;
-  return paused ? `${count} paused: ${names}.` : `${count} back in the lane: ${names}.`;
+  return `${count} ${dryRun ? "would be " : ""}${paused ? "paused" : "back in the lane"}: ${names}.`;
 };
 
 /** The tasks that were paused one by one, which a resume of the repository leaves alone, and how to resume each. */
@@ -109,7 +111,7 @@ const wholeLane = async (
     response: state,
     items: state.tasks,
     name: labelOf,
-    lines: (screen) => changeLines(laneSentence(state), { effect: state.effect, dryRun }, screen),
+    lines: (screen) => changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
   });
   if (!state.paused && state.tasks.length === 0) say(context, ...(await pausedAlone(client, repo)));
   sayDryRun(context, dryRun);
@@ -136,7 +138,7 @@ const oneByOne = async (
         response: state,
         items: [state],
         name: labelOf,
-        lines: (screen) => changeLines(taskSentence(state), { effect: state.effect, dryRun }, screen),
+        lines: (screen) => changeLines(taskSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
       });
     } catch (error) {
       if (workItems.length === 1 || !(error instanceof ProblemError || error instanceof ExitError))

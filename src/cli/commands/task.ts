@@ -8,7 +8,7 @@ import type { ChangedTask, NewTask, Task, TaskQuery } from "../../contract/tasks
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { example, json, reasonOption, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { changeLines, dryRunMark, dryRunOption, sayDryRun } from "../output/effect.ts";
+import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
 import { labelInRepo, labelOf } from "../output/label.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
@@ -226,7 +226,12 @@ const change = async (
     response: changed,
     items: [task],
     name: labelOf,
-    lines: (screen) => changeLines(`${labelInRepo(task)} is ${standing(task)}.`, { effect, dryRun }, screen),
+    lines: (screen) =>
+      changeLines(
+        `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
+        { effect, dryRun },
+        screen,
+      ),
   });
   sayDryRun(context, dryRun);
 };

@@ -10,14 +10,22 @@ import { listed, plain } from "./text.ts";
 
 export const dryRunOption = (): Option => new Option("--dry-run", "show the effect; change nothing");
 
-/** A line for the jobs that can start now and a line for the jobs held now, if there are any. */
-export const effectLines = (effect: Effect | null | undefined, { paint }: Screen): string[] => {
+const HAPPENED = { starts: "can start now", holds: "held now" };
+const HYPOTHETICAL = { starts: "could start then", holds: "would be held" };
+
+/** A line for the jobs that can start and a line for the jobs that are held, if there are any. */
+export const effectLines = (
+  effect: Effect | null | undefined,
+  { paint }: Screen,
+  isHypothetical: boolean,
+): string[] => {
   const { now_claimable = [], now_held = [] } = effect ?? {};
+  const words = isHypothetical ? HYPOTHETICAL : HAPPENED;
   const started = now_claimable.map((job) => plain(labelInRepo(job)));
   const held = now_held.map((job) => `${plain(labelInRepo(job))} (${job.reason ?? "-"})`);
   return [
-    ...(started.length > 0 ? [paint("green", `can start now: ${listed(started)}`)] : []),
-    ...(held.length > 0 ? [paint("yellow", `held now: ${listed(held)}`)] : []),
+    ...(started.length > 0 ? [paint("green", `${words.starts}: ${listed(started)}`)] : []),
+    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${listed(held)}`)] : []),
   ];
 };
 
@@ -28,16 +36,20 @@ interface Changed {
 
 /** The change in a sentence, then its effect. */
 export const changeLines = (sentence: string, { effect, dryRun }: Changed, screen: Screen): string[] => {
-  const lines = effectLines(effect, screen);
+  const lines = effectLines(effect, screen, dryRun === true);
+  const none = dryRun ? "No waiting job would be affected." : "No waiting job is affected.";
   return [
     `${dryRunMark(dryRun)}${plain(sentence)}`,
     ...lines.map((line) => `  ${line}`),
-    ...(effect && lines.length === 0 ? [screen.paint("dim", "  No waiting job is affected.")] : []),
+    ...(effect && lines.length === 0 ? [screen.paint("dim", `  ${none}`)] : []),
   ];
 };
 
 /** Stands first on stdout, so that a pasted answer cannot be taken for the real one. */
 export const dryRunMark = (dryRun: true | undefined): string => (dryRun ? "(dry run) " : "");
+
+/** The verb of a sentence about a change or its dry run. */
+export const isOrWouldBe = (dryRun: true | undefined): string => (dryRun ? "would be" : "is");
 
 export const sayDryRun = (context: CliContext, dryRun: true | undefined): void => {
   if (dryRun) say(context, "Dry run: nothing was changed.");

@@ -68,7 +68,7 @@ export const replayCommand = (
     const databaseUrl = database ?? `file:${path}`;
     let kept = true;
     try {
-      const [{ replay }, { isVerified, tableOf }] = await Promise.all([
+      const [{ replay }, { isVerified, reportText }] = await Promise.all([
         import("../../../replay/run.ts"),
         import("../../../replay/report.ts"),
       ]);
@@ -81,7 +81,7 @@ export const replayCommand = (
         stderr: context.stderr,
         onStop: context.onStop,
       });
-      context.stdout.write(tableOf(report));
+      context.stdout.write(reportText(report));
       const verified = isVerified(report);
       if (!verified) exitWith(1);
       kept = keep === true || !verified;
