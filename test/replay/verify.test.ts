@@ -245,8 +245,8 @@ describe("what was done to the rows or the record is found", () => {
       "events of a task and a job whose creation is missing",
       ["DELETE FROM gate_events WHERE kind IN ('task.created', 'job.created') AND task_id = 3"],
       [
-        /^event \d+: job\.claimed of job 3, does not follow from the events before$/,
-        /^event \d+: job\.completed of job 3, does not follow from the events before$/,
+        /^event \d+: job\.claimed of job 3 does not follow from the events before$/,
+        /^event \d+: job\.completed of job 3 does not follow from the events before$/,
         /^event \d+: task\.stage of task 3 \(API-1\), which has no task.created event$/,
         /^task 3 \(API-1\) has no events$/,
         /^job 3 \(analyst\) has no events$/,
