@@ -13,7 +13,7 @@ const Fix = model(
   "A call that takes the obstacle away, and what would come of it.",
   z.strictObject({
     call: z.string().meta({ examples: ["POST /unfreeze?repo=acme%2Fapi&id=3"] }),
-    command: z.string().meta({ examples: ["serial-gate unfreeze acme/api --id 3"] }),
+    command: z.string().meta({ examples: ["serial-gate unfreeze --id 3 acme/api"] }),
     effect: Effect.nullable().meta({ description: "Null where it could not be tried." }),
   }),
 );

@@ -39,8 +39,8 @@ describe("An operator", () => {
       acme/web  open   WEB-9      analysis  waiting  3         dependency
 
       $ serial-gate pause WEB-7 --dry-run
-      (dry run) WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        can start now: WEB-8 in acme/web
+      (dry run) WEB-7 in acme/web (analysis) would be paused.
+        could start then: WEB-8 in acme/web
       Dry run: nothing was changed.
 
       $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
@@ -78,8 +78,8 @@ describe("An operator", () => {
       ),
     ).toMatchInlineSnapshot(`
       "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
-      (dry run) acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
-        held now: API-2 in acme/api (freeze)
+      (dry run) acme/api would be frozen: error rate 4.1%.
+        would be held: API-2 in acme/api (freeze)
       Dry run: nothing was changed.
 
       $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
@@ -100,8 +100,8 @@ describe("An operator", () => {
         freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
       $ serial-gate unfreeze acme/api --dry-run
-      (dry run) acme/api is open: 1 freeze cleared.
-        can start now: API-2 in acme/api
+      (dry run) acme/api would be open: 1 freeze would be cleared.
+        could start then: API-2 in acme/api
         freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
       Dry run: nothing was changed.
 
@@ -142,8 +142,8 @@ describe("An operator", () => {
       [2]
 
       $ serial-gate pause --repo acme/web --all --dry-run
-      (dry run) 3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        can start now: WEB-8 in acme/web
+      (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
+        could start then: WEB-8 in acme/web
       Dry run: nothing was changed.
 
       $ serial-gate pause --repo acme/web --all --yes

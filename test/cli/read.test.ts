@@ -100,8 +100,8 @@ describe("The orchestrator's verbs", () => {
       acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
 
       $ serial-gate task stage API-2 done --dry-run
-      (dry run) API-2 in acme/api is done.
-        can start now: WEB-7 in acme/web
+      (dry run) API-2 in acme/api would be done.
+        could start then: WEB-7 in acme/web
       Dry run: nothing was changed.
 
       $ serial-gate task stage API-2 done

@@ -23,16 +23,16 @@ describe("A wait", () => {
     const waiting = cli.start("wait", "ONE-2", "--for=claimable", "--timeout", "60s");
     expect(await cli.session(["wait", "ONE-2", "--for=claimable", "--timeout", "10ms"]))
       .toMatchInlineSnapshot(`
-      "$ serial-gate wait ONE-2 --for=claimable --timeout 10ms
-      The service does not answer after 0 s.
-      \`serial-gate explain ONE-2\` says what holds it.
-      [6]
-      "
-    `);
+        "$ serial-gate wait ONE-2 --for=claimable --timeout 10ms
+        No answer from the service after 10 ms.
+        \`serial-gate explain ONE-2\` says what holds it.
+        [6]
+        "
+      `);
     await cli("pause", "ONE-1");
     expect(await waiting.ended).toMatchObject({
       code: 0,
-      stdout: "ONE-2 in acme/one may start.\n",
+      stdout: "ONE-2 in acme/one can start.\n",
       stderr: "",
     });
   });
@@ -50,7 +50,7 @@ describe("A wait", () => {
     expect({ exit, stderr }).toEqual({
       exit: 6,
       stderr: expect.stringMatching(
-        /^(THREE-1 in acme\/three is in analysis|The service does not answer) after/,
+        /^(THREE-1 in acme\/three is in analysis|No answer from the service) after/,
       ) as unknown,
     });
     const waiting = cli.start("events", "--follow", "-o", "name");
@@ -91,9 +91,7 @@ describe("Events that are followed", () => {
     expect((await cli("events", "--repo", "acme/four", "--last", "1", "-o", "name")).stdout.trimEnd()).toBe(
       all[3],
     );
-    expect((await cli("events", "--work-item", "FOUR-1", "--repo", "acme/one")).stderr).toBe(
-      "Nothing happened.\n",
-    );
+    expect((await cli("events", "--work-item", "FOUR-1", "--repo", "acme/one")).stderr).toBe("No events.\n");
   });
 });
 
