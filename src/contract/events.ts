@@ -30,7 +30,9 @@ export type HistoryEvent = z.output<typeof HistoryEvent>;
 
 const Position = z.int().min(0);
 const ofWhat = {
-  repo: RepoLookup.optional().meta({ description: "Only events of this repository." }),
+  repo: RepoLookup.optional().meta({
+    description: "Only events of this repository; with `about`, the repository of the work item.",
+  }),
   work_item: WorkItemLookup.optional().meta({ description: "Only events of this work item." }),
 };
 const newest = z.int().min(0).max(1_000);
@@ -45,6 +47,13 @@ export const EventQuery = z.strictObject({
     .meta({ description: "This many of the newest events. Continue with `next_cursor`." }),
   limit: z.int().min(1).max(1_000).default(100).meta({ description: "Maximum number of events." }),
   ...ofWhat,
+  about: WorkItemLookup.optional().meta({
+    description: [
+      "The life of this work item's task, since its creation: its own events, those of the tasks it depends on,",
+      "pauses, resumes and cancellations of earlier tasks in its repository, and freezes of all these repositories.",
+      "Not together with `work_item`.",
+    ].join(" "),
+  }),
 });
 export type EventQuery = z.output<typeof EventQuery>;
 

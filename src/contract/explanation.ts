@@ -13,7 +13,7 @@ const Fix = model(
   "A call that removes a blocker, and its effect.",
   z.strictObject({
     call: z.string().meta({ examples: ["POST /unfreeze?repo=acme%2Fapi&id=3"] }),
-    command: z.string().meta({ examples: ["serial-gate unfreeze acme/api --id 3"] }),
+    command: z.string().meta({ examples: ["serial-gate unfreeze --id 3 acme/api"] }),
     effect: Effect.nullable().meta({ description: "Null if it could not be tried." }),
   }),
 );

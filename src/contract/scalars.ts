@@ -36,21 +36,24 @@ export const REPO_NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 
 export const Id = z.int().min(1);
 export const Count = z.int().min(0);
+/** A name to create: none that a shell would take for an option. Names already in the database are looked up as they
+ *  are. */
 export const RepoName = z
   .string()
   .max(NAME_LENGTH)
-  .regex(REPO_NAME)
+  .regex(/^[A-Za-z0-9._][A-Za-z0-9._-]*(\/[A-Za-z0-9._-]+)*$/)
   .meta({
     description:
-      "A repository name, such as owner/name: letters, digits, `.`, `_` and `-`, in segments joined by `/`.",
+      "A repository name, such as owner/name: letters, digits, `.`, `_` and `-`, in segments joined by `/`, and no dash at the beginning.",
     examples: ["acme/web"],
   });
 export const WorkItemId = z
   .string()
   .max(NAME_LENGTH)
-  .regex(/^[^\p{Cc}\p{Cs}\p{Z}]([^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}])?$/u)
+  .regex(/^[^\p{Cc}\p{Cs}\p{Z}-]([^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}])?$/u)
   .meta({
-    description: "A work item id, such as ORCH-124: printable characters without a space at either end.",
+    description:
+      "A work item id, such as ORCH-124: printable characters without a space at either end or a dash at the beginning.",
     examples: ["WEB-8"],
   });
 export const Agent = z

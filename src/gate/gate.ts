@@ -37,7 +37,7 @@ import type { Caller } from "./commands/idempotency.ts";
 import { createJob, readJob, retryJob } from "./commands/job.ts";
 import { fail, heartbeat, release } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
-import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
+import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
@@ -157,6 +157,12 @@ export class Gate {
    *  @throws GateError unknown_task */
   task(id: number): Promise<{ task: Task; jobs: Job[] }> {
     return this.#store.read(() => taskWithJobs(id));
+  }
+
+  /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
+   *  @throws GateError unknown_work_item, ambiguous_work_item */
+  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
+    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
   }
 
   /** Moves a task to a stage. The same stage again changes nothing.
@@ -311,7 +317,7 @@ export class Gate {
   }
 
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
-   *  @throws GateError invalid_request */
+   *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
   async events(query: EventQuery): Promise<EventPage> {
     const completeUpTo = await this.#store.completeUpTo(EVENTS);
     return this.#store.read(() => history(query, completeUpTo));

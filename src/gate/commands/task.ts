@@ -10,11 +10,12 @@ import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
+import { ambiguousWorkItem, resolveTask, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
 
 interface TaskRow {
   id: number;
@@ -71,6 +72,13 @@ export function* readTask(id: number): Tx<Task> {
   const [task] = yield* readTasks(sql`SELECT t.id FROM tasks t WHERE t.id = ${id}`);
   if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
   return task;
+}
+
+/** The task that a work item stands for: the unfinished one if there is one, else the latest.
+ *  @throws GateError unknown_work_item, ambiguous_work_item */
+export function* taskOfWorkItem(query: WorkItemQuery): Tx<Task> {
+  const { task_id } = yield* resolveTask(query);
+  return yield* readTask(task_id);
 }
 
 export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {

@@ -40,6 +40,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
         ].join(" "),
         querystring: EventQuery,
         response: { 200: ["A page of events.", EventPage] },
+        problems: [404, 409],
       }),
     },
     (request) => gate.events(request.query),

@@ -3,8 +3,8 @@
 import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
-import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
-import { ChangedTask, NewTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import { IdParams, Note, TrialQuery, WorkItemQuery } from "../../contract/scalars.ts";
+import { ChangedTask, NewTask, OneTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { TaskWithJobs, TaskAndJob } from "../../contract/jobs.ts";
 import { routeSchema } from "../schemas.ts";
 
@@ -50,6 +50,23 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     (request) => gate.listTasks(request.query),
+  );
+
+  app.get<{ Querystring: WorkItemQuery }>(
+    "/tasks/resolve",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "resolveTask",
+        summary: "Find the task of a work item",
+        description:
+          "The unfinished task if there is one, else the latest. Send `repo` if several repositories have the work item.",
+        querystring: WorkItemQuery,
+        response: { 200: ["The task.", OneTask] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.resolveTask(request.query),
   );
 
   app.get<{ Params: Params }>(

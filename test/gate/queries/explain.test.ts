@@ -80,7 +80,7 @@ onEveryDatabase((open, database) => {
             fix: [
               {
                 call: `POST /unfreeze?repo=acme%2Fapi&id=${freeze_id}`,
-                command: `serial-gate unfreeze acme/api --id ${freeze_id}`,
+                command: `serial-gate unfreeze --id ${freeze_id} acme/api`,
                 effect: {
                   now_claimable: [
                     {
@@ -94,7 +94,7 @@ onEveryDatabase((open, database) => {
                   now_held: [],
                 },
               },
-              { command: "serial-gate task cancel API-2 --repo acme/api", effect: NO_EFFECT },
+              { command: "serial-gate task cancel --repo acme/api API-2", effect: NO_EFFECT },
             ],
           },
           {
@@ -106,7 +106,7 @@ onEveryDatabase((open, database) => {
               task: { id: head.id },
               jobs: [{ id: running?.id, lease: { worker: "w-1" } }],
             },
-            fix: [{ command: "serial-gate pause WEB-7 --repo acme/web", effect: NO_EFFECT }],
+            fix: [{ command: "serial-gate pause --repo acme/web WEB-7", effect: NO_EFFECT }],
           },
         ],
       },
@@ -168,7 +168,7 @@ onEveryDatabase((open, database) => {
       () => parkNeeded(),
       {
         because: "it depends on API-1 in acme/api, which is paused without an end",
-        way: "serial-gate resume API-1 --repo acme/api",
+        way: "serial-gate resume --repo acme/api API-1",
         reported: ["WEB-8"],
       },
     ],
@@ -200,7 +200,7 @@ onEveryDatabase((open, database) => {
       },
       {
         because: "it waits for itself: WEB-8 -> WEB-9 -> WEB-8",
-        way: "serial-gate pause WEB-8 --repo acme/web",
+        way: "serial-gate pause --repo acme/web WEB-8",
         reported: ["WEB-8", "WEB-9"],
       },
     ],
@@ -229,7 +229,7 @@ onEveryDatabase((open, database) => {
       },
       {
         because: "it waits for itself: WEB-8 -> API-1 in acme/api -> WEB-8",
-        way: "serial-gate task cancel API-1 --repo acme/api",
+        way: "serial-gate task cancel --repo acme/api API-1",
         reported: ["API-1", "WEB-8"],
       },
     ],
