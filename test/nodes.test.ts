@@ -11,8 +11,8 @@ import { migrate } from "../src/store/migrate.ts";
 import { all, type Store } from "../src/store/port.ts";
 import { openPostgres } from "../src/store/postgres/store.ts";
 import { raw } from "../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "./gate/world.ts";
-import { cutConnections } from "./support/cutter.ts";
+import { DEFAULTS, POLICY } from "./support/fixtures.ts";
+import { killConnections } from "./support/connection-killer.ts";
 import { startPostgres, type PostgresServer } from "./support/postgres-server.ts";
 import { testDatabase } from "./support/postgres.ts";
 
@@ -269,9 +269,9 @@ const restartAgainAndAgain = (server: PostgresServer): (() => Promise<void>) => 
   };
 };
 
-describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
+describe.each(SIZE.nodes)("%i nodes", (count) => {
   it(
-    `let ${SIZE.workers} workers through in turn, whatever operators do meanwhile`,
+    `let ${SIZE.workers} workers through in turn while operators pause, freeze and cancel`,
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
@@ -287,11 +287,11 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
   );
 
   it(
-    "do so while their connections are cut",
+    "let all workers through in turn while their connections are killed",
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
-      const stopCutting = await cutConnections(url, 3);
+      const stopCutting = await killConnections(url, 3);
       await bustle.run(SIZE.workers, SIZE.tasks);
       expect(await stopCutting()).toBeGreaterThan(0);
       expect((await judge(url, bustle)).tasks).toBe(SIZE.tasks);
@@ -301,7 +301,7 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
 
   // A server of its own is stopped, killed and started, which takes its time.
   it.runIf(LONG)(
-    "do so while the server is stopped or killed, and started again",
+    "let all workers through in turn while the server is stopped, killed and restarted",
     async () => {
       const server = await startPostgres();
       onTestFinished(() => server.remove());

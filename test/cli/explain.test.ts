@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Explanation } from "../../src/contract/explanation.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
 import { cliOf, steadyLife } from "../support/cli.ts";
@@ -16,12 +16,11 @@ const shared = shareService();
 /** How long ago differs from run to run, also where the service says it in a sentence. */
 const told = (text: string): string => steadyLife(text).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
 
-describe("explain", () => {
-  it("says in two commands why WEB-8 of the orchestrator's database waits; what it says to type frees it; blame says who did", async () => {
-    const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
-    const { service } = await startService({ DATABASE_URL: `file:${path}` });
-    const cli = cliOf(service.url);
-    expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
+it("explains why WEB-8 waits, frees it with the commands that it prints, and names the operator in blame", async () => {
+  const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
+  const { service } = await startService({ DATABASE_URL: `file:${path}` });
+  const cli = cliOf(service.url);
+  expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
       REPO          STATE   WORK ITEM  STAGE        PLACE              HELD BY
       api           frozen  API-2      analysis     active, waiting 1  freeze
@@ -55,16 +54,16 @@ describe("explain", () => {
          API-2 in api: freeze, on api frozen since yyyy-mm-ddThh:mm:ss.mmmZ
       "
     `);
-    const commands: string[][] = [];
-    for (;;) {
-      const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
-      const [fix] = jobs.flatMap(({ reasons }) => reasons.flatMap((each) => each.fix));
-      if (!fix) break;
-      expect(commands.length).toBeLessThan(5);
-      commands.push(fix.command.split(" ").slice(1));
-      await cli(...(commands.at(-1) ?? []), "--reason", "three in the morning");
-    }
-    expect(commands).toMatchInlineSnapshot(`
+  const commands: string[][] = [];
+  for (;;) {
+    const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
+    const [fix] = jobs.flatMap(({ reasons }) => reasons.flatMap((each) => each.fix));
+    if (!fix) break;
+    expect(commands.length).toBeLessThan(5);
+    commands.push(fix.command.split(" ").slice(1));
+    await cli(...(commands.at(-1) ?? []), "--reason", "three in the morning");
+  }
+  expect(commands).toMatchInlineSnapshot(`
       [
         [
           "unfreeze",
@@ -87,7 +86,7 @@ describe("explain", () => {
         ],
       ]
     `);
-    expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
+  expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
       "$ serial-gate explain WEB-8
       WEB-8 in web-shop may start now: the next claim hands it out.
         job 5 (analyst) waits for a worker
@@ -99,34 +98,34 @@ describe("explain", () => {
       yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
       "
     `);
-    expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
-  });
+  expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
+});
 
-  it("has its like in the doctor, which tells what is stuck", async () => {
-    const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
-    const env = { DATABASE_URL: `file:${path}` };
-    expect((await startProgram(["migrate"], env).ended).code).toBe(0);
-    const { code, stdout } = await startProgram(["doctor"], env).ended;
-    expect(stdout).toMatch(
-      /^\d+ queued jobs compared, \d+ marks wrong, \d+ mended\nORCH-116 in orchestrator cannot go on by itself: .*\n$/m,
-    );
-    expect(code).toBe(0);
-  });
+it("doctor reports the stuck task", async () => {
+  const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
+  const env = { DATABASE_URL: `file:${path}` };
+  expect((await startProgram(["migrate"], env).ended).code).toBe(0);
+  const { code, stdout } = await startProgram(["doctor"], env).ended;
+  expect(stdout).toMatch(
+    /^\d+ queued jobs compared, \d+ marks wrong, \d+ mended\nORCH-116 in orchestrator cannot go on by itself: .*\n$/m,
+  );
+  expect(code).toBe(0);
+});
 
-  it("tells of work that runs, has failed, is done or is not there", async () => {
-    const { post, service } = shared();
-    const cli = cliOf(service.url);
-    await post("/tasks", { repo: "acme/web", work_item_id: "WEB-1" });
-    const ready = ["explain", "WEB-1"];
-    const first = await cli.session(ready);
-    const { jobs } = (await post<Claim>("/jobs/claim", { worker: "w-1" })).body;
-    const second = await cli.session(ready);
-    const lease_token = jobs[0]?.lease.token;
-    await post(`/jobs/1/fail`, { lease_token, error: "tests are red", retry: false });
-    const third = await cli.session(ready, ["queue"], ["job", "retry", "1", "--dry-run"]);
-    await cli("task", "stage", "WEB-1", "done");
-    expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
-      .toMatchInlineSnapshot(`
+it("explains running, failed, finished and unknown work items", async () => {
+  const { post, service } = shared();
+  const cli = cliOf(service.url);
+  await post("/tasks", { repo: "acme/web", work_item_id: "WEB-1" });
+  const ready = ["explain", "WEB-1"];
+  const first = await cli.session(ready);
+  const { jobs } = (await post<Claim>("/jobs/claim", { worker: "w-1" })).body;
+  const second = await cli.session(ready);
+  const lease_token = jobs[0]?.lease.token;
+  await post(`/jobs/1/fail`, { lease_token, error: "tests are red", retry: false });
+  const third = await cli.session(ready, ["queue"], ["job", "retry", "1", "--dry-run"]);
+  await cli("task", "stage", "WEB-1", "done");
+  expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
+    .toMatchInlineSnapshot(`
         "$ serial-gate explain WEB-1
         WEB-1 in acme/web may start now: the next claim hands it out.
           job 1 (analyst) waits for a worker
@@ -158,5 +157,4 @@ describe("explain", () => {
         [5]
         "
       `);
-  });
 });

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { cliOf, steadyLife, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 
@@ -19,18 +19,17 @@ beforeAll(async () => {
   await add("acme/web", "WEB-9", { depends_on: [{ repo: "acme/api", work_item_id: "API-2" }] });
 });
 
-describe("An operator", () => {
-  it("sees the lanes, parks what holds one, and is told what that comes to", async () => {
-    expect(
-      await cli.session(
-        ["queue"],
-        ["pause", "WEB-7", "--dry-run"],
-        ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
-        ["pause", "WEB-7"],
-        ["queue", "--repo", "acme/web", "-o", "wide"],
-        ["resume", "WEB-7"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("pauses the task that holds a lane and prints the effect", async () => {
+  expect(
+    await cli.session(
+      ["queue"],
+      ["pause", "WEB-7", "--dry-run"],
+      ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
+      ["pause", "WEB-7"],
+      ["queue", "--repo", "acme/web", "-o", "wide"],
+      ["resume", "WEB-7"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate queue
       REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY
       acme/api  open   API-2      analysis  active, waiting 1  may start
@@ -62,21 +61,21 @@ describe("An operator", () => {
         held now: WEB-8 in acme/web (active-task)
       "
     `);
-  });
+});
 
-  it("stops a repository and opens it again", async () => {
-    expect(
-      await cli.session(
-        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
-        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
-        ["freeze", "acme/api"],
-        ["queue", "--repo", "acme/api", "-o", "wide"],
-        ["unfreeze", "acme/api", "--id", "1"],
-        ["unfreeze", "acme/api", "--dry-run"],
-        ["unfreeze", "acme/api"],
-        ["unfreeze", "acme/api"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("freezes and unfreezes a repository and prints the effect", async () => {
+  expect(
+    await cli.session(
+      ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
+      ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
+      ["freeze", "acme/api"],
+      ["queue", "--repo", "acme/api", "-o", "wide"],
+      ["unfreeze", "acme/api", "--id", "1"],
+      ["unfreeze", "acme/api", "--dry-run"],
+      ["unfreeze", "acme/api"],
+      ["unfreeze", "acme/api"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
       acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
         held now: API-2 in acme/api (freeze)
@@ -115,22 +114,22 @@ describe("An operator", () => {
         no queued job is freed or held by it
       "
     `);
-  });
+});
 
-  it("is asked before more than one task is touched, which without a terminal is a refusal", async () => {
-    expect(
-      await cli.session(
-        ["pause", "WEB-7", "WEB-8"],
-        ["pause", "--repo", "acme/web", "--all"],
-        ["pause", "--repo", "acme/web", "--all", "--dry-run"],
-        ["pause", "--repo", "acme/web", "--all", "--yes"],
-        ["resume", "WEB-8", "WEB-77", "--yes"],
-        ["resume", "--repo", "acme/web", "--all", "--yes", "-o", "name"],
-        ["resume", "--repo", "acme/web", "--all"],
-        ["pause"],
-        ["pause", "WEB-7", "--all"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("refuses to change several tasks without --yes when there is no terminal to ask at", async () => {
+  expect(
+    await cli.session(
+      ["pause", "WEB-7", "WEB-8"],
+      ["pause", "--repo", "acme/web", "--all"],
+      ["pause", "--repo", "acme/web", "--all", "--dry-run"],
+      ["pause", "--repo", "acme/web", "--all", "--yes"],
+      ["resume", "WEB-8", "WEB-77", "--yes"],
+      ["resume", "--repo", "acme/web", "--all", "--yes", "-o", "name"],
+      ["resume", "--repo", "acme/web", "--all"],
+      ["pause"],
+      ["pause", "WEB-7", "--all"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause WEB-7 WEB-8
       Pause 2 tasks: WEB-7, WEB-8? Without a terminal nobody can be asked.
       Add --yes to do it, or --dry-run to see what would come of it.
@@ -174,11 +173,11 @@ describe("An operator", () => {
       [2]
       "
     `);
-  });
+});
 
-  it("is told by whom and why", async () => {
-    const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
-    expect(steadyLife(told)).toMatchInlineSnapshot(`
+it("shows the operator and the reason in events and blame", async () => {
+  const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
+  expect(steadyLife(told)).toMatchInlineSnapshot(`
       "$ serial-gate events --repo acme/api
       AT                    REPO      WORK ITEM  WHAT                          WHO  WHY
       yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      created in analysis           -    -
@@ -206,5 +205,4 @@ describe("An operator", () => {
       yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                            ann  -
       "
     `);
-  });
 });

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -27,19 +27,18 @@ beforeAll(async () => {
     await shared().post("/tasks", { repo, work_item_id });
 });
 
-describe("A refusal says what to type instead", () => {
-  it("for a verb, an option or a word that there is not", async () => {
-    expect(
-      await cli.session(
-        ["queeu"],
-        ["queue", "--rep", "acme/web"],
-        ["task", "lst"],
-        ["queue", "-o", "xml"],
-        ["wait", "WEB-7"],
-        ["pause", "WEB-7", "--until", "yesterday"],
-        ["task", "add", "acme/web"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("suggests a correction for an unknown verb, option or word", async () => {
+  expect(
+    await cli.session(
+      ["queeu"],
+      ["queue", "--rep", "acme/web"],
+      ["task", "lst"],
+      ["queue", "-o", "xml"],
+      ["wait", "WEB-7"],
+      ["pause", "WEB-7", "--until", "yesterday"],
+      ["task", "add", "acme/web"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate queeu
       error: unknown command 'queeu'
       (Did you mean queue?)
@@ -72,25 +71,25 @@ describe("A refusal says what to type instead", () => {
       [2]
       "
     `);
-  });
+});
 
-  it("for a work item, a repository or an id that nothing has", async () => {
-    expect(
-      await cli.session(
-        ["pause", "web-7"],
-        ["task", "show", "WEB7"],
-        ["task", "show", "99"],
-        ["task", "show", "1", "-o", "name"],
-        ["resume", "WEB-7", "--repo", "acme/wbe"],
-        ["queue", "--repo", "acme/wbe"],
-        ["task", "list", "--repo", "acme/wbe"],
-        ["events", "--repo", "acme/wbe"],
-        ["unfreeze", "acme/wbe"],
-        ["freeze", "acme/wbe", "--dry-run"],
-        ["job", "show", "99"],
-        ["job", "add", "acme/web", "NOTHING-LIKE-IT", "reviewer"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("suggests a correction for an unknown work item, repository or id", async () => {
+  expect(
+    await cli.session(
+      ["pause", "web-7"],
+      ["task", "show", "WEB7"],
+      ["task", "show", "99"],
+      ["task", "show", "1", "-o", "name"],
+      ["resume", "WEB-7", "--repo", "acme/wbe"],
+      ["queue", "--repo", "acme/wbe"],
+      ["task", "list", "--repo", "acme/wbe"],
+      ["events", "--repo", "acme/wbe"],
+      ["unfreeze", "acme/wbe"],
+      ["freeze", "acme/wbe", "--dry-run"],
+      ["job", "show", "99"],
+      ["job", "add", "acme/web", "NOTHING-LIKE-IT", "reviewer"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause web-7
       No task has the work item web-7.
       Did you mean WEB-7?
@@ -149,12 +148,12 @@ describe("A refusal says what to type instead", () => {
       [5]
       "
     `);
-  });
+});
 
-  it("for a work item that several repositories have", async () => {
-    expect(
-      await cli.session(["pause", "AMB-1", "--reason", "who's there?"], ["task", "stage", "AMB-1", "done"]),
-    ).toMatchInlineSnapshot(`
+it("asks for --repo when several repositories have the work item", async () => {
+  expect(
+    await cli.session(["pause", "AMB-1", "--reason", "who's there?"], ["task", "stage", "AMB-1", "done"]),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause AMB-1 --reason 'who'\\''s there?'
       The work item AMB-1 exists in 2 repositories: acme/api, acme/web.
       Say which:
@@ -170,19 +169,19 @@ describe("A refusal says what to type instead", () => {
       [3]
       "
     `);
-  });
+});
 
-  it("for what the gate does not do", async () => {
-    await cli("task", "cancel", "WEB-7");
-    expect(
-      await cli.session(
-        ["pause", "WEB-7"],
-        ["task", "stage", "WEB-7", "analysis"],
-        ["wait", "WEB-7", "--for=claimable"],
-        ["wait", "WEB-7", "--for=done"],
-        ["task", "add", "acme/web", "not a stage", "--stage", "Not A Stage"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("explains a request that the gate refuses", async () => {
+  await cli("task", "cancel", "WEB-7");
+  expect(
+    await cli.session(
+      ["pause", "WEB-7"],
+      ["task", "stage", "WEB-7", "analysis"],
+      ["wait", "WEB-7", "--for=claimable"],
+      ["wait", "WEB-7", "--for=done"],
+      ["task", "add", "acme/web", "not a stage", "--stage", "Not A Stage"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause WEB-7
       The task WEB-7 is cancelled: it holds nothing.
       [3]
@@ -204,22 +203,22 @@ describe("A refusal says what to type instead", () => {
       [2]
       "
     `);
-  });
+});
 
-  it("for a service that is not there, or is another", async () => {
-    const away = cliOf(NOWHERE);
-    expect(await away.session(["queue"])).toMatch(/^No service answers at http:\/\/HOST:PORT \(.+\)\.$/m);
-    let status = 404;
-    const other = createServer((_, response) => response.writeHead(status).end("a web site")).listen(
-      0,
-      "127.0.0.1",
-    );
-    onTestFinished(() => void other.close());
-    await once(other, "listening");
-    const another = cliOf(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
-    const notFound = await another.session(["queue"]);
-    status = 200;
-    expect(notFound + (await another.session(["queue"]))).toMatchInlineSnapshot(`
+it("explains an unreachable service and an answer of another program", async () => {
+  const away = cliOf(NOWHERE);
+  expect(await away.session(["queue"])).toMatch(/^No service answers at http:\/\/HOST:PORT \(.+\)\.$/m);
+  let status = 404;
+  const other = createServer((_, response) => response.writeHead(status).end("a web site")).listen(
+    0,
+    "127.0.0.1",
+  );
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const another = cliOf(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  const notFound = await another.session(["queue"]);
+  status = 200;
+  expect(notFound + (await another.session(["queue"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
       http://HOST:PORT/queue answered 404: a web site
       It is no serial-gate. Set SERIAL_GATE_URL to where the service is.
@@ -230,19 +229,19 @@ describe("A refusal says what to type instead", () => {
       [1]
       "
     `);
-    expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
+  expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
       "$ serial-gate queue
       SERIAL_GATE_URL is "localhost:8080": wants http://HOST:PORT, or several separated by commas.
       [2]
       "
     `);
-  });
+});
 
-  it("for a token that is missing or wrong, which is exit code 4; a pause is then the token's", async () => {
-    const { service } = await startService({ SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
-    const nobody = cliOf(service.url);
-    const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
-    expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
+it("exits with 4 for a missing or wrong token and records a pause under the token's name", async () => {
+  const { service } = await startService({ SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
+  const nobody = cliOf(service.url);
+  const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
+  expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
       A valid token is needed.
       Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens.
@@ -253,27 +252,21 @@ describe("A refusal says what to type instead", () => {
       [4]
       "
     `);
-    const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
-    expect(
-      await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
-    ).toContain("is paused");
-    expect((await night("events", "-o", "ndjson")).stdout).toMatch(/"task\.paused".*"actor":"night"/);
-  });
+  const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
+  expect(
+    await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
+  ).toContain("is paused");
+  expect((await night("events", "-o", "ndjson")).stdout).toMatch(/"task\.paused".*"actor":"night"/);
 });
 
-describe("The configuration", () => {
-  it("is shown with where each value comes from, and without secrets", async () => {
-    const folder = temporaryFolder();
-    const lines = [
-      "PORT=8081",
-      "ORCH_SERIAL_GATE_REPOS=acme/web",
-      "DATABASE_URL=postgres://gate:hush@db/gate",
-    ];
-    writeFileSync(join(folder, ".env"), lines.join("\n"));
-    const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
-    const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
-    const isSet = (line: string): boolean => !line.endsWith("  default");
-    expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
+it("config prints the source of every value and no secret", async () => {
+  const folder = temporaryFolder();
+  const lines = ["PORT=8081", "ORCH_SERIAL_GATE_REPOS=acme/web", "DATABASE_URL=postgres://gate:hush@db/gate"];
+  writeFileSync(join(folder, ".env"), lines.join("\n"));
+  const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
+  const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
+  const isSet = (line: string): boolean => !line.endsWith("  default");
+  expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
       "FOR           VARIABLE                    VALUE                        FROM
       command line  SERIAL_GATE_TOKEN           (set)                        environment
       serve         PORT                        8082                         environment
@@ -282,13 +275,11 @@ describe("The configuration", () => {
       SERIAL_GATE_PAUSE is no variable of this program and is left out of account.
       "
     `);
-    expect(code).toBe(0);
-  });
+  expect(code).toBe(0);
 });
 
-describe("The help", () => {
-  it("groups the verbs by who uses them", async () => {
-    expect((await cli("--help")).stdout).toMatchInlineSnapshot(`
+it("--help groups the verbs by their users", async () => {
+  expect((await cli("--help")).stdout).toMatchInlineSnapshot(`
       "Usage: serial-gate [options] [command]
 
       One task at a time per repository: the door in front of autonomous work.
@@ -344,46 +335,45 @@ describe("The help", () => {
       Exit codes: 0 done, 1 failed, 2 usage, 3 the gate says no, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
       "
     `);
-  });
+});
 
-  it.each([
-    ["queue"],
-    ["explain"],
-    ["pause"],
-    ["resume"],
-    ["freeze"],
-    ["unfreeze"],
-    ["events"],
-    ["blame"],
-    ["wait"],
-    ["task", "add"],
-    ["task", "list"],
-    ["task", "show"],
-    ["task", "stage"],
-    ["task", "cancel"],
-    ["job", "add"],
-    ["job", "show"],
-    ["job", "retry"],
-    ["claim"],
-    ["serve"],
-    ["migrate"],
-    ["doctor"],
-    ["replay"],
-    ["openapi"],
-    ["config"],
-    ["completion"],
-  ])("of %s %s has an example", async (...verb) => {
-    // In this process, or the whole would take as long as all the other tests.
-    let said = "";
-    const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
-    const around = { env: {}, isOfFile: () => false, stdin: process.stdin, stdout: stream, stderr: stream };
-    expect(await run([...verb, "--help"], { ...around, onStop: () => undefined })).toBe(0);
-    expect(said).toContain(`serial-gate ${verb.join(" ")}`);
-    expect(said).toMatch(/\n\nExample:\n {2}\$ .*serial-gate /);
-  });
+it.each([
+  ["queue"],
+  ["explain"],
+  ["pause"],
+  ["resume"],
+  ["freeze"],
+  ["unfreeze"],
+  ["events"],
+  ["blame"],
+  ["wait"],
+  ["task", "add"],
+  ["task", "list"],
+  ["task", "show"],
+  ["task", "stage"],
+  ["task", "cancel"],
+  ["job", "add"],
+  ["job", "show"],
+  ["job", "retry"],
+  ["claim"],
+  ["serve"],
+  ["migrate"],
+  ["doctor"],
+  ["replay"],
+  ["openapi"],
+  ["config"],
+  ["completion"],
+])("--help of %s %s has an example", async (...verb) => {
+  // In this process, or the whole would take as long as all the other tests.
+  let said = "";
+  const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
+  const around = { env: {}, isOfFile: () => false, stdin: process.stdin, stdout: stream, stderr: stream };
+  expect(await run([...verb, "--help"], { ...around, onStop: () => undefined })).toBe(0);
+  expect(said).toContain(`serial-gate ${verb.join(" ")}`);
+  expect(said).toMatch(/\n\nExample:\n {2}\$ .*serial-gate /);
+});
 
-  it("of no verb at all is what a verb that is missing gets, and the version is the package's", async () => {
-    expect(await cli()).toMatchObject({ exit: 2, stdout: "" });
-    expect(steady((await cli("--version")).stdout)).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
+it("prints the help when no verb is given, and the package's version with --version", async () => {
+  expect(await cli()).toMatchObject({ exit: 2, stdout: "" });
+  expect(steady((await cli("--version")).stdout)).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

@@ -6,7 +6,7 @@ import type { Claim } from "../../src/contract/jobs.ts";
 import { buildApp } from "../../src/http/app.ts";
 import { openTestSqlite } from "../support/databases.ts";
 
-it("While it shuts down the service hands out nothing, and takes what its workers bring", async () => {
+it("hands out no job while it shuts down and still accepts its workers' results", async () => {
   const logger = pino({ level: "silent" });
   const { policy, defaults } = parseConfig({});
   const store = await openTestSqlite(Date.now);

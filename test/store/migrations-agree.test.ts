@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { migrate } from "../../src/store/migrate.ts";
 import { openSqlite } from "../../src/store/sqlite/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -78,29 +78,27 @@ const columnsOfPostgres = async (): Promise<Column[]> => {
   }));
 };
 
-describe("the migrations of both databases", () => {
-  it("have the same names", () => {
-    expect(filesIn("postgres")).toEqual(filesIn("sqlite"));
-  });
+it("the migrations of both databases have the same names", () => {
+  expect(filesIn("postgres")).toEqual(filesIn("sqlite"));
+});
 
-  it("make the same tables with the same columns", async () => {
-    const [sqlite, postgres] = await Promise.all([columnsOfSqlite(), columnsOfPostgres()]);
-    expect(postgres).toEqual(sqlite);
-    expect(sqlite.length).toBeGreaterThan(60);
-  });
+it("the migrations of both databases create the same tables and columns", async () => {
+  const [sqlite, postgres] = await Promise.all([columnsOfSqlite(), columnsOfPostgres()]);
+  expect(postgres).toEqual(sqlite);
+  expect(sqlite.length).toBeGreaterThan(60);
+});
 
-  it("make the same indexes", () => {
-    expect(indexesIn("postgres")).toEqual(indexesIn("sqlite"));
-    expect(indexesIn("sqlite").flatMap(([, indexes]) => indexes).length).toBeGreaterThan(15);
-  });
+it("the migrations of both databases create the same indexes", () => {
+  expect(indexesIn("postgres")).toEqual(indexesIn("sqlite"));
+  expect(indexesIn("sqlite").flatMap(([, indexes]) => indexes).length).toBeGreaterThan(15);
+});
 
-  it("give a row of another program the time in the same form", async () => {
-    const client = await connectTo(await testDatabase());
-    const { rows } = await client.query<{ created_at: string }>(
-      "INSERT INTO tasks(repo) VALUES ('acme/web') RETURNING created_at",
-    );
-    const created = rows[0]?.created_at ?? "";
-    expect(created).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/);
-    expect(Math.abs(Date.parse(`${created.replace(" ", "T")}Z`) - Date.now())).toBeLessThan(60_000);
-  });
+it("both databases store the time of another program's row in the same form", async () => {
+  const client = await connectTo(await testDatabase());
+  const { rows } = await client.query<{ created_at: string }>(
+    "INSERT INTO tasks(repo) VALUES ('acme/web') RETURNING created_at",
+  );
+  const created = rows[0]?.created_at ?? "";
+  expect(created).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/);
+  expect(Math.abs(Date.parse(`${created.replace(" ", "T")}Z`) - Date.now())).toBeLessThan(60_000);
 });

@@ -62,32 +62,30 @@ const migrateAt = async (url: string, folder?: string): Promise<string[]> => {
 const ofOurs = ({ objects }: Schema): string[] =>
   Object.keys(objects).filter((name) => name.includes(" gate_"));
 
-describe("a database that starts here", () => {
-  it("has every migration on record, and nothing to do for a second", async () => {
-    const { url, client } = await empty();
-    expect(await migrateAt(url)).toEqual(NAMES);
-    const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
-    expect(rows.map(({ name }) => name)).toEqual(NAMES);
-    const made = await schemaOf(client);
-    expect(await migrateAt(url)).toEqual([]);
-    expect(await schemaOf(client)).toEqual(made);
-  });
-
-  it("may be a schema of a database that holds others", async () => {
-    const { url, client } = await empty();
-    await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
-    const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
-    expect(await migrateAt(inSchema)).toEqual(NAMES);
-    expect(await migrateAt(inSchema)).toEqual([]);
-    await client.query("INSERT INTO gate.tasks(repo) VALUES ('acme/web')");
-    const { rows } = await client.query("SELECT repo FROM gate.gate_lanes");
-    expect(rows).toEqual([{ repo: "acme/web" }]);
-  });
+it("records every migration of a new database and has nothing to do the second time", async () => {
+  const { url, client } = await empty();
+  expect(await migrateAt(url)).toEqual(NAMES);
+  const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
+  expect(rows.map(({ name }) => name)).toEqual(NAMES);
+  const made = await schemaOf(client);
+  expect(await migrateAt(url)).toEqual([]);
+  expect(await schemaOf(client)).toEqual(made);
 });
 
-describe("a database of the orchestrator", () => {
+it("migrates one schema of a database that has others", async () => {
+  const { url, client } = await empty();
+  await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
+  const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
+  expect(await migrateAt(inSchema)).toEqual(NAMES);
+  expect(await migrateAt(inSchema)).toEqual([]);
+  await client.query("INSERT INTO gate.tasks(repo) VALUES ('acme/web')");
+  const { rows } = await client.query("SELECT repo FROM gate.gate_lanes");
+  expect(rows).toEqual([{ repo: "acme/web" }]);
+});
+
+describe("adopted database", () => {
   it.each(TIME_TYPES)(
-    "with times as %s keeps its columns, indexes, view and rows as they were",
+    "keeps the columns, indexes, view and rows of an adopted database with times as %s",
     async (time) => {
       const { url, client } = await legacy(time);
       const { columns, left } = await leftByOrchestrator(client);
@@ -97,7 +95,7 @@ describe("a database of the orchestrator", () => {
     },
   );
 
-  it("has all that one has that starts here", async () => {
+  it("gives an adopted database the same schema as a new one", async () => {
     const [old, fresh] = [await legacy("TEXT"), await empty()];
     await migrateAt(old.url);
     await migrateAt(fresh.url);
@@ -134,86 +132,85 @@ describe("a database of the orchestrator", () => {
     return seen;
   };
 
-  it.each(TIME_TYPES)("with times as %s lives on as the same one in a file does", async (time) => {
-    const clock = new TestClock();
-    const file = await openSqlite(makeLegacyFile(join(temporaryFolder(), "gate.db")), clock.read);
-    onTestFinished(() => file.close());
-    await migrate(file);
-    const { url } = await legacy(time);
-    const store = await openPostgres(url, { clock: clock.read });
-    onTestFinished(() => store.close());
-    await migrate(store);
-    expect(await lifeOf(store)).toEqual(await lifeOf(file));
-  });
+  it.each(TIME_TYPES)(
+    "an adopted database with times as %s behaves like the same one in SQLite",
+    async (time) => {
+      const clock = new TestClock();
+      const file = await openSqlite(makeLegacyFile(join(temporaryFolder(), "gate.db")), clock.read);
+      onTestFinished(() => file.close());
+      await migrate(file);
+      const { url } = await legacy(time);
+      const store = await openPostgres(url, { clock: clock.read });
+      onTestFinished(() => store.close());
+      await migrate(store);
+      expect(await lifeOf(store)).toEqual(await lifeOf(file));
+    },
+  );
 });
 
-describe("a database that has a part of the schema", () => {
-  it("is told apart from a whole one by each of its parts alone", { timeout: 120_000 }, async () => {
-    const { url, client } = await legacy("TEXT");
-    const { columns, left } = await leftByOrchestrator(client);
-    await migrateAt(url);
-    const whole = await schemaOf(client);
-    const theirs = ["tasks", "jobs", "job_deps", "repo_freeze"];
-    const parts = [
-      ...ofOurs(whole).map((name) => {
-        const [, kind = "", object = "", on = ""] = /^(\w+) (\w+)(?: on (\w+))?$/.exec(name) ?? [];
-        if (kind === "trigger") return `DROP TRIGGER ${object} ON ${on}`;
-        return `DROP ${kind} ${object} ${kind === "function" ? "CASCADE" : ""}`;
-      }),
-      ...["gate_lanes", "gate_events", "gate_overtakes", "gate_settings"].map(
-        (table) => `DROP TABLE ${table}`,
-      ),
-      ...(whole.columns as { table_name: string; column_name: string }[])
-        .filter(
-          ({ table_name, column_name }) =>
-            /^(pause|lease)_|^(ready|result)$/.test(column_name) && theirs.includes(table_name),
-        )
-        .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name}`),
-    ].filter((part) => !/_(pkey|key)\b/.test(part));
-    expect(parts.length).toBeGreaterThan(35);
-    for (const part of parts) {
-      await client.query(part);
-      expect(await migrateAt(url), part).not.toEqual([]);
-      expect(await schemaOf(client), part).toEqual(whole);
+it("detects every single missing part of the schema", { timeout: 120_000 }, async () => {
+  const { url, client } = await legacy("TEXT");
+  const { columns, left } = await leftByOrchestrator(client);
+  await migrateAt(url);
+  const whole = await schemaOf(client);
+  const theirs = ["tasks", "jobs", "job_deps", "repo_freeze"];
+  const parts = [
+    ...ofOurs(whole).map((name) => {
+      const [, kind = "", object = "", on = ""] = /^(\w+) (\w+)(?: on (\w+))?$/.exec(name) ?? [];
+      if (kind === "trigger") return `DROP TRIGGER ${object} ON ${on}`;
+      return `DROP ${kind} ${object} ${kind === "function" ? "CASCADE" : ""}`;
+    }),
+    ...["gate_lanes", "gate_events", "gate_overtakes", "gate_settings"].map((table) => `DROP TABLE ${table}`),
+    ...(whole.columns as { table_name: string; column_name: string }[])
+      .filter(
+        ({ table_name, column_name }) =>
+          /^(pause|lease)_|^(ready|result)$/.test(column_name) && theirs.includes(table_name),
+      )
+      .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name}`),
+  ].filter((part) => !/_(pkey|key)\b/.test(part));
+  expect(parts.length).toBeGreaterThan(35);
+  for (const part of parts) {
+    await client.query(part);
+    expect(await migrateAt(url), part).not.toEqual([]);
+    expect(await schemaOf(client), part).toEqual(whole);
+  }
+  expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
+});
+
+it.each<[string, () => Promise<Place>]>([
+  ["an orchestrator's database", () => legacy("TIMESTAMP")],
+  ["an empty database", empty],
+])("concurrent migrators migrate %s once", { timeout: 60_000 }, async (_, make) => {
+  const { url, client } = await make();
+  const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
+  const applied = await Promise.all(stores.map((store) => migrate(store)));
+  expect(applied.filter((names) => names.length > 0)).toEqual([NAMES]);
+  const made = await schemaOf(client);
+  expect(await migrateAt(url)).toEqual([]);
+  expect(await schemaOf(client)).toEqual(made);
+});
+
+/** Cuts the connection at the point-th statement of the first attempt. */
+const cutAt = (store: Store, point: number): { store: Store; statements: () => number } => {
+  let reached = 0;
+  const cutting = function* <T>(tx: Tx<T>): Tx<T> {
+    let step = tx.next();
+    while (!step.done) {
+      if (++reached === point) yield* run(raw("SELECT pg_terminate_backend(pg_backend_pid())"));
+      step = tx.next(yield step.value);
     }
-    expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
-  });
-});
-
-describe("many migrators at once", () => {
-  it.each<[string, () => Promise<Place>]>([
-    ["an orchestrator's database", () => legacy("TIMESTAMP")],
-    ["an empty one", empty],
-  ])("make %s once", { timeout: 60_000 }, async (_, make) => {
-    const { url, client } = await make();
-    const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
-    const applied = await Promise.all(stores.map((store) => migrate(store)));
-    expect(applied.filter((names) => names.length > 0)).toEqual([NAMES]);
-    const made = await schemaOf(client);
-    expect(await migrateAt(url)).toEqual([]);
-    expect(await schemaOf(client)).toEqual(made);
-  });
-});
-
-describe("a migration that is cut off", () => {
-  /** Cuts the connection at the point-th statement of the first attempt. */
-  const cutAt = (store: Store, point: number): { store: Store; statements: () => number } => {
-    let reached = 0;
-    const cutting = function* <T>(tx: Tx<T>): Tx<T> {
-      let step = tx.next();
-      while (!step.done) {
-        if (++reached === point) yield* run(raw("SELECT pg_terminate_backend(pg_backend_pid())"));
-        step = tx.next(yield step.value);
-      }
-      return step.value;
-    };
-    return {
-      store: { ...store, write: (operation) => store.write(() => cutting(operation())) },
-      statements: () => reached,
-    };
+    return step.value;
   };
+  return {
+    store: { ...store, write: (operation) => store.write(() => cutting(operation())) },
+    statements: () => reached,
+  };
+};
 
-  it("anywhere, is done again from its start and comes to the same", { timeout: 60_000 }, async () => {
+it(
+  "a migration that is cut off anywhere is repeated from its start with the same result",
+  { timeout: 60_000 },
+  async () => {
     const { url, client } = await legacy("TEXT");
     const whole = cutAt(await open(url), 0);
     await migrate(whole.store);
@@ -226,10 +223,10 @@ describe("a migration that is cut off", () => {
       expect(await migrate(store)).toEqual(NAMES);
       expect(await schemaOf(again.client), `cut at ${point}`).toEqual(schema);
     }
-  });
-});
+  },
+);
 
-describe("a database that is not for this program", () => {
+describe("foreign database", () => {
   const folderWith = (change: (folder: string) => void) => (): string => {
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -248,7 +245,7 @@ describe("a database that is not for this program", () => {
 
   it.each<[string, Case]>([
     [
-      "one that a later program migrated",
+      "a database that a later version migrated",
       {
         migrated: true,
         sql: "INSERT INTO gate_migrations VALUES ('999_future', 'x', '2030-01-01T00:00:00.000Z')",
@@ -257,7 +254,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one with a migration that this program does not have",
+      "a database with a migration that this version does not have",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -268,7 +265,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one whose migration was edited afterwards",
+      "a database whose migration was edited afterwards",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -279,7 +276,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "another program's, with tasks of its own",
+      "another program's database with its own tasks",
       {
         migrated: false,
         sql: "CREATE TABLE tasks (id INT, title TEXT); INSERT INTO tasks VALUES (1, 'mow')",
@@ -288,7 +285,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one for which a new migration fails half-way",
+      "a database for which a new migration fails half-way",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -301,14 +298,17 @@ describe("a database that is not for this program", () => {
         says: ["no_such_column"],
       },
     ],
-  ])("%s is refused in plain words and not touched", async (_, { sql, migrated, folder, error, says }) => {
-    const { url, client } = await empty();
-    if (migrated) await migrateAt(url);
-    if (sql !== undefined) await client.query(sql);
-    const before = await schemaOf(client);
-    const failed = migrateAt(url, folder?.());
-    await expect(failed).rejects.toBeInstanceOf(error);
-    for (const words of says) await expect(failed).rejects.toThrow(words);
-    expect(await schemaOf(client)).toEqual(before);
-  });
+  ])(
+    "refuses %s in plain words and leaves it unchanged",
+    async (_, { sql, migrated, folder, error, says }) => {
+      const { url, client } = await empty();
+      if (migrated) await migrateAt(url);
+      if (sql !== undefined) await client.query(sql);
+      const before = await schemaOf(client);
+      const failed = migrateAt(url, folder?.());
+      await expect(failed).rejects.toBeInstanceOf(error);
+      for (const words of says) await expect(failed).rejects.toThrow(words);
+      expect(await schemaOf(client)).toEqual(before);
+    },
+  );
 });

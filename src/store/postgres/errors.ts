@@ -81,10 +81,18 @@ export const failureOf = (error: unknown): Failure => {
  *  was promoted. */
 export const beginFailureOf = lost;
 
-/** What went wrong once COMMIT was sent. Where the server is alive and says that it failed, it came to nothing;
- *  else no one knows. */
+/** Ends the driver's message when the connection was lost before, so that it did not send the statement. */
+const NOT_SENT = "is not queryable";
+
+const cameToNothing = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError
+    ? error.severity === "ERROR"
+    : error instanceof Error && error.message.endsWith(NOT_SENT);
+
+/** Reads an error at COMMIT. It came to nothing when the server is alive and says so, or when the COMMIT was never
+ *  sent; otherwise the outcome is unknown. */
 export const commitFailureOf = (error: unknown): Failure =>
-  error instanceof pg.DatabaseError && error.severity === "ERROR"
+  cameToNothing(error)
     ? failureOf(error)
     : new Failure(
         new StoreFault(

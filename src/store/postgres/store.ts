@@ -138,12 +138,13 @@ class Transaction {
     return step.value;
   }
 
-  async commit(): Promise<void> {
+  async commit(kind: "read" | "write"): Promise<void> {
     let result: Rows;
     try {
       result = await this.#parts.client.query(this.#inTime({ text: "COMMIT" }));
     } catch (error) {
-      throw commitFailureOf(error);
+      // A read changes nothing, so it can run again even when the outcome of its COMMIT is unknown.
+      throw kind === "read" ? failureOf(error) : commitFailureOf(error);
     }
     // So says the server of a transaction that had failed before.
     if (result.command !== "COMMIT") throw failureOf(new Error("The transaction was rolled back."));
@@ -283,7 +284,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     try {
       await transaction.begin(BEGIN[kind]);
       const value = await transaction.drive(operation());
-      await transaction.commit();
+      await transaction.commit(kind);
       if (transaction.changed) bell.notify();
       return value;
     } catch (error) {

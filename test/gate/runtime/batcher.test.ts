@@ -1,16 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { GateError } from "../../src/contract/errors.ts";
-import type { Call } from "../../src/gate/commands/idempotency.ts";
-import type { Claim, ClaimedJob, Completed, Completion } from "../../src/contract/jobs.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
+import { expect, it } from "vitest";
+import { GateError } from "../../../src/contract/errors.ts";
+import type { Call } from "../../../src/gate/commands/idempotency.ts";
+import type { Claim, ClaimedJob, Completed, Completion } from "../../../src/contract/jobs.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
 const LANES = 5;
 /** The lane whose task another repository's task waits for: about it there is one completion at most. */
@@ -38,7 +32,7 @@ const keyedCall = (key: string, fingerprint = key): Call & { readonly replays: (
   return { actor: "ann", key, fingerprint, replayed: () => (replays += 1), replays: () => replays };
 };
 
-describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
+onEveryDatabase((open) => {
   const code = (error: unknown): string => {
     if (error instanceof GateError) return error.code;
     throw error;
@@ -90,7 +84,7 @@ describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
       WHERE repo LIKE 'acme/${run}-%' GROUP BY repo, kind ORDER BY repo, kind`),
   });
 
-  it("comes to the same as one after another", { timeout: 120_000 }, async () => {
+  it("completes a batch with the same result as one call after another", { timeout: 120_000 }, async () => {
     const [apart, together] = [await startWorld(open), await startWorld(open)];
     let run = 0;
     await fc.assert(
@@ -114,7 +108,7 @@ describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
     );
   });
 
-  it("is each caller's own: what is refused takes nothing from the others", async () => {
+  it("refuses one call of a batch without affecting the others", async () => {
     const world = await startWorld(open);
     const jobs = await claimTwoEach(world, 1);
     const ask = (lane: number, isHolder: boolean): Promise<string> =>
@@ -124,7 +118,7 @@ describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
     ).toEqual(["done done ", "lease_lost", "done done ", "lease_lost", "unknown_job"]);
   });
 
-  it("happens once under a key, whoever else is served with it", async () => {
+  it("runs a keyed call once, also within a batch", async () => {
     const world = await startWorld(open);
     for (let index = 0; index < 6; index += 1) await world.task(`acme/${index}`, `T-${index}`);
     const calls = ["a", "b", "c", "a", "d", "b"].map((key) => keyedCall(key));
@@ -161,7 +155,7 @@ describe.each(DATABASES)("What is asked for in one turn, on %s,", (_, open) => {
     expect(refused.status === "rejected" && code(refused.reason)).toBe("idempotency_key_reused");
   });
 
-  it("keeps no key of a claim that got nothing, so that it may ask again", async () => {
+  it("keeps no key of an empty claim, so that it may be sent again", async () => {
     const world = await startWorld(open);
     await world.task("acme/a", "A");
     const calls = ["a", "b", "c"].map((key) => keyedCall(key));

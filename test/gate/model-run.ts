@@ -1,8 +1,6 @@
-/** Histories of random commands, in which the gate, its snapshot and its claim must agree with the model after
- *  every command. */
+/** One history of commands, run on a gate and on the model; both must agree after every command. */
 
-import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import { claim } from "../../src/gate/commands/claim.ts";
 import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
@@ -11,160 +9,25 @@ import type { Policy } from "../../src/gate/rule/policy.ts";
 import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
+import { DEFAULTS } from "../support/fixtures.ts";
+import { expectedEvents, ROWS, type Rows } from "./expected-events.ts";
 import { Model, type ModelJob, type ModelTask } from "./model.ts";
-import { DEFAULTS, POLICY, TestClock, World, type OpenDatabase } from "./world.ts";
-
-const REPOS = ["acme/web", "acme/api", "acme/ops"];
-const STAGES = ["analysis", "development", "review", "done"];
-
-/** Numbers pick among what there is when the command runs, so that a history stays valid while it shrinks. */
-const pick = fc.nat({ max: 1_000 });
-const repo = fc.constantFrom(...REPOS);
-const command = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({ kind: fc.constant("create"), repo, needs: fc.array(pick, { maxLength: 2 }) }),
-  },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("claim"), max: fc.integer({ min: 1, max: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("claim in"), repo, max: fc.constant(1) }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("pause"), task: pick, forMs: fc.constantFrom(0, 0, 90_000) }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("resume"), task: pick }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("freeze"), repo }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("unfreeze"), repo }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant("complete"),
-      job: pick,
-      stage: fc.constantFrom(...STAGES),
-      next: fc.boolean(),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("fail"), job: pick, retry: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("release"), job: pick }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("retry"), job: pick }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("stage"), task: pick, stage: fc.constantFrom(...STAGES) }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel"), task: pick }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("rework"), task: pick }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant("time"), ms: fc.constantFrom(1_000, 6_000, 70_000) }),
-  },
-  // Another program writes to the same rows.
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("sql stage"),
-      task: pick,
-      stage: fc.constantFrom(...STAGES, "cancelled"),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql pause"), task: pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql resume"), task: pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql thaw"), repo }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql forget freezes"), repo }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql depend"), task: pick, on: pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql depend no more"), task: pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql delete task"), task: pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql delete job"), job: pick }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("sql job status"),
-      job: pick,
-      status: fc.constantFrom("queued", "done", "cancelled"),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql task with job"), repo }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql move task"), task: pick, repo }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql freeze"), repo }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("sql entry job without task"), repo }) },
-);
-type Command = typeof command extends fc.Arbitrary<infer Each> ? Each : never;
-
-const policies = fc.record({
-  enabled: fc.constantFrom(true, true, true, false),
-  repos: fc.constantFrom(null, null, ["acme/web"], ["acme/web", "acme/api"]),
-  freeze: fc.constantFrom(true, true, true, false),
-  pause: fc.constantFrom(true, true, true, false),
-  dependencies: fc.constantFrom(true, true, true, false),
-  entryAgent: fc.constant(POLICY.entryAgent),
-});
+import type { Command } from "./random-commands.ts";
+import { TestClock, World } from "./world.ts";
 
 const isTerminal = (stage: string): boolean => stage === "done" || stage === "cancelled";
 
-/** Thrown to undo a claim after it has shown what it would hand out. */
-class Undone extends Error {
+/** Thrown to roll back a claim once its result is known. */
+class RolledBack extends Error {
   readonly claimed: readonly ClaimedJob[];
 
   constructor(claimed: readonly ClaimedJob[]) {
-    super("undone");
+    super("rolled back");
     this.claimed = claimed;
   }
 }
 
-/** The kinds of event that tell the difference between two states of the rows. */
-const difference = (before: Rows, after: Rows): string[] => {
-  const told: string[] = [];
-  for (const [table, rows] of Object.entries(after))
-    for (const [id, now] of rows) {
-      const was = before[table]?.get(id);
-      if (!was) told.push(CREATED[table] ?? table);
-      else
-        for (const [column, kind] of CHANGED[table] ?? [])
-          if (was[column] !== now[column]) told.push(kind(now[column], was[column]));
-    }
-  for (const [table, rows] of Object.entries(before))
-    for (const [id, was] of rows)
-      if (!after[table]?.has(id) && !was.cleared) told.push(DELETED[table] ?? table);
-  return told.sort();
-};
-
-type Rows = Readonly<Record<string, ReadonlyMap<number, Readonly<Record<string, unknown>>>>>;
-
-const ROWS = {
-  tasks: "SELECT id, repo, stage, CASE WHEN paused_at IS NULL THEN 0 ELSE 1 END AS paused FROM tasks",
-  jobs: "SELECT id, repo, status FROM jobs",
-  repo_freeze: "SELECT id, CASE WHEN cleared_at IS NULL THEN 0 ELSE 1 END AS cleared FROM repo_freeze",
-  job_deps: "SELECT id FROM job_deps",
-};
-const CREATED: Record<string, string> = {
-  tasks: "task.created",
-  jobs: "job.created",
-  repo_freeze: "repo.frozen",
-  job_deps: "dependency.added",
-};
-const DELETED: Record<string, string> = {
-  tasks: "task.deleted",
-  jobs: "job.deleted",
-  repo_freeze: "repo.unfrozen",
-  job_deps: "dependency.removed",
-};
-const JOB_BECAME: Record<string, string> = {
-  queued: "job.retried",
-  done: "job.completed",
-  cancelled: "job.cancelled",
-};
-const CHANGED: Record<string, [column: string, kind: (now: unknown, was: unknown) => string][]> = {
-  tasks: [
-    ["repo", () => "task.moved"],
-    ["stage", (now) => (now === "cancelled" ? "task.cancelled" : "task.stage")],
-    ["paused", (now) => (now === 1 ? "task.paused" : "task.resumed")],
-  ],
-  jobs: [
-    ["repo", () => "job.moved"],
-    ["status", (now) => JOB_BECAME[String(now)] ?? String(now)],
-  ],
-  repo_freeze: [["cleared", (now) => (now === 1 ? "repo.unfrozen" : "repo.frozen")]],
-};
-
-class History {
+export class ModelRun {
   readonly world: World;
   readonly model: Model;
   #created = 0;
@@ -174,7 +37,7 @@ class History {
     this.model = new Model(policy);
   }
 
-  /** The command, or nothing where there is nothing to do it to. */
+  /** Runs the command on the gate and the model. Does nothing when there is no row to run it on. */
   async run(step: Command): Promise<void> {
     const { gate, clock } = this.world;
     const { model } = this;
@@ -464,15 +327,14 @@ class History {
     }
   }
 
-  /** The command; and the record says of every change that another program made, and of no other, that it was
-   *  another's. */
-  async runAndTell(step: Command): Promise<void> {
+  /** Runs the command and asserts that exactly the changes of another program are recorded as foreign. */
+  async runAndCheckEvents(step: Command): Promise<void> {
     const foreign = step.kind.startsWith("sql ");
     const before = foreign ? await this.#rows() : {};
-    const told = await this.#toldForeign();
+    const earlier = await this.#foreignEvents();
     await this.run(step);
-    const expected = foreign ? difference(before, await this.#rows()) : [];
-    expect((await this.#toldForeign()).slice(told.length).sort()).toEqual(expected);
+    const expected = foreign ? expectedEvents(before, await this.#rows()) : [];
+    expect((await this.#foreignEvents()).slice(earlier.length).sort()).toEqual(expected);
   }
 
   async #rows(): Promise<Rows> {
@@ -484,15 +346,15 @@ class History {
     return rows;
   }
 
-  async #toldForeign(): Promise<string[]> {
+  async #foreignEvents(): Promise<string[]> {
     const events = await this.world.rows<{ kind: string }>(
       `SELECT kind FROM gate_events WHERE detail LIKE '%"foreign"%' ORDER BY id`,
     );
     return events.map(({ kind }) => kind);
   }
 
-  /** The model, the snapshot and the claim say the same. */
-  async agree(): Promise<void> {
+  /** Asserts that the model, the queue, the ready flags and the claim agree. */
+  async expectAgreement(): Promise<void> {
     const { gate, store, clock } = this.world;
     this.model.passTime(clock.now);
     const queue = await gate.queue();
@@ -514,17 +376,17 @@ class History {
 
     const everything = { actor: null, request: { max: 1_000, wait_ms: 0 } };
     const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
-    const undone = await store
+    const rolledBack = await store
       .write(function* () {
-        throw new Undone(
+        throw new RolledBack(
           (yield* claim(rules, [everything], { visible: EVERYTHING_READABLE, useReadyIndex: true })).flat(),
         );
       })
       .catch((error: unknown) => error);
-    if (!(undone instanceof Undone)) throw undone;
-    expect(undone.claimed.map(({ id }) => id)).toEqual(this.#claimable().map(({ id }) => id));
+    if (!(rolledBack instanceof RolledBack)) throw rolledBack;
+    expect(rolledBack.claimed.map(({ id }) => id)).toEqual(this.#claimable().map(({ id }) => id));
     const free = waiting.filter(({ reason }) => reason === null).map(({ job_id }) => job_id);
-    const claimedEntries = undone.claimed.filter(({ agent }) => agent === "analyst").map(({ id }) => id);
+    const claimedEntries = rolledBack.claimed.filter(({ agent }) => agent === "analyst").map(({ id }) => id);
     expect(claimedEntries).toEqual(free);
   }
 
@@ -584,48 +446,3 @@ class History {
     expect((error as GateError).code).toBe(code);
   }
 }
-
-const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
-/** 300 histories become 10,000. */
-const LONG_FACTOR = 10_000 / 300;
-
-const EMPTY = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_overtakes", "gate_lanes"];
-
-/** @param runs how many histories in CI; many more in the long run. */
-export const histories = (name: string, open: OpenDatabase, runs: number): void => {
-  describe(`histories on ${name}`, () => {
-    let store: Store;
-    const clock = new TestClock();
-    beforeAll(async () => {
-      store = await open(clock.read);
-    });
-    afterAll(async () => {
-      await store.close();
-    });
-
-    it(
-      "the model, the snapshot and the claim agree after every command",
-      async () => {
-        const property = fc.asyncProperty(
-          policies,
-          fc.array(command, { minLength: 40, maxLength: 60, size: "max" }),
-          async (policy, steps) => {
-            const history = new History(store, clock, policy);
-            for (const table of EMPTY) await history.world.sql(`DELETE FROM ${table}`);
-            await history.world.gate.adopt();
-            try {
-              for (const step of steps) {
-                await history.runAndTell(step);
-                await history.agree();
-              }
-            } finally {
-              history.world.gate.drain();
-            }
-          },
-        );
-        await fc.assert(property, { numRuns: LONG ? Math.round(runs * LONG_FACTOR) : runs });
-      },
-      LONG ? 7_200_000 : 240_000,
-    );
-  });
-};

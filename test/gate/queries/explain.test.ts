@@ -1,36 +1,27 @@
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { GateError } from "../../src/contract/errors.ts";
-import type { Effect } from "../../src/contract/effect.ts";
-import type { Explanation, Fix } from "../../src/contract/explanation.ts";
-import type { Queue } from "../../src/contract/queue.ts";
-import type { Task } from "../../src/contract/tasks.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { POLICY, TestClock, World } from "./world.ts";
+import { beforeEach, expect, it } from "vitest";
+import { GateError } from "../../../src/contract/errors.ts";
+import type { Effect } from "../../../src/contract/effect.ts";
+import type { Explanation, Fix } from "../../../src/contract/explanation.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { POLICY } from "../../support/fixtures.ts";
+import { API, openWorld, TestClock, WEB, World } from "../world.ts";
 
-const WEB = "acme/web";
-const API = "acme/api";
 const NO_EFFECT: Effect = { now_claimable: [], now_held: [] };
 
-const databases = [
-  ["sqlite", openTestSqlite, 120],
-  ["postgres", openTestPostgres, 25],
-] as const;
+/** Random histories a database. */
+const RUNS = { SQLite: 120, PostgreSQL: 25 };
 
 const commands = (explanation: Explanation): string[] =>
   explanation.jobs.flatMap(({ reasons }) => reasons.flatMap(({ fix }) => fix.map(({ command }) => command)));
 
-describe.each(databases)("an explanation on %s", (_, open, runs) => {
+onEveryDatabase((open, database) => {
   let world: World;
 
   beforeEach(async () => {
-    const clock = new TestClock();
-    world = new World(await open(clock.read), clock);
-  });
-
-  afterEach(async () => {
-    await world.store.close();
+    world = await openWorld(open);
   });
 
   const explain = (work_item: string): Promise<Explanation> => world.gate.explain({ work_item });
@@ -48,7 +39,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
       else await world.gate.release(null, job.id, job.lease.token);
   };
 
-  it("tells every reason at once, each with what holds the job, and the chain to the root", async () => {
+  it("lists every reason with its blocker and its remedies, and the chain to the root cause", async () => {
     const head = await world.task(WEB, "WEB-7");
     await start("WEB-7", "development", true);
     const [running] = (await world.claim({ worker: "w-1" })).jobs;
@@ -124,7 +115,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     ]);
   });
 
-  it("of work that is under way says who does it", async () => {
+  it("names the worker of a running job", async () => {
     await world.task(WEB, "WEB-1");
     await world.claim({ worker: "w-1" });
     const { jobs, chain, stuck } = await explain("WEB-1");
@@ -133,20 +124,20 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     expect(stuck).toBe(false);
   });
 
-  it("of a finished task has nothing to tell", async () => {
+  it("explains a finished task without a reason", async () => {
     const { id } = await world.task(WEB, "WEB-1", { entry_job: false });
     await world.gate.setStage(null, id, "done");
     expect(await explain("WEB-1")).toMatchObject({ jobs: [], stuck: false, chain: [{ reason: "idle" }] });
   });
 
-  it("wants a work item that exists, in one repository", async () => {
+  it("refuses an unknown or ambiguous work item", async () => {
     await expect(explain("NONE")).rejects.toMatchObject({ code: "unknown_work_item" });
     await world.task(WEB, "TWIN");
     await world.task(API, "TWIN");
     await expect(explain("TWIN")).rejects.toMatchObject({ code: "ambiguous_work_item" });
   });
 
-  it("counts a freeze that cannot be read as one", async () => {
+  it("reports a freeze when the freezes cannot be read", async () => {
     await world.task(WEB, "WEB-1");
     await world.sql("ALTER TABLE repo_freeze RENAME TO elsewhere");
     expect(await explain("WEB-1")).toMatchObject({
@@ -155,110 +146,111 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
     });
   });
 
-  describe("of what cannot go on by itself", () => {
-    interface Stuck {
-      readonly because: string | null;
-      /** The way out that frees it. */
-      readonly way?: string;
-      /** The tasks that GET /queue reports. */
-      readonly reported?: string[];
-    }
-    const parkNeeded = async (until?: string): Promise<void> => {
-      await world.task(API, "API-1", { entry_job: false });
-      await world.gate.pause("ann", { work_item: "API-1" }, { until });
-      await world.task(WEB, "WEB-8", { depends_on: ["API-1"] });
-    };
-    const cases: [string, () => Promise<void>, Stuck][] = [
-      [
-        "a paused dependency",
-        () => parkNeeded(),
-        {
-          because: "it depends on API-1 in acme/api, which is paused without an end",
-          way: "serial-gate resume API-1 --repo acme/api",
-          reported: ["WEB-8"],
-        },
-      ],
-      ["a dependency that is paused for a time", () => parkNeeded("2026-06-15T09:00:00Z"), { because: null }],
-      [
-        "a failed job ahead in the lane",
-        async () => {
-          await world.task(WEB, "WEB-1");
-          const [job] = (await world.claim()).jobs;
-          await world.gate.fail(null, job?.id ?? 0, {
-            lease_token: job?.lease.token ?? "",
-            error: "tests are red",
-            retry: false,
-          });
-          await world.task(WEB, "WEB-8");
-        },
-        {
-          because: "WEB-1: its job 1 (analyst) failed: tests are red",
-          way: "serial-gate job retry 1",
-          reported: ["WEB-1"],
-        },
-      ],
-      [
-        "a task behind it in its own lane that it needs",
-        async () => {
-          const { id } = await world.task(WEB, "WEB-8");
-          const { id: later } = await world.task(WEB, "WEB-9");
-          await world.sql(`INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${later})`);
-        },
-        {
-          because: "it waits for itself: WEB-8 -> WEB-9 -> WEB-8",
-          way: "serial-gate pause WEB-8 --repo acme/web",
-          reported: ["WEB-8", "WEB-9"],
-        },
-      ],
-      [
-        "a task behind itself through another lane",
-        async () => {
-          const { id } = await world.task(WEB, "WEB-8");
-          const { id: ahead } = await world.task(API, "API-1");
-          const { id: later } = await world.task(API, "API-2");
-          const { id: webLater } = await world.task(WEB, "WEB-9");
-          await world.sql(
-            `INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${later}), (${ahead}, ${webLater})`,
-          );
-        },
-        {
-          because: "it waits for itself: WEB-8 -> API-2 in acme/api -> API-1 in acme/api -> WEB-9 -> WEB-8",
-          reported: ["API-1", "API-2", "WEB-8", "WEB-9"],
-        },
-      ],
-      [
-        "two tasks that depend on each other",
-        async () => {
-          const { id } = await world.task(API, "API-1");
-          const { id: web } = await world.task(WEB, "WEB-8", { depends_on: ["API-1"] });
-          await world.sql(`INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${web})`);
-        },
-        {
-          because: "it waits for itself: WEB-8 -> API-1 in acme/api -> WEB-8",
-          way: "serial-gate task cancel API-1 --repo acme/api",
-          reported: ["API-1", "WEB-8"],
-        },
-      ],
-      [
-        "a task ahead that is at work",
-        async () => {
-          await world.task(WEB, "WEB-1");
-          await world.claim();
-          await world.task(WEB, "WEB-8");
-        },
-        { because: null },
-      ],
-      [
-        "a freeze, which waits for a person as it should",
-        async () => {
-          await world.task(WEB, "WEB-8");
-          await world.gate.freeze(null, WEB, {});
-        },
-        { because: null },
-      ],
-    ];
+  interface Stuck {
+    readonly because: string | null;
+    /** The way out that frees it. */
+    readonly way?: string;
+    /** The tasks that GET /queue reports. */
+    readonly reported?: string[];
+  }
+  const parkNeeded = async (until?: string): Promise<void> => {
+    await world.task(API, "API-1", { entry_job: false });
+    await world.gate.pause("ann", { work_item: "API-1" }, { until });
+    await world.task(WEB, "WEB-8", { depends_on: ["API-1"] });
+  };
+  const cases: [string, () => Promise<void>, Stuck][] = [
+    [
+      "a paused dependency",
+      () => parkNeeded(),
+      {
+        because: "it depends on API-1 in acme/api, which is paused without an end",
+        way: "serial-gate resume API-1 --repo acme/api",
+        reported: ["WEB-8"],
+      },
+    ],
+    ["a dependency that is paused for a time", () => parkNeeded("2026-06-15T09:00:00Z"), { because: null }],
+    [
+      "a failed job ahead in the lane",
+      async () => {
+        await world.task(WEB, "WEB-1");
+        const [job] = (await world.claim()).jobs;
+        await world.gate.fail(null, job?.id ?? 0, {
+          lease_token: job?.lease.token ?? "",
+          error: "tests are red",
+          retry: false,
+        });
+        await world.task(WEB, "WEB-8");
+      },
+      {
+        because: "WEB-1: its job 1 (analyst) failed: tests are red",
+        way: "serial-gate job retry 1",
+        reported: ["WEB-1"],
+      },
+    ],
+    [
+      "a task behind it in its own lane that it needs",
+      async () => {
+        const { id } = await world.task(WEB, "WEB-8");
+        const { id: later } = await world.task(WEB, "WEB-9");
+        await world.sql(`INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${later})`);
+      },
+      {
+        because: "it waits for itself: WEB-8 -> WEB-9 -> WEB-8",
+        way: "serial-gate pause WEB-8 --repo acme/web",
+        reported: ["WEB-8", "WEB-9"],
+      },
+    ],
+    [
+      "a task behind itself through another lane",
+      async () => {
+        const { id } = await world.task(WEB, "WEB-8");
+        const { id: ahead } = await world.task(API, "API-1");
+        const { id: later } = await world.task(API, "API-2");
+        const { id: webLater } = await world.task(WEB, "WEB-9");
+        await world.sql(
+          `INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${later}), (${ahead}, ${webLater})`,
+        );
+      },
+      {
+        because: "it waits for itself: WEB-8 -> API-2 in acme/api -> API-1 in acme/api -> WEB-9 -> WEB-8",
+        reported: ["API-1", "API-2", "WEB-8", "WEB-9"],
+      },
+    ],
+    [
+      "two tasks that depend on each other",
+      async () => {
+        const { id } = await world.task(API, "API-1");
+        const { id: web } = await world.task(WEB, "WEB-8", { depends_on: ["API-1"] });
+        await world.sql(`INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${id}, ${web})`);
+      },
+      {
+        because: "it waits for itself: WEB-8 -> API-1 in acme/api -> WEB-8",
+        way: "serial-gate task cancel API-1 --repo acme/api",
+        reported: ["API-1", "WEB-8"],
+      },
+    ],
+    [
+      "a task ahead that is at work",
+      async () => {
+        await world.task(WEB, "WEB-1");
+        await world.claim();
+        await world.task(WEB, "WEB-8");
+      },
+      { because: null },
+    ],
+    [
+      "a freeze, which waits for a person as it should",
+      async () => {
+        await world.task(WEB, "WEB-8");
+        await world.gate.freeze(null, WEB, {});
+      },
+      { because: null },
+    ],
+  ];
 
-    it.each(cases)("tells %s", async (_what, make, { because, way, reported = [] }) => {
+  it.each(cases)(
+    "judges whether a task is stuck: %s",
+    async (_what, make, { because, way, reported = [] }) => {
       await make();
       const explanation = await explain("WEB-8");
       expect(explanation.stuck).toBe(because !== null);
@@ -271,10 +263,10 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
       const lanes = Object.values((await world.gate.queue()).serial_gate.per_repo);
       const stuck = lanes.flatMap((lane) => lane.stuck.map(({ work_item_id }) => work_item_id));
       expect(stuck.sort()).toEqual(reported);
-    });
-  });
+    },
+  );
 
-  it("estimates the start from how long the lane was held before, and says when it cannot", async () => {
+  it("estimates the start from earlier tasks of the lane, and says why when it cannot", async () => {
     const turn = async (workItem: string, minutes: number): Promise<void> => {
       const { id } = await world.task(WEB, workItem);
       await start(workItem);
@@ -412,7 +404,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
   };
 
   it(
-    "agrees with the queue, the claim and what its ways out come to, and calls stuck what never starts",
+    "agrees with the queue and the effects of its remedies, and calls a task stuck only when it never starts",
     { timeout: 300_000 },
     async () => {
       await fc.assert(
@@ -466,7 +458,7 @@ describe.each(databases)("an explanation on %s", (_, open, runs) => {
             await here.store.close();
           }
         }),
-        { numRuns: runs, ...(process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}) },
+        { numRuns: RUNS[database], ...(process.env.FC_SEED ? { seed: Number(process.env.FC_SEED) } : {}) },
       );
     },
   );

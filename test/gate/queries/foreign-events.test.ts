@@ -1,15 +1,10 @@
-import { describe, expect, it } from "vitest";
-import { verify } from "../../src/replay/verify.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import { verify } from "../../../src/replay/verify.ts";
+import { POLICY } from "../../support/fixtures.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
-
-describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
 
   /** What the record says of each change: kind, subject and detail. */
@@ -28,7 +23,7 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
     });
   };
 
-  it("is told once for each change, as what it is", async () => {
+  it("records every change of another program once, under its own kind", async () => {
     const world = await start();
     const web = { repo: "acme/web", task_id: 1, work_item_id: "A" };
     const job = { ...web, job_id: 1 };
@@ -111,7 +106,7 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
       expect((await toldOf(world, sql)).sort(byKind), sql).toEqual(told.sort(byKind));
   });
 
-  it("is told in its own words, whatever characters they have", async () => {
+  it("records another program's stage unchanged, whatever characters it has", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     const odd = String.raw`a "quoted" \ stage`;
@@ -120,7 +115,7 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
     ]);
   });
 
-  it("is in its work item's life, also where a job's row did not say whose it was", async () => {
+  it("lists another program's changes among the events of their work item", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     await world.task("acme/web", "B");
@@ -133,7 +128,7 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
     ]);
   });
 
-  it("is taken as it is when the record is judged", async () => {
+  it("finds no violation in the changes of another program", async () => {
     const world = await start();
     await world.sql("INSERT INTO tasks(repo, work_item_id, stage) VALUES ('acme/web', 'A', 'analysis')");
     await world.sql("INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', 'acme/web', 1)");
@@ -148,7 +143,9 @@ describe.each(DATABASES)("What another program writes, on %s,", (_, open) => {
     await world.task("acme/api", "B");
     await world.sql("DELETE FROM tasks WHERE id = 2");
     await world.sql("DELETE FROM jobs WHERE task_id = 2");
-    const { violations, entryStarts } = await world.store.read(() => verify({ entryAgent: "analyst" }));
+    const { violations, entryStarts } = await world.store.read(() =>
+      verify({ entryAgent: POLICY.entryAgent }),
+    );
     expect(violations).toEqual([]);
     expect(entryStarts).toBe(1);
   });

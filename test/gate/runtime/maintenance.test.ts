@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { parseConfig } from "../../src/config/service.ts";
-import { Gate } from "../../src/gate/gate.ts";
-import type { Clock, Store } from "../../src/store/port.ts";
-import { sleep } from "../support/calls.ts";
-import { openTestSqlite } from "../support/databases.ts";
+import { parseConfig } from "../../../src/config/service.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import type { Clock, Store } from "../../../src/store/port.ts";
+import { sleep } from "../../support/calls.ts";
+import { openTestSqlite } from "../../support/databases.ts";
 
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const ONE = { max: 1, wait_ms: 0, lease_ms: 1_000 };
@@ -30,7 +30,7 @@ const door = () => {
   return { pass, arrived, open };
 };
 
-it("What falls due while the chores are being done is done after them, though no one asks", async () => {
+it("runs maintenance again for a lease that expired during it, without a request", async () => {
   const store = await openTestSqlite(Date.now);
   let reading = { pass: () => Promise.resolve() };
   let writing = { pass: () => Promise.resolve() };
@@ -72,7 +72,7 @@ it("What falls due while the chores are being done is done after them, though no
 });
 
 it.each([90, 130, 170, 210, 250, 290])(
-  "What falls due right after the chores looked is not left for the next round (%i ms)",
+  "expires a lease at once when it falls due right after maintenance looked (%i ms)",
   async (step) => {
     // A clock that goes on with every reading, and only so: every timer comes early by it.
     let now = Date.parse("2026-06-15T12:00:00Z");

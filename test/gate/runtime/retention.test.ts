@@ -1,17 +1,11 @@
-import { describe, expect, it } from "vitest";
-import { forgetAnswer, KEPT_MS, type Call } from "../../src/gate/commands/idempotency.ts";
-import { pruneEvents, Retention } from "../../src/gate/runtime/retention.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/idempotency.ts";
+import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, type World } from "../world.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
 
 const callUnder = (key: string, replayed = (): void => undefined): Call => ({
   actor: "ann",
@@ -20,14 +14,14 @@ const callUnder = (key: string, replayed = (): void => undefined): Call => ({
   replayed,
 });
 
-describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const eventIds = async (world: World): Promise<number[]> =>
     (await world.gate.events({ limit: 100 })).events.map(({ id }) => id);
   const keys = (world: World) =>
     world.rows<{ idempotency_key: string }>("SELECT idempotency_key FROM gate_idempotency ORDER BY at");
 
-  it("events go by age, oldest first, a batch at a time, also those of finished work", async () => {
+  it("deletes events by age, oldest first, one batch at a time", async () => {
     const world = await start();
     const { id } = await world.task("acme/web", "A");
     await world.gate.cancelTask(null, id);
@@ -43,7 +37,7 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
   });
 
-  it("the service forgets by itself, as long as there is more, and looks again after a minute", async () => {
+  it("deletes batch after batch until nothing is old, and looks again after a minute", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 1);
     const at = "2026-06-01 08:00:00.000";
@@ -64,7 +58,7 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     expect(await left()).toBe(0);
   });
 
-  it("events stay for ever where 0 days are set", async () => {
+  it("keeps events for ever when 0 days are set", async () => {
     const world = await start();
     await world.task("acme/web", "A");
     world.clock.pass(36_500 * DAY_MS);
@@ -72,7 +66,7 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     expect(await eventIds(world)).toHaveLength(2);
   });
 
-  it("an answer under a key is there for a day, and gone after it", async () => {
+  it("keeps an idempotent answer for a day and deletes it afterwards", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 0);
     await world.gate.freeze(callUnder("one"), "acme/web", {});
@@ -93,7 +87,7 @@ describe.each(DATABASES)("What is kept for a while only, on %s:", (_, open) => {
     expect(freeze_id).toBe(3);
   });
 
-  it("an answer is forgotten when no one will come for it, not when someone has", async () => {
+  it("deletes an answer that no one repeated, and keeps one that was replayed", async () => {
     const world = await start();
     await world.gate.freeze(callUnder("one"), "acme/web", {});
     await world.gate.freeze(callUnder("two"), "acme/web", {});

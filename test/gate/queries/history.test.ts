@@ -1,24 +1,15 @@
-import { describe, expect, it } from "vitest";
-import type { EventPage, EventQuery } from "../../src/contract/events.ts";
-import { openTestSqlite } from "../support/databases.ts";
-import { openTestPostgres } from "../support/postgres.ts";
-import { startWorld, type World } from "./world.ts";
+import { expect, it } from "vitest";
+import type { EventPage, EventQuery } from "../../../src/contract/events.ts";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { API, startWorld, WEB, type World } from "../world.ts";
 
-const WEB = "acme/web";
-const API = "acme/api";
-
-const DATABASES = [
-  ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
-] as const;
-
-describe.each(DATABASES)("The history on %s", (_, open) => {
+onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const read = ({ gate }: World, query: Partial<EventQuery> = {}): Promise<EventPage> =>
     gate.events({ limit: 100, ...query });
   const kinds = ({ events }: EventPage): string[] => events.map(({ kind }) => kind);
 
-  it("tells what happened, to what, when, by whom and why", async () => {
+  it("returns an event with its kind, subject, time, actor and reason", async () => {
     const world = await start();
     const { id, job_id } = await world.task(WEB, "A");
     world.clock.pass(1_500);
@@ -42,7 +33,7 @@ describe.each(DATABASES)("The history on %s", (_, open) => {
     expect(next_cursor).toBe(3);
   });
 
-  it("is read page by page, behind the last event seen", async () => {
+  it("pages forward after the last event seen", async () => {
     const world = await start();
     for (const workItem of ["A", "B", "C"]) await world.task(WEB, workItem);
     const seen: number[] = [];
@@ -56,7 +47,7 @@ describe.each(DATABASES)("The history on %s", (_, open) => {
     expect(await read(world, { after: 6 })).toEqual({ events: [], next_cursor: 6 });
   });
 
-  it("is read from its end, and backward from there", async () => {
+  it("pages backward from the newest event", async () => {
     const world = await start();
     for (const workItem of ["A", "B", "C"]) await world.task(WEB, workItem);
     const ids = ({ events }: EventPage): number[] => events.map(({ id }) => id);
@@ -69,7 +60,7 @@ describe.each(DATABASES)("The history on %s", (_, open) => {
     expect(await read(world, { last: 0 })).toEqual({ events: [], next_cursor: 6 });
   });
 
-  it("of one repository or one work item has what happened there, and its cursor passes over the rest", async () => {
+  it("filters by repository or work item and moves the cursor past the other events", async () => {
     const world = await start();
     await world.task(WEB, "A");
     await world.task(API, "A");
@@ -83,7 +74,7 @@ describe.each(DATABASES)("The history on %s", (_, open) => {
     expect(await read(world, { repo: "acme/other" })).toEqual({ events: [], next_cursor: 7 });
   });
 
-  it("begins a page at one place", async () => {
+  it("refuses a query with more than one start", async () => {
     const world = await start();
     for (const query of [
       { after: 1, last: 2 },
