@@ -13,7 +13,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
     packages: /^$/,
   },
   "gate/commands": {
@@ -56,6 +56,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   "store/postgres": {
     parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
     packages: /^(node:|pg$)/,
+  },
+  "store/triggers": {
+    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    packages: /^node:crypto$/,
   },
   http: {
     parts: ["http", "gate", "contract"],

@@ -1,5 +1,5 @@
--- The tables that the orchestrator makes, for a database that starts here.
--- In one that it made already, every statement finds its table or index and does nothing.
+-- The orchestrator's tables, for a database that starts here. In a database that the orchestrator made, every table
+-- and index is there already, and nothing is done. Columns marked as its own may be missing there.
 
 CREATE TABLE IF NOT EXISTS tasks (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,14 +1,16 @@
-/** Brings a database to the schema of this program, whatever of it is there already.
- *  Every statement of a migration makes one thing (a table, a column, an index, a trigger) or fills one;
- *  the runner looks for the thing first, because SQLite has no ADD COLUMN IF NOT EXISTS. All of it is one
- *  transaction: a process that dies in the middle leaves the database as it was.
- *  Our own runner, because the database is not ours alone: see docs/adr/0003. */
+/** Brings a database to the schema of this program, whatever part of it is there already: the numbered migrations make
+ *  tables, columns and indexes, then the catalogue's triggers are installed. The runner looks for each thing first,
+ *  because SQLite has no ADD COLUMN IF NOT EXISTS. One transaction: a process that dies in the middle leaves the
+ *  database as it was. Why a runner of our own: docs/adr/0003. */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, now, run, type Dialect, type Store, type Tx } from "./port.ts";
-import { raw, sql } from "./sql.ts";
+import { list, raw, sql } from "./sql.ts";
+import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
+import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
+import { countLanes } from "./triggers/lane-counters.ts";
 
 export class MigrationError extends Error {
   override readonly name = "MigrationError";
@@ -33,6 +35,25 @@ interface Migration {
 }
 
 const LEDGER = "gate_migrations";
+const SETTINGS = "gate_settings";
+
+/** Stands for the catalogue's triggers among the names of what was applied. */
+const TRIGGERS = "triggers";
+
+/** Migrations of the program before its release, which no released program has. Their database has the tables, columns
+ *  and indexes of ours, and other triggers. */
+const BEFORE_RELEASE = [
+  "001_orchestrator",
+  "002_pause",
+  "003_leases",
+  "004_events",
+  "005_lanes",
+  "006_overtakes",
+  "007_marks",
+  "008_operators",
+  "009_foreign_events",
+  "010_idempotency",
+];
 const FOLDER = fileURLToPath(new URL("../../migrations/", import.meta.url));
 
 /** A column that only the orchestrator uses: an adopted table may lack it. */
@@ -66,7 +87,7 @@ const statementsOf = (text: string): MigrationStatement[] =>
 
 const readMigrations = (folder: string): Migration[] =>
   readdirSync(folder)
-    .filter((file) => file.endsWith(".sql"))
+    .filter((file) => /^\d{3}_.*\.sql$/.test(file))
     .sort()
     .map((file) => {
       const text = readFileSync(`${folder}/${file}`, "utf8").replaceAll("\r\n", "\n");
@@ -114,38 +135,61 @@ interface Pending extends Migration {
   readonly statements: readonly MigrationStatement[];
 }
 
-/** @throws MigrationError when the database is newer, or records another text for a migration. */
-function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Pending[]> {
-  const present = yield* inspect(dialect);
-  const recorded = present.tables.has(LEDGER)
-    ? yield* all<{ name: string; checksum: string }>(
-        sql`SELECT name, checksum FROM ${raw(LEDGER)} ORDER BY name`,
-      )
-    : [];
-  const checksums = new Map(recorded.map((row) => [row.name, row.checksum]));
-  const known = new Set(migrations.map((migration) => migration.name));
+interface Plan {
+  readonly migrations: readonly Pending[];
+  /** Triggers are missing or have another text. */
+  readonly triggers: boolean;
+}
 
-  const newer = recorded.map((row) => row.name).filter((name) => !known.has(name));
+const isNothing = ({ migrations, triggers }: Plan): boolean => migrations.length === 0 && !triggers;
+
+/** The checksum of each migration that the database records. */
+function* recordedIn(present: Present): Tx<Map<string, string>> {
+  if (!present.tables.has(LEDGER)) return new Map();
+  const rows = yield* all<{ name: string; checksum: string }>(
+    sql`SELECT name, checksum FROM ${raw(LEDGER)} ORDER BY name`,
+  );
+  return new Map(rows.map((row) => [row.name, row.checksum]));
+}
+
+const isBeforeRelease = (recorded: ReadonlyMap<string, string>, known: ReadonlySet<string>): boolean =>
+  BEFORE_RELEASE.some((name) => recorded.has(name) && !known.has(name));
+
+const namesOf = (migrations: readonly Migration[]): ReadonlySet<string> =>
+  new Set(migrations.map(({ name }) => name));
+
+/** @throws MigrationError when the database is newer, or records another text for a migration. */
+function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
+  const present = yield* inspect(dialect);
+  const recorded = yield* recordedIn(present);
+  const known = namesOf(migrations);
+  // Carried over: every migration is made and recorded as if none had been, which changes only what is missing.
+  if (isBeforeRelease(recorded, known)) for (const name of BEFORE_RELEASE) recorded.delete(name);
+
+  const newer = [...recorded.keys()].filter((name) => !known.has(name));
   if (newer.length > 0)
     throw new MigrationError(
       `The database is newer than this program: it has ${newer.join(", ")}. Start the program that made it, or a later one.`,
     );
   for (const { name, checksum } of migrations)
-    if ((checksums.get(name) ?? checksum) !== checksum)
+    if ((recorded.get(name) ?? checksum) !== checksum)
       throw new MigrationError(
         `The migration ${name} is not the one that this database records. A migration is never edited once it ran: restore its file.`,
       );
 
-  return migrations
+  const pending = migrations
     .map((migration): Pending => {
-      const recorded = checksums.has(migration.name);
+      const isRecorded = recorded.has(migration.name);
       const missing = migration.statements.some(({ made }) => !isThere(made, present));
       const statements = migration.statements.filter(({ made }) =>
-        made.kind === "rows" ? missing || !recorded : !isThere(made, present),
+        made.kind === "rows" ? missing || !isRecorded : !isThere(made, present),
       );
-      return { ...migration, recorded, statements };
+      return { ...migration, recorded: isRecorded, statements };
     })
-    .filter(({ recorded, statements }) => !recorded || statements.length > 0);
+    .filter((migration) => !migration.recorded || migration.statements.length > 0);
+  const triggers =
+    !present.tables.has(SETTINGS) || !(yield* areTriggersInstalled(dialect, CATALOGUE_SET, CATALOGUE));
+  return { migrations: pending, triggers };
 }
 
 /** Refuses a database whose tables have our names and lack our columns: it is another program's. */
@@ -167,20 +211,37 @@ function* recognise(dialect: Dialect, migrations: readonly Migration[]): Tx<void
     );
 }
 
+/** Takes away what a program before the release recorded, and all its triggers. */
+function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<void> {
+  const present = yield* inspect(dialect);
+  if (!isBeforeRelease(yield* recordedIn(present), namesOf(migrations))) return;
+  for (const { statement } of yield* all<{ statement: string }>(dialect.dropsBeforeRelease))
+    yield* run(raw(statement));
+  yield* run(sql`DELETE FROM ${raw(LEDGER)} WHERE name IN ${list(BEFORE_RELEASE)}`);
+  if (present.tables.has(SETTINGS)) yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = 'marks'`);
+}
+
 function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]> {
   yield* run(dialect.migrationLock);
   yield* recognise(dialect, migrations);
+  yield* carryOver(dialect, migrations);
   const pending = yield* plan(dialect, migrations);
+  if (isNothing(pending)) return []; // Another program was faster.
+
   yield* run(
     raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
-  for (const { text } of pending.flatMap(({ statements }) => statements)) yield* run(raw(text));
+  for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
+  yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
+  // While something was missing, changes may have gone uncounted.
+  for (const statement of countLanes) yield* run(statement);
+
   const at = new Date(yield* now()).toISOString();
-  for (const { name, checksum } of pending.filter(({ recorded }) => !recorded))
+  for (const { name, checksum } of pending.migrations.filter(({ recorded }) => !recorded))
     yield* run(sql`INSERT INTO ${raw(LEDGER)}(name, checksum, applied_at)
       VALUES (${name}, ${checksum}, ${at})`);
-  return pending.map(({ name }) => name);
+  return [...pending.migrations.map(({ name }) => name), ...(pending.triggers ? [TRIGGERS] : [])];
 }
 
 const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
@@ -191,12 +252,12 @@ export const migrateWithin = (dialect: Dialect): Tx<string[]> =>
 
 /** Migrates the database, or finds that there is nothing to do and writes nothing.
  *  @param folder where the migrations are; the program's own unless told.
- *  @returns the names of the migrations of which it made or recorded something.
+ *  @returns the names of the migrations of which it made or recorded something, and `triggers` if it made any.
  *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
 export const migrate = async (store: Store, folder = folderOf(store.dialect)): Promise<string[]> => {
   const migrations = readMigrations(folder);
   const pending = await store.read(() => plan(store.dialect, migrations));
-  if (pending.length === 0) return [];
+  if (isNothing(pending)) return [];
   return store.write(() => apply(store.dialect, migrations));
 };

@@ -88,30 +88,62 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** What a migration must know of a database: its folder and how it describes itself. */
+/** Describes a database to the migrations: its folder, what is in it, and how it spells triggers. */
 export interface Dialect {
   readonly name: "sqlite" | "postgres";
   /** Rows `{table_name, column_name}` of every column of every table that the program can see. */
   readonly columns: Statement;
   /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. */
   readonly objects: Statement;
-  /** The statements that make a trigger, in the place of one of that name. */
+  /** The statements that make a trigger. There must be none of its name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
-  readonly dropTrigger: (trigger: Pick<Trigger, "name">) => readonly Statement[];
+  /** Drops the trigger of that name, if there is one. */
+  readonly dropTrigger: (name: string) => Statement;
+  /** Rows `{statement}`, each of which drops something that fired or was called in a database of the program before its
+   *  release. */
+  readonly dropsBeforeRelease: Statement;
   /** Keeps other migrators out until the transaction ends. */
   readonly migrationLock: Statement;
 }
 
-/** What happens after each row of a change, in the transaction of whoever makes it. Its condition and its
- *  statements are portable SQL about NEW and OLD. */
+/** Runs after each row of a change, in the transaction of the program that makes it. Data: a dialect spells it out. */
 export interface Trigger {
+  /** The same on every database. PostgreSQL fires in alphabetical order. */
   readonly name: string;
   readonly table: string;
-  /** INSERT, DELETE, or UPDATE of the columns named. */
-  readonly after: "INSERT" | "DELETE" | `UPDATE OF ${string}`;
-  readonly when: Statement;
-  readonly body: readonly Statement[];
+  readonly after: "INSERT" | "DELETE" | "UPDATE" | `UPDATE OF ${string}`;
+  /** Portable SQL about NEW and OLD alone: PostgreSQL takes no subquery here. Always, when left out. */
+  readonly when?: Statement;
+  readonly body: readonly TriggerAction[];
 }
+
+/** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
+export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert;
+
+/** Updates the row of a lane once, and makes the row first if there is none. */
+export interface LaneUpdate {
+  readonly kind: "lane update";
+  readonly lane: Statement;
+  readonly update: Statement;
+}
+
+/** Locks two lanes until the transaction ends, in one order whichever way a row moves between them. NULL is no lane. */
+export interface LaneLock {
+  readonly kind: "lane lock";
+  readonly lanes: readonly [Statement, Statement];
+}
+
+/** Inserts a row into gate_events at the time of the database's clock. */
+export interface EventInsert {
+  readonly kind: "event";
+  /** The columns but for `at` and `detail`. */
+  readonly columns: Readonly<Record<string, Statement>>;
+  /** The members of `detail`, a JSON object. */
+  readonly detail: Readonly<Record<string, JsonMember>>;
+}
+
+/** A member of a JSON object: a column's value as a JSON string or number (null for NULL), or true. */
+export type JsonMember = { readonly text: Statement } | { readonly number: Statement } | true;
 
 /** `busy`: others held the database for too long; nothing happened, try again.
  *  `unavailable`: it could not be reached, read or written; the operation is undone or its outcome unknown.

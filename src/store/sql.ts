@@ -40,6 +40,12 @@ const NOTHING = raw("");
 /** The fragment when the condition holds, else no text at all. */
 export const when = (condition: boolean, fragment: Statement): Statement => (condition ? fragment : NOTHING);
 
+/** The fragments one after the other, the separator between them. */
+export const join = (fragments: readonly Statement[], separator: string): Statement => ({
+  sql: fragments.map((fragment) => fragment.sql).join(separator),
+  params: fragments.flatMap((fragment) => fragment.params),
+});
+
 /** `(?, ?, …)` for IN. The list must not be empty: no database takes `IN ()`. */
 export const list = (values: readonly Value[]): Statement => ({
   sql: `(${values.map(() => "?").join(", ")})`,

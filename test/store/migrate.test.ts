@@ -30,8 +30,12 @@ import { startProgram, startScript } from "../support/process.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations/sqlite", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
+  .filter((file) => file !== "triggers.sql")
   .map((file) => file.replace(/\.sql$/, ""))
   .sort();
+
+/** The answer of a migration that makes all of it. */
+const EVERYTHING = [...NAMES, "triggers"];
 
 const newPath = (): string => join(temporaryFolder(), "gate.db");
 const newLegacy = (): string => makeLegacy(newPath());
@@ -73,124 +77,130 @@ const migratedLegacy = async (): Promise<{ path: string; schema: Schema; left: u
   return { path, schema: schemaOf(path), left: leftByOrchestrator(path) };
 };
 
-it("creates a new database with its folder, in WAL mode, with every migration recorded", async () => {
-  const path = join(temporaryFolder(), "not", "there", "yet.db");
-  expect(await migrateFile(path)).toEqual(NAMES);
-  expect(pragma(path, "journal_mode")).toBe("wal");
-  const recorded = using(path, (db) =>
-    db.prepare("SELECT name FROM gate_migrations ORDER BY name").pluck().all(),
-  );
-  expect(recorded).toEqual(NAMES);
-});
-
-it("gives a new database the same schema as an adopted one", async () => {
-  const path = newPath();
-  await migrateFile(path);
-  const { schema } = await migratedLegacy();
-  const { "view open_tasks": theirs, ...objects } = schema.objects;
-  expect(theirs).toBeTypeOf("string");
-  expect(schemaOf(path).columns).toEqual(schema.columns);
-  expect(Object.keys(schemaOf(path).objects).sort()).toEqual(Object.keys(objects).sort());
-});
-
-it("keeps the columns, indexes, view and rows of an adopted database", async () => {
-  const path = newLegacy();
-  const before = leftByOrchestrator(path);
-  expect(await migrateFile(path)).toEqual(NAMES);
-  expect(leftByOrchestrator(path)).toEqual(before);
-  expect(pragma(path, "integrity_check")).toBe("ok");
-});
-
-it("keeps the table definitions of an adopted database and appends to them", async () => {
-  const path = newLegacy();
-  const before = tableTexts(path);
-  await migrateFile(path);
-  for (const [table, text] of Object.entries(tableTexts(path))) {
-    const old = before[table] ?? "";
-    // SQLite puts a column before the constraints of the table, if it has any.
-    const appended = text.replace(", gate_writes INTEGER NOT NULL DEFAULT 0", "");
-    if (appended !== old) expect(appended.startsWith(`${old.slice(0, -1)}, `), text).toBe(true);
-  }
-});
-
-it("creates a lane for every repository of an adopted database", async () => {
-  const { path } = await migratedLegacy();
-  const lanes = using(path, (db) => db.prepare("SELECT repo FROM gate_lanes ORDER BY repo").pluck().all());
-  expect(lanes).toEqual(["api", "orchestrator", "web-shop"]);
-});
-
-it.each(["delete", "wal"])("keeps the journal mode %s of an adopted database", async (mode) => {
-  const path = newLegacy();
-  using(path, (db) => db.pragma(`journal_mode = ${mode}`));
-  await migrateFile(path);
-  expect(pragma(path, "journal_mode")).toBe(mode);
-});
-
-it("recognises an adopted database whose names are in upper case", async () => {
-  const path = newLegacy();
-  using(path, (db) =>
-    db.exec(
-      "ALTER TABLE tasks RENAME TO t; ALTER TABLE t RENAME TO Tasks; ALTER TABLE Tasks ADD COLUMN Paused_At TEXT",
-    ),
-  );
-  expect(await migrateFile(path)).toEqual(NAMES);
-  const { schema } = await migratedLegacy();
-  expect(
-    Object.keys(schemaOf(path).columns)
-      .map((column) => column.toLowerCase())
-      .sort(),
-  ).toEqual(Object.keys(schema.columns).sort());
-});
-
-it.each([
-  ["new", newPath],
-  ["adopted", newLegacy],
-])("leaves every byte of a database that is %s alone in a second migration", async (_, make) => {
-  const path = make();
-  await migrateFile(path);
-  const before = bytesOf(path);
-  expect(await migrateFile(path)).toEqual([]);
-  expect(bytesOf(path)).toEqual(before);
-});
-
-it("writes nothing in a second migration while another program reads", async () => {
-  const { path } = await migratedLegacy();
-  const other = new Database(path);
-  onTestFinished(() => {
-    other.close();
+describe("a database that starts here", () => {
+  it("is made with its folder, in WAL mode, with every migration on record", async () => {
+    const path = join(temporaryFolder(), "not", "there", "yet.db");
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
+    expect(pragma(path, "journal_mode")).toBe("wal");
+    const recorded = using(path, (db) =>
+      db.prepare("SELECT name FROM gate_migrations ORDER BY name").pluck().all(),
+    );
+    expect(recorded).toEqual(NAMES);
   });
-  const versions = (): unknown[] => [other.pragma("data_version"), other.pragma("schema_version")];
-  const before = versions();
-  expect(await migrateFile(path)).toEqual([]);
-  expect(versions()).toEqual(before);
+
+  it("has the tables, columns, indexes and triggers that one of the orchestrator's gets", async () => {
+    const path = newPath();
+    await migrateFile(path);
+    const { schema } = await migratedLegacy();
+    const { "view open_tasks": theirs, ...objects } = schema.objects;
+    expect(theirs).toBeTypeOf("string");
+    expect(schemaOf(path).columns).toEqual(schema.columns);
+    expect(Object.keys(schemaOf(path).objects).sort()).toEqual(Object.keys(objects).sort());
+  });
 });
 
-it("applies a new migration, and only that", async () => {
-  const { path } = await migratedLegacy();
-  const folder = temporaryFolder();
-  cpSync(MIGRATIONS, folder, { recursive: true });
-  writeFileSync(
-    join(folder, "900_more.sql"),
-    "CREATE TABLE IF NOT EXISTS gate_more (\n  id INTEGER PRIMARY KEY\n);\n",
-  );
-  expect(await migrateFile(path, folder)).toEqual(["900_more"]);
-  expect(schemaOf(path).columns).toHaveProperty(["gate_more.id"]);
+describe("a database of the orchestrator", () => {
+  it("keeps its columns, indexes, view and rows as they were", async () => {
+    const path = newLegacy();
+    const before = leftByOrchestrator(path);
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
+    expect(leftByOrchestrator(path)).toEqual(before);
+    expect(pragma(path, "integrity_check")).toBe("ok");
+  });
+
+  it("keeps the text of its tables; what is ours is appended", async () => {
+    const path = newLegacy();
+    const before = tableTexts(path);
+    await migrateFile(path);
+    for (const [table, text] of Object.entries(tableTexts(path))) {
+      const old = before[table] ?? "";
+      // SQLite puts a column before the constraints of the table, if it has any.
+      const appended = text.replace(", gate_writes INTEGER NOT NULL DEFAULT 0", "");
+      if (appended !== old) expect(appended.startsWith(`${old.slice(0, -1)}, `), text).toBe(true);
+    }
+  });
+
+  it("has a lane for every repository that it knows", async () => {
+    const { path } = await migratedLegacy();
+    const lanes = using(path, (db) => db.prepare("SELECT repo FROM gate_lanes ORDER BY repo").pluck().all());
+    expect(lanes).toEqual(["api", "orchestrator", "web-shop"]);
+  });
+
+  it.each(["delete", "wal"])("that is in the journal mode %s stays in it", async (mode) => {
+    const path = newLegacy();
+    using(path, (db) => db.pragma(`journal_mode = ${mode}`));
+    await migrateFile(path);
+    expect(pragma(path, "journal_mode")).toBe(mode);
+  });
+
+  it("is known by its names as SQLite compares them: in upper case too", async () => {
+    const path = newLegacy();
+    using(path, (db) =>
+      db.exec(
+        "ALTER TABLE tasks RENAME TO t; ALTER TABLE t RENAME TO Tasks; ALTER TABLE Tasks ADD COLUMN Paused_At TEXT",
+      ),
+    );
+    expect(await migrateFile(path)).toEqual(EVERYTHING);
+    const { schema } = await migratedLegacy();
+    expect(
+      Object.keys(schemaOf(path).columns)
+        .map((column) => column.toLowerCase())
+        .sort(),
+    ).toEqual(Object.keys(schema.columns).sort());
+  });
 });
 
-it("leaves the database unchanged when a new migration fails half-way", async () => {
-  const { path } = await migratedLegacy();
-  const before = bytesOf(path);
-  const folder = temporaryFolder();
-  cpSync(MIGRATIONS, folder, { recursive: true });
-  writeFileSync(
-    join(folder, "900_wrong.sql"),
-    "ALTER TABLE tasks ADD COLUMN half TEXT;\n\nCREATE INDEX IF NOT EXISTS gate_wrong ON tasks(no_such_column);\n",
-  );
-  expect(await failureOf(migrateFile(path, folder))).toBeInstanceOf(StoreFault);
-  expect(bytesOf(path)).toEqual(before);
+describe("a database that is migrated", () => {
+  it.each([
+    ["made here", newPath],
+    ["the orchestrator's", newLegacy],
+  ])("and %s is left alone by a second migration, to the byte", async (_, make) => {
+    const path = make();
+    await migrateFile(path);
+    const before = bytesOf(path);
+    expect(await migrateFile(path)).toEqual([]);
+    expect(bytesOf(path)).toEqual(before);
+  });
+
+  it("is not written to by a second migration while another program looks", async () => {
+    const { path } = await migratedLegacy();
+    const other = new Database(path);
+    onTestFinished(() => {
+      other.close();
+    });
+    const versions = (): unknown[] => [other.pragma("data_version"), other.pragma("schema_version")];
+    const before = versions();
+    expect(await migrateFile(path)).toEqual([]);
+    expect(versions()).toEqual(before);
+  });
+
+  it("gets a migration that is new, and only that", async () => {
+    const { path } = await migratedLegacy();
+    const folder = temporaryFolder();
+    cpSync(MIGRATIONS, folder, { recursive: true });
+    writeFileSync(
+      join(folder, "900_more.sql"),
+      "CREATE TABLE IF NOT EXISTS gate_more (\n  id INTEGER PRIMARY KEY\n);\n",
+    );
+    expect(await migrateFile(path, folder)).toEqual(["900_more"]);
+    expect(schemaOf(path).columns).toHaveProperty(["gate_more.id"]);
+  });
+
+  it("is as it was when a new migration fails half-way", async () => {
+    const { path } = await migratedLegacy();
+    const before = bytesOf(path);
+    const folder = temporaryFolder();
+    cpSync(MIGRATIONS, folder, { recursive: true });
+    writeFileSync(
+      join(folder, "900_wrong.sql"),
+      "ALTER TABLE tasks ADD COLUMN half TEXT;\n\nCREATE INDEX IF NOT EXISTS gate_wrong ON tasks(no_such_column);\n",
+    );
+    expect(await failureOf(migrateFile(path, folder))).toBeInstanceOf(StoreFault);
+    expect(bytesOf(path)).toEqual(before);
+  });
 });
 
-describe("partial schema", () => {
+describe("a database that has a part of the schema", () => {
   interface Part {
     readonly name: string;
     readonly remove: string;
@@ -228,27 +238,31 @@ describe("partial schema", () => {
     });
   };
 
-  it("completes any partial schema without changing a row", { timeout: 120_000 }, async () => {
-    const { path: whole, schema, left } = await migratedLegacy();
-    const parts = partsOf(whole);
-    expect(parts.length).toBeGreaterThan(30);
-    const folder = temporaryFolder();
-    await fc.assert(
-      fc.asyncProperty(fc.subarray([...parts]), fc.subarray(NAMES), async (missing, forgotten) => {
-        const path = join(folder, "partial.db");
-        copyFileSync(whole, path);
-        remove(path, missing, forgotten);
-        const applied = await migrateFile(path);
-        expect(applied.length > 0).toBe(missing.length + forgotten.length > 0);
-        expect(schemaOf(path)).toEqual(schema);
-        expect(leftByOrchestrator(path)).toEqual(left);
-        expect(await migrateFile(path)).toEqual([]);
-      }),
-      { numRuns: 40 },
-    );
-  });
+  it(
+    "has all of it after a migration, whatever the part was, and nothing of its rows is changed",
+    { timeout: 120_000 },
+    async () => {
+      const { path: whole, schema, left } = await migratedLegacy();
+      const parts = partsOf(whole);
+      expect(parts.length).toBeGreaterThan(30);
+      const folder = temporaryFolder();
+      await fc.assert(
+        fc.asyncProperty(fc.subarray([...parts]), fc.subarray(NAMES), async (missing, forgotten) => {
+          const path = join(folder, "partial.db");
+          copyFileSync(whole, path);
+          remove(path, missing, forgotten);
+          const applied = await migrateFile(path);
+          expect(applied.length > 0).toBe(missing.length + forgotten.length > 0);
+          expect(schemaOf(path)).toEqual(schema);
+          expect(leftByOrchestrator(path)).toEqual(left);
+          expect(await migrateFile(path)).toEqual([]);
+        }),
+        { numRuns: 40 },
+      );
+    },
+  );
 
-  it("detects every single missing part of the schema", { timeout: 60_000 }, async () => {
+  it("is told apart from a whole one by each of its parts alone", { timeout: 60_000 }, async () => {
     const { path: whole, schema } = await migratedLegacy();
     const path = newPath();
     for (const part of partsOf(whole)) {
@@ -259,11 +273,11 @@ describe("partial schema", () => {
     }
   });
 
-  it("creates the lanes of tasks that were inserted without the trigger", async () => {
+  it("knows the lanes that came while nothing recorded them", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) =>
       db.exec(
-        "DROP TRIGGER gate_tasks_inserted; INSERT INTO tasks(repo, work_item_id) VALUES ('new/one', 'N-1')",
+        "DROP TRIGGER gate_lane_tasks_inserted; INSERT INTO tasks(repo, work_item_id) VALUES ('new/one', 'N-1')",
       ),
     );
     await migrateFile(path);
@@ -274,7 +288,7 @@ describe("partial schema", () => {
   });
 });
 
-describe("foreign database", () => {
+describe("a database that is not for this program", () => {
   const without = (migration: string): string => {
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -309,7 +323,7 @@ describe("foreign database", () => {
 
   const CASES: readonly (readonly [string, Case])[] = [
     [
-      "a database that a later version migrated",
+      "one that a later program migrated",
       {
         make: async () => {
           const path = await migrated();
@@ -323,7 +337,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a database with a migration that this version does not have",
+      "one with a migration that this program does not have",
       {
         make: migrated,
         folder: () => without(NAMES.at(-1) ?? ""),
@@ -332,16 +346,16 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a database whose migration was edited afterwards",
+      "one whose migration was edited afterwards",
       {
         make: migrated,
-        folder: () => edited("002_pause"),
+        folder: () => edited("002_tasks"),
         error: MigrationError,
-        says: () => ["002_pause", "restore its file"],
+        says: () => ["002_tasks", "restore its file"],
       },
     ],
     [
-      "a text file",
+      "a text",
       {
         make: holding("To whom it may concern: this is no database.\n"),
         error: StoreFault,
@@ -349,7 +363,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a long text file",
+      "a long text",
       {
         make: holding("To whom it may concern: this is no database.\n".repeat(500)),
         error: StoreFault,
@@ -357,7 +371,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "another program's database with its own tasks",
+      "another program's, with tasks of its own",
       {
         make: madeBy(
           "CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT, stage TEXT); INSERT INTO tasks VALUES (1, 'mow', 'x')",
@@ -367,7 +381,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "another program's database with its own events and jobs",
+      "another program's, with events and jobs of its own",
       {
         make: madeBy("CREATE TABLE jobs (id INTEGER PRIMARY KEY); CREATE TABLE gate_events (happened TEXT)"),
         error: MigrationError,
@@ -376,22 +390,19 @@ describe("foreign database", () => {
     ],
   ];
 
-  it.each(CASES)(
-    "refuses %s in plain words and leaves it unchanged",
-    async (_, { make, folder, error, says }) => {
-      const path = await make();
-      const before = bytesOf(path);
-      const failure = await failureOf(migrateFile(path, folder?.()));
-      expect(failure).toBeInstanceOf(error);
-      for (const words of says(path)) expect(failure.message).toContain(words);
-      expect(bytesOf(path)).toEqual(before);
-    },
-  );
+  it.each(CASES)("%s is refused in plain words and not touched", async (_, { make, folder, error, says }) => {
+    const path = await make();
+    const before = bytesOf(path);
+    const failure = await failureOf(migrateFile(path, folder?.()));
+    expect(failure).toBeInstanceOf(error);
+    for (const words of says(path)) expect(failure.message).toContain(words);
+    expect(bytesOf(path)).toEqual(before);
+  });
 
   it.each([
     ["is below a regular file", (folder: string) => join(folder, "file", "data", "gate.db")],
     ["is a folder", (folder: string) => folder],
-  ])("refuses a path that %s by its name", async (_, pathIn) => {
+  ])("a path that %s is refused by its name", async (_, pathIn) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "file"), "");
     const path = pathIn(folder);
@@ -403,26 +414,28 @@ describe("foreign database", () => {
   });
 });
 
-it.each([
-  ["an orchestrator's database", newLegacy],
-  ["a database that is not there yet", newPath],
-])("migrates %s once when eight processes start together", { timeout: 120_000 }, async (_, make) => {
-  const path = make();
-  const ended = await Promise.all(
-    Array.from({ length: 8 }, () => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended),
-  );
-  expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
-    Array.from({ length: 8 }, () => ({ code: 0, stderr: "" })),
-  );
-  expect(ended.filter(({ stdout }) => stdout.includes("applied"))).toHaveLength(1);
-  expect(ended.filter(({ stdout }) => stdout.includes("nothing to do"))).toHaveLength(7);
-  const { schema } = await migratedLegacy();
-  expect(schemaOf(path).columns).toEqual(schema.columns);
-  expect(Object.keys(schema.objects)).toEqual(expect.arrayContaining(Object.keys(schemaOf(path).objects)));
-  expect(pragma(path, "integrity_check")).toBe("ok");
+describe("with many processes", () => {
+  it.each([
+    ["an orchestrator's database", newLegacy],
+    ["a database that is not there yet", newPath],
+  ])("%s is migrated once by eight that start together", { timeout: 120_000 }, async (_, make) => {
+    const path = make();
+    const ended = await Promise.all(
+      Array.from({ length: 8 }, () => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended),
+    );
+    expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
+      Array.from({ length: 8 }, () => ({ code: 0, stderr: "" })),
+    );
+    expect(ended.filter(({ stdout }) => stdout.includes("applied"))).toHaveLength(1);
+    expect(ended.filter(({ stdout }) => stdout.includes("nothing to do"))).toHaveLength(7);
+    const { schema } = await migratedLegacy();
+    expect(schemaOf(path).columns).toEqual(schema.columns);
+    expect(Object.keys(schema.objects)).toEqual(expect.arrayContaining(Object.keys(schemaOf(path).objects)));
+    expect(pragma(path, "integrity_check")).toBe("ok");
+  });
 });
 
-describe("killed migration", () => {
+describe("a migration that is killed", () => {
   const points = async (path: string): Promise<number> =>
     Number((await startScript("killed-migration.mjs", [path, "0"]).ended).stdout);
 
@@ -446,37 +459,33 @@ describe("killed migration", () => {
     await Promise.all([killer(), killer()]);
   };
 
-  it(
-    "leaves an adopted file unchanged or complete when it is killed at any statement",
-    { timeout: 180_000 },
-    async () => {
-      const legacy = newLegacy();
-      const old = schemaOf(legacy);
-      const { schema, left } = await migratedLegacy();
-      const last = await points(makeLegacy(newPath()));
-      expect(last).toBeGreaterThan(40);
-      const every = Array.from({ length: last }, (_, index) => index + 1);
-      const untouched: number[] = [];
-      let halfWritten = 0;
-      await killedAt(legacy, every, async (path, point) => {
-        if (existsSync(`${path}-journal`) && !readFileSync(path).equals(readFileSync(legacy))) halfWritten++;
-        const found = schemaOf(path);
-        const isUntouched = !("gate_migrations.name" in found.columns);
-        if (isUntouched) untouched.push(point);
-        expect(found, `killed at ${point}`).toEqual(isUntouched ? old : schema);
-        expect(leftByOrchestrator(path)).toEqual(left);
-        expect(await migrateFile(path)).toEqual(isUntouched ? NAMES : []);
-        expect(schemaOf(path)).toEqual(schema);
-        expect(leftByOrchestrator(path)).toEqual(left);
-      });
-      // The last point is after the commit; every other is before it.
-      expect(untouched.sort((a, b) => a - b)).toEqual(every.slice(0, -1));
-      expect(halfWritten).toBeGreaterThan(10);
-    },
-  );
+  it("at any statement leaves the orchestrator's file as it was or whole", { timeout: 180_000 }, async () => {
+    const legacy = newLegacy();
+    const old = schemaOf(legacy);
+    const { schema, left } = await migratedLegacy();
+    const last = await points(makeLegacy(newPath()));
+    expect(last).toBeGreaterThan(40);
+    const every = Array.from({ length: last }, (_, index) => index + 1);
+    const untouched: number[] = [];
+    let halfWritten = 0;
+    await killedAt(legacy, every, async (path, point) => {
+      if (existsSync(`${path}-journal`) && !readFileSync(path).equals(readFileSync(legacy))) halfWritten++;
+      const found = schemaOf(path);
+      const isUntouched = !("gate_migrations.name" in found.columns);
+      if (isUntouched) untouched.push(point);
+      expect(found, `killed at ${point}`).toEqual(isUntouched ? old : schema);
+      expect(leftByOrchestrator(path)).toEqual(left);
+      expect(await migrateFile(path)).toEqual(isUntouched ? EVERYTHING : []);
+      expect(schemaOf(path)).toEqual(schema);
+      expect(leftByOrchestrator(path)).toEqual(left);
+    });
+    // The last point is after the commit; every other is before it.
+    expect(untouched.sort((a, b) => a - b)).toEqual(every.slice(0, -1));
+    expect(halfWritten).toBeGreaterThan(10);
+  });
 
   it(
-    "the next migration completes a new file after a kill at any statement",
+    "of a file that was not there leaves one that the next migration makes whole",
     { timeout: 180_000 },
     async () => {
       const last = await points(newPath());
@@ -490,7 +499,7 @@ describe("killed migration", () => {
         expect(schemaOf(path), `killed at ${point}`).toEqual(
           point === last ? schema : { columns: {}, objects: {} },
         );
-        expect(await migrateFile(path)).toEqual(point === last ? [] : NAMES);
+        expect(await migrateFile(path)).toEqual(point === last ? [] : EVERYTHING);
         expect(schemaOf(path)).toEqual(schema);
         expect(pragma(path, "journal_mode")).toBe("wal");
       });
@@ -498,14 +507,14 @@ describe("killed migration", () => {
   );
 });
 
-describe("migrate command", () => {
+describe("serial-gate migrate", () => {
   const migrateVerb = (path: string) => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended;
 
-  it("prints the applied migrations, and then that there is nothing to do", async () => {
+  it("says what it applied, and then that there is nothing to do", async () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: applied ${NAMES.join(", ")}\n`,
+      stdout: `file:${path}: applied ${EVERYTHING.join(", ")}\n`,
       stderr: "",
     });
     expect(await migrateVerb(path)).toMatchObject({
@@ -515,10 +524,10 @@ describe("migrate command", () => {
     });
   });
 
-  it("prints the parts that it restored", async () => {
+  it("says what it put back", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) => db.exec("DROP INDEX gate_tasks_work_item"));
-    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_pause\n`);
+    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_tasks\n`);
   });
 
   it.each([
@@ -543,7 +552,7 @@ describe("migrate command", () => {
         return join(path, "gate.db");
       },
     ],
-  ])("exits with 1 and one line for %s", async (_, make) => {
+  ])("ends with 1 and one line for %s", async (_, make) => {
     const { code, stdout, stderr } = await migrateVerb(make(newPath()));
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(/^[A-Z][^\n]+\n$/);

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { JOB_STATUSES, TERMINAL_STAGES } from "../../src/contract/vocabulary.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { openSqlite } from "../../src/store/sqlite/store.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -12,6 +13,11 @@ const folderOf = (dialect: string): string =>
   fileURLToPath(new URL(`../../migrations/${dialect}`, import.meta.url));
 
 const filesIn = (dialect: string): string[] => readdirSync(folderOf(dialect)).sort();
+
+const textOf = (dialect: string): string =>
+  filesIn(dialect)
+    .map((file) => readFileSync(join(folderOf(dialect), file), "utf8"))
+    .join("\n");
 
 /** The text of every index, by file. */
 const indexesIn = (dialect: string): [string, string[]][] =>
@@ -78,27 +84,48 @@ const columnsOfPostgres = async (): Promise<Column[]> => {
   }));
 };
 
-it("the migrations of both databases have the same names", () => {
-  expect(filesIn("postgres")).toEqual(filesIn("sqlite"));
-});
+describe("the migrations of both databases", () => {
+  it("have the same names", () => {
+    expect(filesIn("postgres")).toEqual(filesIn("sqlite"));
+  });
 
-it("the migrations of both databases create the same tables and columns", async () => {
-  const [sqlite, postgres] = await Promise.all([columnsOfSqlite(), columnsOfPostgres()]);
-  expect(postgres).toEqual(sqlite);
-  expect(sqlite.length).toBeGreaterThan(60);
-});
+  it("make the same tables with the same columns", async () => {
+    const [sqlite, postgres] = await Promise.all([columnsOfSqlite(), columnsOfPostgres()]);
+    expect(postgres).toEqual(sqlite);
+    expect(sqlite.length).toBeGreaterThan(60);
+  });
 
-it("the migrations of both databases create the same indexes", () => {
-  expect(indexesIn("postgres")).toEqual(indexesIn("sqlite"));
-  expect(indexesIn("sqlite").flatMap(([, indexes]) => indexes).length).toBeGreaterThan(15);
-});
+  it("make the same indexes", () => {
+    expect(indexesIn("postgres")).toEqual(indexesIn("sqlite"));
+    expect(indexesIn("sqlite").flatMap(([, indexes]) => indexes).length).toBeGreaterThan(15);
+  });
 
-it("both databases store the time of another program's row in the same form", async () => {
-  const client = await connectTo(await testDatabase());
-  const { rows } = await client.query<{ created_at: string }>(
-    "INSERT INTO tasks(repo) VALUES ('acme/web') RETURNING created_at",
-  );
-  const created = rows[0]?.created_at ?? "";
-  expect(created).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/);
-  expect(Math.abs(Date.parse(`${created.replace(" ", "T")}Z`) - Date.now())).toBeLessThan(60_000);
+  it("count the jobs of a lane in each of the contract's statuses", async () => {
+    const lanes = (await columnsOfSqlite()).filter(({ table }) => table === "gate_lanes");
+    expect(lanes.map(({ column }) => column)).toEqual(["repo", "revision", ...JOB_STATUSES]);
+  });
+
+  it.each(["sqlite", "postgres"])("call the contract's stages terminal, and no others, on %s", (dialect) => {
+    const lists = [...textOf(dialect).matchAll(/stage (?:NOT )?IN \(([^)]*)\)/g)].map(([, list]) => list);
+    expect(lists.length).toBeGreaterThan(5);
+    expect([...new Set(lists)]).toEqual([TERMINAL_STAGES.map((stage) => `'${stage}'`).join(", ")]);
+  });
+
+  it.each(["sqlite", "postgres"])("know no job status but the contract's on %s", (dialect) => {
+    const found = [...textOf(dialect).matchAll(/\bstatus (?:=|DEFAULT|TEXT NOT NULL DEFAULT) '(\w+)'/g)].map(
+      ([, status]) => status,
+    );
+    expect(found.length).toBeGreaterThan(3);
+    expect(JOB_STATUSES).toEqual(expect.arrayContaining([...new Set(found)]));
+  });
+
+  it("give a row of another program the time in the same form", async () => {
+    const client = await connectTo(await testDatabase());
+    const { rows } = await client.query<{ created_at: string }>(
+      "INSERT INTO tasks(repo) VALUES ('acme/web') RETURNING created_at",
+    );
+    const created = rows[0]?.created_at ?? "";
+    expect(created).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/);
+    expect(Math.abs(Date.parse(`${created.replace(" ", "T")}Z`) - Date.now())).toBeLessThan(60_000);
+  });
 });

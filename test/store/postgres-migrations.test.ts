@@ -24,8 +24,12 @@ import { connectTo, testDatabase } from "../support/postgres.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations/postgres", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
+  .filter((file) => file !== "triggers.sql")
   .map((file) => file.replace(/\.sql$/, ""))
   .sort();
+
+/** The answer of a migration that makes all of it. */
+const EVERYTHING = [...NAMES, "triggers"];
 
 interface Place {
   readonly url: string;
@@ -62,40 +66,42 @@ const migrateAt = async (url: string, folder?: string): Promise<string[]> => {
 const ofOurs = ({ objects }: Schema): string[] =>
   Object.keys(objects).filter((name) => name.includes(" gate_"));
 
-it("records every migration of a new database and has nothing to do the second time", async () => {
-  const { url, client } = await empty();
-  expect(await migrateAt(url)).toEqual(NAMES);
-  const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
-  expect(rows.map(({ name }) => name)).toEqual(NAMES);
-  const made = await schemaOf(client);
-  expect(await migrateAt(url)).toEqual([]);
-  expect(await schemaOf(client)).toEqual(made);
+describe("a database that starts here", () => {
+  it("has every migration on record, and nothing to do for a second", async () => {
+    const { url, client } = await empty();
+    expect(await migrateAt(url)).toEqual(EVERYTHING);
+    const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
+    expect(rows.map(({ name }) => name)).toEqual(NAMES);
+    const made = await schemaOf(client);
+    expect(await migrateAt(url)).toEqual([]);
+    expect(await schemaOf(client)).toEqual(made);
+  });
+
+  it("may be a schema of a database that holds others", async () => {
+    const { url, client } = await empty();
+    await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
+    const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
+    expect(await migrateAt(inSchema)).toEqual(EVERYTHING);
+    expect(await migrateAt(inSchema)).toEqual([]);
+    await client.query("INSERT INTO gate.tasks(repo) VALUES ('acme/web')");
+    const { rows } = await client.query("SELECT repo FROM gate.gate_lanes");
+    expect(rows).toEqual([{ repo: "acme/web" }]);
+  });
 });
 
-it("migrates one schema of a database that has others", async () => {
-  const { url, client } = await empty();
-  await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
-  const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
-  expect(await migrateAt(inSchema)).toEqual(NAMES);
-  expect(await migrateAt(inSchema)).toEqual([]);
-  await client.query("INSERT INTO gate.tasks(repo) VALUES ('acme/web')");
-  const { rows } = await client.query("SELECT repo FROM gate.gate_lanes");
-  expect(rows).toEqual([{ repo: "acme/web" }]);
-});
-
-describe("adopted database", () => {
+describe("a database of the orchestrator", () => {
   it.each(TIME_TYPES)(
-    "keeps the columns, indexes, view and rows of an adopted database with times as %s",
+    "with times as %s keeps its columns, indexes, view and rows as they were",
     async (time) => {
       const { url, client } = await legacy(time);
       const { columns, left } = await leftByOrchestrator(client);
-      expect(await migrateAt(url)).toEqual(NAMES);
+      expect(await migrateAt(url)).toEqual(EVERYTHING);
       expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
       expect(await migrateAt(url)).toEqual([]);
     },
   );
 
-  it("gives an adopted database the same schema as a new one", async () => {
+  it("has all that one has that starts here", async () => {
     const [old, fresh] = [await legacy("TEXT"), await empty()];
     await migrateAt(old.url);
     await migrateAt(fresh.url);
@@ -132,85 +138,86 @@ describe("adopted database", () => {
     return seen;
   };
 
-  it.each(TIME_TYPES)(
-    "an adopted database with times as %s behaves like the same one in SQLite",
-    async (time) => {
-      const clock = new TestClock();
-      const file = await openSqlite(makeLegacyFile(join(temporaryFolder(), "gate.db")), clock.read);
-      onTestFinished(() => file.close());
-      await migrate(file);
-      const { url } = await legacy(time);
-      const store = await openPostgres(url, { clock: clock.read });
-      onTestFinished(() => store.close());
-      await migrate(store);
-      expect(await lifeOf(store)).toEqual(await lifeOf(file));
-    },
-  );
+  it.each(TIME_TYPES)("with times as %s lives on as the same one in a file does", async (time) => {
+    const clock = new TestClock();
+    const file = await openSqlite(makeLegacyFile(join(temporaryFolder(), "gate.db")), clock.read);
+    onTestFinished(() => file.close());
+    await migrate(file);
+    const { url } = await legacy(time);
+    const store = await openPostgres(url, { clock: clock.read });
+    onTestFinished(() => store.close());
+    await migrate(store);
+    expect(await lifeOf(store)).toEqual(await lifeOf(file));
+  });
 });
 
-it("detects every single missing part of the schema", { timeout: 120_000 }, async () => {
-  const { url, client } = await legacy("TEXT");
-  const { columns, left } = await leftByOrchestrator(client);
-  await migrateAt(url);
-  const whole = await schemaOf(client);
-  const theirs = ["tasks", "jobs", "job_deps", "repo_freeze"];
-  const parts = [
-    ...ofOurs(whole).map((name) => {
-      const [, kind = "", object = "", on = ""] = /^(\w+) (\w+)(?: on (\w+))?$/.exec(name) ?? [];
-      if (kind === "trigger") return `DROP TRIGGER ${object} ON ${on}`;
-      return `DROP ${kind} ${object} ${kind === "function" ? "CASCADE" : ""}`;
-    }),
-    ...["gate_lanes", "gate_events", "gate_overtakes", "gate_settings"].map((table) => `DROP TABLE ${table}`),
-    ...(whole.columns as { table_name: string; column_name: string }[])
-      .filter(
-        ({ table_name, column_name }) =>
-          /^(pause|lease)_|^(ready|result)$/.test(column_name) && theirs.includes(table_name),
-      )
-      .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name}`),
-  ].filter((part) => !/_(pkey|key)\b/.test(part));
-  expect(parts.length).toBeGreaterThan(35);
-  for (const part of parts) {
-    await client.query(part);
-    expect(await migrateAt(url), part).not.toEqual([]);
-    expect(await schemaOf(client), part).toEqual(whole);
-  }
-  expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
-});
-
-it.each<[string, () => Promise<Place>]>([
-  ["an orchestrator's database", () => legacy("TIMESTAMP")],
-  ["an empty database", empty],
-])("concurrent migrators migrate %s once", { timeout: 60_000 }, async (_, make) => {
-  const { url, client } = await make();
-  const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
-  const applied = await Promise.all(stores.map((store) => migrate(store)));
-  expect(applied.filter((names) => names.length > 0)).toEqual([NAMES]);
-  const made = await schemaOf(client);
-  expect(await migrateAt(url)).toEqual([]);
-  expect(await schemaOf(client)).toEqual(made);
-});
-
-/** Cuts the connection at the point-th statement of the first attempt. */
-const cutAt = (store: Store, point: number): { store: Store; statements: () => number } => {
-  let reached = 0;
-  const cutting = function* <T>(tx: Tx<T>): Tx<T> {
-    let step = tx.next();
-    while (!step.done) {
-      if (++reached === point) yield* run(raw("SELECT pg_terminate_backend(pg_backend_pid())"));
-      step = tx.next(yield step.value);
+describe("a database that has a part of the schema", () => {
+  it("is told apart from a whole one by each of its parts alone", { timeout: 120_000 }, async () => {
+    const { url, client } = await legacy("TEXT");
+    const { columns, left } = await leftByOrchestrator(client);
+    await migrateAt(url);
+    const whole = await schemaOf(client);
+    const theirs = ["tasks", "jobs", "job_deps", "repo_freeze"];
+    const parts = [
+      ...ofOurs(whole).map((name) => {
+        const [, kind = "", object = "", on = ""] = /^(\w+) (\w+)(?: on (\w+))?$/.exec(name) ?? [];
+        if (kind === "trigger") return `DROP TRIGGER ${object} ON ${on}`;
+        return `DROP ${kind} ${object} ${kind === "function" ? "CASCADE" : ""}`;
+      }),
+      ...["gate_lanes", "gate_events", "gate_overtakes", "gate_settings"].map(
+        (table) => `DROP TABLE ${table}`,
+      ),
+      ...(whole.columns as { table_name: string; column_name: string }[])
+        .filter(
+          ({ table_name, column_name }) =>
+            /^(pause|lease)_|^(ready|result)$/.test(column_name) && theirs.includes(table_name),
+        )
+        .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name}`),
+    ].filter((part) => !/_(pkey|key)\b/.test(part));
+    expect(parts.length).toBeGreaterThan(35);
+    for (const part of parts) {
+      await client.query(part);
+      expect(await migrateAt(url), part).not.toEqual([]);
+      expect(await schemaOf(client), part).toEqual(whole);
     }
-    return step.value;
-  };
-  return {
-    store: { ...store, write: (operation) => store.write(() => cutting(operation())) },
-    statements: () => reached,
-  };
-};
+    expect((await leftByOrchestrator(client, columns)).left).toEqual(left);
+  });
+});
 
-it(
-  "a migration that is cut off anywhere is repeated from its start with the same result",
-  { timeout: 60_000 },
-  async () => {
+describe("many migrators at once", () => {
+  it.each<[string, () => Promise<Place>]>([
+    ["an orchestrator's database", () => legacy("TIMESTAMP")],
+    ["an empty one", empty],
+  ])("make %s once", { timeout: 60_000 }, async (_, make) => {
+    const { url, client } = await make();
+    const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
+    const applied = await Promise.all(stores.map((store) => migrate(store)));
+    expect(applied.filter((names) => names.length > 0)).toEqual([EVERYTHING]);
+    const made = await schemaOf(client);
+    expect(await migrateAt(url)).toEqual([]);
+    expect(await schemaOf(client)).toEqual(made);
+  });
+});
+
+describe("a migration that is cut off", () => {
+  /** Cuts the connection at the point-th statement of the first attempt. */
+  const cutAt = (store: Store, point: number): { store: Store; statements: () => number } => {
+    let reached = 0;
+    const cutting = function* <T>(tx: Tx<T>): Tx<T> {
+      let step = tx.next();
+      while (!step.done) {
+        if (++reached === point) yield* run(raw("SELECT pg_terminate_backend(pg_backend_pid())"));
+        step = tx.next(yield step.value);
+      }
+      return step.value;
+    };
+    return {
+      store: { ...store, write: (operation) => store.write(() => cutting(operation())) },
+      statements: () => reached,
+    };
+  };
+
+  it("anywhere, is done again from its start and comes to the same", { timeout: 60_000 }, async () => {
     const { url, client } = await legacy("TEXT");
     const whole = cutAt(await open(url), 0);
     await migrate(whole.store);
@@ -220,13 +227,13 @@ it(
     for (const point of [1, 2, Math.floor(last / 3), Math.floor(last / 2), last]) {
       const again = await legacy("TEXT");
       const { store } = cutAt(await open(again.url), point);
-      expect(await migrate(store)).toEqual(NAMES);
+      expect(await migrate(store)).toEqual(EVERYTHING);
       expect(await schemaOf(again.client), `cut at ${point}`).toEqual(schema);
     }
-  },
-);
+  });
+});
 
-describe("foreign database", () => {
+describe("a database that is not for this program", () => {
   const folderWith = (change: (folder: string) => void) => (): string => {
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -245,7 +252,7 @@ describe("foreign database", () => {
 
   it.each<[string, Case]>([
     [
-      "a database that a later version migrated",
+      "one that a later program migrated",
       {
         migrated: true,
         sql: "INSERT INTO gate_migrations VALUES ('999_future', 'x', '2030-01-01T00:00:00.000Z')",
@@ -254,7 +261,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a database with a migration that this version does not have",
+      "one with a migration that this program does not have",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -265,18 +272,18 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a database whose migration was edited afterwards",
+      "one whose migration was edited afterwards",
       {
         migrated: true,
         folder: folderWith((folder) => {
-          appendFileSync(join(folder, "002_pause.sql"), "-- one more word\n");
+          appendFileSync(join(folder, "002_tasks.sql"), "-- one more word\n");
         }),
         error: MigrationError,
-        says: ["002_pause", "restore its file"],
+        says: ["002_tasks", "restore its file"],
       },
     ],
     [
-      "another program's database with its own tasks",
+      "another program's, with tasks of its own",
       {
         migrated: false,
         sql: "CREATE TABLE tasks (id INT, title TEXT); INSERT INTO tasks VALUES (1, 'mow')",
@@ -285,7 +292,7 @@ describe("foreign database", () => {
       },
     ],
     [
-      "a database for which a new migration fails half-way",
+      "one for which a new migration fails half-way",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -298,17 +305,14 @@ describe("foreign database", () => {
         says: ["no_such_column"],
       },
     ],
-  ])(
-    "refuses %s in plain words and leaves it unchanged",
-    async (_, { sql, migrated, folder, error, says }) => {
-      const { url, client } = await empty();
-      if (migrated) await migrateAt(url);
-      if (sql !== undefined) await client.query(sql);
-      const before = await schemaOf(client);
-      const failed = migrateAt(url, folder?.());
-      await expect(failed).rejects.toBeInstanceOf(error);
-      for (const words of says) await expect(failed).rejects.toThrow(words);
-      expect(await schemaOf(client)).toEqual(before);
-    },
-  );
+  ])("%s is refused in plain words and not touched", async (_, { sql, migrated, folder, error, says }) => {
+    const { url, client } = await empty();
+    if (migrated) await migrateAt(url);
+    if (sql !== undefined) await client.query(sql);
+    const before = await schemaOf(client);
+    const failed = migrateAt(url, folder?.());
+    await expect(failed).rejects.toBeInstanceOf(error);
+    for (const words of says) await expect(failed).rejects.toThrow(words);
+    expect(await schemaOf(client)).toEqual(before);
+  });
 });

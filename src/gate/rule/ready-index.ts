@@ -4,8 +4,14 @@
  *  The index proposes, the predicate disposes: a claim evaluates `heldReason` again before it hands a job out. A wrong
  *  flag may delay a job, never let one through; the audit finds and repairs it. */
 
-import { all, first, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
-import { list, raw, sql, writtenOut, type Statement } from "../../store/sql.ts";
+import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
+import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import {
+  areTriggersRecorded,
+  dropTriggers,
+  installTriggers,
+  type TriggerSet,
+} from "../../store/triggers/install.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 import { NO_END } from "./lane.ts";
 import type { Policy } from "./policy.ts";
@@ -29,14 +35,14 @@ const CANDIDATES: Readonly<Record<Affected["effect"], string>> = {
   either: "",
 };
 
-/** The names of the index's triggers begin with it, and no other name does. */
-const PREFIX = "ready_";
+/** PostgreSQL fires triggers by name: these sort behind those that lock the lane (store/triggers/lane-counters.ts). */
+const READY_INDEX = { setting: "ready_index", prefix: "gate_ready_" } as const satisfies TriggerSet;
 
 const asTrigger = (policy: Policy, reason: string, write: Write): Trigger => ({
-  name: `${PREFIX}${reason.replace("-", "_")}_${write.table}_${write.name}`,
+  name: `${READY_INDEX.prefix}${reason.replace("-", "_")}_${write.table}_${write.name}`,
   table: write.table,
   after: write.after,
-  when: write.when,
+  ...(write.when === undefined ? {} : { when: write.when }),
   body: [
     ...(write.locks ?? []),
     ...write.affects.map(({ effect, jobs }) => reevaluate(policy, sql`${raw(CANDIDATES[effect])}${jobs}`)),
@@ -62,7 +68,7 @@ const OWN_WRITES: readonly Write[] = [
   },
 ];
 
-/** The triggers that keep the index. PostgreSQL fires triggers by name: theirs sort behind those that lock the lane. */
+/** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
   ...OWN_WRITES.map((write) => asTrigger(policy, "own", write)),
   ...HOLD_REASONS.filter(({ applies }) => applies(policy)).flatMap(({ name, reevaluatedBy }) =>
@@ -70,49 +76,19 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
   ),
 ];
 
-const SETTING = "ready_index";
-
-/** The text that the triggers are rendered from: what the database remembers of them. */
-const definitionOf = (policy: Policy): string =>
-  JSON.stringify(
-    readyTriggers(policy).map(({ name, after, when, body }) => [
-      name,
-      after,
-      writtenOut(when),
-      body.map(writtenOut),
-    ]),
-  );
-
 /** True when the triggers in the database are those of this policy. */
-export function* isReadyIndexOurs(policy: Policy): Tx<boolean> {
-  const row = yield* first<{ value: string }>(sql`SELECT value FROM gate_settings WHERE name = ${SETTING}`);
-  return row?.value === definitionOf(policy);
-}
-
-function* readTriggerNames(dialect: Dialect): Tx<string[]> {
-  const objects = yield* all<{ name: string }>(dialect.objects);
-  return objects.map(({ name }) => name).filter((name) => name.startsWith(PREFIX) && !name.endsWith("()"));
-}
+export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
+  areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
 
 /** Installs the triggers of this policy in the place of those of any other; false when they are there already. Jobs that
  *  were there before are left to the audit. */
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
-  const triggers = readyTriggers(policy);
-  const present = new Set(yield* readTriggerNames(dialect));
-  if ((yield* isReadyIndexOurs(policy)) && triggers.every(({ name }) => present.has(name))) return false;
-  yield* dropReadyIndex(dialect);
-  for (const trigger of triggers) for (const statement of dialect.makeTrigger(trigger)) yield* run(statement);
-  yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SETTING}, ${definitionOf(policy)})`);
-  return true;
+  return yield* installTriggers(dialect, READY_INDEX, readyTriggers(policy));
 }
 
 /** Drops the triggers: over a damaged table they would make every write fail. */
-export function* dropReadyIndex(dialect: Dialect): Tx<void> {
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${SETTING}`);
-  for (const name of yield* readTriggerNames(dialect))
-    for (const statement of dialect.dropTrigger({ name })) yield* run(statement);
-}
+export const dropReadyIndex = (dialect: Dialect): Tx<void> => dropTriggers(dialect, READY_INDEX);
 
 /** A job whose flag is not what the rule says. */
 export interface WrongFlag {

@@ -106,7 +106,7 @@ export class ReadyIndexKeeper {
   async #tend(): Promise<boolean> {
     if (this.#state === "doubtful" || this.#state === "dropped") await this.adopt();
     if (this.#state !== "kept") return false;
-    if (!(await this.#store.read(() => isReadyIndexOurs(this.#policy)))) {
+    if (!(await this.#store.read(() => isReadyIndexOurs(this.#policy, this.#store.dialect)))) {
       this.#state = "foreign";
       this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
       return false;

@@ -1,9 +1,8 @@
 /** How PostgreSQL describes itself to the migrations, and how it keeps triggers. */
 
 import type { Dialect } from "../port.ts";
-import { raw, writtenOut } from "../sql.ts";
-
-const BODY = "$gate$";
+import { raw } from "../sql.ts";
+import { makeTrigger } from "./triggers.ts";
 
 export const DIALECT: Dialect = {
   name: "postgres",
@@ -17,21 +16,12 @@ export const DIALECT: Dialect = {
       WHERE n.nspname = current_schema() AND NOT t.tgisinternal
     UNION ALL SELECT p.proname || '()' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE n.nspname = current_schema()`),
-  // Its function runs with our rights and search path: another program may lack both.
-  makeTrigger: ({ name, table, after, when, body }) => [
-    raw(`DROP FUNCTION IF EXISTS ${name}() CASCADE`),
-    raw(`CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
-        SECURITY DEFINER SET search_path FROM CURRENT AS ${BODY}
-      BEGIN
-        IF ${writtenOut(when)} THEN
-          ${body.map((statement) => `${writtenOut(statement)};`).join("\n")}
-        END IF;
-        RETURN NULL;
-      END ${BODY}`),
-    raw(`CREATE TRIGGER ${name} AFTER ${after} ON ${table} FOR EACH ROW EXECUTE FUNCTION ${name}()`),
-  ],
+  makeTrigger,
   // With its function, on whatever table it is by now.
-  dropTrigger: ({ name }) => [raw(`DROP FUNCTION IF EXISTS ${name}() CASCADE`)],
+  dropTrigger: (name) => raw(`DROP FUNCTION IF EXISTS ${name}() CASCADE`),
+  dropsBeforeRelease: raw(`SELECT 'DROP FUNCTION ' || p.oid::regprocedure || ' CASCADE' AS statement
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = current_schema() AND (p.proname LIKE 'gate\\_%' OR p.proname LIKE 'lane\\_marks\\_%')`),
   // Changing a schema may take its time: the lock waits as long as needed, and so does all after it.
   migrationLock: raw(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('serial-gate'), hashtext(current_schema()))`),

@@ -1,7 +1,8 @@
 /** How SQLite describes itself to the migrations, and how it keeps triggers. */
 
 import type { Dialect } from "../port.ts";
-import { raw, writtenOut } from "../sql.ts";
+import { raw } from "../sql.ts";
+import { makeTrigger } from "./triggers.ts";
 
 export const DIALECT: Dialect = {
   name: "sqlite",
@@ -10,11 +11,9 @@ export const DIALECT: Dialect = {
     FROM sqlite_master m JOIN pragma_table_info(m.name) c
     WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
   objects: raw(`SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
-  makeTrigger: ({ name, table, after, when, body }) => [
-    raw(`DROP TRIGGER IF EXISTS ${name}`),
-    raw(`CREATE TRIGGER ${name} AFTER ${after} ON ${table} WHEN ${writtenOut(when)}
-      BEGIN ${body.map((statement) => `${writtenOut(statement)};`).join("\n")} END`),
-  ],
-  dropTrigger: ({ name }) => [raw(`DROP TRIGGER IF EXISTS ${name}`)],
+  makeTrigger,
+  dropTrigger: (name) => raw(`DROP TRIGGER IF EXISTS ${name}`),
+  dropsBeforeRelease: raw(`SELECT 'DROP TRIGGER ' || name AS statement FROM sqlite_master
+    WHERE type = 'trigger' AND (name LIKE 'gate\\_%' ESCAPE '\\' OR name LIKE 'lane\\_marks\\_%' ESCAPE '\\')`),
   migrationLock: raw("SELECT 1"), // BEGIN IMMEDIATE is the lock.
 };

@@ -29,7 +29,6 @@ const declared = (name: string, after: Write["after"], ...rows: readonly string[
   name,
   table: "job_deps",
   after,
-  when: raw("1 = 1"),
   affects: rows.map((row) => ({ effect: "either", jobs: raw(`task_id = ${row}.task_id`) })),
 });
 

@@ -67,7 +67,6 @@ export const freeze: HoldReason = {
       name: "changed",
       table: "repo_freeze",
       after: "UPDATE OF repo, cleared_at",
-      when: raw("1 = 1"),
       affects: [
         { effect: "held", jobs: raw("repo = NEW.repo") },
         { effect: "released", jobs: upToHead(policy, "OLD") },

@@ -1,0 +1,68 @@
+/** Spells triggers for SQLite. They run in the SQLite of whichever program writes, which may be an old one, and must never
+ *  make its write fail: plain text and no JSON functions, plain statements and no conflict clauses. (A trigger inherits
+ *  the conflict clause of the statement that fires it: an INSERT OR IGNORE would be ignored here too.) */
+
+import type { Dialect, EventInsert, JsonMember, TriggerAction } from "../port.ts";
+import { writtenOut, type Statement } from "../sql.ts";
+
+/** Makes the row of a lane, unless it is there. */
+const makeLane = (lane: string): string =>
+  `INSERT INTO gate_lanes(repo, revision) SELECT ${lane}, 0
+  WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = ${lane})`;
+
+/** Characters that JSON wants escaped, in the order in which they are: the backslash first. Of the control characters
+ *  only those of a text with several lines. */
+const ESCAPED: readonly (readonly [character: string, escaped: string])[] = [
+  [String.raw`'\'`, String.raw`'\\'`],
+  [`'"'`, String.raw`'\"'`],
+  ["char(10)", String.raw`'\n'`],
+  ["char(13)", String.raw`'\r'`],
+  ["char(9)", String.raw`'\t'`],
+];
+
+const jsonText = (value: string): string => {
+  const escaped = ESCAPED.reduce(
+    (text, [character, instead]) => `replace(${text}, ${character}, ${instead})`,
+    value,
+  );
+  return `COALESCE('"' || ${escaped} || '"', 'null')`;
+};
+
+const jsonValue = (member: Exclude<JsonMember, true>): string =>
+  "text" in member ? jsonText(writtenOut(member.text)) : `COALESCE(${writtenOut(member.number)}, 'null')`;
+
+const jsonObject = (members: EventInsert["detail"]): string =>
+  `'{${Object.entries(members)
+    .map(([name, member]) => `"${name}":${member === true ? "true" : `' || ${jsonValue(member)} || '`}`)
+    .join(",")}}'`;
+
+const insertEvent = ({ columns, detail }: EventInsert): string =>
+  `INSERT INTO gate_events(at, ${Object.keys(columns).join(", ")}, detail)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), ${Object.values(columns).map(writtenOut).join(", ")},
+    ${jsonObject(detail)})`;
+
+const statementsOf = (action: TriggerAction): string[] => {
+  if (!("kind" in action)) return [writtenOut(action)];
+  switch (action.kind) {
+    case "lane update":
+      return [makeLane(writtenOut(action.lane)), writtenOut(action.update)];
+    case "lane lock":
+      return []; // A writer is alone in the file.
+    case "event":
+      return [insertEvent(action)];
+  }
+};
+
+/** CREATE TRIGGER keeps its text as it is: it is laid out to be read. */
+export const makeTrigger: Dialect["makeTrigger"] = ({ name, table, after, when, body }): Statement[] => [
+  {
+    sql: `CREATE TRIGGER ${name} AFTER ${after} ON ${table}${when ? `\nWHEN ${writtenOut(when)}` : ""}
+BEGIN
+${body
+  .flatMap(statementsOf)
+  .map((statement) => `  ${statement};`)
+  .join("\n")}
+END`,
+    params: [],
+  },
+];

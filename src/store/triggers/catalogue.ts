@@ -1,0 +1,19 @@
+/** Every trigger that a database has whatever the policy. The triggers of the ready index depend on the policy: the rule
+ *  makes them (gate/rule/ready-index.ts). */
+
+import type { Trigger } from "../port.ts";
+import type { TriggerSet } from "./install.ts";
+import { FOREIGN_EVENTS } from "./foreign-events.ts";
+import { LANE_COUNTERS } from "./lane-counters.ts";
+import { OVERTAKES } from "./overtakes.ts";
+
+export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
+
+/** The triggers by the module that has them. */
+export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
+  "src/store/triggers/lane-counters.ts": LANE_COUNTERS,
+  "src/store/triggers/overtakes.ts": OVERTAKES,
+  "src/store/triggers/foreign-events.ts": FOREIGN_EVENTS,
+};
+
+export const CATALOGUE: readonly Trigger[] = Object.values(MODULES).flat();
