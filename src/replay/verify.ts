@@ -4,7 +4,7 @@
 
 import { all, type Tx } from "../store/port.ts";
 import { sql, type Statement } from "../store/sql.ts";
-import { type EventKind, isTerminal } from "../contract/vocabulary.ts";
+import { type EventKind, isTerminal, OPEN_STATUSES } from "../contract/vocabulary.ts";
 import { decode } from "../store/json.ts";
 import type { Job } from "../contract/jobs.ts";
 import { fromStored } from "../store/timestamps.ts";
@@ -52,7 +52,7 @@ const JOB_CHANGES: Partial<Record<EventKind, { from: readonly JobStatus[]; to: J
   "job.cancelled": { from: ["queued", "delayed", "running"], to: "cancelled" },
 };
 
-const OPEN_STATUSES: readonly string[] = ["queued", "delayed", "running"];
+const OPEN: readonly string[] = OPEN_STATUSES;
 
 interface EventRow {
   readonly id: number;
@@ -359,7 +359,7 @@ function* compareJobs({ jobs, violations }: EventReplay): Tx<void> {
       if (!replayed) violations.push(`job ${id} (${agent}) has no events`);
       else if (replayed.status !== status)
         violations.push(`job ${id} (${agent}) is ${status}, but its events say ${replayed.status}`);
-      if (OPEN_STATUSES.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
+      if (OPEN.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
     },
   );
   for (const [id, { agent }] of jobs)

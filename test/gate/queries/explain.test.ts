@@ -115,7 +115,12 @@ onEveryDatabase((open, database) => {
     await world.gate.unfreeze(null, { repo: WEB });
     expect((await explain("WEB-8")).chain).toEqual([
       { work_item_id: "WEB-8", repo: WEB, reason: "dependency", on: "API-2" },
-      { work_item_id: "API-2", repo: API, reason: "freeze", on: `acme/api is frozen: error rate 4.1 %, since ${frozen_at} by ann` },
+      {
+        work_item_id: "API-2",
+        repo: API,
+        reason: "freeze",
+        on: `acme/api is frozen: error rate 4.1 %, since ${frozen_at} by ann`,
+      },
     ]);
   });
 
