@@ -16,8 +16,8 @@ export const WAITING_STATUSES = ["queued", "delayed"] as const satisfies readonl
 /** Statuses of a job that has not ended. */
 export const OPEN_STATUSES = [...WAITING_STATUSES, "running"] as const satisfies readonly JobStatus[];
 
-/** The reasons that hold an entry job, in the order in which the rule checks them. */
-export const REASONS = ["freeze", "dependency", "active-task"] as const;
+/** The reasons that hold a job, in the order in which the rule asks them. The first two only in strict lanes. */
+export const REASONS = ["paused", "finished", "freeze", "dependency", "active-task"] as const;
 export type Reason = (typeof REASONS)[number];
 
 /** The kinds of events that serial-gate records. */
@@ -54,3 +54,7 @@ const FOREIGN_EVENT_KINDS = [
 
 export const EVENT_KINDS = [...OWN_EVENT_KINDS, ...FOREIGN_EVENT_KINDS] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** The column `tasks.lane_state`. A task acquires its lane when a job of it is claimed, and loses it when it is paused
+ *  after that; the next claim acquires it again. */
+export const LANE_STATE = { none: 0, acquired: 1, lost: 2 } as const;

@@ -12,7 +12,7 @@ export type Remedy =
       readonly repo: string;
       readonly work_item: string | null;
     }
-  | { readonly action: "retry"; readonly job_id: number };
+  | { readonly action: "retry" | "cancel-job"; readonly job_id: number };
 
 interface Named {
   readonly id: number;
@@ -64,6 +64,11 @@ export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
             ? { verb: ["task", "cancel"], operands: [remedy.task_id] }
             : { verb: ["task", "cancel"], options: { repo: remedy.repo }, operands: [remedy.work_item] },
         ),
+      };
+    case "cancel-job":
+      return {
+        call: `POST /jobs/${remedy.job_id}/cancel`,
+        command: `serial-gate job cancel ${remedy.job_id}`,
       };
     case "retry":
       return {
