@@ -11,6 +11,7 @@ const POLICY = {
   pause: true,
   dependencies: true,
   entryAgent: "analyst",
+  strictLanes: true,
 };
 export const OFF = { enabled: false, dependencies: false };
 

@@ -240,6 +240,13 @@ export class Client {
     return this.#call("POST", withQuery(`/jobs/${id}/retry`, trial), note);
   }
 
+  /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_cancellable */
+  cancelJob(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", withQuery(`/jobs/${id}/cancel`, trial), note);
+  }
+
   // --- For workers
 
   /** Claims the oldest ready jobs, at most `max` (1 unless given).

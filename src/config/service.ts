@@ -13,13 +13,26 @@ export interface Token {
   readonly secret: string;
 }
 
+/** The policy as the environment has it: strict lanes may be left to the database. */
+export type ConfiguredPolicy = Omit<Policy, "strictLanes"> & { readonly strictLanes: boolean | null };
+
+/** The program that made the database. */
+type Origin = "serial-gate" | "orchestrator";
+
+/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for an adopted one, where the
+ *  orchestrator's decisions stay until somebody switches them on. */
+export const policyFor = ({ strictLanes, ...policy }: ConfiguredPolicy, origin: Origin): Policy => ({
+  ...policy,
+  strictLanes: strictLanes ?? origin === "serial-gate",
+});
+
 export interface Config {
   readonly host: string;
   readonly port: number;
   readonly databaseUrl: string;
   readonly logLevel: string;
   readonly tokens: readonly Token[];
-  readonly policy: Policy;
+  readonly policy: ConfiguredPolicy;
   readonly defaults: Defaults;
   readonly projects: readonly string[];
   /** Days that events are kept; 0 means for ever. */
@@ -46,6 +59,7 @@ const SWITCHES = [
   "SERIAL_GATE_PAUSE_ENABLED",
   "TASK_DEPS_ENABLED",
   "SERIAL_GATE_ENTRY_AGENT",
+  "SERIAL_GATE_STRICT_LANES",
 ];
 
 /** Variables that may contain a secret: their values are never shown. */
@@ -72,11 +86,19 @@ const wholeNumber = (fallback: number, least: number, most: number, unit = "") =
 const milliseconds = (fallback: number, least: number, most: number) =>
   wholeNumber(fallback, least, most, " milliseconds");
 
+const asSwitch = (text: string): { isOn: boolean } | undefined => {
+  if (/^(true|on|yes|1|t|y)$/i.test(text)) return { isOn: true };
+  return /^(false|off|no|0|f|n)$/i.test(text) ? { isOn: false } : undefined;
+};
+
 const onOff = (fallback: boolean) =>
-  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => {
-    if (/^(true|on|yes|1|t|y)$/i.test(text)) return true;
-    return /^(false|off|no|0|f|n)$/i.test(text) ? false : undefined;
-  });
+  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => asSwitch(text)?.isOn);
+
+/** A switch that the database decides unless it is set. */
+const autoOrSwitch = () =>
+  variable("auto", "auto, true or false (or on/off, yes/no, 1/0)", (text) =>
+    /^auto$/i.test(text) ? { isOn: null } : asSwitch(text),
+  ).transform(({ isOn }) => isOn);
 
 const oneOf = (fallback: string, allowed: readonly string[]) =>
   variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
@@ -139,6 +161,7 @@ const Environment = z.object({
   SERIAL_GATE_ENTRY_AGENT: variable("analyst", "the name of an agent", (text) =>
     /^[A-Za-z0-9._:-]{1,200}$/.test(text) ? text : undefined,
   ),
+  SERIAL_GATE_STRICT_LANES: autoOrSwitch(),
   SERIAL_GATE_PROJECTS: repoNames(),
   SERIAL_GATE_LEASE_MS: milliseconds(60_000, 1_000, 86_400_000),
   SERIAL_GATE_MAX_ATTEMPTS: wholeNumber(2, 1, 1_000),
@@ -215,6 +238,7 @@ export const parseConfig = (env: Env): Config => {
       pause: value.SERIAL_GATE_PAUSE_ENABLED,
       dependencies: value.TASK_DEPS_ENABLED,
       entryAgent: value.SERIAL_GATE_ENTRY_AGENT,
+      strictLanes: value.SERIAL_GATE_STRICT_LANES,
     },
     defaults: {
       leaseMs: value.SERIAL_GATE_LEASE_MS,

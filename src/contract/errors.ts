@@ -8,6 +8,7 @@ export const GATE_ERRORS = {
   draining: "The service is shutting down.",
   idempotency_key_reused: "The Idempotency-Key was used for another request.",
   invalid_request: "The input is invalid; `errors` points at it.",
+  job_not_cancellable: "Only a queued, delayed or failed job can be cancelled.",
   job_not_failed: "Only a failed job can be retried.",
   layer_disabled: "Pausing or freezing is switched off.",
   lease_lost: "The token is not that of the job's current lease.",

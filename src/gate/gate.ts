@@ -34,7 +34,7 @@ import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.
 import type { Context } from "./commands/context.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
-import { createJob, readJob, retryJob } from "./commands/job.ts";
+import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
 import { fail, heartbeat, release } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
@@ -197,6 +197,12 @@ export class Gate {
    *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
   retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
     return this.#run({ caller, dryRun, decides: true }, (context) => retryJob(context, id, note));
+  }
+
+  /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
+   *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
+  cancelJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => cancelJob(context, id, note));
   }
 
   /** Claims up to `request.max` of the oldest ready jobs, waiting for one for up to `request.wait_ms` milliseconds.

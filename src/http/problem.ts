@@ -19,6 +19,7 @@ const GATE_STATUS = {
   draining: 503,
   idempotency_key_reused: 422,
   invalid_request: 400,
+  job_not_cancellable: 409,
   job_not_failed: 409,
   layer_disabled: 409,
   lease_lost: 409,

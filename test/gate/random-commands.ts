@@ -84,4 +84,5 @@ export const policies = fc.record({
   pause: fc.constantFrom(true, true, true, false),
   dependencies: fc.constantFrom(true, true, true, false),
   entryAgent: fc.constant(POLICY.entryAgent),
+  strictLanes: fc.boolean(),
 });

@@ -9,6 +9,7 @@ export const POLICY: Policy = {
   pause: true,
   dependencies: true,
   entryAgent: "analyst",
+  strictLanes: false,
 };
 
 /** Times in milliseconds. */

@@ -141,4 +141,28 @@ export const jobCommands = (program: Command, context: CliContext): void => {
       });
       sayDryRun(context, dryRun);
     });
+  job
+    .command("cancel")
+    .description("cancel a job that has not started, or that failed")
+    .argument("<job>", "job id", wholeNumber())
+    .addOption(reasonOption())
+    .addOption(dryRunOption())
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate job cancel 41"))
+    .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
+      const changed = await connect(context).cancelJob(id, noteOf(context, { reason }), { dry_run: dryRun });
+      const { job, effect } = changed;
+      await print(context, output, {
+        response: changed,
+        items: [job],
+        name: (each) => each.id,
+        lines: (screen) =>
+          changeLines(
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}.`,
+            { effect, dryRun },
+            screen,
+          ),
+      });
+      sayDryRun(context, dryRun);
+    });
 };

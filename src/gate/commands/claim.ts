@@ -14,6 +14,7 @@ import { toIso, toStored } from "../../store/timestamps.ts";
 
 interface Candidate {
   readonly id: number;
+  readonly task_id: number | null;
   readonly repo: string | null;
 }
 
@@ -32,7 +33,7 @@ const candidates = (
   { agents, repos, after, limit }: Search,
 ): Statement => {
   const oldest = (ofAgents: Statement): Statement =>
-    sql`SELECT j.id, j.repo FROM jobs j
+    sql`SELECT j.id, j.task_id, j.repo FROM jobs j
     WHERE ${raw(useReadyIndex ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
@@ -169,6 +170,19 @@ function* assign(context: BatchContext, { jobs, wishes, from, passed }: Round): 
   return [...leases.values(), ...wishes.slice(free.length)];
 }
 
+/** The jobs up to the first one whose lane another task of them is about to acquire: that task's lease decides whether it
+ *  can still start. */
+const upToNextTask = (jobs: readonly Candidate[]): readonly Candidate[] => {
+  const tasks = new Map<string, number>();
+  const end = jobs.findIndex((job) => {
+    if (job.task_id === null) return false;
+    const lane = laneOf(job);
+    if (!tasks.has(lane)) tasks.set(lane, job.task_id);
+    return tasks.get(lane) !== job.task_id;
+  });
+  return end < 0 ? jobs : jobs.slice(0, end);
+};
+
 /** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
  *  passing over lanes that others hold.
  *  @returns what each gets */
@@ -194,8 +208,10 @@ export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[])
     for (let left = found; wishes.length > 0;) {
       left = left.filter((job) => !passed.has(laneOf(job)));
       if (left.length === 0) break;
-      const jobs = left.slice(0, wishes.length);
-      left = left.slice(wishes.length);
+      const jobs = context.rules.policy.strictLanes
+        ? upToNextTask(left.slice(0, wishes.length))
+        : left.slice(0, wishes.length);
+      left = left.slice(jobs.length);
       wishes = yield* assign(context, { jobs, wishes, from, passed });
     }
     after = found.length < limit ? undefined : found.at(-1)?.id;

@@ -159,3 +159,27 @@ function* requeue({ rules, actor }: Context, id: number, reason: string | undefi
   yield* record("job.retried", { ...job, job_id: id }, { actor, reason });
   return { job: yield* readJob(id) };
 }
+
+/** Ends a job that has not started, or that failed: it becomes cancelled.
+ *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
+export function* cancelJob(context: Context, id: number, note: Note): Tx<ChangedJob> {
+  const { rules, lookup } = context;
+  const actor = whoActs(context.actor, note.by);
+  const repo = laneOf(yield* readJob(id));
+  yield* lockLane(repo);
+  return yield* withEffect(rules.policy, lookup, [repo], endJob({ ...context, actor }, id, note.reason));
+}
+
+function* endJob({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const job = yield* readJob(id);
+  if (job.status === "cancelled") return { job };
+  if (job.status === "running" || job.status === "done")
+    throw new GateError(
+      "job_not_cancellable",
+      `The job ${id} is ${job.status}; only a queued, delayed or failed job can be cancelled.`,
+    );
+  yield* run(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${toStored(yield* now())}, ${WRITTEN}
+    WHERE id = ${id}`);
+  yield* record("job.cancelled", { ...job, job_id: id }, { actor, reason });
+  return { job: yield* readJob(id) };
+}

@@ -20,17 +20,20 @@ export const NO_END = Number.MAX_SAFE_INTEGER;
 export const headOf = (policy: Policy, repo: Statement): Statement =>
   sql`(SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")})`;
 
+/** True for a task of which a job was claimed. Spelled as the partial index is, so that the planner takes it. */
+const started = (task: string): string => `${task}.lane_state <> ${LANE_STATE.none}`;
+
 /** True for a task that acquired its lane and has not been paused since. */
-export const acquired = (task: string): Statement => raw(`${task}.lane_state = ${LANE_STATE.acquired}`);
+export const acquired = (task: string): Statement =>
+  raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.acquired}`);
 
 /** True for a task that acquired its lane and lost it by a pause. */
-export const lost = (task: string): Statement => raw(`${task}.lane_state = ${LANE_STATE.lost}`);
+export const lost = (task: string): Statement =>
+  raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.lost}`);
 
-const hasRunningJob = (task: string): Statement =>
-  raw(`EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = ${task}.id AND r.status = 'running')`);
-
-/** FROM and WHERE of the holders of a lane, `h`, but for one task: the tasks that make progress in it now. Two arms, so
- *  that each has an index; a lost task counts while a job of it still runs. */
+/** FROM and WHERE of the holders of a lane, `h`, except for one task: the tasks that make progress in it now. A task that
+ *  lost the lane counts while a job of it still runs. */
 export const otherHolders = (policy: Policy, repo: Statement, task: Statement): Statement =>
-  sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND h.id <> ${task}
-      AND (${acquired("h")} OR ${lost("h")} AND ${hasRunningJob("h")})`;
+  sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND ${raw(started("h"))} AND h.id <> ${task}
+      AND (h.lane_state = ${raw(String(LANE_STATE.acquired))}
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))`;

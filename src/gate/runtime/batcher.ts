@@ -2,7 +2,7 @@
  *  its own result. It knows nothing of what a flush does. The model is River's BatchCompleter. */
 
 import { StoreFault } from "../../store/port.ts";
-import type { Result } from "../commands/outcome.ts";
+import { valuesOf, type Result } from "../commands/outcome.ts";
 
 /** The size of a flush: a larger transaction would lock its lanes for long. */
 const MOST_TOGETHER = 128;
@@ -16,6 +16,8 @@ interface Work<Request, T> {
   readonly together: (requests: readonly Request[]) => Promise<readonly Result<T>[]>;
   /** Does the work of one request, without its neighbours. */
   readonly alone: (request: Request) => Promise<T>;
+  /** True when a value is also the answer to a request behind it in the queue, so that it need not be flushed. */
+  readonly answersAlso?: (value: T, request: Request) => boolean;
 }
 
 interface Pending<Request, T> {
@@ -78,6 +80,7 @@ export class Batcher<Request, T> {
   }
 
   async #flush(batch: readonly Pending<Request, T>[], queue: Pending<Request, T>[]): Promise<void> {
+    const behind = new Set(queue);
     let results: readonly Result<T>[];
     try {
       results = await this.#work.together(batch.map(({ request }) => request));
@@ -93,6 +96,24 @@ export class Batcher<Request, T> {
       else if (result && "error" in result) reject(result.error);
       else resolve(this.#work.alone(request));
     });
+    this.#answerBehind(valuesOf(results), behind, queue);
+  }
+
+  /** Answers requests that were behind a batch with a value of it. Newcomers ask for a later state: they wait. */
+  #answerBehind(
+    values: readonly T[],
+    behind: ReadonlySet<Pending<Request, T>>,
+    queue: Pending<Request, T>[],
+  ): void {
+    const { answersAlso } = this.#work;
+    if (!answersAlso || behind.size === 0) return;
+    for (const pending of queue.splice(0)) {
+      const value = behind.has(pending)
+        ? values.find((each) => answersAlso(each, pending.request))
+        : undefined;
+      if (value === undefined) queue.push(pending);
+      else pending.resolve(value);
+    }
   }
 
   /** Finds the request that made its batch fail: it alone is refused. */

@@ -57,6 +57,8 @@ export class Claims {
       sizeOf: ({ request }) => request.max,
       together: (calls) => this.#together(calls),
       alone: (call) => this.#alone(call),
+      // A caller with a key may have a stored answer, even where there are no jobs.
+      answersAlso: ({ jobs }, { caller }) => jobs.length === 0 && !isCall(caller),
     });
     this.#longPoll = new LongPoll(watch);
   }

@@ -7,7 +7,7 @@ import type { Explanation, Fix } from "../../contract/explanation.ts";
 import { StoreFault, type Tx } from "../../store/port.ts";
 import type { Context } from "../commands/context.ts";
 import { unfreeze } from "../commands/freeze.ts";
-import { retryJob } from "../commands/job.ts";
+import { cancelJob, retryJob } from "../commands/job.ts";
 import { pause, resume } from "../commands/pause.ts";
 import { setStage } from "../commands/task.ts";
 import type { ExplanationDraft } from "../queries/explain.ts";
@@ -29,6 +29,8 @@ const run = (context: Context, remedy: Remedy): Tx<{ readonly effect: Effect }> 
       return setStage(context, remedy.task_id, { stage: "cancelled" });
     case "retry":
       return retryJob(context, remedy.job_id, {});
+    case "cancel-job":
+      return cancelJob(context, remedy.job_id, {});
   }
 };
 

@@ -158,4 +158,21 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     (request) => gate.retryJob(request.caller, { ...request.params, ...request.query }, request.body),
   );
+
+  app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
+    "/jobs/:id/cancel",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "cancelJob",
+        summary: "Cancel a job that has not started, or that failed",
+        params: IdParams,
+        querystring: TrialQuery,
+        body: Note,
+        response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.cancelJob(request.caller, { ...request.params, ...request.query }, request.body),
+  );
 };

@@ -4,7 +4,7 @@
  *  here by name. */
 
 import { createHash } from "node:crypto";
-import { MigrationError, migrateWithin } from "../migrate.ts";
+import { MigrationError, migrateWithin, recordOrigin } from "../migrate.ts";
 import { all, first, run, StoreFault, type Dialect, type Store, type Tx } from "../port.ts";
 import {
   selectAnyRow,
@@ -122,10 +122,23 @@ function* tablesToCopy(source: Source, target: Dialect): Tx<SourceTable[]> {
   return tables.sort((a, b) => Number(b.name === "tasks") - Number(a.name === "tasks"));
 }
 
+/** The name of the program that made the file. */
+const originOf = (source: Source): "serial-gate" | "orchestrator" => {
+  const settings = source.tables.find(({ name }) => name === "gate_settings");
+  if (!settings) return "orchestrator";
+  const [name, value] = [settings.columns.indexOf("name"), settings.columns.indexOf("value")];
+  const rows = [...source.batches(settings)].flat();
+  return rows.some((row) => row[name] === "origin" && row[value] === "serial-gate")
+    ? "serial-gate"
+    : "orchestrator";
+};
+
 /** @param onTable called with each table before it is copied, and with undefined outside of the tables */
 function* copyAll(source: Source, target: Dialect, onTable: (table: string | undefined) => void): Tx<Copied> {
   onTable(undefined);
   yield* migrateWithin(target);
+  // The copy decides as the original did: the program that made the file made it.
+  yield* recordOrigin(originOf(source));
   const tables = yield* tablesToCopy(source, target);
   for (const { name } of tables) yield* run(disableTriggers(name));
   for (const { name } of tables)

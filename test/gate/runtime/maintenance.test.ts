@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseConfig } from "../../../src/config/service.ts";
+import { parseConfig, policyFor } from "../../../src/config/service.ts";
 import { Gate } from "../../../src/gate/gate.ts";
 import type { Clock, Store } from "../../../src/store/port.ts";
 import { sleep } from "../../support/calls.ts";
@@ -9,7 +9,8 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 const ONE = { max: 1, wait_ms: 0, lease_ms: 1_000 };
 
 const gateOver = async (store: Store, clock: Clock): Promise<Gate> => {
-  const { policy, defaults } = parseConfig({});
+  const { policy: configured, defaults } = parseConfig({});
+  const policy = policyFor(configured, "serial-gate");
   const gate = new Gate({ store, policy, defaults, log: SILENT, clock });
   await gate.adopt();
   gate.start();

@@ -17,16 +17,19 @@ export const doctorCommand = (
     .description("check and repair the ready index; list stuck tasks (reads DATABASE_URL)")
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
-      const [{ pino }, { parseConfig }, { Gate }, { openStore }] = await Promise.all([
-        import("pino"),
-        import("../../../config/service.ts"),
-        import("../../../gate/gate.ts"),
-        import("../../../store/open.ts"),
-      ]);
-      const { databaseUrl, policy, defaults } = parseConfig(env);
+      const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
+        await Promise.all([
+          import("pino"),
+          import("../../../config/service.ts"),
+          import("../../../gate/gate.ts"),
+          import("../../../store/migrate.ts"),
+          import("../../../store/open.ts"),
+        ]);
+      const { databaseUrl, policy: configured, defaults } = parseConfig(env);
       const store = await openStore(databaseUrl);
-      const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
       try {
+        const policy = policyFor(configured, await store.read(readOrigin));
+        const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
         const { compared, wrong, mended } = await gate.audit(({ id, repo, ready, shouldBe }) => {
           stdout.write(
             `job ${id} (${repo ?? "no repository"}): ${verdictOf(ready)} in the index, ${verdictOf(shouldBe)} by the rule\n`,
@@ -38,8 +41,8 @@ export const doctorCommand = (
         // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
-      } finally {
         gate.drain();
+      } finally {
         await store.close();
       }
     });

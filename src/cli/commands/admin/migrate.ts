@@ -44,23 +44,31 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext
 ];
 
 const copy = async (from: string, to: string, command: Command, context: CliContext): Promise<void> => {
-  const [{ pino }, { parseConfig }, { Gate }, { copyDatabase }, { isServer, openStore, pathOf, shownUrl }] =
-    await Promise.all([
-      import("pino"),
-      import("../../../config/service.ts"),
-      import("../../../gate/gate.ts"),
-      import("../../../store/transfer/copy.ts"),
-      import("../../../store/open.ts"),
-    ]);
+  const [
+    { pino },
+    { parseConfig, policyFor },
+    { Gate },
+    { readOrigin },
+    { copyDatabase },
+    { isServer, openStore, pathOf, shownUrl },
+  ] = await Promise.all([
+    import("pino"),
+    import("../../../config/service.ts"),
+    import("../../../gate/gate.ts"),
+    import("../../../store/migrate.ts"),
+    import("../../../store/transfer/copy.ts"),
+    import("../../../store/open.ts"),
+  ]);
   const path = pathOf(from);
   if (path === undefined) command.error("error: --from takes file:PATH");
   if (!isServer(to)) command.error("error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
-  const { policy, defaults } = parseConfig(context.env);
+  const { policy: configured, defaults } = parseConfig(context.env);
   const store = await openStore(to);
   try {
     const copied = await copyDatabase(path, store);
     for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
     // Builds the ready index under the policy here, so that the first claim need not.
+    const policy = policyFor(configured, await store.read(readOrigin));
     await new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
     context.stdout.write(`Copied and verified. Now set DATABASE_URL=${shownUrl(to)}\n`);
   } finally {

@@ -45,7 +45,6 @@ export const finished: HoldReason = {
       affects: [{ effect: "either", jobs: raw("task_id = OLD.id") }],
     },
   ],
-  // eslint-disable-next-line require-yield -- its own task is all that there is to tell
   *blockers({ task, job }): Tx<FoundBlocker[]> {
     return [
       {

@@ -42,7 +42,6 @@ export const paused: HoldReason = {
       affects: [ofTask("OLD")],
     },
   ],
-  // eslint-disable-next-line require-yield -- its own task is all that there is to tell
   *blockers({ task }): Tx<FoundBlocker[]> {
     const { paused_at, paused_by, pause_reason, pause_until } = task;
     return [
