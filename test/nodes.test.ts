@@ -149,11 +149,11 @@ class Bustle {
 
   async #end({ id, agent, attempt, lease }: ClaimedJob): Promise<void> {
     const lease_token = lease.token;
-    if (oneIn(40)) await this.#gate.release(null, id, lease_token);
+    if (oneIn(40)) await this.#gate.release(null, id, { lease_token });
     else if (oneIn(40)) await this.#gate.fail(null, id, { lease_token, error: "no luck", retry: true });
     else {
       const entry = agent === POLICY.entryAgent;
-      if (oneIn(20)) await this.#gate.heartbeat(id, { lease_token });
+      if (oneIn(20)) await this.#gate.heartbeat(null, id, { lease_token });
       const step = entry
         ? { stage: "development", next: [{ agent: "developer" }] }
         : { stage: "done", next: [] };
@@ -183,7 +183,7 @@ class Bustle {
   async #meddle(tasks: number): Promise<void> {
     const repo = oneOf(LANES);
     if (oneIn(3)) {
-      if (oneIn(3)) await this.#gate.freeze("operator", repo, { reason: "a bad deploy" });
+      if (oneIn(3)) await this.#gate.freeze("operator", { repo }, { reason: "a bad deploy" });
       else await this.#gate.unfreeze("operator", { repo });
       return;
     }
@@ -192,7 +192,7 @@ class Bustle {
     const { id, work_item_id: work_item, paused_at } = oneOf(found);
     if (oneIn(15) && this.#cancelled < tasks / CANCELLED_AT_MOST) {
       this.#cancelled += 1;
-      await this.#gate.cancelTask("operator", id);
+      await this.#gate.cancelTask("operator", { id });
     } else if (paused_at !== null) await this.#gate.resume("operator", { work_item, repo });
     else await this.#gate.pause("operator", { work_item, repo }, { reason: "a question" });
   }

@@ -143,7 +143,7 @@ describe("failed start", () => {
     expect(code).toBe(78);
     expect(stdout).toBe("");
     const [headline, ...faults] = stderr.trimEnd().split("\n");
-    expect(headline).toBe("The configuration is not usable:");
+    expect(headline).toBe("The configuration is invalid:");
     expect(faults.map((line) => line.trim().split(" ")[0]).sort()).toEqual([
       "DATABASE_URL",
       "LOG_LEVEL",
@@ -154,7 +154,7 @@ describe("failed start", () => {
       "SERIAL_GATE_TOKENS",
       "TASK_DEPS_ENABLED",
     ]);
-    expect(stderr).toContain('PORT is "eighty": wants a whole number from 0 to 65535');
+    expect(stderr).toContain('PORT is "eighty": expected a whole number from 0 to 65535');
     expect(stderr).not.toContain("short");
   });
 
@@ -231,7 +231,7 @@ it("warns about the invalid names of a scope and serves the others", async () =>
   expect((await queueOf(url)).serial_gate.repos).toBe("acme/web,orchestrator");
   const warnings = logged(heard.stderr).filter(({ level }) => level === 40);
   expect(warnings).toMatchObject([
-    { msg: 'SERIAL_GATE_REPOS: "acme web" is no repository name and is left out.' },
+    { msg: 'SERIAL_GATE_REPOS: "acme web" is not a repository name and is ignored.' },
   ]);
 });
 

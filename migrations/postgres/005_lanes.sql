@@ -35,25 +35,24 @@ BEGIN
 END $$;
 
 -- A task's id is drawn while its lane is locked, also for another program's plain INSERT: otherwise a late commit of a
--- lower id would put two tasks of a lane in flight. The column's default was drawn before this trigger ran, so the id is
--- drawn again if anyone has drawn a later one since. An id that the writer chose, or had drawn before its statement,
--- stays. SQLite has one writer at a time and needs none of this.
-CREATE OR REPLACE FUNCTION gate_tasks_draw_id() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- lower id would put two tasks of a lane in flight. The column's default was drawn before any trigger ran, so
+-- gate_lane_tasks_inserted, which locks the lane, asks this function for the id: it is drawn again if anyone has drawn a
+-- later one since. An id that the writer chose, or had drawn before its statement, stays. SQLite has one writer at a time
+-- and needs none of this.
+CREATE OR REPLACE FUNCTION gate_draw_again(id BIGINT, of_table REGCLASS) RETURNS BIGINT LANGUAGE plpgsql AS $$
 DECLARE
-  ids regclass := pg_get_serial_sequence(TG_RELID::regclass::text, 'id');
+  ids regclass := pg_get_serial_sequence(of_table::text, 'id');
 BEGIN
-  PERFORM gate_lock_lane(COALESCE(NEW.repo, ''));
-  IF NEW.id < pg_sequence_last_value(ids) THEN
+  IF id < pg_sequence_last_value(ids) THEN
     BEGIN
-      IF NEW.id = currval(ids) AND NEW.id::text <> current_setting('serial_gate.drawn', true) THEN
-        NEW.id := nextval(ids);
+      IF id = currval(ids) AND id::text <> current_setting('serial_gate.drawn', true) THEN
+        RETURN nextval(ids);
       END IF;
     EXCEPTION WHEN object_not_in_prerequisite_state THEN
       NULL; -- This session has drawn none.
     END;
   END IF;
-  RETURN NEW;
+  RETURN id;
 END $$;
 
 -- Notes the id that the session had drawn last when a statement began.
@@ -73,6 +72,3 @@ END $$;
 
 CREATE TRIGGER gate_tasks_note_drawn BEFORE INSERT ON tasks
   FOR EACH STATEMENT EXECUTE FUNCTION gate_tasks_note_drawn();
-
-CREATE TRIGGER gate_tasks_draw_id BEFORE INSERT ON tasks
-  FOR EACH ROW EXECUTE FUNCTION gate_tasks_draw_id();

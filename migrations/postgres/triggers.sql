@@ -13,10 +13,11 @@ BEGIN
     UPDATE gate_lanes SET revision = revision + 1
       WHERE repo = COALESCE(NEW.repo, '');
   END IF;
-  RETURN NULL;
+  NEW.id := gate_draw_again(NEW.id, TG_RELID);
+  RETURN NEW;
 END $gate$;
 
-CREATE TRIGGER gate_lane_tasks_inserted AFTER INSERT ON tasks FOR EACH ROW
+CREATE TRIGGER gate_lane_tasks_inserted BEFORE INSERT ON tasks FOR EACH ROW
 EXECUTE FUNCTION gate_lane_tasks_inserted();
 
 CREATE FUNCTION gate_lane_tasks_changed() RETURNS trigger LANGUAGE plpgsql

@@ -31,30 +31,30 @@ it("pauses the task that holds a lane and prints the effect", async () => {
     ),
   ).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY
-      acme/api  open   API-2      analysis  active, waiting 1  may start
-      acme/web  open   WEB-7      analysis  active, waiting 1  may start
+      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
+      acme/api  open   API-2      analysis  active   1         can start
+      acme/web  open   WEB-7      analysis  active   1         can start
       acme/web  open   WEB-8      analysis  waiting 2          active-task
       acme/web  open   WEB-9      analysis  waiting 3          dependency
 
       $ serial-gate pause WEB-7 --dry-run
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        may start now: WEB-8 in acme/web
-      A dry run: nothing was changed.
+      (dry run) WEB-7 in acme/web (analysis) would be paused.
+        could start then: WEB-8 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
       WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        may start now: WEB-8 in acme/web
+        can start now: WEB-8 in acme/web
 
       $ serial-gate pause WEB-7
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as it was before.
-        no queued job is freed or held by it
+      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
+        No waiting job is affected.
 
       $ serial-gate queue --repo acme/web -o wide
-      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY     TASK  JOB  SINCE                 WHO  WHY
-      acme/web  open   WEB-8      analysis  active, waiting 2  may start   3     3    -                     -    -
+      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
+      acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
       acme/web  open   WEB-9      analysis  waiting 3          dependency  4     4    -                     -    -
-      acme/web  open   WEB-7      analysis  paused, waiting 1  may start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+      acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
       $ serial-gate resume WEB-7
       WEB-7 in acme/web (analysis) is back in its lane.
@@ -77,9 +77,9 @@ it("freezes and unfreezes a repository and prints the effect", async () => {
     ),
   ).toMatchInlineSnapshot(`
       "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
-        held now: API-2 in acme/api (freeze)
-      A dry run: nothing was changed.
+      (dry run) acme/api would be frozen: error rate 4.1%.
+        would be held: API-2 in acme/api (freeze)
+      Dry run: nothing was changed.
 
       $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
       acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
@@ -87,31 +87,31 @@ it("freezes and unfreezes a repository and prints the effect", async () => {
 
       $ serial-gate freeze acme/api
       acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate queue --repo acme/api -o wide
-      REPO      STATE   WORK ITEM  STAGE     PLACE              HELD BY  TASK  JOB  SINCE                 WHO  WHY
-      acme/api  frozen  API-2      analysis  active, waiting 1  freeze   1     1    yyyy-mm-ddThh:mm:ssZ  -    -
+      REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
+      acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  -    -
 
       $ serial-gate unfreeze acme/api --id 1
       acme/api is still frozen: 1 freeze cleared.
-        no queued job is freed or held by it
+        No waiting job is affected.
         freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
       $ serial-gate unfreeze acme/api --dry-run
-      acme/api is open: 1 freeze cleared.
-        may start now: API-2 in acme/api
+      (dry run) acme/api would be open: 1 freeze would be cleared.
+        could start then: API-2 in acme/api
         freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
-      A dry run: nothing was changed.
+      Dry run: nothing was changed.
 
       $ serial-gate unfreeze acme/api
       acme/api is open: 1 freeze cleared.
-        may start now: API-2 in acme/api
+        can start now: API-2 in acme/api
         freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
 
       $ serial-gate unfreeze acme/api
       acme/api is open: no freeze was cleared.
-        no queued job is freed or held by it
+        No waiting job is affected.
       "
     `);
 });
@@ -131,27 +131,27 @@ it("refuses to change several tasks without --yes when there is no terminal to a
     ),
   ).toMatchInlineSnapshot(`
       "$ serial-gate pause WEB-7 WEB-8
-      Pause 2 tasks: WEB-7, WEB-8? Without a terminal nobody can be asked.
-      Add --yes to do it, or --dry-run to see what would come of it.
+      Pause 2 tasks: WEB-7, WEB-8?
+      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
       [2]
 
       $ serial-gate pause --repo acme/web --all
-      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9? Without a terminal nobody can be asked.
-      Add --yes to do it, or --dry-run to see what would come of it.
+      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
+      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
       [2]
 
       $ serial-gate pause --repo acme/web --all --dry-run
-      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        may start now: WEB-8 in acme/web
-      A dry run: nothing was changed.
+      (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
+        could start then: WEB-8 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate pause --repo acme/web --all --yes
       3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        may start now: WEB-8 in acme/web
+        can start now: WEB-8 in acme/web
 
       $ serial-gate resume WEB-8 WEB-77 --yes
       WEB-8 in acme/web (analysis) is back in its lane.
-        no queued job is freed or held by it
+        No waiting job is affected.
       No task has the work item WEB-77.
       Did you mean WEB-7 or WEB-8 or WEB-9?
       [5]
@@ -162,14 +162,14 @@ it("refuses to change several tasks without --yes when there is no terminal to a
 
       $ serial-gate resume --repo acme/web --all
       No task of acme/web was paused together with others.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate pause
-      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
       [2]
 
       $ serial-gate pause WEB-7 --all
-      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
       [2]
       "
     `);

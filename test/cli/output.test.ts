@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import { near } from "../../src/cli/suggest.ts";
-import { cut, plain, tableOf, type Screen } from "../../src/cli/output/terminal.ts";
+import { tableOf } from "../../src/cli/output/table.ts";
+import type { Screen } from "../../src/cli/output/terminal.ts";
+import { cut, plain } from "../../src/cli/output/text.ts";
 import { duration, instant, lengthOf } from "../../src/cli/output/time.ts";
 
 const FILE: Screen = { isTerminal: false, columns: 80, rows: 24, paint: (_, text) => text };
@@ -45,14 +47,14 @@ it.each([
 });
 
 it.each(["10", "ten minutes", "10 m", "-5m", "5m!", "", "m"])("refuses %j as a duration", (text) => {
-  expect(() => duration(text)).toThrow("It wants a duration");
+  expect(() => duration(text)).toThrow("Expected a duration");
 });
 
 it("reads an instant as a time with a zone or as a duration from now", () => {
   expect(instant("2026-06-15T20:00+02:00")).toBe("2026-06-15T18:00:00.000Z");
   expect(Math.abs(Date.parse(instant("1h")) - Date.now() - 3_600_000)).toBeLessThan(60_000);
   for (const text of ["2026-06-15", "2026-06-15T18:00", "2026-13-15T18:00Z", "tomorrow", "99999999d"])
-    expect(() => instant(text), text).toThrow("It wants");
+    expect(() => instant(text), text).toThrow("Expected");
 });
 
 it.each([

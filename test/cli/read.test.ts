@@ -76,7 +76,7 @@ it("task and job verbs create, show and move tasks and jobs", async () => {
 
       JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
       2    analyst  queued  0 of 2   -       -
-      acme/web has WEB-7 already; nothing was changed.
+      WEB-7 exists in acme/web already; nothing was changed.
 
       $ serial-gate task add acme/web WEB-8 --depends-on WEB-7 --stage design --no-entry-job
       work item   WEB-8
@@ -99,17 +99,17 @@ it("task and job verbs create, show and move tasks and jobs", async () => {
       acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
 
       $ serial-gate task stage API-2 done --dry-run
-      API-2 in acme/api is done.
-        may start now: WEB-7 in acme/web
-      A dry run: nothing was changed.
+      (dry run) API-2 in acme/api would be done.
+        could start then: WEB-7 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate task stage API-2 done
       API-2 in acme/api is done.
-        may start now: WEB-7 in acme/web
+        can start now: WEB-7 in acme/web
 
       $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
       WEB-8 in acme/web is cancelled.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate task list --all -o name
       API-2
@@ -121,7 +121,7 @@ it("task and job verbs create, show and move tasks and jobs", async () => {
       acme/web  WEB-8      cancelled  WEB-7       -
 
       $ serial-gate task list --paused
-      There is no such task.
+      No matching tasks.
       "
     `);
 });
@@ -168,7 +168,7 @@ it("job verbs add, show and retry a job", async () => {
   expect(await cli.session(["job", "retry", "3"], ["task", "show", "WEB-7"])).toMatchInlineSnapshot(`
       "$ serial-gate job retry 3
       Job 3 (reviewer) of WEB-7 is queued: attempt 2 of 2 comes next.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate task show WEB-7
       work item   WEB-7
@@ -205,11 +205,11 @@ it("claim prints the lease tokens of the claimed jobs", async () => {
       1    acme/api  API-2      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
 
       $ serial-gate claim --max 101
-      error: option '--max <count>' argument '101' is invalid. It wants a whole number from 1 to 100.
+      error: option '--max <count>' argument '101' is invalid. Expected a whole number from 1 to 100.
       [2]
 
       $ serial-gate claim --lease soon
-      error: option '--lease <duration>' argument 'soon' is invalid. It wants a duration such as 10s, 30m, 2h or 1h30m.
+      error: option '--lease <duration>' argument 'soon' is invalid. Expected a duration such as 10s, 30m, 2h or 1h30m.
       [2]
       "
     `);

@@ -22,7 +22,7 @@ it("wait ends when the work item is ready", async () => {
   const waiting = cli.start("wait", "ONE-2", "--for=claimable", "--timeout", "60s");
   expect(await cli.session(["wait", "ONE-2", "--for=claimable", "--timeout", "10ms"])).toMatchInlineSnapshot(`
       "$ serial-gate wait ONE-2 --for=claimable --timeout 10ms
-      The service does not answer after 0 s.
+        No answer from the service after 10 ms.
       \`serial-gate explain ONE-2\` says what holds it.
       [6]
       "
@@ -30,7 +30,7 @@ it("wait ends when the work item is ready", async () => {
   await cli("pause", "ONE-1");
   expect(await waiting.ended).toMatchObject({
     code: 0,
-    stdout: "ONE-2 in acme/one may start.\n",
+    stdout: "ONE-2 in acme/one can start.\n",
     stderr: "",
   });
 });
@@ -48,7 +48,7 @@ it("wait exits with 6 after its timeout and with 130 after ctrl-C", async () => 
   expect({ exit, stderr }).toEqual({
     exit: 6,
     stderr: expect.stringMatching(
-      /^(THREE-1 in acme\/three is in analysis|The service does not answer) after/,
+      /^(THREE-1 in acme\/three is in analysis|No answer from the service) after/,
     ) as unknown,
   });
   const waiting = cli.start("events", "--follow", "-o", "name");
@@ -87,9 +87,7 @@ it("events continues after any event id", async () => {
   expect((await cli("events", "--repo", "acme/four", "--last", "1", "-o", "name")).stdout.trimEnd()).toBe(
     all[3],
   );
-  expect((await cli("events", "--work-item", "FOUR-1", "--repo", "acme/one")).stderr).toBe(
-    "Nothing happened.\n",
-  );
+  expect((await cli("events", "--work-item", "FOUR-1", "--repo", "acme/one")).stderr).toBe("No events.\n");
 });
 
 it("queue --watch prints the queue again after every change when there is no terminal", async () => {

@@ -60,7 +60,7 @@ it.each<[string, string[], string[]]>([
 ])("%s takes %j and refuses %j", (name, good, bad) => {
   for (const text of good) expect(faultsOf({ [name]: text })).toBe("");
   for (const text of bad)
-    expect(faultsOf({ [name]: text })).toContain(`${name} is ${JSON.stringify(text)}: wants`);
+    expect(faultsOf({ [name]: text })).toContain(`${name} is ${JSON.stringify(text)}: expected`);
 });
 
 it("reads every variable into its setting", () => {
@@ -84,7 +84,7 @@ it("reads every variable into its setting", () => {
     policy: { entryAgent: "architect" },
     projects: ["acme/web", "orchestrator"],
     defaults: { leaseMs: 1_000, maxAttempts: 3, retryMs: 10, retryMaxMs: 20 },
-    warnings: [`SERIAL_GATE_PROJECTS: "no way" is no repository name and is left out.`],
+    warnings: [`SERIAL_GATE_PROJECTS: "no way" is not a repository name and is ignored.`],
   });
 });
 
@@ -104,7 +104,7 @@ it("reads only the switches under the orchestrator's prefix and ignores its othe
   expect(config).toEqual(parseConfig({}));
   expect(parseConfig({ ORCH_SERIAL_GATE_LEASE_MS: "1000" })).toMatchObject({
     defaults: { leaseMs: 60_000 },
-    warnings: ["ORCH_SERIAL_GATE_LEASE_MS is no variable of this program and is left out of account."],
+    warnings: ["ORCH_SERIAL_GATE_LEASE_MS is not a variable of serial-gate and is ignored."],
   });
 });
 
@@ -122,7 +122,7 @@ it.each([
       expect(parseConfig({ [name]: on }).policy[part]).toBe(true);
     expect(parseConfig({ [`ORCH_${name}`]: "false" }).policy[part]).toBe(false);
     expect(parseConfig({ [`ORCH_${name}`]: "false", [name]: "true" }).policy[part]).toBe(true);
-    expect(faultsOf({ [name]: "maybe" })).toContain(`${name} is "maybe": wants true or false`);
+    expect(faultsOf({ [name]: "maybe" })).toContain(`${name} is "maybe": expected true or false`);
   },
 );
 
@@ -147,14 +147,14 @@ it.each(["no way", ",", "';--", "acme//web", "/", "acme/web/"])(
 
 it("drops an invalid repository name from a scope and warns", () => {
   const { warnings } = parseConfig({ SERIAL_GATE_REPOS: "acme/web,no way" });
-  expect(warnings).toEqual([`SERIAL_GATE_REPOS: "no way" is no repository name and is left out.`]);
+  expect(warnings).toEqual([`SERIAL_GATE_REPOS: "no way" is not a repository name and is ignored.`]);
 });
 
 it("warns about a misspelt switch", () => {
   const { warnings } = parseConfig({ SERIAL_GATE_ENABELD: "false", ORCH_SERIAL_GATE_LEASE: "1" });
   expect(warnings).toEqual([
-    "SERIAL_GATE_ENABELD is no variable of this program and is left out of account.",
-    "ORCH_SERIAL_GATE_LEASE is no variable of this program and is left out of account.",
+    "SERIAL_GATE_ENABELD is not a variable of serial-gate and is ignored.",
+    "ORCH_SERIAL_GATE_LEASE is not a variable of serial-gate and is ignored.",
   ]);
 });
 
@@ -168,12 +168,12 @@ it("lists every invalid variable at once, each with its allowed values", () => {
     SERIAL_GATE_ENTRY_AGENT: "an agent",
   });
   expect(message.split("\n").slice(1)).toEqual([
-    `  PORT is "abc": wants a whole number from 0 to 65535`,
-    `  LOG_LEVEL is "loud": wants one of fatal, error, warn, info, debug, trace, silent`,
-    `  SERIAL_GATE_ENTRY_AGENT is "an agent": wants the name of an agent`,
-    `  SERIAL_GATE_LEASE_MS is "10": wants a whole number from 1000 to 86400000 milliseconds`,
-    `  SERIAL_GATE_MAX_ATTEMPTS is "1e3": wants a whole number from 1 to 1000`,
-    `  HOST is "0.0.0.0": wants SERIAL_GATE_TOKENS set, or everyone who reaches it is an operator`,
+    `  PORT is "abc": expected a whole number from 0 to 65535`,
+    `  LOG_LEVEL is "loud": expected one of fatal, error, warn, info, debug, trace, silent`,
+    `  SERIAL_GATE_ENTRY_AGENT is "an agent": expected the name of an agent`,
+    `  SERIAL_GATE_LEASE_MS is "10": expected a whole number from 1000 to 86400000 milliseconds`,
+    `  SERIAL_GATE_MAX_ATTEMPTS is "1e3": expected a whole number from 1 to 1000`,
+    `  HOST is "0.0.0.0": set SERIAL_GATE_TOKENS too, or every caller that reaches it is an operator`,
   ]);
 });
 
@@ -209,7 +209,7 @@ it("reads tokens as name:secret pairs and refuses an invalid list without printi
     "ann:0123456789abcdef,bob:0123456789abcdef",
   ]) {
     const message = faultsOf({ SERIAL_GATE_TOKENS: bad });
-    expect(message).toContain("SERIAL_GATE_TOKENS wants name:secret pairs");
+    expect(message).toContain("SERIAL_GATE_TOKENS: expected name:secret pairs");
     expect(message).not.toContain(bad);
   }
 });

@@ -110,7 +110,7 @@ export class ModelRun {
         return;
       }
       case "freeze": {
-        const frozen = gate.freeze(null, step.repo, {});
+        const frozen = gate.freeze(null, { repo: step.repo }, {});
         if (!model.policy.freeze) await this.#refused(frozen, "layer_disabled");
         else {
           await frozen;
@@ -162,7 +162,7 @@ export class ModelRun {
       case "release": {
         const job = this.#runningAt(step.job);
         if (!job) return;
-        await gate.release(null, job.id, job.token);
+        await gate.release(null, job.id, { lease_token: job.token });
         job.status = job.task?.stage === "cancelled" ? "cancelled" : "queued";
         if (job.status === "queued") job.attempts -= 1;
         return;
@@ -170,7 +170,7 @@ export class ModelRun {
       case "retry": {
         const job = this.#jobAt(step.job);
         if (!job) return;
-        const retried = gate.retryJob(null, job.id);
+        const retried = gate.retryJob(null, { id: job.id });
         if (job.status !== "failed") return this.#refused(retried, "job_not_failed");
         const { task } = job;
         if (task && (task.stage === "cancelled" || (task.stage === "done" && job.agent === "analyst")))
@@ -186,7 +186,9 @@ export class ModelRun {
         if (!task) return;
         const stage = step.kind === "cancel" ? "cancelled" : step.stage;
         const moved =
-          step.kind === "cancel" ? gate.cancelTask(null, task.id) : gate.setStage(null, task.id, stage);
+          step.kind === "cancel"
+            ? gate.cancelTask(null, { id: task.id })
+            : gate.setStage(null, { id: task.id }, { stage });
         if (isTerminal(task.stage) && task.stage !== stage) return this.#refused(moved, "task_terminal");
         await moved;
         task.stage = stage;
@@ -376,11 +378,10 @@ export class ModelRun {
 
     const everything = { actor: null, request: { max: 1_000, wait_ms: 0 } };
     const rules = { policy: this.model.policy, defaults: DEFAULTS, random: () => 0.5, newToken: () => "t" };
+    const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
     const rolledBack = await store
       .write(function* () {
-        throw new RolledBack(
-          (yield* claim(rules, [everything], { visible: EVERYTHING_READABLE, useReadyIndex: true })).flat(),
-        );
+        throw new RolledBack((yield* claim({ rules, lookup }, [everything])).flat());
       })
       .catch((error: unknown) => error);
     if (!(rolledBack instanceof RolledBack)) throw rolledBack;

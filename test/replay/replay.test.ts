@@ -56,7 +56,7 @@ it(
       "longest wait": expect.stringMatching(/^\d+\.\d s \(.+#\d+\)$/) as unknown,
       verdict: "60 lines, all verified",
     });
-    expect(ended.stderr).toMatch(/^59\/59 done, 60 created, \d+ claims, 0 parked, \d+ s$/m);
+    expect(ended.stderr).toMatch(/^59\/59 done, 60 created, \d+ claims, 0 paused, \d+ s$/m);
 
     const store = await openStore(`file:${keptBy(ended.stdout)}`);
     onTestFinished(() => store.close());
@@ -84,7 +84,7 @@ it(
     child.kill("SIGTERM");
     const [code] = (await once(child, "close")) as [number];
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^verdict {2,}NOT verified: It was stopped\. [\d,]+ violations$/m);
+    expect(stdout).toMatch(/^verdict {2,}NOT verified: The replay was stopped\. [\d,]+ violations$/m);
     expect(existsSync(keptBy(stdout))).toBe(true);
   },
   LONG_MS,

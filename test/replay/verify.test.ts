@@ -74,7 +74,7 @@ it("finds no violation in a job that was released, failed, expired, cancelled an
   const world = await openWorld();
   await world.task(REPO, "WEB-1", { entry_job: { max_attempts: 3 } });
   const released = await claimOne(world);
-  await world.gate.release(null, released.id, released.lease.token);
+  await world.gate.release(null, released.id, { lease_token: released.lease.token });
   const failed = await claimOne(world);
   await world.gate.fail(null, failed.id, { lease_token: failed.lease.token, error: "no", retry: true });
   world.clock.pass(10_000);
@@ -82,10 +82,10 @@ it("finds no violation in a job that was released, failed, expired, cancelled an
   world.clock.pass(100_000);
   const last = await claimOne(world);
   await world.gate.fail(null, last.id, { lease_token: last.lease.token, error: "no", retry: false });
-  await world.gate.retryJob(null, last.id);
+  await world.gate.retryJob(null, { id: last.id });
   await finish(world, await claimOne(world));
   const { id } = await world.task(REPO, "WEB-2");
-  await world.gate.cancelTask(null, id);
+  await world.gate.cancelTask(null, { id });
   expect(await judge(world)).toMatchObject({ claims: 5, entryStarts: 5, violations: [] });
 });
 
@@ -108,8 +108,8 @@ it("finds no violation when jobs waited for the last of two freezes", async () =
   await world.task(REPO, "WEB-1");
   await world.task(OTHER_REPO, "API-1");
   await world.gate.createJob(null, { repo: REPO, work_item_id: "WEB-1", agent: "developer" });
-  const { freeze_id: id } = await world.gate.freeze(null, REPO, {});
-  await world.gate.freeze(null, REPO, {});
+  const { freeze_id: id } = await world.gate.freeze(null, { repo: REPO }, {});
+  await world.gate.freeze(null, { repo: REPO }, {});
   const flowing = [await claimOne(world), await claimOne(world)];
   expect(flowing.map(({ agent, repo }) => [agent, repo])).toEqual([
     ["analyst", OTHER_REPO],
@@ -120,8 +120,8 @@ it("finds no violation when jobs waited for the last of two freezes", async () =
   await world.gate.unfreeze(null, { repo: REPO });
   for (const job of [await claimOne(world), ...flowing])
     await world.gate.complete(null, job.id, { lease_token: job.lease.token });
-  await world.gate.setStage(null, 1, "done");
-  await world.gate.cancelTask(null, 2);
+  await world.gate.setStage(null, { id: 1 }, { stage: "done" });
+  await world.gate.cancelTask(null, { id: 2 });
   expect(await judge(world)).toMatchObject({ freezes: 2, violations: [] });
 });
 
@@ -138,7 +138,7 @@ it.each<[string, string[], RegExp[]]>([
   [
     "an entry job that started although an older task held the lane",
     ["DELETE FROM gate_events WHERE kind IN ('task.paused', 'task.resumed')"],
-    [/^event \d+: task 2 \(WEB-2\) started out of turn: task 1 \(WEB-1\) held the lane$/],
+    [/^event \d+: task 2 \(WEB-2\) started out of turn: task 1 \(WEB-1\) was ahead in the lane$/],
   ],
   [
     "an older task that came late and started beside a younger one",
@@ -148,7 +148,7 @@ it.each<[string, string[], RegExp[]]>([
       "UPDATE gate_events SET id = id + 1000 WHERE task_id = 1",
       "UPDATE gate_events SET id = id + 2000 WHERE task_id = 2 AND kind IN ('job.completed', 'task.stage')",
     ],
-    [/^event \d+: task 1 \(WEB-1\) started beside task 2 \(WEB-2\), which was in flight in the lane$/],
+    [/^event \d+: task 1 \(WEB-1\) started beside task 2 \(WEB-2\), which was in progress in the lane$/],
   ],
   [
     "a job that was handed out twice",
@@ -184,9 +184,9 @@ it.each<[string, string[], RegExp[]]>([
            ('2026-06-15 09:00:00', 'repo.unfrozen', 'acme/web', '{"freeze_id":9}')`,
     ],
     [
-      /^event \d+: freeze 9 of acme\/web was cleared and was not there$/,
-      /^freeze 7 of acme\/web stands, but its record says it does not$/,
-      /^freeze 8 of acme\/web is recorded and does not stand$/,
+      /^event \d+: freeze 9 of acme\/web was cleared but did not exist$/,
+      /^freeze 7 of acme\/web is active, but its events say it is not$/,
+      /^freeze 8 of acme\/web is active by its events, but has no active row$/,
     ],
   ],
   [
@@ -206,7 +206,7 @@ it.each<[string, string[], RegExp[]]>([
     "a task that is not finished, and whose record says it is",
     ["UPDATE tasks SET stage = 'review' WHERE id = 3"],
     [
-      /^task 3 \(API-1\) is in review, but its record says in done$/,
+      /^task 3 \(API-1\) is in review, but its events say in done$/,
       /^task 3 \(API-1\) is not finished: in review$/,
       /^API-1 of acme\/api has no task that is done$/,
     ],
@@ -214,20 +214,20 @@ it.each<[string, string[], RegExp[]]>([
   [
     "a pause that no one recorded",
     ["UPDATE tasks SET paused_at = '2026-06-15 09:00:00' WHERE id = 3"],
-    [/^task 3 \(API-1\) is in done, paused, but its record says in done$/],
+    [/^task 3 \(API-1\) is in done, paused, but its events say in done$/],
   ],
   [
     "a job that is left over",
     ["UPDATE jobs SET status = 'running' WHERE id = 3"],
-    [/^job 3 \(analyst\) is running, but its record says done$/, /^job 3 \(analyst\) is left over: running$/],
+    [/^job 3 \(analyst\) is running, but its events say done$/, /^job 3 \(analyst\) is left over: running$/],
   ],
   [
     "a task and a job that are gone",
     ["DELETE FROM tasks WHERE id = 3", "DELETE FROM jobs WHERE id = 3"],
     [
-      /^task 3 \(API-1\) is recorded and gone$/,
+      /^task 3 \(API-1\) has events but no row$/,
       /^API-1 of acme\/api has no task that is done$/,
-      /^job 3 \(analyst\) is recorded and gone$/,
+      /^job 3 \(analyst\) has events but no row$/,
     ],
   ],
   [
@@ -236,17 +236,17 @@ it.each<[string, string[], RegExp[]]>([
       "INSERT INTO tasks(id, work_item_id, repo, stage) VALUES (9, 'WEB-9', 'acme/web', 'done')",
       "INSERT INTO jobs(id, agent, repo, task_id, status) VALUES (9, 'analyst', 'acme/web', 9, 'done')",
     ],
-    [/^task 9 \(WEB-9\) has no record$/, /^job 9 \(analyst\) has no record$/],
+    [/^task 9 \(WEB-9\) has no events$/, /^job 9 \(analyst\) has no events$/],
   ],
   [
     "events of a task and a job whose creation is missing",
     ["DELETE FROM gate_events WHERE kind IN ('task.created', 'job.created') AND task_id = 3"],
     [
-      /^event \d+: job\.claimed of job 3, which the record does not explain$/,
-      /^event \d+: job\.completed of job 3, which the record does not explain$/,
-      /^event \d+: task\.stage of task 3 \(API-1\), whose creation is not recorded$/,
-      /^task 3 \(API-1\) has no record$/,
-      /^job 3 \(analyst\) has no record$/,
+      /^event \d+: job\.claimed of job 3 does not follow from the events before$/,
+      /^event \d+: job\.completed of job 3 does not follow from the events before$/,
+      /^event \d+: task\.stage of task 3 \(API-1\), which has no task.created event$/,
+      /^task 3 \(API-1\) has no events$/,
+      /^job 3 \(analyst\) has no events$/,
     ],
   ],
 ])("finds %s", async (_, corruption, expected) => {

@@ -192,9 +192,9 @@ describe("claim", () => {
       while (!acted) yield* run(raw("SELECT pg_sleep(0.005)"));
     }
     const claimed = await store.write(function* () {
-      const search = { visible: EVERYTHING_READABLE, useReadyIndex: true };
+      const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
       const attempts = [{ actor: null, request: { max: 1, wait_ms: 0 } }];
-      const claiming = claimJobs(rules, attempts, search);
+      const claiming = claimJobs({ rules, lookup }, attempts);
       let step = claiming.next();
       while (!step.done) {
         const isLanes = step.value.kind === "lanes";
@@ -316,7 +316,7 @@ describe("racing claims", () => {
       await one.gate.unfreeze(null, { repo: WEB });
       for (const job of claimed) await complete(one.gate, job);
       for (const task of [first, second])
-        await one.gate.cancelTask(null, task).catch((error: unknown) => {
+        await one.gate.cancelTask(null, { id: task }).catch((error: unknown) => {
           if (!(error instanceof GateError)) throw error; // It is finished.
         });
     }
@@ -324,7 +324,7 @@ describe("racing claims", () => {
   };
 
   it.each<[string, (round: Round) => Promise<unknown>]>([
-    ["a freeze", ({ gate }) => gate.freeze(null, WEB, {})],
+    ["a freeze", ({ gate }) => gate.freeze(null, { repo: WEB }, {})],
     ["a pause", ({ gate, workItem }) => gate.pause(null, { work_item: workItem }, {})],
     [
       "a pause and a resume",
@@ -333,8 +333,8 @@ describe("racing claims", () => {
         await gate.resume(null, { work_item: workItem });
       },
     ],
-    ["a cancel", ({ gate, first }) => gate.cancelTask(null, first)],
-    ["a finish", ({ gate, first }) => gate.setStage(null, first, "done")],
+    ["a cancel", ({ gate, first }) => gate.cancelTask(null, { id: first })],
+    ["a finish", ({ gate, first }) => gate.setStage(null, { id: first }, { stage: "done" })],
   ])("never starts a held job while claims race with %s", { timeout: 60_000 }, async (_, act) => {
     const nodes = [await startNode(), await startNode()] as const;
     expect(await race(nodes, act)).toBeGreaterThan(0);
@@ -377,8 +377,8 @@ describe("racing claims", () => {
         else if (dice < 90) await gate.resume(null, query);
         else if (dice < 93) {
           const { tasks } = await gate.listTasks({ work_item: query.work_item, limit: 1 });
-          if (tasks[0]) await gate.cancelTask(null, tasks[0].id);
-        } else if (dice < 95) await gate.freeze(null, repo, {});
+          if (tasks[0]) await gate.cancelTask(null, { id: tasks[0].id });
+        } else if (dice < 95) await gate.freeze(null, { repo }, {});
         else await gate.unfreeze(null, { repo });
       };
       await Promise.all(

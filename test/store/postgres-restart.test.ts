@@ -61,7 +61,7 @@ it(
         } catch (error) {
           if (error instanceof GateError) return undefined;
           if (!isAway(error)) throw error;
-          if (String(error).includes("may be there or not")) faults.unknown += 1;
+          if (String(error).includes("its outcome is unknown")) faults.unknown += 1;
           else faults.known += 1;
           await sleep(50);
         }

@@ -263,7 +263,7 @@ it("repeats operations when many connections are killed at once", async () => {
         (error: unknown) => {
           // Only where the COMMIT itself was cut is the outcome not known.
           expect(error).toEqual(isFault("unavailable"));
-          expect(String(error)).toContain("may be there or not");
+          expect(String(error)).toContain("its outcome is unknown");
           return undefined;
         },
       );
@@ -349,7 +349,7 @@ it("fails without a repeat when the connection is lost during COMMIT, and says t
     yield* note("a")();
   });
   await expect(cut).rejects.toEqual(isFault("unavailable"));
-  await expect(cut).rejects.toThrow("may be there or not");
+  await expect(cut).rejects.toThrow("its outcome is unknown");
   expect(attempts).toBe(1);
   expect(await store.read(words)).toEqual([]);
 });

@@ -183,17 +183,17 @@ it("copies every kind of row into an equal database", { timeout: 120_000 }, asyn
     });
     await gate.fail("ana", r2.id, { lease_token: r2.lease_token, error: text, retry: true });
     await gate.fail("ana", r3.id, { lease_token: r3.lease_token, error: "no", retry: false });
-    await gate.release("ana", r4.id, r4.lease_token);
-    await gate.cancelTask("ana", (await world.task("acme/r5", "R-5b")).id);
+    await gate.release("ana", r4.id, { lease_token: r4.lease_token });
+    await gate.cancelTask("ana", { id: (await world.task("acme/r5", "R-5b")).id });
     // Parked and overtaken, then frozen, thawed and frozen again.
     await gate.pause("ana", { work_item: "R-6" }, { reason: text, until: "2026-06-20T08:00:00.000Z" });
     await world.task("acme/r6", "R-7");
     const [overtaker] = (await world.claim({ repos: ["acme/r6"], max: 1 })).jobs;
     if (overtaker)
       await gate.complete(null, overtaker.id, { lease_token: overtaker.lease.token, stage: "done" });
-    await gate.freeze("ana", "acme/web", { reason: text });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: text });
     await gate.unfreeze("ana", { repo: "acme/web" });
-    await gate.freeze("ana", "acme/web", { reason: "again", work_item_id: "WEB-1" });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: "again", work_item_id: "WEB-1" });
     await world.sql("INSERT INTO jobs(agent, task_content) VALUES ('janitor', '{}')");
     // The highest ids are gone: they are not drawn again.
     await world.task("acme/web", "WEB-99");
@@ -253,8 +253,7 @@ it("copies later tables and columns and names the tables that it leaves", { time
   expect(lacking).toMatchObject({
     code: 1,
     stdout: "",
-    stderr:
-      "The file's table jobs has cost, and the target's has not: add it there first. Nothing was copied.\n",
+    stderr: "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
   });
   const store = await open(url);
   await migrate(store);
@@ -339,7 +338,7 @@ describe("refused copy", () => {
   };
 
   it.each<[string, () => string | Promise<string>, RegExp]>([
-    ["a file that is not there", newPath, /^There is no database \S+\.$/],
+    ["a file that is not there", newPath, /^No database at \S+\.$/],
     [
       "a file that is no database",
       () => {
@@ -370,7 +369,7 @@ describe("refused copy", () => {
     [
       "bytes",
       changed("UPDATE jobs SET task_content = x'00ff' WHERE id = 3"),
-      /^jobs\.task_content \(where id is 3\) holds bytes, not text\. Nothing was copied\.$/,
+      /^jobs\.task_content \(where id is 3\) is binary, not text\. Nothing was copied\.$/,
     ],
     [
       "a text that is not valid UTF-8",
@@ -380,17 +379,17 @@ describe("refused copy", () => {
     [
       "a NUL character",
       changed("UPDATE tasks SET title = 'a' || char(0) || 'b' WHERE id = 5"),
-      /^tasks\.title \(where id is 5\) holds a NUL character, .* Nothing was copied\.$/,
+      /^tasks\.title \(where id is 5\) contains a NUL character, .* Nothing was copied\.$/,
     ],
     [
       "a word in a number column",
       changed("UPDATE jobs SET attempts = 'many' WHERE id = 2"),
-      /^The table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
     ],
     [
       "a number too large for its column",
       changed("UPDATE jobs SET max_attempts = 9000000000 WHERE id = 2"),
-      /^The table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
     ],
   ])("refuses to copy %s", async (_, make, says) => {
     const path = await make();
@@ -411,7 +410,7 @@ describe("refused copy", () => {
       code: 1,
       stdout: "",
       stderr:
-        "The target is not empty: its table tasks has rows. Nothing was copied; it wants an empty database.\n",
+        "The target is not empty: its table tasks has rows. Nothing was copied. Use an empty database.\n",
     });
     expect([await schemaOf(other), await rowsInPostgres(url), readFileSync(path)]).toEqual(before);
   });

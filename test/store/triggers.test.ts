@@ -31,7 +31,7 @@ const namesOf = (triggers: readonly { readonly name: string }[]): string[] =>
 const migrationText = (dialect: string, file: string): string =>
   readFileSync(fileURLToPath(new URL(`../../migrations/${dialect}/${file}`, import.meta.url)), "utf8");
 
-/** The triggers that numbered migrations make: they run before a row is written, and only PostgreSQL needs them. */
+/** The triggers that numbered migrations make. */
 const inNumberedMigrations = (dialect: string): string[] =>
   readdirSync(fileURLToPath(new URL(`../../migrations/${dialect}`, import.meta.url)))
     .filter((file) => /^\d/.test(file))
@@ -60,9 +60,9 @@ describe("the catalogue", () => {
     }
   });
 
-  it("is all that fires, but for what PostgreSQL needs before it draws a task's id", () => {
+  it("is all that fires, but for what PostgreSQL notes before an insert draws an id", () => {
     expect(inNumberedMigrations("sqlite")).toEqual([]);
-    expect(inNumberedMigrations("postgres")).toEqual(["gate_tasks_note_drawn", "gate_tasks_draw_id"]);
+    expect(inNumberedMigrations("postgres")).toEqual(["gate_tasks_note_drawn"]);
   });
 
   it("asks no subquery in a condition: PostgreSQL takes none there", () => {

@@ -3,6 +3,7 @@
 import { all, first, now, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { groupBy } from "../group-by.ts";
+import type { BatchContext } from "../commands/context.ts";
 import { type Lane, type Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
@@ -224,10 +225,9 @@ function* stuckIn(
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
 export function* snapshot(
-  policy: Policy,
+  { rules: { policy }, lookup: { visible: sight } }: BatchContext,
   projects: readonly string[],
   repos: readonly string[] | undefined,
-  sight: Visibility,
 ): Tx<Omit<Queue, "degraded">> {
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;

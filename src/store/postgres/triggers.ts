@@ -43,7 +43,11 @@ const statementsOf = (action: TriggerAction): string[] => {
   }
 };
 
-export const makeTrigger: Dialect["makeTrigger"] = ({ name, table, after, when, body }) => [
+/** migrations/postgres/005_lanes.sql. */
+const DRAW_ID = `NEW.id := gate_draw_again(NEW.id, TG_RELID);
+  RETURN NEW;`;
+
+export const makeTrigger: Dialect["makeTrigger"] = ({ name, table, after, when, body, drawsId }) => [
   raw(`CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS ${BODY}
 BEGIN
@@ -51,8 +55,8 @@ ${body
   .flatMap(statementsOf)
   .map((statement) => `  ${statement};`)
   .join("\n")}
-  RETURN NULL;
+  ${drawsId ? DRAW_ID : "RETURN NULL;"}
 END ${BODY}`),
-  raw(`CREATE TRIGGER ${name} AFTER ${after} ON ${table} FOR EACH ROW${when ? `\nWHEN (${writtenOut(when)})` : ""}
+  raw(`CREATE TRIGGER ${name} ${drawsId ? "BEFORE" : "AFTER"} ${after} ON ${table} FOR EACH ROW${when ? `\nWHEN (${writtenOut(when)})` : ""}
 EXECUTE FUNCTION ${name}()`),
 ];

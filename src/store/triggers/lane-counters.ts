@@ -48,15 +48,17 @@ interface Table {
   readonly set: Set;
   /** The columns whose change counts; every update does, when left out. */
   readonly columns?: readonly string[];
+  readonly drawsId?: true;
 }
 
 /** The triggers of a table whose rows have a `repo`. */
-const ofRows = ({ table, set, columns }: Table): Trigger[] => [
+const ofRows = ({ table, set, columns, ...drawsId }: Table): Trigger[] => [
   {
     name: `gate_lane_${table}_inserted`,
     table,
     after: "INSERT",
     body: [updateLaneOfNew(set({ enters: "NEW" }))],
+    ...drawsId,
   },
   {
     name: `gate_lane_${table}_changed`,
@@ -116,7 +118,8 @@ const OF_DEPENDENCIES: readonly Trigger[] = [
 ];
 
 export const LANE_COUNTERS: readonly Trigger[] = [
-  ...ofRows({ table: "tasks", set: moveRevision }),
+  // The order of a lane is that of its tasks' ids.
+  ...ofRows({ table: "tasks", set: moveRevision, drawsId: true }),
   ...ofRows({ table: "jobs", set: countJobs, columns: ["agent", "repo", "task_id", "status"] }),
   ...ofRows({ table: "repo_freeze", set: moveRevision }),
   ...OF_DEPENDENCIES,

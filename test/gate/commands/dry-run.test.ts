@@ -22,13 +22,13 @@ onEveryDatabase((open) => {
     await world.gate.adopt();
     const { id } = await world.task(WEB, "A");
     await world.task(WEB, "B");
-    await world.gate.freeze(null, API, {});
+    await world.gate.freeze(null, { repo: API }, {});
     const trials = {
       pause: (trial: object) => world.gate.pause("ann", { work_item: "A", ...trial }, { reason: "why" }),
       pauseLane: (trial: object) => world.gate.pauseLane("ann", { repo: WEB, ...trial }, {}),
-      freeze: (trial: object) => world.gate.freeze("ann", WEB, { reason: "bad" }, trial),
+      freeze: (trial: object) => world.gate.freeze("ann", { repo: WEB, ...trial }, { reason: "bad" }),
       unfreeze: (trial: object) => world.gate.unfreeze("ann", { repo: API, ...trial }),
-      cancel: (trial: object) => world.gate.cancelTask("ann", id, {}, trial),
+      cancel: (trial: object) => world.gate.cancelTask("ann", { id, ...trial }),
     };
     for (const change of Object.values(trials)) {
       const before = await everything();
@@ -46,18 +46,19 @@ onEveryDatabase((open) => {
 
   it("creates no task and no job in a dry run", async () => {
     const before = await everything();
-    const tried = await world.gate.createTask(
-      null,
-      { repo: WEB, work_item_id: "A", stage: "analysis" },
-      { dry_run },
-    );
+    const tried = await world.gate.createTask(null, {
+      repo: WEB,
+      work_item_id: "A",
+      stage: "analysis",
+      dry_run,
+    });
     expect(tried).toMatchObject({ created: true, task: { work_item_id: "A" }, job: { status: "queued" } });
     expect(await everything()).toEqual(before);
 
     await world.task(WEB, "A");
     const there = await everything();
     const job = { repo: WEB, work_item_id: "A", agent: "reviewer" };
-    expect(await world.gate.createJob(null, job, { dry_run })).toMatchObject({
+    expect(await world.gate.createJob(null, { ...job, dry_run })).toMatchObject({
       job: { agent: "reviewer" },
     });
     expect(await everything()).toEqual(there);

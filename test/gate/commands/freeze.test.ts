@@ -9,11 +9,11 @@ onEveryDatabase((open) => {
     world = await startWorld(open);
   });
 
-  const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, repo, {});
+  const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, { repo }, {});
 
   it("adds a row for every freeze and clears them one by one or all at once", async () => {
-    const one = await world.gate.freeze("ann", WEB, { reason: "DEGRADED", work_item_id: "WEB-3" });
-    const two = await world.gate.freeze("ann", WEB, { reason: "again" });
+    const one = await world.gate.freeze("ann", { repo: WEB }, { reason: "DEGRADED", work_item_id: "WEB-3" });
+    const two = await world.gate.freeze("ann", { repo: WEB }, { reason: "again" });
     expect((await world.lane(WEB))?.frozen_reason).toBe("again");
     expect(await world.gate.unfreeze(null, { repo: WEB, id: two.freeze_id })).toMatchObject({
       repo: WEB,
@@ -43,7 +43,7 @@ onEveryDatabase((open) => {
     await freeze(WEB);
     await world.gate.pause(null, { work_item: "A" }, {});
     await world.gate.resume(null, { work_item: "A" });
-    await world.gate.setStage(null, id, "done");
+    await world.gate.setStage(null, { id }, { stage: "done" });
     await world.task(WEB, "B");
     expect(await world.reasons()).toEqual({ A: "freeze", B: "freeze" });
   });
@@ -51,14 +51,18 @@ onEveryDatabase((open) => {
   it("refuses a freeze while the layer is off and still clears an existing one", async () => {
     await freeze(WEB);
     const off = world.under({ freeze: false });
-    await expect(off.gate.freeze(null, WEB, {})).rejects.toEqual(gateError("layer_disabled"));
+    await expect(off.gate.freeze(null, { repo: WEB }, {})).rejects.toEqual(gateError("layer_disabled"));
     expect((await off.gate.unfreeze(null, { repo: WEB })).cleared).toBe(1);
   });
 
   it("unfreeze returns the freezes that it cleared: all, or the one with the given id", async () => {
-    const first = await world.gate.freeze("ann", WEB, { reason: "error rate", work_item_id: "WEB-3" });
-    const second = await world.gate.freeze("bob", WEB, { reason: "latency" });
-    const third = await world.gate.freeze(null, WEB, {});
+    const first = await world.gate.freeze(
+      "ann",
+      { repo: WEB },
+      { reason: "error rate", work_item_id: "WEB-3" },
+    );
+    const second = await world.gate.freeze("bob", { repo: WEB }, { reason: "latency" });
+    const third = await world.gate.freeze(null, { repo: WEB }, {});
     const one = await world.gate.unfreeze(null, { repo: WEB, id: second.freeze_id });
     expect(one).toMatchObject({ frozen: true, freezes: [{ freeze_id: second.freeze_id, frozen_by: "bob" }] });
     const rest = await world.gate.unfreeze(null, { repo: WEB });

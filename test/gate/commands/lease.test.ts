@@ -14,14 +14,14 @@ onEveryDatabase((open) => {
     const [first] = (await world.claim({ worker: "one", lease_ms: 1_000 })).jobs;
     world.clock.pass(1_000);
     const late = { lease_token: first?.lease.token ?? "" };
-    await expect(world.gate.heartbeat(job_id, late)).rejects.toEqual(gateError("lease_lost"));
+    await expect(world.gate.heartbeat(null, job_id, late)).rejects.toEqual(gateError("lease_lost"));
     const [second] = (await world.claim({ worker: "two" })).jobs;
     expect(second).toMatchObject({ id: job_id, attempt: 2 });
     for (const call of [
-      () => world.gate.heartbeat(job_id, late),
+      () => world.gate.heartbeat(null, job_id, late),
       () => world.gate.complete(null, job_id, late),
       () => world.gate.fail(null, job_id, { ...late, error: "no", retry: true }),
-      () => world.gate.release(null, job_id, late.lease_token),
+      () => world.gate.release(null, job_id, { lease_token: late.lease_token }),
     ])
       await expect(call()).rejects.toEqual(gateError("lease_lost"));
     expect((await world.gate.job(job_id)).job.lease?.worker).toBe("two");
@@ -43,7 +43,7 @@ onEveryDatabase((open) => {
     const [job] = (await world.claim({ lease_ms: 2_000 })).jobs;
     for (let beat = 0; beat < 5; beat += 1) {
       world.clock.pass(1_500);
-      await world.gate.heartbeat(job_id, { lease_token: job?.lease.token ?? "", lease_ms: 2_000 });
+      await world.gate.heartbeat(null, job_id, { lease_token: job?.lease.token ?? "", lease_ms: 2_000 });
     }
     expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", attempt: 1 });
   });
@@ -59,8 +59,8 @@ onEveryDatabase((open) => {
   it("cancels the job instead of requeueing it when the lease expires after its task was cancelled", async () => {
     const { id, job_id } = await world.task(WEB, "A");
     const [job] = (await world.claim()).jobs;
-    await world.gate.cancelTask(null, id);
-    const kept = world.gate.heartbeat(job_id, { lease_token: job?.lease.token ?? "" });
+    await world.gate.cancelTask(null, { id });
+    const kept = world.gate.heartbeat(null, job_id, { lease_token: job?.lease.token ?? "" });
     await expect(kept).rejects.toEqual(gateError("task_cancelled"));
     world.clock.pass(60_000);
     await world.claimAll();

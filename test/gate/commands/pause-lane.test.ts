@@ -11,7 +11,7 @@ onEveryDatabase((open) => {
 
   it("pauses every unfinished task of a repository and resumes exactly those", async () => {
     const { id } = await world.task(WEB, "FINISHED");
-    await world.gate.setStage(null, id, "done");
+    await world.gate.setStage(null, { id }, { stage: "done" });
     await world.task(WEB, "A");
     await world.task(WEB, "BY-ITSELF");
     await world.task(WEB, "B");

@@ -10,7 +10,7 @@ onEveryDatabase((open) => {
   });
 
   const pause = (workItem: string): Promise<unknown> => world.gate.pause(null, { work_item: workItem }, {});
-  const finish = (id: number): Promise<unknown> => world.gate.setStage(null, id, "done");
+  const finish = (id: number): Promise<unknown> => world.gate.setStage(null, { id }, { stage: "done" });
 
   it("keeps the first time, operator and reason when a task is paused again", async () => {
     await world.task(WEB, "A");
@@ -78,7 +78,7 @@ onEveryDatabase((open) => {
 
     const told = (await world.claim({ agents: ["developer"] })).jobs[0];
     expect(told?.base).toEqual({ stale: true, overtaken_by: ["FIX", "DROPPED"] });
-    await world.gate.release(null, told?.id ?? 0, told?.lease.token ?? "");
+    await world.gate.release(null, told?.id ?? 0, { lease_token: told?.lease.token ?? "" });
     const again = (await world.claim({ agents: ["developer"] })).jobs[0];
     expect(again?.base.stale).toBe(true);
     await world.gate.complete(null, again?.id ?? 0, {

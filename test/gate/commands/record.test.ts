@@ -18,8 +18,8 @@ onEveryDatabase((open) => {
       stage: "development",
       next: [{ agent: "developer" }],
     });
-    await world.gate.cancelTask("ann", id);
-    await world.gate.freeze("ann", WEB, { reason: "DEGRADED" });
+    await world.gate.cancelTask("ann", { id });
+    await world.gate.freeze("ann", { repo: WEB }, { reason: "DEGRADED" });
     await world.gate.unfreeze("bob", { repo: WEB });
     const events = await world.rows(
       "SELECT kind, actor, task_id, job_id, reason FROM gate_events ORDER BY id",
@@ -44,9 +44,9 @@ onEveryDatabase((open) => {
     await world.gate.pause(null, { work_item: "A" }, why);
     expect((await world.gate.task(id)).task).toMatchObject({ paused_by: "ann", pause_reason: "at night" });
     await world.gate.resume(null, { work_item: "A" }, why);
-    await world.gate.freeze(null, WEB, why);
+    await world.gate.freeze(null, { repo: WEB }, why);
     await world.gate.unfreeze(null, { repo: WEB }, why);
-    await world.gate.cancelTask(null, id, why);
+    await world.gate.cancelTask(null, { id }, why);
     expect(await world.operatorEvents()).toEqual(
       ["task.paused", "task.resumed", "repo.frozen", "repo.unfrozen", "task.cancelled"].map((kind) => ({
         kind,
@@ -66,7 +66,7 @@ onEveryDatabase((open) => {
   });
 
   it("stores the operators of a freeze in its row", async () => {
-    await world.gate.freeze("ann", WEB, {});
+    await world.gate.freeze("ann", { repo: WEB }, {});
     await world.gate.unfreeze("bob", { repo: WEB });
     expect(await world.rows("SELECT frozen_by, cleared_by FROM repo_freeze")).toEqual([
       { frozen_by: "ann", cleared_by: "bob" },

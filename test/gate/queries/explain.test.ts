@@ -36,7 +36,7 @@ onEveryDatabase((open, database) => {
           stage,
           next: next ? [{ agent: "developer" }] : [],
         });
-      else await world.gate.release(null, job.id, job.lease.token);
+      else await world.gate.release(null, job.id, { lease_token: job.lease.token });
   };
 
   it("lists every reason with its blocker and its remedies, and the chain to the root cause", async () => {
@@ -45,8 +45,12 @@ onEveryDatabase((open, database) => {
     const [running] = (await world.claim({ worker: "w-1" })).jobs;
     const needed = await world.task(API, "API-2");
     const task = await world.task(WEB, "WEB-8", { depends_on: ["API-2"] });
-    const { freeze_id, frozen_at } = await world.gate.freeze("ann", API, { reason: "error rate 4.1 %" });
-    await world.gate.freeze("bob", WEB, { work_item_id: "WEB-6" });
+    const { freeze_id, frozen_at } = await world.gate.freeze(
+      "ann",
+      { repo: API },
+      { reason: "error rate 4.1 %" },
+    );
+    await world.gate.freeze("bob", { repo: WEB }, { work_item_id: "WEB-6" });
 
     const { jobs, chain, stuck, ...explained } = await explain("WEB-8");
     expect(explained.task).toMatchObject({ id: task.id, work_item_id: "WEB-8" });
@@ -76,7 +80,7 @@ onEveryDatabase((open, database) => {
             fix: [
               {
                 call: `POST /unfreeze?repo=acme%2Fapi&id=${freeze_id}`,
-                command: `serial-gate unfreeze acme/api --id ${freeze_id}`,
+                command: `serial-gate unfreeze --id ${freeze_id} acme/api`,
                 effect: {
                   now_claimable: [
                     {
@@ -90,7 +94,7 @@ onEveryDatabase((open, database) => {
                   now_held: [],
                 },
               },
-              { command: "serial-gate task cancel API-2 --repo acme/api", effect: NO_EFFECT },
+              { command: "serial-gate task cancel --repo acme/api API-2", effect: NO_EFFECT },
             ],
           },
           {
@@ -102,7 +106,7 @@ onEveryDatabase((open, database) => {
               task: { id: head.id },
               jobs: [{ id: running?.id, lease: { worker: "w-1" } }],
             },
-            fix: [{ command: "serial-gate pause WEB-7 --repo acme/web", effect: NO_EFFECT }],
+            fix: [{ command: "serial-gate pause --repo acme/web WEB-7", effect: NO_EFFECT }],
           },
         ],
       },
@@ -111,7 +115,12 @@ onEveryDatabase((open, database) => {
     await world.gate.unfreeze(null, { repo: WEB });
     expect((await explain("WEB-8")).chain).toEqual([
       { work_item_id: "WEB-8", repo: WEB, reason: "dependency", on: "API-2" },
-      { work_item_id: "API-2", repo: API, reason: "freeze", on: `acme/api frozen since ${frozen_at} by ann` },
+      {
+        work_item_id: "API-2",
+        repo: API,
+        reason: "freeze",
+        on: `acme/api is frozen: error rate 4.1 %, since ${frozen_at} by ann`,
+      },
     ]);
   });
 
@@ -126,7 +135,7 @@ onEveryDatabase((open, database) => {
 
   it("explains a finished task without a reason", async () => {
     const { id } = await world.task(WEB, "WEB-1", { entry_job: false });
-    await world.gate.setStage(null, id, "done");
+    await world.gate.setStage(null, { id }, { stage: "done" });
     expect(await explain("WEB-1")).toMatchObject({ jobs: [], stuck: false, chain: [{ reason: "idle" }] });
   });
 
@@ -164,7 +173,7 @@ onEveryDatabase((open, database) => {
       () => parkNeeded(),
       {
         because: "it depends on API-1 in acme/api, which is paused without an end",
-        way: "serial-gate resume API-1 --repo acme/api",
+        way: "serial-gate resume --repo acme/api API-1",
         reported: ["WEB-8"],
       },
     ],
@@ -196,7 +205,7 @@ onEveryDatabase((open, database) => {
       },
       {
         because: "it waits for itself: WEB-8 -> WEB-9 -> WEB-8",
-        way: "serial-gate pause WEB-8 --repo acme/web",
+        way: "serial-gate pause --repo acme/web WEB-8",
         reported: ["WEB-8", "WEB-9"],
       },
     ],
@@ -225,7 +234,7 @@ onEveryDatabase((open, database) => {
       },
       {
         because: "it waits for itself: WEB-8 -> API-1 in acme/api -> WEB-8",
-        way: "serial-gate task cancel API-1 --repo acme/api",
+        way: "serial-gate task cancel --repo acme/api API-1",
         reported: ["API-1", "WEB-8"],
       },
     ],
@@ -239,10 +248,10 @@ onEveryDatabase((open, database) => {
       { because: null },
     ],
     [
-      "a freeze, which waits for a person as it should",
+      "a freeze, which an operator ends",
       async () => {
         await world.task(WEB, "WEB-8");
-        await world.gate.freeze(null, WEB, {});
+        await world.gate.freeze(null, { repo: WEB }, {});
       },
       { because: null },
     ],
@@ -271,7 +280,7 @@ onEveryDatabase((open, database) => {
       const { id } = await world.task(WEB, workItem);
       await start(workItem);
       world.clock.pass(minutes * 60_000);
-      await world.gate.setStage(null, id, "done");
+      await world.gate.setStage(null, { id }, { stage: "done" });
     };
     const estimateOf = async (workItem: string) => (await explain(workItem)).jobs[0]?.estimate;
     const inMinutes = (iso: string | null | undefined): number =>
@@ -281,7 +290,7 @@ onEveryDatabase((open, database) => {
     await world.task(WEB, "AHEAD");
     await world.task(WEB, "FEW");
     expect((await estimateOf("FEW"))?.unavailable).toContain("4 tasks of acme/web are on record");
-    for (const { id } of await tasksOf(world)) await world.gate.cancelTask(null, id);
+    for (const { id } of await tasksOf(world)) await world.gate.cancelTask(null, { id });
     await turn("OLD-50", 50);
     await world.task(WEB, "WEB-2");
     await start("WEB-2");
@@ -349,12 +358,12 @@ onEveryDatabase((open, database) => {
       const lease_token = job.lease.token;
       if (kind === "fail") await gate.fail(null, job.id, { lease_token, error: "no", retry: false });
       else await gate.complete(null, job.id, { lease_token, stage: at % 2 === 0 ? "development" : "done" });
-    } else if (kind === "freeze") await gate.freeze(null, repo, {});
+    } else if (kind === "freeze") await gate.freeze(null, { repo }, {});
     else if (kind === "unfreeze") await gate.unfreeze(null, { repo });
     else if (!task) return;
     else if (kind === "pause") await gate.pause(null, { work_item }, {});
     else if (kind === "resume") await gate.resume(null, { work_item });
-    else if (kind === "cancel") await gate.cancelTask(null, task.id);
+    else if (kind === "cancel") await gate.cancelTask(null, { id: task.id });
     else {
       const other = among(tasks, Math.floor(at / 7));
       if (!other || other.id === task.id) return;
@@ -377,8 +386,8 @@ onEveryDatabase((open, database) => {
     if (pathname === "/unfreeze") await gate.unfreeze(null, { repo, id });
     else if (pathname === "/serial-gate/pause") await gate.pause(null, { work_item, repo }, {});
     else if (pathname === "/serial-gate/resume") await gate.resume(null, { work_item, repo });
-    else if (pathname.startsWith("/tasks/")) await gate.cancelTask(null, id);
-    else await gate.retryJob(null, id);
+    else if (pathname.startsWith("/tasks/")) await gate.cancelTask(null, { id });
+    else await gate.retryJob(null, { id });
   };
 
   /** Workers who always succeed, and an orchestrator that ends what has nothing left to do; no operator but for the
@@ -394,7 +403,7 @@ onEveryDatabase((open, database) => {
         const all = (await here.gate.task(task.id)).jobs;
         const isOver = all.every(({ status }) => status === "done" || status === "cancelled");
         if (!isOver || task.paused_at !== null) continue;
-        await here.gate.setStage(null, task.id, "done");
+        await here.gate.setStage(null, { id: task.id }, { stage: "done" });
         moved = true;
       }
     }

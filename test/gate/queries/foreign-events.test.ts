@@ -139,7 +139,7 @@ onEveryDatabase((open) => {
     await world.sql("UPDATE jobs SET status = 'done'");
     await world.sql("INSERT INTO repo_freeze(repo) VALUES ('acme/web')");
     await world.sql("DELETE FROM repo_freeze");
-    await world.gate.setStage(null, 1, "done");
+    await world.gate.setStage(null, { id: 1 }, { stage: "done" });
     await world.task("acme/api", "B");
     await world.sql("DELETE FROM tasks WHERE id = 2");
     await world.sql("DELETE FROM jobs WHERE task_id = 2");

@@ -64,7 +64,7 @@ onEveryDatabase((open) => {
     const world = await start();
     await world.task(WEB, "A");
     await world.task(API, "A");
-    await world.gate.freeze("ann", WEB, {});
+    await world.gate.freeze("ann", { repo: WEB }, {});
     await world.task(API, "B");
     expect(kinds(await read(world, { repo: WEB }))).toEqual(["task.created", "job.created", "repo.frozen"]);
     const ofA = await read(world, { work_item: "A" });

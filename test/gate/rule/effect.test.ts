@@ -32,7 +32,7 @@ onEveryDatabase((open) => {
     it("a freeze holds a repository's entry jobs and an unfreeze releases them", async () => {
       await world.task(WEB, "A");
       await world.task(API, "B");
-      const { effect } = await world.gate.freeze(null, WEB, {});
+      const { effect } = await world.gate.freeze(null, { repo: WEB }, {});
       expect(effectNames(effect)).toEqual({ now_claimable: [], now_held: [["A", "freeze"]] });
       const open = await world.gate.unfreeze(null, { repo: WEB });
       expect(effectNames(open.effect)).toEqual({ now_claimable: [["A", null]], now_held: [] });
@@ -40,8 +40,8 @@ onEveryDatabase((open) => {
 
     it("a second freeze has no effect, nor has clearing it", async () => {
       await world.task(WEB, "A");
-      await world.gate.freeze(null, WEB, {});
-      const second = await world.gate.freeze(null, WEB, {});
+      await world.gate.freeze(null, { repo: WEB }, {});
+      const second = await world.gate.freeze(null, { repo: WEB }, {});
       expect(effectNames(second.effect)).toEqual({ now_claimable: [], now_held: [] });
       const open = await world.gate.unfreeze(null, { repo: WEB, id: second.freeze_id });
       expect(open).toMatchObject({ frozen: true, cleared: 1 });
@@ -52,7 +52,7 @@ onEveryDatabase((open) => {
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
       await world.task(API, "C", { depends_on: ["A"] });
-      const { effect, task } = await world.gate.cancelTask(null, id);
+      const { effect, task } = await world.gate.cancelTask(null, { id });
       expect(task.stage).toBe("cancelled");
       expect(effectNames(effect)).toEqual({
         now_claimable: [
@@ -66,11 +66,11 @@ onEveryDatabase((open) => {
     it("a stage change has no effect until the task is done", async () => {
       const { id } = await world.task(WEB, "A");
       await world.task(WEB, "B");
-      expect(effectNames((await world.gate.setStage(null, id, "review")).effect)).toEqual({
+      expect(effectNames((await world.gate.setStage(null, { id }, { stage: "review" })).effect)).toEqual({
         now_claimable: [],
         now_held: [],
       });
-      expect(effectNames((await world.gate.setStage(null, id, "done")).effect)).toEqual({
+      expect(effectNames((await world.gate.setStage(null, { id }, { stage: "done" })).effect)).toEqual({
         now_claimable: [["B", null]],
         now_held: [],
       });
@@ -84,7 +84,7 @@ onEveryDatabase((open) => {
         error: "no",
         retry: false,
       });
-      const { effect } = await world.gate.retryJob(null, job?.id ?? 0);
+      const { effect } = await world.gate.retryJob(null, { id: job?.id ?? 0 });
       expect(effectNames(effect)).toEqual({ now_claimable: [["A", null]], now_held: [] });
     });
   });

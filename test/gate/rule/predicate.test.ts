@@ -9,9 +9,9 @@ onEveryDatabase((open) => {
     world = await startWorld(open);
   });
 
-  const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, repo, {});
+  const freeze = (repo: string): Promise<unknown> => world.gate.freeze(null, { repo }, {});
   const pause = (workItem: string): Promise<unknown> => world.gate.pause(null, { work_item: workItem }, {});
-  const finish = (id: number): Promise<unknown> => world.gate.setStage(null, id, "done");
+  const finish = (id: number): Promise<unknown> => world.gate.setStage(null, { id }, { stage: "done" });
 
   /** Prepares a world in which WEB-9's entry job waits, and says why. */
   const rows: [string, () => Promise<unknown>, string | null][] = [
@@ -51,7 +51,7 @@ onEveryDatabase((open) => {
     [
       "a predecessor that is cancelled",
       async () => {
-        await world.gate.cancelTask(null, (await world.task(WEB, "WEB-7")).id);
+        await world.gate.cancelTask(null, { id: (await world.task(WEB, "WEB-7")).id });
         await world.task(WEB, "WEB-9");
       },
       null,
@@ -112,7 +112,7 @@ onEveryDatabase((open) => {
       "one of two freezes cleared",
       async () => {
         await world.task(WEB, "WEB-9");
-        const { freeze_id } = await world.gate.freeze(null, WEB, {});
+        const { freeze_id } = await world.gate.freeze(null, { repo: WEB }, {});
         await freeze(WEB);
         await world.gate.unfreeze(null, { repo: WEB, id: freeze_id });
       },

@@ -65,7 +65,7 @@ onEveryDatabase((open) => {
   });
 
   it("keeps a frozen repository closed when the tasks cannot be read", async () => {
-    await world.gate.freeze(null, WEB, {});
+    await world.gate.freeze(null, { repo: WEB }, {});
     await hide("tasks");
     const { jobs } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.agent)).toEqual(["developer"]);

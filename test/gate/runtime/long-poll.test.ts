@@ -13,7 +13,7 @@ onEveryDatabase((open) => {
     const { id } = await world.task(WEB, "A", { entry_job: false });
     await world.task(WEB, "B");
     const polls = [world.claim({ wait_ms: 20_000 }), world.claim({ wait_ms: 20_000 })];
-    await world.gate.setStage(null, id, "done");
+    await world.gate.setStage(null, { id }, { stage: "done" });
     expect((await polls[0])?.jobs.map((job) => job.work_item_id)).toEqual(["B"]);
     await world.task(API, "C");
     expect((await polls[1])?.jobs.map((job) => job.work_item_id)).toEqual(["C"]);

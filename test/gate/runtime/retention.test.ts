@@ -24,7 +24,7 @@ onEveryDatabase((open) => {
   it("deletes events by age, oldest first, one batch at a time", async () => {
     const world = await start();
     const { id } = await world.task("acme/web", "A");
-    await world.gate.cancelTask(null, id);
+    await world.gate.cancelTask(null, { id });
     world.clock.pass(2 * DAY_MS);
     await world.task("acme/web", "B");
     expect(await eventIds(world)).toEqual([1, 2, 3, 4, 5, 6]);
@@ -69,29 +69,29 @@ onEveryDatabase((open) => {
   it("keeps an idempotent answer for a day and deletes it afterwards", async () => {
     const world = await start();
     const retention = new Retention(world.store, SILENT, world.clock.read, 0);
-    await world.gate.freeze(callUnder("one"), "acme/web", {});
+    await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
     world.clock.pass(KEPT_MS - 60_000);
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
     await retention.tend();
     let replays = 0;
     await world.gate.freeze(
       callUnder("one", () => (replays += 1)),
-      "acme/web",
+      { repo: "acme/web" },
       {},
     );
     expect(replays).toBe(1);
     world.clock.pass(120_000);
     await retention.tend();
     expect(await keys(world)).toEqual([{ idempotency_key: "two" }]);
-    const { freeze_id } = await world.gate.freeze(callUnder("one"), "acme/web", {});
+    const { freeze_id } = await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
     expect(freeze_id).toBe(3);
   });
 
   it("deletes an answer that no one repeated, and keeps one that was replayed", async () => {
     const world = await start();
-    await world.gate.freeze(callUnder("one"), "acme/web", {});
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
-    await world.gate.freeze(callUnder("two"), "acme/web", {});
+    await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
+    await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});
     expect(await world.store.write(() => forgetAnswer(callUnder("one")))).toBe(true);
     expect(await world.store.write(() => forgetAnswer(callUnder("two")))).toBe(false);
     expect(await world.store.write(() => forgetAnswer(null))).toBe(true);

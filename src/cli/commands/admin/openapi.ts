@@ -1,4 +1,4 @@
-/** serial-gate openapi */
+/** serial-gate openapi: prints the description of the HTTP API. */
 
 import type { Command } from "commander";
 import { VERSION } from "../../../version.ts";

@@ -1,21 +1,20 @@
-/** The Idempotency-Key header: a POST or PATCH that is sent again under its key is answered as it was the first time.
- *  What a key does: src/gate/idempotency.ts. Here is how a call says so, and by what two calls are the same.
- *  The name and the answers are those of draft-ietf-httpapi-idempotency-key-header. */
+/** The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): adds it to every POST and PATCH, and computes
+ *  the fingerprint by which two requests are the same. Stored answers are the gate's: src/gate/commands/idempotency.ts. */
 
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { Caller } from "../gate/commands/idempotency.ts";
-import { problem } from "./schemas.ts";
+import type { Caller } from "../../gate/commands/idempotency.ts";
+import { problem } from "../schemas.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who calls, and under which key. */
+    /** The actor, with its idempotency key if it sent one. */
     caller: Caller;
   }
 }
 
 const HEADER = "idempotency-key";
-const CHANGES: readonly string[] = ["POST", "PATCH"];
+const METHODS: readonly string[] = ["POST", "PATCH"];
 
 const KEY_SCHEMA = {
   type: "object",
@@ -24,12 +23,12 @@ const KEY_SCHEMA = {
       type: "string",
       pattern: "^[!-~]{1,200}$",
       description:
-        "A text of 1 to 200 visible ASCII characters that is this request's own, such as a UUID. The same request under the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. A refusal is not kept, nor is a claim that found nothing.",
+        "A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job.",
     },
   },
 } as const;
 
-/** The same for the same request: method, path, query and body. */
+/** Equal for requests with the same method, path, query and body. */
 const fingerprintOf = ({ method, url, body }: FastifyRequest): string =>
   createHash("sha256")
     .update(JSON.stringify([method, url, body ?? null]))
@@ -40,7 +39,7 @@ export const useIdempotencyKey = (app: FastifyInstance): void => {
     const { schema } = route;
     if (
       schema?.operationId === undefined ||
-      ![route.method].flat().some((method) => CHANGES.includes(method))
+      ![route.method].flat().some((method) => METHODS.includes(method))
     )
       return;
     const [status, reused] = problem(422);
@@ -54,7 +53,7 @@ export const useIdempotencyKey = (app: FastifyInstance): void => {
   app.addHook("preHandler", (request, reply, done) => {
     const key = request.headers[HEADER];
     request.caller =
-      typeof key === "string" && CHANGES.includes(request.method)
+      typeof key === "string" && METHODS.includes(request.method)
         ? {
             actor: request.actor,
             key,

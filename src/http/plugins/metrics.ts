@@ -1,48 +1,48 @@
-/** GET /metrics: what a monitor asks, as Prometheus text. What is counted is counted here as it passes; what stands is
- *  read when it is asked for, and not again while nothing has changed. */
+/** Prometheus metrics. Traffic is counted as it passes; the state is read from the gate on a scrape, and only if it has
+ *  changed since the last one. */
 
 import type { FastifyInstance, preSerializationHookHandler } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Gate } from "../gate/gate.ts";
-import { type Claim } from "../contract/jobs.ts";
-import { type Queue } from "../contract/queue.ts";
-import { JOB_STATUSES } from "../contract/vocabulary.ts";
+import type { Claim } from "../../contract/jobs.ts";
+import type { Queue } from "../../contract/queue.ts";
+import { JOB_STATUSES, REASONS } from "../../contract/vocabulary.ts";
+import type { Gate } from "../../gate/gate.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The code of the problem that it was answered with. */
+    /** The code of the problem in the answer, if any. */
     problem: string | null;
   }
 }
 
-/** Seconds: from an index look-up to the longest poll. */
+/** In seconds: from an index lookup to the longest poll. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
 
 const CLAIM = "/jobs/claim";
 
-/** What passes through the service. */
+/** Counters of requests, claims and problems. */
 const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
   const requests = new Histogram({
     name: "serial_gate_http_request_duration_seconds",
-    help: "How long requests took, long polls included.",
+    help: "Duration of requests, including the wait of long polls.",
     labelNames: ["method", "route", "status"],
     buckets: BUCKETS,
     registers,
   });
   const claims = new Counter({
     name: "serial_gate_claims_total",
-    help: "Claims that were given a job, and claims that there was none for.",
+    help: "Claims by outcome: granted or empty.",
     labelNames: ["outcome"],
     registers,
   });
   const claimed = new Counter({
     name: "serial_gate_jobs_claimed_total",
-    help: "Jobs that were handed out.",
+    help: "Jobs handed out by claims.",
     registers,
   });
   const problems = new Counter({
     name: "serial_gate_problems_total",
-    help: "Answers that were a problem, by its code.",
+    help: "Error answers by problem code.",
     labelNames: ["code"],
     registers,
   });
@@ -60,7 +60,7 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
   });
   app.addHook("onResponse", (request, reply, done) => {
     const { method, problem, routeOptions } = request;
-    // What reaches no route has a name of the caller's making.
+    // A path without a route is the caller's text: as a label it would create any number of series.
     requests.observe(
       { method, route: routeOptions.url ?? "none", status: reply.statusCode },
       reply.elapsedTime / 1_000,
@@ -70,28 +70,26 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
   });
 };
 
-/** What stands in the database, and what the gate says of itself. */
+/** Gauges of the queue and of the ready index. */
 const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => {
   const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
     new Gauge({ name: `serial_gate_${name}`, help, labelNames, registers });
   const jobs = gauge("jobs", "Jobs by status.", "status");
   const waiting = gauge(
     "waiting_jobs",
-    "Queued entry jobs by why they wait; none for those that may start.",
+    "Queued entry jobs by the reason that holds them; none for ready jobs.",
     "reason",
   );
-  const frozen = gauge("frozen_lanes", "Repositories that are frozen.");
-  const paused = gauge("paused_tasks", "Tasks that are parked.");
-  const stuck = gauge("stuck_tasks", "Tasks that cannot go on without a person.");
-  const degraded = gauge("degraded", "1 while a part of the gate's database cannot be read.");
-  const wrong = gauge("wrong_marks", "Marks that were found wrong since the service started.");
-  const mended = gauge("mended_marks", "Marks that were mended since the service started.");
+  const frozen = gauge("frozen_lanes", "Frozen repositories.");
+  const paused = gauge("paused_tasks", "Paused tasks.");
+  const stuck = gauge("stuck_tasks", "Tasks that cannot proceed without a person.");
+  const degraded = gauge("degraded", "1 while a part of the gate's database is unreadable, else 0.");
+  const wrongFlags = gauge("ready_flags_wrong", "Wrong ready flags found by audits since the start.");
+  const repairedFlags = gauge("ready_flags_repaired", "Wrong ready flags repaired since the start.");
 
   const show = (queue: Queue): void => {
     const lanes = Object.values(queue.serial_gate.per_repo);
-    const reasons = new Map<string, number>(
-      ["none", "freeze", "dependency", "active-task"].map((reason) => [reason, 0]),
-    );
+    const reasons = new Map<string, number>(["none", ...REASONS].map((reason) => [reason, 0]));
     for (const lane of lanes)
       for (const { reason } of lane.waiting)
         reasons.set(reason ?? "none", (reasons.get(reason ?? "none") ?? 0) + 1);
@@ -108,12 +106,12 @@ const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => 
     const tag = await gate.queueTag();
     if (tag === undefined || tag !== shown) show(await gate.queue());
     shown = tag;
-    wrong.set(gate.audited.wrong);
-    mended.set(gate.audited.mended);
+    wrongFlags.set(gate.audited.wrong);
+    repairedFlags.set(gate.audited.mended);
   };
 };
 
-/** Counts from now on; returns how the metrics are read, as text with its type. */
+/** Starts counting; returns a function that reads the metrics as text with its content type. */
 export const useMetrics = (
   app: FastifyInstance,
   gate: Gate,
