@@ -1,4 +1,4 @@
-# Builds with the whole toolchain, runs with none of it.
+# The first stage builds with the whole toolchain; the second runs without it.
 FROM node:20-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -20,5 +20,5 @@ VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/readyz`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Reachable from outside, so it wants SERIAL_GATE_TOKENS. Nothing but /data is written to.
+# Reachable from outside, so it requires SERIAL_GATE_TOKENS. It writes to /data only.
 CMD ["node", "dist/main.js", "serve"]

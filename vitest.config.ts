@@ -8,6 +8,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    reporters: ["default", "./test/closing-line.ts"],
+    reporters: ["default", "./test/summary-reporter.ts"],
   },
 });

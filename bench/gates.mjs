@@ -11,6 +11,7 @@ const POLICY = {
   pause: true,
   dependencies: true,
   entryAgent: "analyst",
+  strictLanes: true,
 };
 export const OFF = { enabled: false, dependencies: false };
 
@@ -67,7 +68,7 @@ export const operationsOn = ({ gate }, calls, times) => {
     claims: async () => {
       const jobs = [];
       const ms = await each(async () => jobs.push(await claimed()));
-      await many((index) => gate.release(ACTOR, jobs[index].id, jobs[index].lease.token));
+      await many((index) => gate.release(ACTOR, jobs[index].id, { lease_token: jobs[index].lease.token }));
       return ms;
     },
 
@@ -86,7 +87,7 @@ export const operationsOn = ({ gate }, calls, times) => {
 
     /** @param repo gives the repository of the n-th call */
     freezes: async (repo) => {
-      const ms = await each((index) => gate.freeze(ACTOR, repo(index), {}));
+      const ms = await each((index) => gate.freeze(ACTOR, { repo: repo(index) }, {}));
       await many((index) => gate.unfreeze(ACTOR, { repo: repo(index) }));
       return ms;
     },

@@ -4,7 +4,7 @@
  *  is going on goes to stderr. The exit code says whether all could be measured, not whether
  *  all was reached: that depends on the machine. */
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -72,7 +72,6 @@ const pattern = new RegExp(options.only, "i");
 const say = (text) =>
   process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  ${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-bench-"));
-chmodSync(folder, 0o755); // PostgreSQL does not run as root, and must reach its data.
 const ends = [() => rmSync(folder, { recursive: true, force: true })];
 
 /** What a function gives, made once for each key. */
@@ -166,14 +165,20 @@ for (const kind of KINDS)
     }
   }
 
+if (measured.length === 0) {
+  failed = true;
+  say(`No figure matches --only ${options.only}.`);
+}
+
 const machine = {
   at: new Date().toISOString(),
   node: process.version,
-  databases: await Promise.all(
-    KINDS.filter((kind) => measured.some(({ on }) => on.toLowerCase().startsWith(kind))).map(
-      async (kind) => (await databasesOf(kind)).version,
-    ),
-  ),
+  // A server that did not start has no version; its rows say why.
+  databases: (
+    await Promise.allSettled(
+      KINDS.filter((kind) => measured.some(({ on }) => on.toLowerCase().startsWith(kind))).map(databasesOf),
+    )
+  ).flatMap(({ value }) => (value ? [value.version] : [])),
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: cpus().length,
   memory_gb: Math.round(totalmem() / 1e9),

@@ -20,6 +20,6 @@ const installPeers = () => {
   if (status !== 0) console.error("It could not be installed; the benchmarks go on without it.");
 };
 
-setUp();
+await setUp();
 if (!process.argv.includes("--quick")) installPeers();
 await import("../bench/main.mjs");

@@ -2,5 +2,5 @@
 
 import { setUp } from "./setup.mjs";
 
-setUp();
+await setUp();
 await import("../dist/main.js");

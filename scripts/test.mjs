@@ -1,19 +1,50 @@
 // npm test: every test, set up first if it must be. `--long` runs the soaks too.
+// Ends with a line that any CI can read, `N passed, N failed`, and an exit code that agrees with it.
 
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { setUp } from "./setup.mjs";
 
-setUp();
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+// Every way out of this process leads through here, so the line and the exit code cannot disagree.
+process.on("exit", (code) => {
+  if (code !== 0) counts.failed ||= 1;
+  const { passed, failed, skipped } = counts;
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  process.exitCode = failed > 0 ? 1 : 0;
+});
+
+/** Counts a failure that no test tells of. */
+const fail = (sentence) => {
+  console.error(`\n${sentence}`);
+  counts.failed ||= 1;
+};
+
+await setUp();
 const [flag, ...others] = process.argv.slice(2);
 const long = flag === "--long";
-const { status } = spawnSync(
+const vitest = spawn(
   process.execPath,
   ["node_modules/vitest/vitest.mjs", "run", ...(long ? others : [flag, ...others].filter(Boolean))],
   {
     cwd: fileURLToPath(new URL("..", import.meta.url)),
-    stdio: "inherit",
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, ...(long ? { SERIAL_GATE_TEST_LONG: "1" } : {}) },
   },
 );
-process.exit(status ?? 1);
+let reported = false;
+// The counts come from test/summary-reporter.ts.
+vitest.on("message", (message) => {
+  reported = true;
+  Object.assign(counts, message);
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => vitest.kill(signal));
+
+const [code, signal] = await once(vitest, "close");
+if (signal) fail(`vitest was ended by ${signal}.`);
+else if (code !== 0 && counts.failed === 0) fail(`vitest ended with exit code ${code}, and no test failed.`);
+else if (!reported)
+  fail("vitest reported no counts: beside --reporter NAME, pass --reporter ./test/summary-reporter.ts.");
+else if (counts.passed + counts.failed === 0) fail("No test ran.");

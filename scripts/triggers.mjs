@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { setUp } from "./setup.mjs";
 
 setUp();
-const [{ parseConfig }, { readyTriggers }, { triggersDocument }, ...dialects] = await Promise.all([
+const [{ parseConfig, policyFor }, { readyTriggers }, { triggersDocument }, ...dialects] = await Promise.all([
   import("../dist/config/service.js"),
   import("../dist/gate/rule/ready-index.js"),
   import("../dist/store/triggers/document.js"),
@@ -14,5 +14,5 @@ const [{ parseConfig }, { readyTriggers }, { triggersDocument }, ...dialects] = 
 for (const { DIALECT } of dialects)
   writeFileSync(
     new URL(`../migrations/${DIALECT.name}/triggers.sql`, import.meta.url),
-    triggersDocument(DIALECT, readyTriggers(parseConfig({}).policy)),
+    triggersDocument(DIALECT, readyTriggers(policyFor(parseConfig({}).policy, "serial-gate"))),
   );

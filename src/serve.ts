@@ -3,10 +3,10 @@
 import type { AddressInfo } from "node:net";
 import { pino, type DestinationStream } from "pino";
 
-import type { Config } from "./config/service.ts";
+import { policyFor, type Config } from "./config/service.ts";
 import { Gate } from "./gate/gate.ts";
 import { buildApp } from "./http/app.ts";
-import { migrate } from "./store/migrate.ts";
+import { migrate, readOrigin } from "./store/migrate.ts";
 import { openStore } from "./store/open.ts";
 import { VERSION } from "./version.ts";
 
@@ -30,7 +30,8 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
   try {
     const applied = await migrate(store);
     if (applied.length > 0) logger.info({ applied }, "The database is migrated.");
-    const { policy, defaults, projects, eventsDays, tokens } = config;
+    const { defaults, projects, eventsDays, tokens } = config;
+    const policy = policyFor(config.policy, await store.read(readOrigin));
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
     const app = await buildApp({ gate, tokens, logger, version: VERSION });

@@ -119,11 +119,11 @@ const valuesOf = (file: string): string[] => namesIn(textOf(file).replace(/^impo
 
 const targetOf = (file: string, name: string): string => relative(SRC, resolve(SRC, dirname(file), name));
 
-it("every file of src is in a part of the house", () => {
+it("every file of src belongs to a room", () => {
   expect(files.filter((file) => ALLOWED[partOf(file)] === undefined)).toEqual([]);
 });
 
-it.each(files)("%s imports only what its part may", (file) => {
+it.each(files)("%s imports only rooms that its own room may import", (file) => {
   const { parts, packages } = ALLOWED[partOf(file)] ?? { parts: [], packages: /^$/ };
   const wrong = importsOf(file).filter((name) => {
     if (!name.startsWith(".")) return !packages.test(name);
@@ -133,7 +133,7 @@ it.each(files)("%s imports only what its part may", (file) => {
   expect(wrong).toEqual([]);
 });
 
-it("no import leads back to its file, types included", () => {
+it("no import of src leads back to its own file, types included", () => {
   const next = new Map(
     files.map((file) => [
       file,
@@ -165,7 +165,7 @@ it("no file stands beside a folder of its name", () => {
   expect(files.filter((file) => folders.has(file.replace(/\.ts$/, "")))).toEqual([]);
 });
 
-it("a command that calls the service loads nothing of the service", () => {
+it("a CLI command that calls the service loads no module of the service", () => {
   const loaded = new Set<string>();
   const packages = new Set<string>();
   const load = (file: string): void => {
@@ -182,14 +182,14 @@ it("a command that calls the service loads nothing of the service", () => {
   ).toEqual([]);
 });
 
-it("no file but main.ts touches the process", () => {
+it("only main.ts touches the process", () => {
   const touching = files.filter((file) =>
     /\bprocess\.(env|argv|exit|on|once|stdout|stderr)\b/.test(textOf(file)),
   );
   expect(touching.filter((file) => file !== "main.ts")).toEqual([]);
 });
 
-it("only the adapters name a database's dialect", () => {
+it("only the store adapters name a database's dialect", () => {
   const naming = files.filter((file) => /PRAGMA|sqlite_master|pg_catalog|SKIP LOCKED/.test(textOf(file)));
   expect(naming.filter((file) => !/^store\/(sqlite|postgres|transfer)\//.test(file))).toEqual([]);
 });

@@ -25,7 +25,7 @@ const FIGURES = [
 const ONLY = `^sqlite (${FIGURES.join("|")}) `;
 
 it(
-  "npm run bench --quick gives a number or a reason for every figure that is asked for",
+  "npm run bench --quick prints a number or a reason for every requested figure",
   { timeout: 300_000 },
   () => {
     const { status, stdout, stderr } = spawnSync(

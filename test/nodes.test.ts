@@ -11,8 +11,8 @@ import { migrate } from "../src/store/migrate.ts";
 import { all, type Store } from "../src/store/port.ts";
 import { openPostgres } from "../src/store/postgres/store.ts";
 import { raw } from "../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "./gate/world.ts";
-import { cutConnections } from "./support/cutter.ts";
+import { DEFAULTS, POLICY } from "./support/fixtures.ts";
+import { killConnections } from "./support/connection-killer.ts";
 import { startPostgres, type PostgresServer } from "./support/postgres-server.ts";
 import { testDatabase } from "./support/postgres.ts";
 
@@ -149,11 +149,11 @@ class Bustle {
 
   async #end({ id, agent, attempt, lease }: ClaimedJob): Promise<void> {
     const lease_token = lease.token;
-    if (oneIn(40)) await this.#gate.release(null, id, lease_token);
+    if (oneIn(40)) await this.#gate.release(null, id, { lease_token });
     else if (oneIn(40)) await this.#gate.fail(null, id, { lease_token, error: "no luck", retry: true });
     else {
       const entry = agent === POLICY.entryAgent;
-      if (oneIn(20)) await this.#gate.heartbeat(id, { lease_token });
+      if (oneIn(20)) await this.#gate.heartbeat(null, id, { lease_token });
       const step = entry
         ? { stage: "development", next: [{ agent: "developer" }] }
         : { stage: "done", next: [] };
@@ -183,7 +183,7 @@ class Bustle {
   async #meddle(tasks: number): Promise<void> {
     const repo = oneOf(LANES);
     if (oneIn(3)) {
-      if (oneIn(3)) await this.#gate.freeze("operator", repo, { reason: "a bad deploy" });
+      if (oneIn(3)) await this.#gate.freeze("operator", { repo }, { reason: "a bad deploy" });
       else await this.#gate.unfreeze("operator", { repo });
       return;
     }
@@ -192,7 +192,7 @@ class Bustle {
     const { id, work_item_id: work_item, paused_at } = oneOf(found);
     if (oneIn(15) && this.#cancelled < tasks / CANCELLED_AT_MOST) {
       this.#cancelled += 1;
-      await this.#gate.cancelTask("operator", id);
+      await this.#gate.cancelTask("operator", { id });
     } else if (paused_at !== null) await this.#gate.resume("operator", { work_item, repo });
     else await this.#gate.pause("operator", { work_item, repo }, { reason: "a question" });
   }
@@ -269,9 +269,9 @@ const restartAgainAndAgain = (server: PostgresServer): (() => Promise<void>) => 
   };
 };
 
-describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
+describe.each(SIZE.nodes)("%i nodes", (count) => {
   it(
-    `let ${SIZE.workers} workers through in turn, whatever operators do meanwhile`,
+    `let ${SIZE.workers} workers through in turn while operators pause, freeze and cancel`,
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
@@ -287,11 +287,11 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
   );
 
   it(
-    "do so while their connections are cut",
+    "let all workers through in turn while their connections are killed",
     async () => {
       const url = await testDatabase();
       const bustle = new Bustle(await startNodes(url, count));
-      const stopCutting = await cutConnections(url, 3);
+      const stopCutting = await killConnections(url, 3);
       await bustle.run(SIZE.workers, SIZE.tasks);
       expect(await stopCutting()).toBeGreaterThan(0);
       expect((await judge(url, bustle)).tasks).toBe(SIZE.tasks);
@@ -301,7 +301,7 @@ describe.each(SIZE.nodes)("%i nodes over one database", (count) => {
 
   // A server of its own is stopped, killed and started, which takes its time.
   it.runIf(LONG)(
-    "do so while the server is stopped or killed, and started again",
+    "let all workers through in turn while the server is stopped, killed and restarted",
     async () => {
       const server = await startPostgres();
       onTestFinished(() => server.remove());

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Claim } from "../src/contract/jobs.ts";
 import type { Queue } from "../src/contract/queue.ts";
-import { cornerOf, expectProblem, sleep, timed } from "./support/calls.ts";
+import { isolatedRepos, expectProblem, sleep, timed } from "./support/calls.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startProgram, startScript, type Ended, type Running } from "./support/process.ts";
 import { callRaw } from "./support/raw.ts";
@@ -43,85 +43,83 @@ const logged = (stderr: string): Record<string, unknown>[] =>
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-describe("A start", () => {
-  it("says one line: where it answers and on which database", async () => {
-    const folder = temporaryFolder();
-    const { url, heard } = await serving({ DATABASE_URL: "file:./gate.db" }, folder);
-    expect(heard.stdout.split("\n")).toHaveLength(2);
-    expect(heard.stdout).toContain(`${url} on file:./gate.db`);
-    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
-    expect(existsSync(join(folder, "gate.db"))).toBe(true);
-    expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "ok" });
-    expect(heard.stdout.split("\n")).toHaveLength(2);
+it("prints one line with its address and its database", async () => {
+  const folder = temporaryFolder();
+  const { url, heard } = await serving({ DATABASE_URL: "file:./gate.db" }, folder);
+  expect(heard.stdout.split("\n")).toHaveLength(2);
+  expect(heard.stdout).toContain(`${url} on file:./gate.db`);
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
+  expect(existsSync(join(folder, "gate.db"))).toBe(true);
+  expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "ok" });
+  expect(heard.stdout.split("\n")).toHaveLength(2);
+});
+
+it("creates the folder of its database", async () => {
+  const folder = temporaryFolder();
+  await serving({}, folder);
+  expect(existsSync(join(folder, "data", "serial-gate.db"))).toBe(true);
+});
+
+it("reads .env of the working folder, below the environment", async () => {
+  const folder = temporaryFolder();
+  const lines = [
+    "# the orchestrator's",
+    "ORCH_SERIAL_GATE_REPOS=acme/web",
+    "DATABASE_URL='file:./from-dot-env.db'",
+    "SERIAL_GATE_PROJECTS=acme/of-the-file",
+    'ORCH_SERIAL_GATE_PAUSE_ENABLED="false"',
+    "PORT=1",
+  ];
+  writeFileSync(join(folder, ".env"), `${lines.join("\n")}\n`);
+  const { url } = await serving({ PORT: "0", SERIAL_GATE_PROJECTS: "acme/of-the-environment" }, folder);
+  const { serial_gate } = await queueOf(url);
+  expect(serial_gate).toMatchObject({ repos: "acme/web", pause_enabled: false });
+  expect(Object.keys(serial_gate.per_repo)).toEqual(["acme/of-the-environment"]);
+  expect(existsSync(join(folder, "from-dot-env.db"))).toBe(true);
+});
+
+it("logs one line of JSON for each request to stderr", async () => {
+  const { url, heard } = await serving({});
+  await post(`${url}/jobs/claim`);
+  await fetch(`${url}/tasks/0`, { headers: { "x-request-id": "a-bad-one" } });
+  const requests = () => logged(heard.stderr).filter(({ msg }) => msg === "request");
+  await expect.poll(() => requests().length).toBe(2);
+  expect(requests()).toMatchObject([
+    { method: "POST", url: "/jobs/claim", status: 200, ms: expect.any(Number) as unknown },
+    { method: "GET", url: "/tasks/0", status: 400, reqId: "a-bad-one" },
+  ]);
+});
+
+it("keeps everything on the same file after a stop and after a kill", async () => {
+  const env = { DATABASE_URL: "file:./gate.db" };
+  const folder = temporaryFolder();
+  const first = await serving(env, folder);
+  const created = await post(`${first.url}/tasks`, { repo: "acme/web", work_item_id: "WEB-1" });
+  await post(`${first.url}/freeze?repo=acme/web`, { reason: "kept" });
+  first.kill("SIGTERM");
+  await first.ended;
+
+  const second = await serving(env, folder);
+  expect(await (await fetch(`${second.url}/tasks/1`)).json()).toMatchObject({
+    task: (created as { task: object }).task,
   });
+  await post(`${second.url}/unfreeze?repo=acme/web`);
+  const { jobs } = await post<Claim>(`${second.url}/jobs/claim`);
+  second.kill("SIGKILL");
+  await second.ended;
 
-  it("makes the folder of its database", async () => {
-    const folder = temporaryFolder();
-    await serving({}, folder);
-    expect(existsSync(join(folder, "data", "serial-gate.db"))).toBe(true);
-  });
-
-  it("reads .env of the working folder, and the environment wins", async () => {
-    const folder = temporaryFolder();
-    const lines = [
-      "# the orchestrator's",
-      "ORCH_SERIAL_GATE_REPOS=acme/web",
-      "DATABASE_URL='file:./from-dot-env.db'",
-      "SERIAL_GATE_PROJECTS=acme/of-the-file",
-      'ORCH_SERIAL_GATE_PAUSE_ENABLED="false"',
-      "PORT=1",
-    ];
-    writeFileSync(join(folder, ".env"), `${lines.join("\n")}\n`);
-    const { url } = await serving({ PORT: "0", SERIAL_GATE_PROJECTS: "acme/of-the-environment" }, folder);
-    const { serial_gate } = await queueOf(url);
-    expect(serial_gate).toMatchObject({ repos: "acme/web", pause_enabled: false });
-    expect(Object.keys(serial_gate.per_repo)).toEqual(["acme/of-the-environment"]);
-    expect(existsSync(join(folder, "from-dot-env.db"))).toBe(true);
-  });
-
-  it("writes one line of JSON a request to stderr", async () => {
-    const { url, heard } = await serving({});
-    await post(`${url}/jobs/claim`);
-    await fetch(`${url}/tasks/0`, { headers: { "x-request-id": "a-bad-one" } });
-    const requests = () => logged(heard.stderr).filter(({ msg }) => msg === "request");
-    await expect.poll(() => requests().length).toBe(2);
-    expect(requests()).toMatchObject([
-      { method: "POST", url: "/jobs/claim", status: 200, ms: expect.any(Number) as unknown },
-      { method: "GET", url: "/tasks/0", status: 400, reqId: "a-bad-one" },
-    ]);
-  });
-
-  it("on the same file keeps everything, after a stop and after a kill", async () => {
-    const env = { DATABASE_URL: "file:./gate.db" };
-    const folder = temporaryFolder();
-    const first = await serving(env, folder);
-    const created = await post(`${first.url}/tasks`, { repo: "acme/web", work_item_id: "WEB-1" });
-    await post(`${first.url}/freeze?repo=acme/web`, { reason: "kept" });
-    first.kill("SIGTERM");
-    await first.ended;
-
-    const second = await serving(env, folder);
-    expect(await (await fetch(`${second.url}/tasks/1`)).json()).toMatchObject({
-      task: (created as { task: object }).task,
-    });
-    await post(`${second.url}/unfreeze?repo=acme/web`);
-    const { jobs } = await post<Claim>(`${second.url}/jobs/claim`);
-    second.kill("SIGKILL");
-    await second.ended;
-
-    const third = await serving(env, folder);
-    const { revision, jobs: counts } = await queueOf(third.url);
-    expect(counts).toMatchObject({ queued: 0, running: 1 });
-    expect(revision).toBeGreaterThan(0);
-    const [job] = jobs;
-    const lease = { lease_token: job?.lease.token };
-    expect(await post(`${third.url}/jobs/${job?.id ?? ""}/complete`, lease)).toMatchObject({
-      job: { status: "done" },
-    });
+  const third = await serving(env, folder);
+  const { revision, jobs: counts } = await queueOf(third.url);
+  expect(counts).toMatchObject({ queued: 0, running: 1 });
+  expect(revision).toBeGreaterThan(0);
+  const [job] = jobs;
+  const lease = { lease_token: job?.lease.token };
+  expect(await post(`${third.url}/jobs/${job?.id ?? ""}/complete`, lease)).toMatchObject({
+    job: { status: "done" },
   });
 });
 
-describe("A start that cannot be", () => {
+describe("failed start", () => {
   const ending = async (env: NodeJS.ProcessEnv, args = ["serve"]): Promise<Ended> => {
     const running = startProgram(args, { PORT: "0", ...env }, temporaryFolder());
     // One that starts all the same is stopped, so that the test says so.
@@ -131,7 +129,7 @@ describe("A start that cannot be", () => {
     return running.ended;
   };
 
-  it("names every variable that is at fault in one message, and ends with 78", async () => {
+  it("names every invalid variable in one message and exits with 78", async () => {
     const { code, stdout, stderr } = await ending({
       PORT: "eighty",
       DATABASE_URL: "mysql://nowhere",
@@ -145,7 +143,7 @@ describe("A start that cannot be", () => {
     expect(code).toBe(78);
     expect(stdout).toBe("");
     const [headline, ...faults] = stderr.trimEnd().split("\n");
-    expect(headline).toBe("The configuration is not usable:");
+    expect(headline).toBe("The configuration is invalid:");
     expect(faults.map((line) => line.trim().split(" ")[0]).sort()).toEqual([
       "DATABASE_URL",
       "LOG_LEVEL",
@@ -156,7 +154,7 @@ describe("A start that cannot be", () => {
       "SERIAL_GATE_TOKENS",
       "TASK_DEPS_ENABLED",
     ]);
-    expect(stderr).toContain('PORT is "eighty": wants a whole number from 0 to 65535');
+    expect(stderr).toContain('PORT is "eighty": expected a whole number from 0 to 65535');
     expect(stderr).not.toContain("short");
   });
 
@@ -171,7 +169,7 @@ describe("A start that cannot be", () => {
       { ORCH_SERIAL_GATE_REPOS: "a b, c d" },
       "SERIAL_GATE_REPOS",
     ],
-  ])("%s ends with 78", async (_, env, variable) => {
+  ])("exits with 78 %s", async (_, env, variable) => {
     const { code, stdout, stderr } = await ending(env);
     expect(code).toBe(78);
     expect(stdout).toBe("");
@@ -179,7 +177,7 @@ describe("A start that cannot be", () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(2);
   });
 
-  it("for a port that is in use ends with 1 and says which", async () => {
+  it("exits with 1 and names the port that is in use", async () => {
     const taken = createServer();
     await new Promise<void>((listening) => taken.listen(0, "127.0.0.1", listening));
     onTestFinished(() => void taken.close());
@@ -209,7 +207,7 @@ describe("A start that cannot be", () => {
         return join(file, "gate.db");
       },
     ],
-  ])("for a database that is %s ends with 1 and names it", async (_, make) => {
+  ])("exits with 1 and names a database that is %s", async (_, make) => {
     const path = make(temporaryFolder());
     const { code, stdout, stderr } = await ending({ DATABASE_URL: `file:${path}` });
     expect(code).toBe(1);
@@ -221,40 +219,38 @@ describe("A start that cannot be", () => {
   it.each([
     [["serv"], "serv"],
     [["serve", "--port", "1"], "--port"],
-  ])("for %j ends with 2 and says what is not known", async (args, word) => {
+  ])("exits with 2 for the arguments %j and names the unknown one", async (args, word) => {
     const { code, stderr } = await ending({}, args);
     expect(code).toBe(2);
     expect(stderr).toContain(word);
   });
 });
 
-describe("A start with a warning", () => {
-  it("tells which names of a scope it drops, and goes by the others", async () => {
-    const { url, heard } = await serving({ SERIAL_GATE_REPOS: "acme/web,acme web,orchestrator" });
-    expect((await queueOf(url)).serial_gate.repos).toBe("acme/web,orchestrator");
-    const warnings = logged(heard.stderr).filter(({ level }) => level === 40);
-    expect(warnings).toMatchObject([
-      { msg: 'SERIAL_GATE_REPOS: "acme web" is no repository name and is left out.' },
-    ]);
-  });
-
-  it("tells of a switch that is misspelt", async () => {
-    const { heard } = await serving({ SERIAL_GATE_ENABELD: "false" });
-    expect(logged(heard.stderr).filter(({ level }) => level === 40)).toMatchObject([
-      { msg: expect.stringContaining("SERIAL_GATE_ENABELD") as unknown },
-    ]);
-  });
-
-  it("on every address takes tokens", async () => {
-    const { url } = await serving({ HOST: "0.0.0.0", SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
-    const here = url.replace("0.0.0.0", "127.0.0.1");
-    expect((await fetch(`${here}/queue`)).status).toBe(401);
-    const headers = { authorization: "Bearer 0123456789abcdef" };
-    expect((await fetch(`${here}/queue`, { headers })).status).toBe(200);
-  });
+it("warns about the invalid names of a scope and serves the others", async () => {
+  const { url, heard } = await serving({ SERIAL_GATE_REPOS: "acme/web,acme web,orchestrator" });
+  expect((await queueOf(url)).serial_gate.repos).toBe("acme/web,orchestrator");
+  const warnings = logged(heard.stderr).filter(({ level }) => level === 40);
+  expect(warnings).toMatchObject([
+    { msg: 'SERIAL_GATE_REPOS: "acme web" is not a repository name and is ignored.' },
+  ]);
 });
 
-describe("A stop", () => {
+it("warns about a misspelt switch", async () => {
+  const { heard } = await serving({ SERIAL_GATE_ENABELD: "false" });
+  expect(logged(heard.stderr).filter(({ level }) => level === 40)).toMatchObject([
+    { msg: expect.stringContaining("SERIAL_GATE_ENABELD") as unknown },
+  ]);
+});
+
+it("listens on every address when there are tokens", async () => {
+  const { url } = await serving({ HOST: "0.0.0.0", SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
+  const here = url.replace("0.0.0.0", "127.0.0.1");
+  expect((await fetch(`${here}/queue`)).status).toBe(401);
+  const headers = { authorization: "Bearer 0123456789abcdef" };
+  expect((await fetch(`${here}/queue`, { headers })).status).toBe(200);
+});
+
+describe("stop", () => {
   const stopping = async (running: Serving, signal: NodeJS.Signals = "SIGTERM") => {
     running.kill(signal);
     const { value, ms } = await timed(running.ended);
@@ -263,13 +259,13 @@ describe("A stop", () => {
   };
 
   it.each(["SIGTERM", "SIGINT"] as const)(
-    "by %s of an idle service ends with 0 in less than a second",
+    "exits with 0 within a second after %s when idle",
     async (signal) => {
       expect(await stopping(await serving({}), signal)).toBeLessThan(1_000);
     },
   );
 
-  it("does not wait for connections that are kept", async () => {
+  it("stops without waiting for kept-alive connections", async () => {
     const running = await serving({});
     const agents = Array.from({ length: 5 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
     for (const agent of agents)
@@ -278,7 +274,7 @@ describe("A stop", () => {
     for (const agent of agents) agent.destroy();
   });
 
-  it("answers those who wait for a job with nothing", async () => {
+  it("answers waiting claims with no job when it stops", async () => {
     const running = await serving({});
     const agent = new Agent({ keepAlive: true });
     const waiting = Array.from({ length: 3 }, () =>
@@ -296,7 +292,7 @@ describe("A stop", () => {
     agent.destroy();
   });
 
-  it("loses nothing that was acknowledged while it came", async () => {
+  it("loses no acknowledged change when it stops under load", async () => {
     const folder = temporaryFolder();
     const env = { DATABASE_URL: "file:./gate.db" };
     const running = await serving(env, folder);
@@ -322,41 +318,39 @@ describe("A stop", () => {
   });
 });
 
-describe("While another program holds the database", () => {
-  const held = async (path: string, ms: number): Promise<Running> => {
-    const holder = startScript("lock-holder.mjs", [path, String(ms)]);
-    await holder.lines(1);
-    expect(holder.heard.stdout).toBe("held\n");
-    return holder;
-  };
+const held = async (path: string, ms: number): Promise<Running> => {
+  const holder = startScript("lock-holder.mjs", [path, String(ms)]);
+  await holder.lines(1);
+  expect(holder.heard.stdout).toBe("held\n");
+  return holder;
+};
 
-  it("for a moment, a change waits and is made", async () => {
-    const service = await startService();
-    const { add } = cornerOf(service);
-    const holder = await held(service.databaseUrl.replace("file:", ""), 1_000);
-    expect((await add("WEB-1")).task.work_item_id).toBe("WEB-1");
-    await holder.ended;
-  });
+it("makes a change after another program held the database for a moment", async () => {
+  const service = await startService();
+  const { add } = isolatedRepos(service);
+  const holder = await held(service.databaseUrl.replace("file:", ""), 1_000);
+  expect((await add("WEB-1")).task.work_item_id).toBe("WEB-1");
+  await holder.ended;
+});
 
-  it("for too long, a change is refused for now, reading goes on, and then all is as before", async () => {
-    const service = await startService();
-    const { web, add, claim } = cornerOf(service);
-    await add("WEB-1");
-    const holder = await held(service.databaseUrl.replace("file:", ""), 60_000);
-    const changes = [
-      service.post("/tasks", { repo: web, work_item_id: "WEB-2" }),
-      service.post("/jobs/claim", { repos: [web] }),
-      service.post(`/freeze?repo=${web}`),
-    ];
-    expect((await service.get<Queue>(`/queue?repo=${web}`)).body.jobs.queued).toBe(1);
-    expect((await service.get("/readyz")).status).toBe(200);
-    for (const answer of await Promise.all(changes)) {
-      expectProblem(answer, { status: 503, code: "storage_busy" });
-      expect(answer.headers.get("retry-after")).toBe("1");
-    }
-    holder.kill("SIGKILL");
-    await holder.ended;
-    expect((await service.get("/tasks")).body).toMatchObject({ tasks: [{ work_item_id: "WEB-1" }] });
-    expect(await claim()).toHaveLength(1);
-  });
+it("answers 503 to changes while another program holds the database, and keeps reading", async () => {
+  const service = await startService();
+  const { web, add, claim } = isolatedRepos(service);
+  await add("WEB-1");
+  const holder = await held(service.databaseUrl.replace("file:", ""), 60_000);
+  const changes = [
+    service.post("/tasks", { repo: web, work_item_id: "WEB-2" }),
+    service.post("/jobs/claim", { repos: [web] }),
+    service.post(`/freeze?repo=${web}`),
+  ];
+  expect((await service.get<Queue>(`/queue?repo=${web}`)).body.jobs.queued).toBe(1);
+  expect((await service.get("/readyz")).status).toBe(200);
+  for (const answer of await Promise.all(changes)) {
+    expectProblem(answer, { status: 503, code: "storage_busy" });
+    expect(answer.headers.get("retry-after")).toBe("1");
+  }
+  holder.kill("SIGKILL");
+  await holder.ended;
+  expect((await service.get("/tasks")).body).toMatchObject({ tasks: [{ work_item_id: "WEB-1" }] });
+  expect(await claim()).toHaveLength(1);
 });

@@ -17,6 +17,9 @@ ALTER TABLE tasks ADD COLUMN paused_together INTEGER NOT NULL DEFAULT 0;
 -- and triggers record it as a foreign event.
 ALTER TABLE tasks ADD COLUMN gate_writes INTEGER NOT NULL DEFAULT 0;
 
+-- 0 until a job of the task is claimed; 1 while the task has its lane; 2 once it lost the lane by a pause.
+ALTER TABLE tasks ADD COLUMN lane_state INTEGER NOT NULL DEFAULT 0;
+
 -- Finds the head of a lane.
 CREATE INDEX IF NOT EXISTS gate_tasks_unfinished ON tasks(repo, id) WHERE stage NOT IN ('done', 'cancelled');
 
@@ -29,3 +32,6 @@ CREATE INDEX IF NOT EXISTS gate_tasks_paused ON tasks(repo, id) WHERE paused_at 
 CREATE INDEX IF NOT EXISTS gate_tasks_pause_until ON tasks(pause_until) WHERE pause_until IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS gate_tasks_work_item ON tasks(work_item_id, repo);
+
+-- Finds the tasks that have started in a lane: one of them holds it.
+CREATE INDEX IF NOT EXISTS gate_tasks_started ON tasks(repo, paused_at, id) WHERE lane_state <> 0 AND stage NOT IN ('done', 'cancelled');

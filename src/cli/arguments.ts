@@ -1,11 +1,17 @@
-/** What the verbs take alike, and how their help shows an example. */
+/** Arguments that several verbs take, and the example in their help. */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 export const example = (...lines: readonly string[]): string =>
   `\nExample:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
 
-/** An option that may be given several times. */
+/** The repository of a work item. */
+export const repoOption = (): Option =>
+  new Option("--repo <repo>", "repository, if the work item exists in several");
+
+export const reasonOption = (): Option => new Option("--reason <text>", "reason, kept in the history");
+
+/** Collects an option that may be repeated. */
 export const repeated = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** A whole number from `least` to `most`. */
@@ -14,11 +20,8 @@ export const wholeNumber =
   (text: string): number => {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(
-      most === Number.MAX_SAFE_INTEGER
-        ? `It wants a whole number from ${least}.`
-        : `It wants a whole number from ${least} to ${most}.`,
-    );
+    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 
 /** A value in JSON. */
@@ -26,6 +29,6 @@ export const json = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    throw new InvalidArgumentError(`It wants JSON, such as '{"branch": "main"}'.`);
+    throw new InvalidArgumentError(`Expected JSON, such as '{"branch": "main"}'.`);
   }
 };

@@ -1,44 +1,45 @@
-/** Asks before more than one task is touched. */
+/** The question before a change of more than one task. */
 
 import { createInterface } from "node:readline/promises";
 import { Option } from "commander";
-import { EXIT, ExitError } from "./output/exit-codes.ts";
 import type { CliContext } from "./context.ts";
-import { plain } from "./output/terminal.ts";
+import { EXIT, ExitError } from "./output/exit-codes.ts";
+import { plain } from "./output/text.ts";
 
 export const yesOption = (): Option =>
-  new Option("-y, --yes", "do not ask before more than one task is touched");
+  new Option("-y, --yes", "do not ask before changing more than one task");
 
+/** 128 + SIGINT */
 const INTERRUPTED = 130;
 
-/** The answer to a question; nothing when the terminal ended it.
- *  @throws Ending on ctrl-C */
+/** The answer to a question; empty when the terminal ended it.
+ *  @throws ExitError on Ctrl-C */
 const ask = ({ stdin, stderr }: CliContext, question: string): Promise<string> =>
-  new Promise((give, fail) => {
+  new Promise((answered, fail) => {
     const line = createInterface({ input: stdin, output: stderr });
     line.once("SIGINT", () => {
       fail(new ExitError(INTERRUPTED, ""));
       line.close();
     });
     line.once("close", () => {
-      give("");
+      answered("");
     });
     void line.question(`${question} [y/N] `).then((answer) => {
-      give(answer);
+      answered(answer);
       line.close();
     });
   });
 
-/** @param what such as `Pause 2 tasks: WEB-7, WEB-8?`
- *  @throws Ending when the answer is not yes, or nobody can be asked */
-export const confirm = async (around: CliContext, what: string): Promise<void> => {
-  const question = plain(what);
-  if (!around.stdin.isTTY || !around.stderr.isTTY)
+/** @param text such as `Pause 2 tasks: WEB-7, WEB-8?`
+ *  @throws ExitError unless the answer is yes, or when there is no terminal to answer at */
+export const confirm = async (context: CliContext, text: string): Promise<void> => {
+  const question = plain(text);
+  if (!context.stdin.isTTY || !context.stderr.isTTY)
     throw new ExitError(
       EXIT.usage,
-      `${question} Without a terminal nobody can be asked.`,
-      "Add --yes to do it, or --dry-run to see what would come of it.",
+      question,
+      "There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.",
     );
-  if (!/^y(es)?$/i.test((await ask(around, question)).trim()))
+  if (!/^y(es)?$/i.test((await ask(context, question)).trim()))
     throw new ExitError(EXIT.failed, "Nothing was changed.");
 };

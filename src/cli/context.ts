@@ -2,14 +2,15 @@
 
 import type { Env } from "../config/env.ts";
 
-/** All that a command may touch of the process that it runs in. */
 export interface CliContext {
   readonly env: Env;
-  /** Whether a variable comes from the file .env, not from the environment. */
-  readonly isOfFile: (name: string) => boolean;
+  /** True for a variable that comes from the file .env, not from the environment. */
+  readonly isFromFile: (name: string) => boolean;
+  /** The operating system's name for the user; undefined for a user without one. */
+  readonly userName: () => string | undefined;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Registers what to do when the process is asked to stop, and by which signal. */
+  /** Registers a callback for the signal by which the process is asked to stop. */
   readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
 }

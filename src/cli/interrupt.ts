@@ -1,14 +1,14 @@
-/** A verb that goes on until somebody stops it. */
+/** The stop signal of verbs that run until somebody stops them. */
 
 import { constants } from "node:os";
 import { ExitError } from "./output/exit-codes.ts";
 import type { CliContext } from "./context.ts";
 
-/** What a shell says of a process that a signal ended. */
+/** Shells report a process ended by signal N as 128 + N. */
 const SIGNALLED = 128;
 
-/** Aborts when the process is asked to stop, with the exit code that is due. */
-export const stopping = ({ onStop }: CliContext): AbortSignal => {
+/** Aborts, with an ExitError, when the process is asked to stop. */
+export const stopSignal = ({ onStop }: CliContext): AbortSignal => {
   const controller = new AbortController();
   onStop((signal) => {
     controller.abort(new ExitError(SIGNALLED + constants.signals[signal]));

@@ -1,9 +1,9 @@
-/** Which known words somebody may have meant. */
+/** Suggests known words for a mistyped one. */
 
 const MOST = 3;
 
-/** How many letters must be put in, taken out, replaced or swapped with the next to make one word of the other
- *  (optimal string alignment). */
+/** The number of letters to insert, delete, replace or swap with their neighbour to turn one word into the other:
+ *  optimal string alignment, https://en.wikipedia.org/wiki/Damerau-Levenshtein_distance */
 const distance = (a: string, b: string): number => {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, at) => at)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
@@ -23,7 +23,8 @@ const distance = (a: string, b: string): number => {
   return at(a.length, b.length);
 };
 
-/** The nearest first, at most three; none that is further than a third of the word, unless it contains it. */
+/** At most three known words, the nearest first. Each differs in at most a third of the letters, or contains the word
+ *  or is contained in it. */
 export const near = (word: string, known: Iterable<string>): string[] => {
   const wanted = word.toLowerCase();
   const far = Math.max(1, Math.floor(wanted.length / 3));

@@ -1,41 +1,46 @@
-/** When to look again, and what to read on: as soon as the service's stream of events tells of a change; each second
- *  while there is no stream, because the service is away or older than it. */
+/** Change notifications for `--watch`, `--follow` and `wait`: from the service's event stream, or by polling while
+ *  there is no stream. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
 import type { HistoryEvent } from "../contract/events.ts";
 
-/** Milliseconds between two looks without a stream. */
-const BETWEEN_LOOKS = 1_000;
+/** Between two polls without a stream, in milliseconds. */
+const POLL_EVERY_MS = 1_000;
 
 export interface Selection {
-  readonly repo?: string;
-  readonly work_item?: string;
+  readonly repo?: string | undefined;
+  readonly work_item?: string | undefined;
 }
 
-/** @throws the error, unless it says that there is no stream now */
+/** @throws the error, unless it means that there is no stream now */
 const tolerate = (error: unknown): void => {
   if (isUnanswered(error)) return;
   if (!(error instanceof ProblemError) || error.problem.status !== 404) throw error;
 };
 
-/** Yields at once, and then whenever something may have changed, until the signal aborts.
- *  @throws what the signal was aborted with */
-export async function* updates(client: Client, signal: AbortSignal): AsyncGenerator<void> {
+/** Yields at once, then whenever the repository, or any repository without one, may have changed. Yields on the
+ *  stream's heartbeats too, every 15 seconds. Runs until the signal aborts.
+ *  @throws the signal's reason */
+export async function* updates(
+  client: Client,
+  repo: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<void> {
   for (;;) {
     yield;
     try {
-      // Its first words are that it is there: what changed since the look before is then seen.
-      for await (const _ of client.follow({}, signal)) yield;
+      // The stream's first yield covers the changes between the yield above and its start.
+      for await (const _ of client.follow({ repo }, signal)) yield;
     } catch (error) {
       tolerate(error);
     }
-    await sleep(BETWEEN_LOOKS, undefined, { signal });
+    await sleep(POLL_EVERY_MS, undefined, { signal });
   }
 }
 
-/** What happens behind an event, until the signal aborts.
- *  @throws what the signal was aborted with */
+/** The events after an event, as they come, until the signal aborts.
+ *  @throws the signal's reason */
 export async function* follow(
   client: Client,
   after: number,
@@ -59,6 +64,6 @@ export async function* follow(
     } catch (error) {
       tolerate(error);
     }
-    await sleep(BETWEEN_LOOKS, undefined, { signal });
+    await sleep(POLL_EVERY_MS, undefined, { signal });
   }
 }

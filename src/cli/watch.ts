@@ -1,25 +1,26 @@
-/** Shows an answer again and again: on a terminal in its place, elsewhere one after the other as it changes. */
+/** Shows an answer again whenever it changes: redrawn in place on a terminal, one after the other elsewhere. */
 
 import { type Client, isUnanswered } from "../client/client.ts";
-import { updates } from "./updates.ts";
-import { stopping } from "./interrupt.ts";
-import { print, say, type Answer, type Format } from "./output/format.ts";
 import type { CliContext } from "./context.ts";
-import { cut, screenOf } from "./output/terminal.ts";
+import { stopSignal } from "./interrupt.ts";
+import { print, say, type Answer, type Format } from "./output/format.ts";
+import { screenOf } from "./output/terminal.ts";
+import { cut } from "./output/text.ts";
+import { updates } from "./updates.ts";
 
-interface Look<Item> extends Answer<Item> {
-  /** What is no data. */
+interface View<Item> extends Answer<Item> {
+  /** Lines for a person, which are no data. */
   readonly words: readonly string[];
 }
 
-/** The other screen of a terminal, without a cursor; what was there before comes back at the end. */
+/** The terminal's alternate screen without a cursor; leaving it brings back the screen before. */
 const ENTER = "\u001b[?1049h\u001b[?25l";
 const LEAVE = "\u001b[?25h\u001b[?1049l";
 const HOME = "\u001b[H";
 const REST_OF_LINE = "\u001b[K";
 const REST_OF_SCREEN = "\u001b[J";
 
-/** Lines in the place of those before, no more and no longer than the terminal is. */
+/** Lines over those drawn before, cut to the terminal's size. */
 const frame = (lines: readonly string[], columns: number, rows: number): string => {
   const room = rows - 1;
   const shown =
@@ -28,12 +29,11 @@ const frame = (lines: readonly string[], columns: number, rows: number): string 
 };
 
 const onTerminal = async <Item>(
-  around: CliContext,
-  looks: AsyncIterable<Look<Item> | string>,
+  { stdout, env }: CliContext,
+  views: AsyncIterable<View<Item> | string>,
   wide: boolean,
 ): Promise<void> => {
-  const { stdout, env } = around;
-  let last: Look<Item> | undefined;
+  let last: View<Item> | undefined;
   let trouble = "";
   const draw = (): void => {
     const screen = screenOf(stdout, env);
@@ -41,16 +41,16 @@ const onTerminal = async <Item>(
       ...(last?.lines(screen, wide) ?? []),
       ...(last?.words ?? []),
       "",
-      screen.paint("dim", trouble === "" ? "ctrl-C ends" : trouble),
+      screen.paint("dim", trouble === "" ? "Ctrl-C to stop" : trouble),
     ];
     stdout.write(frame(lines, screen.columns, screen.rows));
   };
   stdout.write(ENTER);
   stdout.on("resize", draw);
   try {
-    for await (const look of looks) {
-      if (typeof look === "string") trouble = look;
-      else [last, trouble] = [look, ""];
+    for await (const view of views) {
+      if (typeof view === "string") trouble = view;
+      else [last, trouble] = [view, ""];
       draw();
     }
   } finally {
@@ -60,45 +60,51 @@ const onTerminal = async <Item>(
 };
 
 const elsewhere = async <Item>(
-  around: CliContext,
-  looks: AsyncIterable<Look<Item> | string>,
+  context: CliContext,
+  views: AsyncIterable<View<Item> | string>,
   format: Format,
 ): Promise<void> => {
   let before = "";
-  for await (const look of looks) {
-    if (typeof look === "string") {
-      say(around, look);
+  for await (const view of views) {
+    if (typeof view === "string") {
+      say(context, view);
       continue;
     }
-    const now = JSON.stringify(look.items);
+    const now = JSON.stringify(view.items);
     if (now === before) continue;
     before = now;
-    await print(around, format, look);
-    say(around, ...look.words);
+    await print(context, format, view);
+    say(context, ...view.words);
   }
 };
 
-/** @param look its first failure ends the watch; while the service is away later, the watch waits for it
- *  @throws Ending when somebody stops it */
+interface WatchOptions<Item> {
+  readonly client: Client;
+  readonly format: Format;
+  /** The one repository that is watched; undefined for several. */
+  readonly repo: string | undefined;
+  readonly read: (signal: AbortSignal) => Promise<View<Item>>;
+}
+
+/** Runs until somebody stops it. A failure of the first read ends it; later it waits for the service to answer again.
+ *  @throws ExitError when it is stopped */
 export const watch = async <Item>(
-  around: CliContext,
-  client: Client,
-  format: Format,
-  look: (signal: AbortSignal) => Promise<Look<Item>>,
+  context: CliContext,
+  { client, format, repo, read }: WatchOptions<Item>,
 ): Promise<void> => {
-  const signal = stopping(around);
-  const first = await look(signal);
-  async function* looks(): AsyncGenerator<Look<Item> | string> {
+  const signal = stopSignal(context);
+  const first = await read(signal);
+  async function* views(): AsyncGenerator<View<Item> | string> {
     yield first;
-    for await (const _ of updates(client, signal)) {
+    for await (const _ of updates(client, repo, signal)) {
       try {
-        yield await look(signal);
+        yield await read(signal);
       } catch (error) {
         if (!isUnanswered(error)) throw error;
         yield "The service does not answer; trying again.";
       }
     }
   }
-  const isDrawn = around.stdout.isTTY && (format === "table" || format === "wide");
-  await (isDrawn ? onTerminal(around, looks(), format === "wide") : elsewhere(around, looks(), format));
+  const isDrawn = context.stdout.isTTY && (format === "table" || format === "wide");
+  await (isDrawn ? onTerminal(context, views(), format === "wide") : elsewhere(context, views(), format));
 };

@@ -1,10 +1,11 @@
-/** The typed client: one method for each call of the HTTP API, over the platform's own fetch.
- *  What the service refuses is thrown as a ProblemError, what the network does is thrown as it comes. Nothing is
- *  repeated, except what the service itself asks to be sent again (503 with Retry-After), a few times.
- *  Every change goes under a key (Idempotency-Key), by which the service knows a call that is sent again; whoever
- *  repeats a call whose answer was lost gives it the key that it had.
- *  Of several nodes one is asked, until it does not answer.
- *  It knows the shapes of the contract and nothing of the program behind it. */
+/** The typed client: one method for each call of the HTTP API, over the platform's fetch.
+ *  It knows the shapes of the contract, nothing of the program behind it.
+ *
+ *  - A refusal is thrown as a ProblemError; a network failure as fetch throws it.
+ *  - Only a 503 with Retry-After is sent again, at most three times.
+ *  - Every change carries an Idempotency-Key, so the service recognises a repeat. To repeat a call whose answer was
+ *    lost, pass the key of the first attempt.
+ *  - Of several nodes, one is asked until it fails to answer; then the next. */
 
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,25 +38,25 @@ import type { Queue } from "../contract/queue.ts";
 import type { Note, WorkItemQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
 
-/** What a caller writes: what has a default may be left out. */
+/** A model as a caller writes it: fields with a default are optional. */
 type Input<Model extends z.ZodType> = z.input<Model>;
 
-/** An error's body (RFC 9457). */
+/** The body of an error (RFC 9457). */
 export interface Problem {
   readonly type: string;
   readonly title: string;
   readonly status: number;
   readonly detail: string;
-  /** Stable, for programs: `lease_lost`, `task_terminal`, …; `http_502` and such when another program answered. */
+  /** Stable, for programs: `lease_lost`, `task_terminal`, …; `http_STATUS` for an answer of another program. */
   readonly code: string;
   readonly request_id?: string;
   readonly errors?: readonly { readonly in: string; readonly pointer: string; readonly detail: string }[];
   readonly hint?: string;
-  /** Where an ambiguous work item exists. */
+  /** The repositories of an ambiguous work item. */
   readonly repos?: readonly string[];
 }
 
-/** The service answered, and the answer is no. */
+/** A refusal by the service, or an answer that is not the service's. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly problem: Problem;
@@ -70,17 +71,17 @@ export class ProblemError extends Error {
   }
 }
 
-/** Statuses that say that there is no answer now: the service's own, and a proxy's for it. */
+/** Statuses that mean "no answer now", sent by the service or by a proxy before it. */
 const NO_ANSWER: readonly number[] = [502, 503, 504];
 
-/** Whether an error leaves open what became of the call: it may have been carried out, or not. */
+/** True when the error leaves open whether the call was carried out. */
 export const isUnanswered = (error: unknown): boolean =>
   !(error instanceof ProblemError) || NO_ANSWER.includes(error.problem.status);
 
 const PROBLEM = "application/problem+json";
 const SHOWN_CHARACTERS = 200;
 
-/** As much as there is to say of an answer that is not the service's own. */
+/** Describes an answer that is not the service's own, by its status and its first characters. */
 const foreign = ({ status, statusText, url }: Response, text: string): Problem => {
   const shown = text.trim().slice(0, SHOWN_CHARACTERS);
   return {
@@ -92,14 +93,14 @@ const foreign = ({ status, statusText, url }: Response, text: string): Problem =
   };
 };
 
-/** The problem that an answer carries. */
+/** The problem in an answer. */
 const problemOf = async (response: Response): Promise<Problem> => {
   const text = await response.text();
   const isOwn = response.headers.get("content-type")?.startsWith(PROBLEM);
   return isOwn ? (JSON.parse(text) as Problem) : foreign(response, text);
 };
 
-/** @throws ProblemError for what is no JSON: another program answered */
+/** @throws ProblemError `http_200` when the body is not JSON: another program answered */
 const jsonOf = async <Body>(response: Response): Promise<Body> => {
   const text = await response.text();
   try {
@@ -109,12 +110,12 @@ const jsonOf = async <Body>(response: Response): Promise<Body> => {
   }
 };
 
-/** How often a request is sent again, and the longest that it waits for that. */
+/** How often a request is sent again, and the longest Retry-After that is waited for. */
 const REPEATS = 3;
 const LONGEST_WAIT_S = 10;
 
-/** Milliseconds after which the service wants the request again; undefined when it does not. */
-const wantedAgainIn = ({ status, headers }: Response): number | undefined => {
+/** The wait that the service asks for before a repeat, in milliseconds; undefined when it asks for none. */
+const retryAfterMs = ({ status, headers }: Response): number | undefined => {
   const after = /^\d{1,6}$/.exec(headers.get("retry-after") ?? "")?.[0];
   const seconds = status === 503 && after !== undefined ? Number(after) : Infinity;
   return seconds <= LONGEST_WAIT_S ? seconds * 1_000 : undefined;
@@ -122,8 +123,8 @@ const wantedAgainIn = ({ status, headers }: Response): number | undefined => {
 
 type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-/** The path with its query: a list is the key repeated, what is undefined is left out. */
-const at = (path: string, query: Query): string => {
+/** The path with its query. A list repeats its key; undefined values are left out. */
+const withQuery = (path: string, query: Query): string => {
   const pairs = Object.entries(query).flatMap(([key, value]) =>
     value === undefined ? [] : [value].flat().map((each): [string, string] => [key, String(each)]),
   );
@@ -132,31 +133,33 @@ const at = (path: string, query: Query): string => {
 
 type Method = "GET" | "POST" | "PATCH";
 
-/** For what is the same however often it is sent. */
+/** For calls that are harmless to repeat. */
 const NO_KEY = "";
 
 interface Address {
-  /** Such as `http://127.0.0.1:8080`; one for each node, at least one. */
+  /** Such as `http://127.0.0.1:8080`. One for each node, at least one. */
   readonly url: string | readonly string[];
   /** The secret of one of the service's tokens. */
   readonly token?: string | undefined;
 }
 
-/** The event in a block of a stream of Server-Sent Events; none in a comment. */
-const eventOf = (block: string): HistoryEvent[] => {
+/** The event in a block of Server-Sent Events; none in a comment. */
+const eventsIn = (block: string): HistoryEvent[] => {
   const data = /^data: ?(.*)$/m.exec(block)?.[1];
   return data === undefined ? [] : [JSON.parse(data) as HistoryEvent];
 };
 
 type FollowInput = Readonly<{ after?: number; repo?: string; work_item?: string }>;
 
-/** With `dry_run` the answer says what would come of it, and nothing is changed. */
-type Trial = Readonly<{ dry_run?: boolean }>;
-type LaneQuery = Trial & Readonly<{ repo: string }>;
+/** With `dry_run: true` the answer shows the effect and nothing is changed. */
+type Trial = Readonly<{ dry_run?: boolean | undefined }>;
+type RepoQuery = Trial & Readonly<{ repo: string }>;
 
-/** Every method throws ProblemError, or what fetch throws. A signal ends the call early. */
+/** One method for each call. Beside the codes it names, every method throws ProblemError `invalid_request` for
+ *  malformed input, `unauthorized` without a valid token, and `storage_busy`, `storage_unavailable` or `draining` when
+ *  there is no answer now. A `signal` ends the call early; a `key` is the Idempotency-Key of an earlier attempt. */
 export class Client {
-  /** The node that is asked comes first. */
+  /** In the order in which they are asked. */
   #nodes: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
 
@@ -165,125 +168,198 @@ export class Client {
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
-  // --- The orchestrator's
+  // --- For the orchestrator
 
-  /** @returns `created: false` with what stands when the work item had its task already */
+  /** Creates a task, and its entry job unless `entry_job` is false. A work item that has a task in the repository keeps
+   *  that task unchanged.
+   *  @returns the task and its entry job; `created: false` when the task existed
+   *  @throws ProblemError unknown_work_item, ambiguous_work_item (a dependency), dependency_cycle, task_terminal */
   async createTask(
     input: Input<typeof NewTask>,
     trial: Trial = {},
   ): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    const response = await this.#send("POST", at("/tasks", trial), input);
-    const stands = await jsonOf<{ task: Task; job: Job | null }>(response);
-    return { created: response.status === 201, ...stands };
+    const response = await this.#send("POST", withQuery("/tasks", trial), input);
+    const created = await jsonOf<{ task: Task; job: Job | null }>(response);
+    return { created: response.status === 201, ...created };
   }
 
+  /** Lists tasks by id, at most `limit` (100 unless given, 500 at most).
+   *  @returns a page; its `next_cursor` is the next page's `cursor`, null on the last page */
   tasks(query: Partial<TaskQuery> = {}): Promise<TaskPage> {
-    return this.#call("GET", at("/tasks", query));
+    return this.#call("GET", withQuery("/tasks", query));
   }
 
+  /** Reads a task and its jobs.
+   *  @throws ProblemError unknown_task */
   task(id: number, signal?: AbortSignal): Promise<{ task: Task; jobs: Job[] }> {
     return this.#call("GET", `/tasks/${id}`, undefined, signal);
   }
 
+  /** Finds the task of a work item: the unfinished one if there is one, else the latest.
+   *  @throws ProblemError unknown_work_item; ambiguous_work_item (its `repos` lists the candidates) */
+  resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
+    return this.#call("GET", withQuery("/tasks/resolve", query));
+  }
+
+  /** Moves a task to a stage. `done` and `cancelled` are final.
+   *  @returns the task as it is now, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_task, task_terminal */
   setStage(
     id: number,
     stage: string,
     note: Input<typeof Note> = {},
     trial: Trial = {},
   ): Promise<ChangedTask> {
-    return this.#call("PATCH", at(`/tasks/${id}`, trial), { stage, ...note });
+    return this.#call("PATCH", withQuery(`/tasks/${id}`, trial), { stage, ...note });
   }
 
+  /** Cancels a task and its waiting jobs. Cancelling again changes nothing.
+   *  @returns as `setStage`
+   *  @throws ProblemError unknown_task, task_terminal (the task is done) */
   cancelTask(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedTask> {
-    return this.#call("POST", at(`/tasks/${id}/cancel`, trial), note);
+    return this.#call("POST", withQuery(`/tasks/${id}/cancel`, trial), note);
   }
 
+  /** Enqueues a job for an existing task.
+   *  @param input.run_after ISO 8601; the job cannot start before it
+   *  @throws ProblemError unknown_work_item, task_terminal */
   createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
-    return this.#call("POST", at("/jobs", trial), input);
+    return this.#call("POST", withQuery("/jobs", trial), input);
   }
 
+  /** Reads a job.
+   *  @throws ProblemError unknown_job */
   job(id: number): Promise<{ job: Job }> {
     return this.#call("GET", `/jobs/${id}`);
   }
 
+  /** Queues a failed job again, with one more attempt.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_failed, task_terminal */
   retryJob(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedJob> {
-    return this.#call("POST", at(`/jobs/${id}/retry`, trial), note);
+    return this.#call("POST", withQuery(`/jobs/${id}/retry`, trial), note);
   }
 
-  // --- The worker's
+  /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_cancellable */
+  cancelJob(id: number, note?: Input<typeof Note>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", withQuery(`/jobs/${id}/cancel`, trial), note);
+  }
 
+  // --- For workers
+
+  /** Claims the oldest ready jobs, at most `max` (1 unless given).
+   *  @param request.wait_ms milliseconds to wait for a job when none is ready, at most 60,000
+   *  @param request.lease_ms length of the lease in milliseconds, 1,000 to 86,400,000
+   *  @returns no jobs when none became ready in time. An aborted call claims nothing; a claim whose answer was lost is
+   *    answered again under its key
+   *  @throws ProblemError draining */
   claim(request: Input<typeof ClaimRequest> = {}, signal?: AbortSignal, key?: string): Promise<Claim> {
     return this.#call("POST", "/jobs/claim", request, signal, key);
   }
 
+  /** Extends the lease of a running job to `lease_ms` milliseconds from now.
+   *  @throws ProblemError unknown_job, lease_lost, task_cancelled: stop working on the job */
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
     return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal, NO_KEY);
   }
 
+  /** Completes a job. In the same transaction, its task moves to `stage` and the `next` jobs are enqueued.
+   *  @returns the job, its task and the new jobs
+   *  @throws ProblemError unknown_job, lease_lost, task_cancelled, task_terminal */
   complete(id: number, input: Input<typeof Completion>, key?: string): Promise<Completed> {
     return this.#call("POST", `/jobs/${id}/complete`, input, undefined, key);
   }
 
+  /** Fails a job. It is retried after a delay while it has attempts left, unless `retry` is false.
+   *  @throws ProblemError unknown_job, lease_lost */
   fail(id: number, input: Input<typeof Failure>, key?: string): Promise<{ job: Job }> {
     return this.#call("POST", `/jobs/${id}/fail`, input, undefined, key);
   }
 
+  /** Returns a job to the queue without using up an attempt.
+   *  @throws ProblemError unknown_job, lease_lost */
   release(id: number, input: Input<typeof Release>, key?: string): Promise<{ job: Job }> {
     return this.#call("POST", `/jobs/${id}/release`, input, undefined, key);
   }
 
-  // --- The operator's
+  // --- For operators
 
+  /** Pauses a task, so that later tasks of its repository can overtake it. Pausing again keeps the first time.
+   *  @param note.until ISO 8601; the task resumes by itself then
+   *  @returns `changed: false` when the task was paused before
+   *  @throws ProblemError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled */
   pause(query: WorkItemQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
-    return this.#call("POST", at("/serial-gate/pause", query), note);
+    return this.#call("POST", withQuery("/serial-gate/pause", query), note);
   }
 
+  /** Resumes a paused task.
+   *  @returns `changed: false` when the task was not paused
+   *  @throws ProblemError unknown_work_item, ambiguous_work_item */
   resume(query: WorkItemQuery & Trial, note?: Input<typeof Note>): Promise<PauseState> {
-    return this.#call("POST", at("/serial-gate/resume", query), note);
+    return this.#call("POST", withQuery("/serial-gate/resume", query), note);
   }
 
-  /** Parks every unfinished task of a repository that is not parked yet. */
-  pauseLane(query: LaneQuery, note?: Input<typeof PauseNote>): Promise<LanePauseState> {
-    return this.#call("POST", at("/serial-gate/pause", query), note);
+  /** Pauses every unfinished task of a repository that is not paused.
+   *  @param note.until ISO 8601; the tasks resume by themselves then
+   *  @returns the tasks that this call paused
+   *  @throws ProblemError layer_disabled */
+  pauseLane(query: RepoQuery, note?: Input<typeof PauseNote>): Promise<LanePauseState> {
+    return this.#call("POST", withQuery("/serial-gate/pause", query), note);
   }
 
-  /** Takes back those that `pauseLane` parked. */
-  resumeLane(query: LaneQuery, note?: Input<typeof Note>): Promise<LanePauseState> {
-    return this.#call("POST", at("/serial-gate/resume", query), note);
+  /** Resumes the tasks that `pauseLane` paused. A task paused by itself stays paused.
+   *  @returns the tasks that this call resumed */
+  resumeLane(query: RepoQuery, note?: Input<typeof Note>): Promise<LanePauseState> {
+    return this.#call("POST", withQuery("/serial-gate/resume", query), note);
   }
 
+  /** Freezes a repository: no task of it starts until every freeze is cleared. Each call adds a freeze.
+   *  @throws ProblemError layer_disabled */
   freeze(repo: string, note?: Input<typeof FreezeNote>, trial: Trial = {}): Promise<FreezeState> {
-    return this.#call("POST", at("/freeze", { repo, ...trial }), note);
+    return this.#call("POST", withQuery("/freeze", { repo, ...trial }), note);
   }
 
+  /** Clears the freezes of a repository, or only the freeze `id`.
+   *  @returns the freezes that this call cleared, and whether one remains */
   unfreeze(query: Input<typeof UnfreezeQuery>, note?: Input<typeof Note>): Promise<Unfrozen> {
-    return this.#call("POST", at("/unfreeze", query), note);
+    return this.#call("POST", withQuery("/unfreeze", query), note);
   }
 
-  /** A page of what happened, by id, oldest first. */
+  /** Reads a page of the event log, oldest first, at most `limit` events (100 unless given, 1,000 at most).
+   *  @param query.about a work item: the whole life of its task
+   *  @returns the page; its `next_cursor` is the `after` of the next
+   *  @throws ProblemError with `about` unknown_work_item, ambiguous_work_item */
   events(query: Input<typeof EventQuery> = {}, signal?: AbortSignal): Promise<EventPage> {
-    return this.#call("GET", at("/events", query), undefined, signal);
+    return this.#call("GET", withQuery("/events", query), undefined, signal);
   }
 
-  /** What happens behind an event, or from now on, as it happens: a list whenever the service says something, empty
-   *  when that is only that it is there. Ends when the service does. */
+  /** Follows the event log after the event `after`, or from now on. Ends when the service shuts down.
+   *  @returns a list of events whenever the service sends something; an empty list at the start and for a heartbeat,
+   *    which comes every 15 seconds
+   *  @throws ProblemError draining */
   async *follow(query: FollowInput = {}, signal?: AbortSignal): AsyncGenerator<readonly HistoryEvent[]> {
-    const { body } = await this.#send("GET", at("/events/stream", query), undefined, signal);
+    const { body } = await this.#send("GET", withQuery("/events/stream", query), undefined, signal);
     let rest = "";
     for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
       const blocks = (rest + text).split("\n\n");
       rest = blocks.pop() ?? "";
-      yield blocks.flatMap(eventOf);
+      yield blocks.flatMap(eventsIn);
     }
   }
 
-  /** Why a work item waits, down to what has to happen first. */
+  /** Explains why a work item waits: everything that holds its jobs, down to the root cause, with the calls that free
+   *  it and their effect.
+   *  @throws ProblemError unknown_work_item, ambiguous_work_item */
   explain(query: WorkItemQuery): Promise<Explanation> {
-    return this.#call("GET", at("/queue/explain", query));
+    return this.#call("GET", withQuery("/queue/explain", query));
   }
 
+  /** Reads the state of every lane, or of the given repositories, at one instant.
+   *  @returns `degraded: true` when a part of the database cannot be read */
   queue(repos?: readonly string[], signal?: AbortSignal): Promise<Queue> {
-    return this.#call("GET", at("/queue", { repo: repos }), undefined, signal);
+    return this.#call("GET", withQuery("/queue", { repo: repos }), undefined, signal);
   }
 
   async #call<Body>(
@@ -296,7 +372,7 @@ export class Client {
     return jsonOf(await this.#send(method, path, body, signal, key));
   }
 
-  /** The next node is asked from now on, unless another call has seen to it. */
+  /** Asks the next node from now on, unless another call has turned already. */
   #turnFrom(node: string): void {
     if (this.#nodes[0] === node) this.#nodes = [...this.#nodes.slice(1), node];
   }
@@ -325,7 +401,7 @@ export class Client {
       });
       if (NO_ANSWER.includes(response.status)) this.#turnFrom(node);
       if (response.ok) return response;
-      const wait = repeats < REPEATS ? wantedAgainIn(response) : undefined;
+      const wait = repeats < REPEATS ? retryAfterMs(response) : undefined;
       if (wait === undefined) throw new ProblemError(await problemOf(response));
       await response.body?.cancel();
       await sleep(wait, undefined, signal && { signal });

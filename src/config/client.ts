@@ -1,23 +1,23 @@
-/** Where the command line finds the service: its part of the environment.
- *  Apart from the service's own configuration, which takes longer to load than a verb to run. */
+/** The environment of the command line: the address of the service and a token for it.
+ *  Kept apart from the service's configuration, which takes longer to load than a verb to run. */
 
 import type { Env } from "./env.ts";
 
-/** Every variable that the verbs read which call the service, with its default as it would be written. */
+/** The variables of the verbs that call the service, and their defaults. */
 export const CONNECTION_VARIABLES = {
   SERIAL_GATE_URL: "http://127.0.0.1:8080",
   SERIAL_GATE_TOKEN: "",
 } as const;
 
 export interface Connection {
-  /** Of one node or of several, of which one is asked until it does not answer. */
+  /** One for each node. */
   readonly urls: readonly string[];
   readonly token: string | undefined;
-  /** Who does what is asked for; a service with tokens goes by the token's name instead. */
+  /** The person to record in the event log; a service with tokens records the token's name. */
   readonly by: string | undefined;
 }
 
-/** A command line that cannot know whom to ask. */
+/** An address or a token that is malformed. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
 }
@@ -34,10 +34,10 @@ export const parseConnection = (env: Env): Connection => {
   const urls = given.split(",").map((url) => url.trim());
   if (!urls.every(isUrl))
     throw new ConnectionError(
-      `SERIAL_GATE_URL is ${JSON.stringify(given)}: wants http://HOST:PORT, or several separated by commas.`,
+      `SERIAL_GATE_URL is ${JSON.stringify(given)}: expected http://HOST:PORT, or several separated by commas.`,
     );
   const token = set("SERIAL_GATE_TOKEN");
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
-    throw new ConnectionError("SERIAL_GATE_TOKEN wants the secret of one of the service's tokens.");
+    throw new ConnectionError("SERIAL_GATE_TOKEN: expected the secret of one of the service's tokens.");
   return { urls, token, by: set("USER") ?? set("LOGNAME") };
 };

@@ -1,5 +1,4 @@
-/** Reads the environment: the only place that knows the names of its variables.
- *  A pure function of an environment; nothing here touches the process. */
+/** The configuration of the service, as a pure function of an environment. Nothing here touches the process. */
 
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
@@ -8,11 +7,24 @@ import { REPO_NAME } from "../contract/scalars.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import { isServer, pathOf, shownUrl } from "../store/open.ts";
 
-/** A secret that a caller may send, and the name it acts under. */
+/** A secret and the name of the caller that sends it. */
 export interface Token {
   readonly name: string;
   readonly secret: string;
 }
+
+/** The policy as the environment has it: strict lanes may be left to the database. */
+export type ConfiguredPolicy = Omit<Policy, "strictLanes"> & { readonly strictLanes: boolean | null };
+
+/** The program that made the database. */
+type Origin = "serial-gate" | "orchestrator";
+
+/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for an adopted one, where the
+ *  orchestrator's decisions stay until somebody switches them on. */
+export const policyFor = ({ strictLanes, ...policy }: ConfiguredPolicy, origin: Origin): Policy => ({
+  ...policy,
+  strictLanes: strictLanes ?? origin === "serial-gate",
+});
 
 export interface Config {
   readonly host: string;
@@ -20,25 +32,25 @@ export interface Config {
   readonly databaseUrl: string;
   readonly logLevel: string;
   readonly tokens: readonly Token[];
-  readonly policy: Policy;
+  readonly policy: ConfiguredPolicy;
   readonly defaults: Defaults;
   readonly projects: readonly string[];
-  /** How many days events are kept; 0 for ever. */
+  /** Days that events are kept; 0 means for ever. */
   readonly eventsDays: number;
-  /** What was left out of account, for the log. */
+  /** Settings that were ignored, for the log. */
   readonly warnings: readonly string[];
 }
 
-/** Says every variable that is at fault, and what it wants. */
+/** Lists every invalid variable and the value that it takes. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 
   constructor(faults: readonly string[]) {
-    super(`The configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+    super(`The configuration is invalid:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
   }
 }
 
-/** The orchestrator's own .env has the gate's switches under this prefix. */
+/** An orchestrator's .env has the gate's switches under this prefix. */
 const ORCHESTRATOR_PREFIX = "ORCH_";
 const SWITCHES = [
   "SERIAL_GATE_ENABLED",
@@ -47,20 +59,21 @@ const SWITCHES = [
   "SERIAL_GATE_PAUSE_ENABLED",
   "TASK_DEPS_ENABLED",
   "SERIAL_GATE_ENTRY_AGENT",
+  "SERIAL_GATE_STRICT_LANES",
 ];
 
-/** They may hold a secret, so that their values are never told. */
+/** Variables that may contain a secret: their values are never shown. */
 const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS", "SERIAL_GATE_TOKEN"];
 
-/** A variable: its default as it would be written, what it wants, and how it is read (undefined: it is not that). */
-const variable = <T>(fallback: string, wants: string, parse: (text: string) => T | undefined) =>
+/** A variable: its default, the values that it takes, and its parser, which returns undefined for any other value. */
+const variable = <T>(fallback: string, expected: string, parse: (text: string) => T | undefined) =>
   z
     .string()
     .default(fallback)
     .transform((text, context): T => {
       const value = parse(text);
       if (value !== undefined) return value;
-      context.addIssue({ code: "custom", message: `wants ${wants}` });
+      context.addIssue({ code: "custom", message: `expected ${expected}` });
       return z.NEVER;
     });
 
@@ -73,11 +86,19 @@ const wholeNumber = (fallback: number, least: number, most: number, unit = "") =
 const milliseconds = (fallback: number, least: number, most: number) =>
   wholeNumber(fallback, least, most, " milliseconds");
 
+const asSwitch = (text: string): { isOn: boolean } | undefined => {
+  if (/^(true|on|yes|1|t|y)$/i.test(text)) return { isOn: true };
+  return /^(false|off|no|0|f|n)$/i.test(text) ? { isOn: false } : undefined;
+};
+
 const onOff = (fallback: boolean) =>
-  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => {
-    if (/^(true|on|yes|1|t|y)$/i.test(text)) return true;
-    return /^(false|off|no|0|f|n)$/i.test(text) ? false : undefined;
-  });
+  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => asSwitch(text)?.isOn);
+
+/** A switch that the database decides unless it is set. */
+const autoOrSwitch = () =>
+  variable("auto", "auto, true or false (or on/off, yes/no, 1/0)", (text) =>
+    /^auto$/i.test(text) ? { isOn: null } : asSwitch(text),
+  ).transform(({ isOn }) => isOn);
 
 const oneOf = (fallback: string, allowed: readonly string[]) =>
   variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
@@ -87,8 +108,8 @@ interface Names {
   readonly dropped: readonly string[];
 }
 
-/** Comma-separated repository names. One that is none is dropped; a list of nothing else is refused, because
- *  an empty list means all. */
+/** Comma-separated repository names. Invalid names are dropped; a list without a valid name is refused, because an
+ *  empty list means all repositories. */
 const repoNames = () =>
   variable("", "repository names such as owner/name, separated by commas", (text): Names | undefined => {
     const names = text
@@ -140,6 +161,7 @@ const Environment = z.object({
   SERIAL_GATE_ENTRY_AGENT: variable("analyst", "the name of an agent", (text) =>
     /^[A-Za-z0-9._:-]{1,200}$/.test(text) ? text : undefined,
   ),
+  SERIAL_GATE_STRICT_LANES: autoOrSwitch(),
   SERIAL_GATE_PROJECTS: repoNames(),
   SERIAL_GATE_LEASE_MS: milliseconds(60_000, 1_000, 86_400_000),
   SERIAL_GATE_MAX_ATTEMPTS: wholeNumber(2, 1, 1_000),
@@ -148,7 +170,7 @@ const Environment = z.object({
   SERIAL_GATE_EVENTS_DAYS: wholeNumber(90, 0, 36_500, " days"),
 });
 
-/** Every variable that the program reads, with its default as it would be written. */
+/** The variables of the service, and their defaults. */
 export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(Environment.shape).map(([name, schema]) => [
     name,
@@ -158,11 +180,11 @@ export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
-/** Whether only programs on this machine can reach the address. */
+/** True for an address that only programs on this machine can reach. */
 const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
-/** The variable that sets another: itself, or for a switch the orchestrator's name of it. A blank value is one that
- *  is not set. */
+/** The name under which a variable is set: its own or, for a switch, the orchestrator's. A blank value counts as not
+ *  set. */
 const sourceOf = (env: Env, name: string): string | undefined =>
   (SWITCHES.includes(name) ? [name, ORCHESTRATOR_PREFIX + name] : [name]).find((each) => env[each]?.trim());
 
@@ -174,7 +196,7 @@ const set = (env: Env): Record<string, string> =>
     }),
   );
 
-/** A misspelt switch would be ignored in silence, and it may be the kill switch. */
+/** Unknown variables with our prefix. A misspelt switch must not be ignored in silence: it may be the kill switch. */
 const misspelt = (env: Env): string[] =>
   Object.keys(env)
     .filter((name) => /^(ORCH_)?SERIAL_GATE_/.test(name))
@@ -185,19 +207,19 @@ const misspelt = (env: Env): string[] =>
       return !own.includes(name);
     });
 
-/** @throws ConfigError that lists every variable at fault */
+/** @throws ConfigError that lists every invalid variable */
 export const parseConfig = (env: Env): Config => {
   const given = set(env);
   const parsed = Environment.safeParse(given);
   const faults = (parsed.error?.issues ?? []).map(({ path, message }) => {
     const name = String(path[0]);
-    const shown = SECRET_VARIABLES.includes(name) ? "" : ` is ${JSON.stringify(given[name])}:`;
+    const shown = SECRET_VARIABLES.includes(name) ? ":" : ` is ${JSON.stringify(given[name])}:`;
     return `${name}${shown} ${message}`;
   });
   const { HOST = "", SERIAL_GATE_TOKENS } = given;
   if (HOST !== "" && !isLoopback(HOST) && SERIAL_GATE_TOKENS === undefined)
     faults.push(
-      `HOST is ${JSON.stringify(HOST)}: wants SERIAL_GATE_TOKENS set, or everyone who reaches it is an operator`,
+      `HOST is ${JSON.stringify(HOST)}: set SERIAL_GATE_TOKENS too, or every caller that reaches it is an operator`,
     );
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
 
@@ -216,6 +238,7 @@ export const parseConfig = (env: Env): Config => {
       pause: value.SERIAL_GATE_PAUSE_ENABLED,
       dependencies: value.TASK_DEPS_ENABLED,
       entryAgent: value.SERIAL_GATE_ENTRY_AGENT,
+      strictLanes: value.SERIAL_GATE_STRICT_LANES,
     },
     defaults: {
       leaseMs: value.SERIAL_GATE_LEASE_MS,
@@ -227,17 +250,17 @@ export const parseConfig = (env: Env): Config => {
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
     warnings: [
       ...scope.dropped.map(
-        (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is no repository name and is left out.`,
+        (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is not a repository name and is ignored.`,
       ),
       ...value.SERIAL_GATE_PROJECTS.dropped.map(
-        (name) => `SERIAL_GATE_PROJECTS: ${JSON.stringify(name)} is no repository name and is left out.`,
+        (name) => `SERIAL_GATE_PROJECTS: ${JSON.stringify(name)} is not a repository name and is ignored.`,
       ),
-      ...misspelt(env).map((name) => `${name} is no variable of this program and is left out of account.`),
+      ...misspelt(env).map((name) => `${name} is not a variable of serial-gate and is ignored.`),
     ],
   };
 };
 
-/** What a variable is set to, for people to read: of a secret, that it is set; of a URL, all but its password. */
+/** A variable's value for display: `(set)` for a secret, a URL without its password. */
 export const shownSetting = (
   env: Env,
   name: string,
@@ -245,13 +268,13 @@ export const shownSetting = (
 ): { readonly source: string | undefined; readonly value: string } => {
   const source = sourceOf(env, name);
   const value = source === undefined ? fallback : (env[source]?.trim() ?? "");
-  // What is no URL of a database may still be one with a password.
+  // A malformed database URL may still contain a password.
   if (name === "DATABASE_URL")
     return { source, value: pathOf(value) === undefined && !isServer(value) ? "(set)" : shownUrl(value) };
   return { source, value: value !== "" && SECRET_VARIABLES.includes(name) ? "(set)" : value };
 };
 
-/** What a start would say of the configuration. */
+/** The warnings, or the error, that a start with this environment would report. */
 export const faultsIn = (env: Env): readonly string[] => {
   try {
     return parseConfig(env).warnings;

@@ -1,34 +1,48 @@
-/** What the gate refuses, as a code and a sentence. Which HTTP status a code has is the edge's business. */
+/** The refusals of the gate: a code for programs and a sentence for people.
+ *  HTTP statuses are not known here: src/http/problem.ts has the one table. */
 
-export type GateErrorCode =
-  | "ambiguous_work_item"
-  | "dependency_cycle"
-  | "draining"
-  | "idempotency_key_reused"
-  | "invalid_request"
-  | "job_not_failed"
-  | "layer_disabled"
-  | "lease_lost"
-  | "task_cancelled"
-  | "task_terminal"
-  | "unknown_job"
-  | "unknown_task"
-  | "unknown_work_item";
+/** Every code with its meaning. The codes are published; the sentences are the API's description of them. */
+export const GATE_ERRORS = {
+  ambiguous_work_item: "The work item exists in several repositories (`repos`).",
+  dependency_cycle: "The dependencies would form a cycle (`path`).",
+  draining: "The service is shutting down.",
+  idempotency_key_reused: "The Idempotency-Key was used for another request.",
+  invalid_request: "The input is invalid; `errors` points at it.",
+  job_not_cancellable: "Only a queued, delayed or failed job can be cancelled.",
+  job_not_failed: "Only a failed job can be retried.",
+  layer_disabled: "Pausing or freezing is switched off.",
+  lease_lost: "The token is not that of the job's current lease.",
+  task_cancelled: "The task was cancelled.",
+  task_terminal: "The task is finished, and that is final.",
+  unknown_job: "No such job.",
+  unknown_task: "No such task.",
+  unknown_work_item: "No task has the work item.",
+} as const;
 
-/** One part of the input that is at fault. */
+export type GateErrorCode = keyof typeof GATE_ERRORS;
+
+/** An invalid part of the input. */
 export interface InputFault {
   readonly in: "body" | "query" | "path" | "header";
-  /** JSON pointer from the root of that part; empty for the whole of it. */
+  /** JSON pointer from the root of that part; empty for the whole part. */
   readonly pointer: string;
+  /** The rest of a sentence about it, such as `must be in the future`. */
   readonly detail: string;
+}
+
+/** Members of a problem beside the standard ones. */
+export interface ProblemExtension {
+  /** The repositories that have an ambiguous work item. */
+  readonly repos?: readonly string[];
+  /** The work items of a dependency cycle, in order. */
+  readonly path?: readonly string[];
 }
 
 interface GateErrorContext {
   /** The one obvious next step. */
   readonly hint?: string;
   readonly faults?: readonly InputFault[];
-  /** Members that the answer carries beside the standard ones. */
-  readonly more?: Readonly<Record<string, unknown>>;
+  readonly more?: ProblemExtension;
 }
 
 export class GateError extends Error {

@@ -1,4 +1,4 @@
-/** What `GET /queue/explain` answers. */
+/** The answer of `GET /queue/explain`: a task's jobs, each with its blockers and the calls that remove them. */
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
@@ -10,24 +10,22 @@ import { JOB_STATUSES } from "./vocabulary.ts";
 
 const Fix = model(
   "Fix",
-  "A call that takes the obstacle away, and what would come of it.",
+  "A call that removes a blocker, and its effect.",
   z.strictObject({
     call: z.string().meta({ examples: ["POST /unfreeze?repo=acme%2Fapi&id=3"] }),
-    command: z.string().meta({ examples: ["serial-gate unfreeze acme/api --id 3"] }),
-    effect: Effect.nullable().meta({ description: "Null where it could not be tried." }),
+    command: z.string().meta({ examples: ["serial-gate unfreeze --id 3 acme/api"] }),
+    effect: Effect.nullable().meta({ description: "Null if it could not be tried." }),
   }),
 );
 export type Fix = z.output<typeof Fix>;
 
 const Blocker = model(
   "Blocker",
-  "What holds a job: a task with its open jobs, a freeze, or the part of the database that cannot be read.",
+  "The blocker itself: a task with its open jobs, a freeze, or an unreadable part of the database.",
   z.strictObject({
     kind: z.enum(["task", "freeze", "unreadable"]),
     task: Task.nullable(),
-    jobs: z
-      .array(Job)
-      .meta({ description: "The jobs of the task that are not over, and those that failed." }),
+    jobs: z.array(Job).meta({ description: "The blocking task's open and failed jobs." }),
     freeze: Freeze.nullable(),
   }),
 );
@@ -35,11 +33,11 @@ export type Blocker = z.output<typeof Blocker>;
 
 const Obstacle = model(
   "Obstacle",
-  "One thing that holds a job.",
+  "One reason that holds a job, with its blocker.",
   z.strictObject({
     reason: Reason,
-    since: time("Since when it holds the job.").nullable(),
-    by: z.string().nullable().meta({ description: "Who brought it about, where that is known." }),
+    since: time("When it began to hold the job.").nullable(),
+    by: z.string().nullable().meta({ description: "The actor who caused it, if known." }),
     detail: z.string().meta({ examples: ["API-2 in acme/api is unfinished (analysis)"] }),
     blocker: Blocker,
     fix: z.array(Fix),
@@ -49,39 +47,43 @@ export type Obstacle = z.output<typeof Obstacle>;
 
 const Estimate = model(
   "Estimate",
-  "When the job may start, from how long the tasks of the repository took that finished last.",
+  "When the job may start, estimated from the durations of the repository's last finished tasks.",
   z.strictObject({
-    p50: time("One of two is earlier.").nullable(),
-    p90: time("Nine of ten are earlier.").nullable(),
-    unavailable: z.string().nullable().meta({ description: "Why there is none." }),
+    p50: time("Median: with a probability of 50 % the job starts earlier.").nullable(),
+    p90: time("With a probability of 90 % the job starts earlier.").nullable(),
+    unavailable: z.string().nullable().meta({ description: "Why there is no estimate." }),
   }),
 );
 export type Estimate = z.output<typeof Estimate>;
 
 const ExplainedJob = model(
   "ExplainedJob",
-  "A job of the task that is not over, or failed.",
+  "An open or failed job of the task.",
   z.strictObject({
     job_id: Id,
     agent: z.string(),
     status: z.enum(JOB_STATUSES),
-    reason: Reason.nullable().meta({ description: "As in `GET /queue`; null when nothing holds it." }),
+    reason: Reason.nullable().meta({
+      description: "The first reason, as in `GET /queue`; null if nothing holds the job.",
+    }),
     position: Id.nullable().meta({
-      description: "Its place among the lane's waiting jobs; null when it is not one of them.",
+      description: "Its place among the lane's waiting jobs; null if it is not one of them.",
     }),
     estimate: Estimate,
-    reasons: z.array(Obstacle).meta({ description: "All that holds it, the first reason first." }),
+    reasons: z
+      .array(Obstacle)
+      .meta({ description: "All reasons that hold the job, in the order of the rule." }),
   }),
 );
 export type ExplainedJob = z.output<typeof ExplainedJob>;
 
 export const Explanation = model(
   "Explanation",
-  "Why a work item waits, down to what has to happen first.",
+  "Why a work item waits, down to the root cause.",
   z.strictObject({
     task: Task,
-    stuck: z.boolean().meta({ description: "It waits for something that cannot happen by itself." }),
-    stuck_because: z.string().nullable().meta({ description: "What that is, and the way out." }),
+    stuck: z.boolean().meta({ description: "Nothing in the chain can move by itself." }),
+    stuck_because: z.string().nullable().meta({ description: "The reason, and a way out." }),
     jobs: z.array(ExplainedJob),
     chain: z
       .array(
@@ -90,12 +92,12 @@ export const Explanation = model(
           repo: z.string(),
           reason: z.string().meta({
             description:
-              "A reason of the gate, or what the task does: running, delayed, queued, failed, paused, idle.",
+              "A reason that holds its job, or the state of the task: running, delayed, queued, failed, paused, idle.",
           }),
-          on: z.string().meta({ description: "What it waits for." }),
+          on: z.string().meta({ description: "The blocker." }),
         }),
       )
-      .meta({ description: "From the work item to the root: each waits for the next." }),
+      .meta({ description: "From the work item to the root cause: each waits for the next." }),
     degraded: z.boolean(),
   }),
 );

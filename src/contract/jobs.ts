@@ -1,4 +1,4 @@
-/** Jobs, claims and leases, as callers send them and as the service answers. */
+/** Jobs, claims and leases: the requests and the answers. */
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
@@ -25,7 +25,7 @@ import { JOB_STATUSES } from "./vocabulary.ts";
 
 export const Job = model(
   "Job",
-  "One thing for one worker to do for a task.",
+  "One piece of a task's work, for one worker.",
   z.strictObject({
     id: Id,
     task_id: Id.nullable(),
@@ -33,20 +33,20 @@ export const Job = model(
     work_item_id: z.string().nullable(),
     agent: z.string(),
     status: z.enum(JOB_STATUSES),
-    attempt: Count.meta({ description: "0 before the first claim, 1 on it." }),
+    attempt: Count.meta({ description: "0 before the first claim, 1 after it." }),
     max_attempts: Count,
-    payload: anyJson("What the worker is to do."),
-    result: anyJson("What the worker did."),
+    payload: anyJson("Input for the worker, any JSON."),
+    result: anyJson("The worker's result, any JSON."),
     error: z.string().nullable(),
-    run_after: time("Not to be started before this.").nullable(),
+    run_after: time("The job does not start before this time.").nullable(),
     lease: z
       .strictObject({
         worker: z.string().nullable(),
-        expires_at: time("When the job is given back."),
+        expires_at: time("When the lease expires and the job returns to the queue."),
       })
       .nullable()
-      .meta({ description: "Who runs the job; null for a job that holds no lease." }),
-    created_at: time("When the job was made.").nullable(),
+      .meta({ description: "The lease of the worker that runs the job; null if there is none." }),
+    created_at: time("When the job was created.").nullable(),
     started_at: time("When the job was last claimed.").nullable(),
     finished_at: time("When the job ended.").nullable(),
   }),
@@ -55,17 +55,19 @@ export type Job = z.output<typeof Job>;
 
 const Lease = model(
   "Lease",
-  "The right to run a job until it expires.",
+  "The right to run a job until a time.",
   z.strictObject({
     token: z.string(),
-    expires_at: time("When the job is given back unless a heartbeat comes."),
+    expires_at: time(
+      "When the lease expires and the job returns to the queue, unless a heartbeat renews it.",
+    ),
   }),
 );
 export type Lease = z.output<typeof Lease>;
 
 export const ClaimedJob = model(
   "ClaimedJob",
-  "A job that is now the caller's, until its lease expires.",
+  "A job that the caller has claimed.",
   z.strictObject({
     id: Id,
     task_id: Id.nullable(),
@@ -73,15 +75,16 @@ export const ClaimedJob = model(
     work_item_id: z.string().nullable(),
     agent: z.string(),
     stage: z.string().nullable(),
-    payload: anyJson("What the worker is to do."),
+    payload: anyJson("Input for the worker, any JSON."),
     attempt: Count,
     max_attempts: Count,
     lease: Lease,
     base: z.strictObject({
       stale: z.boolean().meta({
-        description: "Other tasks finished while this one was paused: rebase before trusting its branch.",
+        description:
+          "Other tasks of the repository finished while this one was paused: rebase before you use its branch.",
       }),
-      overtaken_by: z.array(z.string()).meta({ description: "The work items that finished." }),
+      overtaken_by: z.array(z.string()).meta({ description: "The work items of those tasks." }),
     }),
   }),
 );
@@ -94,22 +97,22 @@ export const NewJob = model(
     repo: RepoLookup,
     work_item_id: WorkItemLookup,
     agent: Agent,
-    payload: anyJson("What the worker is to do.").optional(),
+    payload: anyJson("Input for the worker, any JSON.").optional(),
     max_attempts: MaxAttempts.optional(),
-    run_after: instant("Not to be started before this.").optional(),
+    run_after: instant("The job does not start before this time.").optional(),
   }),
 );
 export type NewJob = z.output<typeof NewJob>;
 
 export const ClaimRequest = model(
   "ClaimRequest",
-  "Which jobs the caller takes. Empty for one job of any kind, now.",
+  "The jobs to claim. An empty object claims one job of any agent, without waiting.",
   z.strictObject({
-    worker: lookup("Who claims, for people to read.").optional(),
+    worker: lookup("The worker's name, for people.").optional(),
     agents: z.array(Agent).min(1).max(100).optional(),
     repos: z.array(RepoLookup).min(1).max(1_000).optional(),
     max: z.int().min(1).max(100).default(1),
-    wait_ms: milliseconds(0, 60_000, "How long to wait for a job, in milliseconds.").default(0),
+    wait_ms: milliseconds(0, 60_000, "How long to wait if no job is ready, in milliseconds.").default(0),
     lease_ms: LeaseMs.optional(),
   }),
 );
@@ -117,20 +120,20 @@ export type ClaimRequest = z.output<typeof ClaimRequest>;
 
 export const Heartbeat = model(
   "Heartbeat",
-  "Keeps a lease.",
+  "Renews a lease.",
   z.strictObject({ lease_token: LeaseToken, lease_ms: LeaseMs.optional() }),
 );
 export type Heartbeat = z.output<typeof Heartbeat>;
 
 export const Completion = model(
   "Completion",
-  "The job is done; the task moves on.",
+  "Completes a job, and optionally moves its task and enqueues its next jobs.",
   z.strictObject({
     lease_token: LeaseToken,
-    result: anyJson("What the worker did.").optional(),
+    result: anyJson("The worker's result, any JSON.").optional(),
     stage: Stage.optional(),
     next: z
-      .array(z.strictObject({ agent: Agent, payload: anyJson("What the worker is to do.").optional() }))
+      .array(z.strictObject({ agent: Agent, payload: anyJson("Input for the worker, any JSON.").optional() }))
       .max(100)
       .optional(),
   }),
@@ -139,10 +142,10 @@ export type Completion = z.output<typeof Completion>;
 
 export const Failure = model(
   "Failure",
-  "The job went wrong.",
+  "Reports that an attempt failed.",
   z.strictObject({
     lease_token: LeaseToken,
-    error: text("What went wrong."),
+    error: text("The error, for people."),
     retry: z.boolean().default(true),
   }),
 );
@@ -150,14 +153,15 @@ export type Failure = z.output<typeof Failure>;
 
 export const Release = model(
   "Release",
-  "Gives a job back untouched.",
+  "Returns a job to the queue without counting the attempt.",
   z.strictObject({ lease_token: LeaseToken }),
 );
+export type Release = z.output<typeof Release>;
 export const OneJob = z.strictObject({ job: Job });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),
   degraded: z.boolean().meta({
-    description: "A part of the gate could not be read, and this claim did not wait for it.",
+    description: "A part of the database was unreadable, and the claim was decided without it.",
   }),
 });
 export type Claim = z.output<typeof Claim>;

@@ -1,4 +1,4 @@
-/** The operators' calls: pause, resume, freeze and unfreeze. */
+/** The operators' calls (pause, resume, freeze and unfreeze): the requests and the answers. */
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
@@ -6,22 +6,22 @@ import { Count, Id, RepoLookup, WorkItemLookup, instant, model, time, trial, why
 
 export const PauseNote = model(
   "PauseNote",
-  "Who parks a task, why, and until when.",
+  "The actor and reason of a pause, and its end.",
   z.strictObject({ ...why, until: instant("When the task resumes by itself.").optional() }),
 );
 export type PauseNote = z.output<typeof PauseNote>;
 
 export const FreezeNote = model(
   "FreezeNote",
-  "Who stops a repository, and why.",
+  "The actor and reason of a freeze.",
   z.strictObject({
     ...why,
-    work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy it was." }),
+    work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy caused it." }),
   }),
 );
 export type FreezeNote = z.output<typeof FreezeNote>;
 
-/** One work item, or every task of a repository. */
+/** One work item, or all tasks of a repository. */
 export const PauseQuery = z.strictObject({
   work_item: WorkItemLookup.optional(),
   repo: RepoLookup.optional(),
@@ -38,18 +38,18 @@ export const UnfreezeQuery = z.strictObject({
 });
 export type UnfreezeQuery = z.output<typeof UnfreezeQuery>;
 
-const paused_at = time("When the task was parked.").nullable();
+const paused_at = time("When the task was paused.").nullable();
 
 export const PauseState = model(
   "PauseState",
-  "A task's pause as it is now.",
+  "The state of a task's pause.",
   z.strictObject({
     work_item_id: z.string().nullable(),
     repo: z.string(),
     stage: z.string(),
     paused: z.boolean(),
     paused_at,
-    changed: z.boolean().meta({ description: "False when it was so before." }),
+    changed: z.boolean().meta({ description: "False if the task already was in this state." }),
     effect: Effect,
   }),
 );
@@ -57,11 +57,11 @@ export type PauseState = z.output<typeof PauseState>;
 
 export const LanePauseState = model(
   "LanePauseState",
-  "What the pause of a whole repository, or its end, changed.",
+  "The result of pausing or resuming all tasks of a repository.",
   z.strictObject({
     repo: z.string(),
     paused: z.boolean(),
-    changed: Count.meta({ description: "How many tasks it parked, or took back." }),
+    changed: Count.meta({ description: "Number of tasks that were paused or resumed." }),
     tasks: z.array(
       z.strictObject({
         task_id: Id,
@@ -89,23 +89,23 @@ export type FreezeState = z.output<typeof FreezeState>;
 
 export const Freeze = model(
   "Freeze",
-  "A stop of a whole repository.",
+  "A freeze of a repository.",
   z.strictObject({
     freeze_id: Id,
     repo: z.string(),
-    frozen_at: time("When it began.").nullable(),
+    frozen_at: time("When the freeze began.").nullable(),
     frozen_by: z.string().nullable(),
     reason: z.string().nullable(),
-    work_item_id: z.string().nullable().meta({ description: "The work item whose deploy it was." }),
+    work_item_id: z.string().nullable().meta({ description: "The work item whose deploy caused it." }),
   }),
 );
 export type Freeze = z.output<typeof Freeze>;
 
 export const Unfrozen = z.strictObject({
   repo: z.string(),
-  frozen: z.boolean().meta({ description: "Whether a freeze remains." }),
-  cleared: Count.meta({ description: "How many freezes were cleared." }),
-  freezes: z.array(Freeze).meta({ description: "Those that were cleared." }),
+  frozen: z.boolean().meta({ description: "True if another freeze remains." }),
+  cleared: Count.meta({ description: "Number of freezes that were cleared." }),
+  freezes: z.array(Freeze).meta({ description: "The freezes that were cleared." }),
   effect: Effect,
 });
 export type Unfrozen = z.output<typeof Unfrozen>;

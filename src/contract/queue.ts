@@ -1,4 +1,4 @@
-/** The whole state: what `GET /queue` answers. */
+/** The answer of `GET /queue`: every lane with its active, waiting, paused and stuck tasks. */
 
 import * as z from "zod";
 import { Count, Id, Reason, RepoLookup, model, time } from "./scalars.ts";
@@ -12,7 +12,7 @@ const ActiveTask = model(
 
 export const WaitingJob = model(
   "WaitingJob",
-  "A queued entry job. Its reason is null when a claim would hand it out now.",
+  "A queued entry job. Its reason is null if a claim would hand it out now.",
   z.strictObject({
     job_id: Id,
     task_id: Id.nullable(),
@@ -20,19 +20,19 @@ export const WaitingJob = model(
     stage: z.string().nullable(),
     reason: Reason.nullable(),
     position: Id.meta({
-      description: "Its place among the lane's waiting jobs, from 1, by the order of their tasks.",
+      description: "Its place among the lane's waiting jobs, from 1, in the order of their tasks.",
     }),
   }),
 );
 
 const PausedTask = model(
   "PausedTask",
-  "An unfinished task that does not hold its lane.",
+  "A paused task: later tasks may overtake it.",
   z.strictObject({
     task_id: Id,
     work_item_id: z.string().nullable(),
     stage: z.string(),
-    paused_at: time("When the task was parked."),
+    paused_at: time("When the task was paused."),
     paused_by: z.string().nullable(),
     pause_reason: z.string().nullable(),
   }),
@@ -40,7 +40,7 @@ const PausedTask = model(
 
 const StuckTask = model(
   "StuckTask",
-  "A task that cannot go on by itself, and why.",
+  "A task that cannot proceed without a person, and why.",
   z.strictObject({
     task_id: Id,
     work_item_id: z.string().nullable(),
@@ -50,16 +50,16 @@ const StuckTask = model(
 
 export const Lane = model(
   "Lane",
-  "A repository's serial line.",
+  "The lane of a repository: its tasks run one at a time.",
   z.strictObject({
     active_task: ActiveTask.nullable(),
     waiting: z.array(WaitingJob),
     paused: z.array(PausedTask),
     frozen: z.boolean(),
     frozen_reason: z.string().nullable(),
-    frozen_at: time("When the newest freeze that no one cleared began.").nullable(),
+    frozen_at: time("When the newest active freeze began.").nullable(),
     stuck: z.array(StuckTask).meta({
-      description: "Tasks that nothing moves without a person. What waits behind them waits as long.",
+      description: "Tasks that cannot proceed without a person. Tasks behind them wait as long.",
     }),
   }),
 );
@@ -67,12 +67,13 @@ export type Lane = z.output<typeof Lane>;
 
 export const Queue = model(
   "Queue",
-  "The whole state, on one instant of the database.",
+  "The whole state, as one consistent snapshot.",
   z.strictObject({
-    revision: Count.meta({ description: "Moves with every change of what is shown." }),
-    generated_at: time("When the answer was made."),
+    revision: Count.meta({ description: "Changes with every change of the shown state." }),
+    generated_at: time("Time of the snapshot."),
     degraded: z.boolean().meta({
-      description: "A part of the gate could not be read: what is not known counts as frozen.",
+      description:
+        "A part of the database was unreadable: a repository with an unknown freeze state counts as frozen.",
     }),
     jobs: z.strictObject(
       Object.fromEntries(JOB_STATUSES.map((status) => [status, Count])) as Record<
@@ -84,7 +85,7 @@ export const Queue = model(
       enabled: z.boolean(),
       freeze_enabled: z.boolean(),
       pause_enabled: z.boolean(),
-      repos: z.string().meta({ description: "SERIAL_GATE_REPOS as it applies; empty for all." }),
+      repos: z.string().meta({ description: "SERIAL_GATE_REPOS as applied; empty for all repositories." }),
       per_repo: z.record(z.string(), Lane),
     }),
   }),

@@ -1,4 +1,4 @@
-/** Tasks, as callers send them and as the service answers. */
+/** Tasks: the requests and the answers. */
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
@@ -20,7 +20,7 @@ import {
 
 const Dependency = model(
   "Dependency",
-  "A task that must be finished first.",
+  "A task that must finish first.",
   z.strictObject({
     task_id: Id,
     repo: z.string(),
@@ -39,12 +39,12 @@ export const Task = model(
     title: z.string().nullable(),
     stage: z.string(),
     depends_on: z.array(Dependency),
-    paused_at: time("When the task was parked; null while it is not.").nullable(),
+    paused_at: time("When the task was paused; null while it is not paused.").nullable(),
     paused_by: z.string().nullable(),
     pause_reason: z.string().nullable(),
     pause_until: time("When the task resumes by itself.").nullable(),
     cancelled_at: time("When the task was cancelled.").nullable(),
-    created_at: time("When the task was made.").nullable(),
+    created_at: time("When the task was created.").nullable(),
     updated_at: time("When the task last changed.").nullable(),
   }),
 );
@@ -52,36 +52,38 @@ export type Task = z.output<typeof Task>;
 
 export const NewTask = model(
   "NewTask",
-  "A task to create, with its entry job unless told otherwise.",
+  "A task to create, by default with its entry job.",
   z.strictObject({
     repo: RepoName,
     work_item_id: WorkItemId,
-    title: text("What the work is.").optional(),
+    title: text("A title, for people.").optional(),
     stage: Stage.default("analysis"),
     depends_on: z
       .array(z.union([WorkItemLookup, z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup })]))
       .max(1_000)
       .optional()
       .meta({
-        description: "Tasks that must be finished first: work items of this repository, or of another.",
+        description: "Work items whose tasks must finish first, of this repository or of another.",
       }),
     entry_job: z
       .union([
         z.boolean(),
         z.strictObject({
-          payload: anyJson("What the worker is to do.").optional(),
+          payload: anyJson("Input for the worker, any JSON.").optional(),
           max_attempts: MaxAttempts.optional(),
         }),
       ])
       .optional()
-      .meta({ description: "Whether to enqueue the task's entry job; true unless it is finished." }),
+      .meta({
+        description: "Whether to enqueue the task's entry job. Default: true, unless `stage` is terminal.",
+      }),
   }),
 );
 export type NewTask = z.output<typeof NewTask>;
 
 export const StageChange = model(
   "StageChange",
-  "The stage to move to.",
+  "The new stage, with the actor and reason.",
   z.strictObject({ stage: Stage, ...why }),
 );
 export type StageChange = z.output<typeof StageChange>;
@@ -97,10 +99,11 @@ export const TaskQuery = z.strictObject({
     .string()
     .regex(/^\d{1,16}$/)
     .optional()
-    .meta({ description: "next_cursor of the page before." }),
+    .meta({ description: "`next_cursor` of the previous page." }),
 });
 export type TaskQuery = z.output<typeof TaskQuery>;
 
+export const OneTask = z.strictObject({ task: Task });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 

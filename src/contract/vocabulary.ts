@@ -1,5 +1,5 @@
-/** The fixed lists of the contract: stages, statuses and reasons. Plain constants: the command line and the SQL use
- *  them without loading a validator. */
+/** The contract's fixed lists: stages, statuses, reasons and event kinds.
+ *  Plain constants without zod, so that the command line and the SQL can use them without loading a validator. */
 
 /** The stages of a finished task. The set is fixed: other programs rely on it. */
 export const TERMINAL_STAGES: readonly string[] = ["done", "cancelled"];
@@ -13,11 +13,11 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 /** Statuses of a job that has not started yet. */
 export const WAITING_STATUSES = ["queued", "delayed"] as const satisfies readonly JobStatus[];
 
-/** Statuses of a job that is not over. */
+/** Statuses of a job that has not ended. */
 export const OPEN_STATUSES = [...WAITING_STATUSES, "running"] as const satisfies readonly JobStatus[];
 
-/** The reasons that hold an entry job, in the order in which the rule asks them. */
-export const REASONS = ["freeze", "dependency", "active-task"] as const;
+/** The reasons that hold a job, in the order in which the rule asks them. The first two only in strict lanes. */
+export const REASONS = ["paused", "finished", "freeze", "dependency", "active-task"] as const;
 export type Reason = (typeof REASONS)[number];
 
 /** The kinds of events that serial-gate records. */
@@ -41,7 +41,7 @@ const OWN_EVENT_KINDS = [
   "job.cancelled",
 ] as const;
 
-/** The kinds of events that only another program causes. */
+/** The kinds of events that serial-gate records only for another program's changes. */
 const FOREIGN_EVENT_KINDS = [
   "task.moved",
   "task.deleted",
@@ -54,3 +54,7 @@ const FOREIGN_EVENT_KINDS = [
 
 export const EVENT_KINDS = [...OWN_EVENT_KINDS, ...FOREIGN_EVENT_KINDS] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
+
+/** The column `tasks.lane_state`. A task acquires its lane when a job of it is claimed, and loses it when it is paused
+ *  after that; the next claim acquires it again. */
+export const LANE_STATE = { none: 0, acquired: 1, lost: 2 } as const;

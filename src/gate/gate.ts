@@ -1,40 +1,13 @@
-/** The gate: every operation by name, each in its transaction, with what happens around them:
- *  who is woken, what falls due, and what is still decided when a part of the database cannot be read.
+/** The facade of the gate: one line an operation. What happens around each, in which order, is runtime/pipeline.ts.
  *  It knows the store's port, no driver, no HTTP, no environment. */
 
-import { createHash, randomBytes } from "node:crypto";
-import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
-import { Maintenance } from "./runtime/maintenance.ts";
-import { claim, claimOne, type ClaimAttempt } from "./commands/claim.ts";
-import { type Lookup, EVERYTHING_READABLE, type Visibility } from "./rule/visibility.ts";
-import { complete, completeTogether } from "./commands/complete.ts";
-import { RolledBack, rollBack } from "./rule/effect.ts";
+import { randomBytes } from "node:crypto";
 import { GateError } from "../contract/errors.ts";
-import { explain } from "./queries/explain.ts";
-import { EventStream } from "./runtime/event-stream.ts";
-import { freeze, unfreeze } from "./commands/freeze.ts";
-import { createJob, readJob, retryJob } from "./commands/job.ts";
-import { EVENTS, history } from "./queries/history.ts";
-import {
-  actorOf,
-  forgetAnswer,
-  hasStoredAnswer,
-  isCall,
-  idempotent,
-  idempotentBatch,
-  type Caller,
-} from "./commands/idempotency.ts";
-import type { WrongFlag } from "./rule/ready-index.ts";
-import { fail, heartbeat, release } from "./commands/lease.ts";
-import type { Log } from "./runtime/log.ts";
-import { ReadyIndexKeeper } from "./runtime/ready-index-keeper.ts";
-import type { Effect } from "../contract/effect.ts";
 import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../contract/events.ts";
-import type { Explanation, Fix } from "../contract/explanation.ts";
+import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
   Claim,
-  ClaimedJob,
   ClaimRequest,
   Completed,
   Completion,
@@ -43,6 +16,7 @@ import type {
   Job,
   Lease,
   NewJob,
+  Release,
 } from "../contract/jobs.ts";
 import type {
   FreezeNote,
@@ -55,18 +29,32 @@ import type {
 } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, WorkItemQuery } from "../contract/scalars.ts";
-import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
-import { valueOf, type Outcome } from "./commands/outcome.ts";
+import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
+import type { Context } from "./commands/context.ts";
+import { freeze, unfreeze } from "./commands/freeze.ts";
+import type { Caller } from "./commands/idempotency.ts";
+import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
+import { fail, heartbeat, release } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
-import type { Actor, Defaults, Policy, Rules } from "./rule/policy.ts";
-import { Retention } from "./runtime/retention.ts";
-import { QueueVersion } from "./runtime/queue-version.ts";
-import { DegradedMode } from "./runtime/degraded-mode.ts";
-import { PROBES } from "./rule/probes.ts";
+import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
+import { explain } from "./queries/explain.ts";
+import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
-import { createTask, listTasks, setStage, taskWithJobs } from "./commands/task.ts";
-import { WaitingRoom } from "./runtime/batcher.ts";
-import { asCommand, type Remedy } from "./rule/remedy.ts";
+import type { Defaults, Policy } from "./rule/policy.ts";
+import type { WrongFlag } from "./rule/ready-index.ts";
+import { Claims } from "./runtime/claims.ts";
+import { Completions } from "./runtime/completions.ts";
+import { PROBES } from "./rule/probes.ts";
+import { DegradedMode } from "./runtime/degraded-mode.ts";
+import { EventStream } from "./runtime/event-stream.ts";
+import type { Log } from "./runtime/log.ts";
+import { Maintenance } from "./runtime/maintenance.ts";
+import { Pipeline, type Audience, type Operation } from "./runtime/pipeline.ts";
+import { QueueVersion } from "./runtime/queue-version.ts";
+import { ReadyIndexKeeper } from "./runtime/ready-index-keeper.ts";
+import { Retention } from "./runtime/retention.ts";
+import { tryRemedies } from "./runtime/trial.ts";
 
 export { StoreFault };
 
@@ -74,77 +62,41 @@ interface GateParts {
   readonly store: Store;
   readonly policy: Policy;
   readonly defaults: Defaults;
-  /** Repositories that `GET /queue` shows also when nothing goes on in them. */
+  /** Repositories that `GET /queue` shows even when they are idle. */
   readonly projects?: readonly string[];
-  /** How many days events are kept; 0 for ever. */
+  /** Events are kept for this many days; 0 keeps them for ever. */
   readonly eventsDays?: number;
   readonly log: Log;
   /** The same clock as the store's. */
   readonly clock?: Clock;
+  /** A number in [0, 1), for jitter. */
   readonly random?: () => number;
 }
 
-/** How many ways out an explanation tries. */
-const TRIALS = 20;
-
-/** A trial answers what would come of a change, and changes nothing. */
-interface Trial {
+/** A dry run gives the answer and changes nothing. */
+interface DryRun {
   readonly dry_run?: boolean | undefined;
 }
 
-const asTried =
-  <T>({ dry_run }: Trial = {}, operation: (actor: Actor) => Tx<T>) =>
-  (actor: Actor): Tx<T> =>
-    dry_run ? rollBack(operation(actor)) : operation(actor);
+type ById = DryRun & { readonly id: number };
+type ByRepo = DryRun & { readonly repo: string };
 
-type LaneQuery = Trial & { readonly repo: string };
-
-interface ClaimCall {
-  readonly caller: Caller;
-  readonly request: ClaimRequest;
-}
-
-/** So many events a follower is given at a time: all that is held for one that is slow. */
-const FOLLOWED_AT_ONCE = 100;
-
-interface CompletionCall {
-  readonly caller: Caller;
-  readonly id: number;
-  readonly input: Completion;
-}
-
-const asClaim = ({ caller, request }: ClaimCall): ClaimAttempt => ({ actor: actorOf(caller), request });
-
-/** Who claimed nothing asks again, also under the same key. */
-const isSome = (jobs: readonly ClaimedJob[]): boolean => jobs.length > 0;
-const nothing = (error: unknown): ClaimedJob[] => {
-  if (error instanceof RolledBack) return [];
-  throw error;
-};
-
-/** Whether all who are served together would be told of it. */
-const isOfAll = (error: unknown): boolean => error instanceof StoreFault && error.kind !== "refused";
-
-/** 16 hexadecimal digits for a value that JSON can write. */
-const digest = (value: unknown): string =>
-  createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
-
+/** Every method takes the caller first, then the thing it is about (an id, or a query that may ask for a dry run), then
+ *  the input. Every change of a caller with an Idempotency-Key may throw GateError idempotency_key_reused; every method
+ *  that reads or writes may throw StoreFault. */
 export class Gate {
   readonly #store: Store;
-  readonly #rules: Rules;
   readonly #projects: readonly string[];
-  readonly #room: WaitingRoom<ClaimCall, Outcome<Claim>>;
-  /** Those who wait for others to be served, none for a change. Each is given how it learns what came of it. */
-  readonly #completions: WaitingRoom<CompletionCall, () => Promise<Completed>>;
-  readonly #feed: EventStream;
-  readonly #chores: Maintenance;
-  readonly #marks: ReadyIndexKeeper;
+  readonly #readyIndex: ReadyIndexKeeper;
+  readonly #degradedMode: DegradedMode;
+  readonly #maintenance: Maintenance;
   readonly #retention: Retention;
-  readonly #eyes: DegradedMode;
-  readonly #revision: QueueVersion;
-  /** What beside the rows makes the queue. */
-  readonly #shape: string;
-  #draining = false;
+  readonly #pipeline: Pipeline;
+  readonly #claims: Claims;
+  readonly #completions: Completions;
+  readonly #events: EventStream;
+  readonly #queueVersion: QueueVersion;
+  #isDraining = false;
 
   constructor({
     store,
@@ -156,442 +108,292 @@ export class Gate {
     clock = Date.now,
     random = Math.random,
   }: GateParts) {
+    const watch = (listener: () => void): (() => void) => store.watch(listener);
     this.#store = store;
     this.#projects = projects;
-    this.#rules = { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") };
-    this.#revision = new QueueVersion(store);
-    this.#shape = digest([policy, projects]);
-    this.#marks = new ReadyIndexKeeper(store, policy, log);
+    this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
+    this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
+    this.#maintenance = new Maintenance(store, log, clock, (done) => void this.#afterMaintenance(done));
     this.#retention = new Retention(store, log, clock, eventsDays);
-    this.#eyes = new DegradedMode(store, log, {
-      changed: () => {
-        this.#marks.distrust();
+    this.#pipeline = new Pipeline({
+      store,
+      rules: { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") },
+      maintenance: this.#maintenance,
+      degradedMode: this.#degradedMode,
+      readyIndex: this.#readyIndex,
+      notify: (audience) => {
+        this.#notify(audience);
       },
-      clear: () => this.#marks.drop(),
     });
-    this.#chores = new Maintenance(store, log, clock, (done) => {
-      void this.#afterChores(done);
+    this.#claims = new Claims(this.#pipeline, watch);
+    this.#completions = new Completions(this.#pipeline);
+    this.#events = new EventStream({
+      page: (query) => this.events(query),
+      completeUpTo: () => store.completeUpTo(EVENTS),
+      watch,
     });
-    this.#feed = new EventStream({
-      settled: () => store.completeUpTo(EVENTS),
-      occupied: () =>
-        store.watch(() => {
-          this.#feed.notify();
-        }),
-    });
-    this.#room = new WaitingRoom({
-      keyOf: ({ request: { agents, repos } }) => JSON.stringify([agents, repos]),
-      sizeOf: ({ request: { max } }) => max,
-      serve: (attempts) => this.#claimTogether(attempts),
-      isOfAll,
-      takeBack: async (claimed, { caller }) => {
-        if ("value" in claimed) await this.#takeBack(caller, claimed.value.jobs);
-      },
-      occupied: () =>
-        store.watch(() => {
-          this.#room.ring();
-        }),
-    });
-    this.#completions = new WaitingRoom({
-      keyOf: () => "",
-      sizeOf: () => 1,
-      serve: (calls) => this.#completeTogether(calls),
-      isOfAll,
-      takeBack: () => Promise.resolve(),
-      occupied: () => () => undefined,
-    });
-  }
-
-  /** Has the database mark what may start under this gate's policy, so that a claim need not look at every queued
-   *  job. */
-  adopt(): Promise<void> {
-    return this.#marks.adopt();
-  }
-
-  /** Compares every mark with the rule and mends those that are wrong: see `Marks.audit`. */
-  audit(tell?: (wrong: WrongFlag) => void): ReturnType<ReadyIndexKeeper["audit"]> {
-    return this.#marks.audit(tell);
-  }
-
-  /** What the audits of this gate came to: see `Marks.audited`. */
-  get audited(): ReadyIndexKeeper["audited"] {
-    return this.#marks.audited;
-  }
-
-  /** Begins to look for what falls due. */
-  start(): void {
-    this.#chores.scheduleAt(0);
+    this.#queueVersion = new QueueVersion(store, [policy, projects]);
   }
 
   // --- Tasks
 
+  /** Creates a task with its dependencies and its entry job. The same repository and work item again gives the task that
+   *  stands, and changes nothing.
+   *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
+   *    entry job of a finished task */
   createTask(
     caller: Caller,
-    input: NewTask,
-    trial?: Trial,
+    input: NewTask & DryRun,
   ): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    return this.#change(caller, (actor) => createTask(this.#rules, actor, input), trial);
+    return this.#run({ caller, dryRun: input.dry_run }, (context) => createTask(context, input));
   }
 
+  /** Lists tasks by id, a page at a time: `next_cursor` is null on the last page. */
   listTasks(query: TaskQuery): Promise<TaskPage> {
     return this.#store.read(() => listTasks(query));
   }
 
+  /** Reads a task and its jobs.
+   *  @throws GateError unknown_task */
   task(id: number): Promise<{ task: Task; jobs: Job[] }> {
     return this.#store.read(() => taskWithJobs(id));
   }
 
-  setStage(caller: Caller, id: number, stage: string, note?: Note, trial?: Trial): Promise<ChangedTask> {
-    return this.#operate(caller, trial, (search, actor) =>
-      setStage(this.#rules, search, actor, id, stage, note),
-    );
+  /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
+   *  @throws GateError unknown_work_item, ambiguous_work_item */
+  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
+    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
   }
 
-  cancelTask(caller: Caller, id: number, note?: Note, trial?: Trial): Promise<ChangedTask> {
-    return this.setStage(caller, id, "cancelled", note, trial);
+  /** Moves a task to a stage. The same stage again changes nothing.
+   *  @throws GateError unknown_task, task_terminal, invalid_request */
+  setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => setStage(context, id, change));
+  }
+
+  /** Cancels a task and its jobs that have not started.
+   *  @throws GateError unknown_task, task_terminal for a task that is done, invalid_request */
+  cancelTask(caller: Caller, query: ById, note: Note = {}): Promise<ChangedTask> {
+    return this.setStage(caller, query, { ...note, stage: "cancelled" });
   }
 
   // --- Jobs
 
-  async createJob(caller: Caller, input: NewJob, trial?: Trial): Promise<{ job: Job }> {
-    const created = await this.#change(caller, (actor) => createJob(this.#rules, actor, input), trial);
-    this.#fallsDue(created.job.run_after);
-    return created;
+  /** Enqueues a job for the task of a work item; with a `run_after` in the future it is delayed until then.
+   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+  createJob(caller: Caller, input: NewJob & DryRun): Promise<{ job: Job }> {
+    return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
+      createJob(context, input),
+    );
   }
 
+  /** Reads a job.
+   *  @throws GateError unknown_job */
   async job(id: number): Promise<{ job: Job }> {
     return { job: await this.#store.read(() => readJob(id)) };
   }
 
-  retryJob(caller: Caller, id: number, note?: Note, trial?: Trial): Promise<ChangedJob> {
-    return this.#operate(caller, trial, (search, actor) => retryJob(this.#rules, search, actor, id, note));
+  /** Queues a failed job again, with one more attempt.
+   *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
+  retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => retryJob(context, id, note));
   }
 
-  /** Claims the oldest jobs that may start, waiting for one as long as the request allows.
-   *  @param gone tells that the caller has hung up: nothing is claimed for it any more.
+  /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
+   *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
+  cancelJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => cancelJob(context, id, note));
+  }
+
+  /** Claims up to `request.max` of the oldest ready jobs, waiting for one for up to `request.wait_ms` milliseconds.
+   *  Concurrent claims of the same kind share a transaction.
+   *  @param gone aborted when the caller hangs up: nothing is claimed for it any more
+   *  @returns no jobs when there were none in time
    *  @throws GateError draining */
   async claim(caller: Caller, request: ClaimRequest, gone?: AbortSignal): Promise<Claim> {
-    if (this.#draining)
+    if (this.#isDraining)
       throw new GateError("draining", "The service is shutting down and hands out no more jobs.");
-    const attempt = { caller, request };
-    const isPatient = request.wait_ms > 0;
-    const claimed =
-      isPatient && (await this.#isAnswered(caller))
-        ? await this.#claimAlone(attempt)
-        : await this.#room.wait(attempt, request.wait_ms, gone);
-    // Who stood behind one that got nothing was not looked at: there may be an answer under the key.
-    const answer = claimed ?? (isPatient || !isCall(caller) ? undefined : await this.#claimAlone(attempt));
-    return answer ? valueOf(answer) : { jobs: [], degraded: !this.#eyes.isHealthy };
+    const claimed = await this.#claims.claim(caller, request, gone);
+    return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
   }
 
-  async heartbeat(id: number, input: Heartbeat, caller: Caller = null): Promise<{ lease: Lease }> {
-    const kept = await this.#store.write(() => idempotent(caller, () => heartbeat(this.#rules, id, input)));
-    this.#fallsDue(kept.lease.expires_at);
-    return kept;
-  }
-
-  /** @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
-  async complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
-    const call = { caller, id, input };
-    const completed = await this.#completions.wait(call, 0);
-    return completed ? completed() : this.#completeAlone(call);
-  }
-
-  async fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
-    const failed = await this.#change(caller, (actor) => fail(this.#rules, actor, id, input));
-    this.#fallsDue(failed.job.run_after);
-    return failed;
-  }
-
-  release(caller: Caller, id: number, token: string): Promise<{ job: Job }> {
-    return this.#change(caller, (actor) => release(actor, id, token));
-  }
-
-  // --- The operator's
-
-  async pause(caller: Caller, query: WorkItemQuery & Trial, note: PauseNote): Promise<PauseState> {
-    const paused = await this.#operate(caller, query, (search, actor) =>
-      pause(this.#rules, search, actor, query, note),
-    );
-    this.#fallsDue(note.until ?? null);
-    return paused;
-  }
-
-  /** Parks every unfinished task of a repository. */
-  async pauseLane(caller: Caller, query: LaneQuery, note: PauseNote): Promise<LanePauseState> {
-    const paused = await this.#operate(caller, query, (search, actor) =>
-      pauseLane(this.#rules, search, actor, query.repo, note),
-    );
-    this.#fallsDue(note.until ?? null);
-    return paused;
-  }
-
-  resume(caller: Caller, query: WorkItemQuery & Trial, note: Note = {}): Promise<PauseState> {
-    return this.#operate(caller, query, (search, actor) => resume(this.#rules, search, actor, query, note));
-  }
-
-  /** Takes back the tasks that `pauseLane` parked. */
-  resumeLane(caller: Caller, query: LaneQuery, note: Note = {}): Promise<LanePauseState> {
-    return this.#operate(caller, query, (search, actor) =>
-      resumeLane(this.#rules, search, actor, query.repo, note),
+  /** Extends a lease by `lease_ms` milliseconds from now, or by the default.
+   *  @throws GateError unknown_job, lease_lost, task_cancelled */
+  heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
+    return this.#run({ caller, notify: "nobody", due: ({ lease }) => [lease.expires_at] }, (context) =>
+      heartbeat(context, id, input),
     );
   }
 
-  freeze(caller: Caller, repo: string, note: FreezeNote, trial?: Trial): Promise<FreezeState> {
-    return this.#operate(caller, trial, (search, actor) => freeze(this.#rules, search, actor, repo, note));
+  /** Completes a job, moves its task and enqueues the next jobs, all or nothing. Concurrent completions share a
+   *  transaction.
+   *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+  complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
+    return this.#completions.complete(caller, id, input);
   }
 
+  /** Ends an attempt that went wrong: the job is delayed with backoff, or failed at its last attempt.
+   *  @throws GateError unknown_job, lease_lost */
+  fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
+    return this.#run({ caller, due: ({ job }) => [job.run_after] }, (context) => fail(context, id, input));
+  }
+
+  /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
+   *  @throws GateError unknown_job, lease_lost */
+  release(caller: Caller, id: number, input: Release): Promise<{ job: Job }> {
+    return this.#run({ caller }, (context) => release(context, id, input));
+  }
+
+  // --- Operators
+
+  /** Pauses a task, so that later tasks of its repository may start. Pausing again keeps the first time.
+   *  @param note.until ISO 8601; the task resumes by itself then
+   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
+  pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
+    return this.#run({ caller, dryRun: query.dry_run, decides: true, due: () => [note.until] }, (context) =>
+      pause(context, query, note),
+    );
+  }
+
+  /** Pauses every unfinished task of a repository that is not paused yet.
+   *  @param note.until ISO 8601; the tasks resume by themselves then
+   *  @throws GateError layer_disabled, invalid_request */
+  pauseLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: PauseNote): Promise<LanePauseState> {
+    return this.#run({ caller, dryRun, decides: true, due: () => [note.until] }, (context) =>
+      pauseLane(context, repo, note),
+    );
+  }
+
+  /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
+   *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request */
+  resume(caller: Caller, query: WorkItemQuery & DryRun, note: Note = {}): Promise<PauseState> {
+    return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
+      resume(context, query, note),
+    );
+  }
+
+  /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
+   *  @throws GateError invalid_request */
+  resumeLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: Note = {}): Promise<LanePauseState> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => resumeLane(context, repo, note));
+  }
+
+  /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
+   *  @throws GateError layer_disabled, invalid_request */
+  freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
+    return this.#run({ caller, dryRun, decides: true }, (context) => freeze(context, repo, note));
+  }
+
+  /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
+   *  @returns how many were cleared: 0 where there was none
+   *  @throws GateError invalid_request */
   unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
-    return this.#operate(caller, query, (search, actor) => unfreeze(this.#rules, search, actor, query, note));
+    return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
+      unfreeze(context, query, note),
+    );
   }
 
-  /** A text that is the same only while `queue` would answer the same but for its time; undefined while a part of the
-   *  database cannot be read. Asked before the queue is, it is never newer than the answer. */
-  async queueTag(repos: readonly string[] = []): Promise<string | undefined> {
-    await this.#chores.runIfDue();
-    if (!this.#eyes.isHealthy) return undefined;
-    try {
-      const revision = await this.#revision.read();
-      return repos.length > 0 ? `${revision}-${this.#shape}-${digest(repos)}` : `${revision}-${this.#shape}`;
-    } catch (error) {
-      if (error instanceof StoreFault && error.kind === "unreadable") return undefined;
-      throw error;
-    }
-  }
+  // --- Reads
 
+  /** Shows every lane at one instant: its active task, its waiting jobs and why each waits.
+   *  @param repos the only repositories to show; all by default */
   async queue(repos?: readonly string[]): Promise<Queue> {
-    await this.#chores.runIfDue();
-    const { value, degraded } = await this.#eyes.decide((sight) =>
-      this.#store.read(() => snapshot(this.#rules.policy, this.#projects, repos, sight)),
+    const { value, degraded } = await this.#pipeline.read((context) =>
+      snapshot(context, this.#projects, repos),
     );
     return { ...value, degraded };
   }
 
-  // --- What happened
-
-  /** @throws GateError invalid_request */
-  async events(query: EventQuery): Promise<EventPage> {
-    const settled = await this.#store.completeUpTo(EVENTS);
-    return this.#store.read(() => history(query, settled));
+  /** Tells whether `queue` changed: the same text while its answer is the same but for the time. Asked before the queue,
+   *  it is never newer than the answer.
+   *  @returns undefined while a part of the database cannot be read */
+  async queueTag(repos: readonly string[] = []): Promise<string | undefined> {
+    await this.#maintenance.runIfDue();
+    return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos) : undefined;
   }
 
-  /** The events from a place on, as they come, a few at a time; an empty list when there were none for a while.
-   *  It ends when the caller is gone or the service drains.
-   *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
-    if (this.#draining) throw new GateError("draining", "The service is shutting down.");
-    const { repo, work_item } = query;
-    const begins = query.after === undefined && query.last === undefined ? { ...query, last: 0 } : query;
-    const read = (after: number): Promise<EventPage> =>
-      this.events({ after, repo, work_item, limit: FOLLOWED_AT_ONCE });
-    return this.#feed.follow(await this.events({ ...begins, limit: FOLLOWED_AT_ONCE }), { read }, gone);
-  }
-
-  /** Why a work item waits, and what would free it. Each way out is tried, and taken back.
+  /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
+   *  tried in a dry run; its effect is null when it could not be tried.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
   async explain(query: WorkItemQuery): Promise<Explanation> {
-    await this.#chores.runIfDue();
-    const { value, degraded } = await this.#eyes.decide((sight) =>
-      this.#store.read(() => explain(this.#rules.policy, sight, query)),
+    const { value, degraded } = await this.#pipeline.read(({ rules, lookup }) =>
+      explain(rules.policy, lookup.visible, query),
     );
-    const effects = new Map<string, Promise<Effect | null>>();
-    const fix = async (way: Remedy): Promise<Fix> => {
-      const { call, command } = asCommand(way);
-      const effect =
-        effects.get(command) ?? (effects.size < TRIALS ? this.#tryOut(way) : Promise.resolve(null));
-      effects.set(command, effect);
-      return { call, command, effect: await effect };
-    };
-    const jobs = value.jobs.map(async (job) => ({
-      ...job,
-      reasons: await Promise.all(
-        job.reasons.map(async ({ remedies, ...obstacle }) => ({
-          ...obstacle,
-          fix: await Promise.all(remedies.map(fix)),
-        })),
-      ),
-    }));
-    return { ...value, jobs: await Promise.all(jobs), degraded };
+    return { ...(await tryRemedies(this.#pipeline, value)), degraded };
   }
 
-  /** What would come of a way out; null when it cannot be taken. */
-  async #tryOut(way: Remedy): Promise<Effect | null> {
-    const trial = { dry_run: true };
-    try {
-      switch (way.action) {
-        case "unfreeze":
-          return (await this.unfreeze(null, { ...way, ...trial })).effect;
-        case "pause":
-          return (await this.pause(null, { ...way, ...trial }, {})).effect;
-        case "resume":
-          return (await this.resume(null, { ...way, ...trial })).effect;
-        case "cancel":
-          return (await this.cancelTask(null, way.task_id, {}, trial)).effect;
-        case "retry":
-          return (await this.retryJob(null, way.job_id, {}, trial)).effect;
-      }
-    } catch (error) {
-      if (error instanceof GateError || error instanceof StoreFault) return null;
-      throw error;
-    }
+  /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
+   *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
+  async events(query: EventQuery): Promise<EventPage> {
+    const completeUpTo = await this.#store.completeUpTo(EVENTS);
+    return this.#store.read(() => history(query, completeUpTo));
   }
 
-  // --- The service's own
+  /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while.
+   *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
+   *  @throws GateError draining, invalid_request */
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+    this.#refuseWhileDraining();
+    return this.#events.follow(query, gone);
+  }
 
-  /** Whether the gate takes claims and its database answers.
+  // --- The service itself
+
+  /** Installs the ready index for this gate's policy and brings it up to date. */
+  adopt(): Promise<void> {
+    return this.#readyIndex.adopt();
+  }
+
+  /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
+  audit(report?: (wrong: WrongFlag) => void): ReturnType<ReadyIndexKeeper["audit"]> {
+    return this.#readyIndex.audit(report);
+  }
+
+  /** How many ready flags the audits of this gate found wrong, and repaired. */
+  get audited(): ReadyIndexKeeper["audited"] {
+    return this.#readyIndex.audited;
+  }
+
+  /** Starts the timer of the maintenance. */
+  start(): void {
+    this.#maintenance.scheduleAt(0);
+  }
+
+  /** Returns when the gate takes claims and its database answers.
    *  @throws GateError draining
    *  @throws StoreFault when the database does not answer */
   async ready(): Promise<void> {
-    if (this.#draining) throw new GateError("draining", "The service is shutting down.");
+    this.#refuseWhileDraining();
     await this.#store.read(() => run(PROBES.stages));
   }
 
-  /** Hands out nothing more; those who wait are answered with nothing. */
+  /** Hands out no more jobs; waiting callers are answered with nothing. */
   drain(): void {
-    this.#draining = true;
-    this.#chores.stop();
-    this.#room.close();
-    this.#feed.close();
+    this.#isDraining = true;
+    this.#maintenance.stop();
+    this.#claims.close();
+    this.#events.close();
   }
 
-  #committed(): void {
-    this.#room.ring();
-    this.#feed.notify();
+  #refuseWhileDraining(): void {
+    if (this.#isDraining) throw new GateError("draining", "The service is shutting down.");
   }
 
-  /** A change of the rows, or a trial of it. */
-  #change<T>(caller: Caller, operation: (actor: Actor) => Tx<T>, trial?: Trial): Promise<T> {
-    return this.#told(() => this.#store.write(() => idempotent(caller, asTried(trial, operation))));
+  async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
+    const { value } = await this.#pipeline.run(operation, command);
+    return value;
   }
 
-  /** A change whose effect is told, or a trial of it. */
-  #operate<T>(
-    caller: Caller,
-    trial: Trial | undefined,
-    operation: (search: Lookup, actor: Actor) => Tx<T>,
-  ): Promise<T> {
-    return this.#told(async () => {
-      const { value } = await this.#eyes.decide((sight) => {
-        const inSight = (actor: Actor): Tx<T> => operation(this.#search(sight), actor);
-        return this.#store.write(() => idempotent(caller, asTried(trial, inSight)));
-      });
-      return value;
-    });
+  #notify(audience: Audience): void {
+    if (audience === "nobody") return;
+    if (audience === "everyone") this.#claims.notify();
+    this.#events.notify();
   }
 
-  /** Those who wait are told of a change once it is committed; of a trial there is nothing to tell. */
-  async #told<T>(change: () => Promise<T>): Promise<T> {
-    try {
-      const value = await change();
-      this.#committed();
-      return value;
-    } catch (error) {
-      if (error instanceof RolledBack) return error.value as T;
-      throw error;
-    }
-  }
-
-  #search(sight: Visibility): Lookup {
-    return { visible: sight, useReadyIndex: this.#marks.isUsable && sight === EVERYTHING_READABLE };
-  }
-
-  /** Serves claims that take the same jobs. */
-  async #claimTogether(attempts: readonly ClaimCall[]): Promise<(Outcome<Claim> | undefined)[]> {
-    const [alone, ...others] = attempts;
-    if (alone && others.length === 0) return [await this.#claimAlone(alone)];
-    await this.#chores.runIfDue();
-    const { value: claimed, degraded } = await this.#eyes.decide((sight) =>
-      this.#store.write(() =>
-        idempotentBatch(
-          attempts,
-          (fresh) => claim(this.#rules, fresh.map(asClaim), this.#search(sight)),
-          (jobs) => (isSome(jobs) ? jobs : undefined),
-        ),
-      ),
-    );
-    return Promise.all(
-      attempts.map(async (attempt, index) => {
-        const jobs = claimed[index];
-        return jobs ? this.#granted(jobs, degraded) : await this.#claimAlone(attempt);
-      }),
-    );
-  }
-
-  async #claimAlone(attempt: ClaimCall): Promise<Outcome<Claim> | undefined> {
-    await this.#chores.runIfDue();
-    try {
-      const { value: jobs, degraded } = await this.#eyes.decide((sight) => {
-        const search = this.#search(sight);
-        const operation = (): Tx<ClaimedJob[]> => claimOne(this.#rules, asClaim(attempt), search);
-        return this.#store.write(() => idempotent(attempt.caller, operation, isSome)).catch(nothing);
-      });
-      return this.#granted(jobs, degraded);
-    } catch (error) {
-      if (error instanceof GateError) return { error };
-      throw error;
-    }
-  }
-
-  #granted(jobs: ClaimedJob[], degraded: boolean): Outcome<Claim> | undefined {
-    if (!isSome(jobs)) return undefined;
-    for (const { lease } of jobs) this.#fallsDue(lease.expires_at);
-    this.#feed.notify();
-    return { value: { jobs, degraded } };
-  }
-
-  /** Completes together what can be; each caller is given how it learns what came of it. */
-  async #completeTogether(calls: readonly CompletionCall[]): Promise<(() => Promise<Completed>)[]> {
-    const outcomes = await this.#store.write(() =>
-      idempotentBatch(
-        calls,
-        (fresh) =>
-          completeTogether(
-            this.#rules,
-            fresh.map(({ caller, ...asked }) => ({ actor: actorOf(caller), ...asked })),
-          ),
-        (outcome) => (outcome && "value" in outcome ? outcome.value : undefined),
-      ),
-    );
-    this.#committed();
-    return calls.map((call, index) => {
-      const outcome = outcomes[index];
-      // Who is refused under a key may have sent it twice: the other one may just have ended.
-      const isSure = outcome && ("value" in outcome || !isCall(call.caller));
-      return isSure ? () => Promise.resolve(outcome).then(valueOf) : () => this.#completeAlone(call);
-    });
-  }
-
-  #completeAlone({ caller, id, input }: CompletionCall): Promise<Completed> {
-    return this.#change(caller, (actor) => complete(this.#rules, { actor, id, input }));
-  }
-
-  async #isAnswered(caller: Caller): Promise<boolean> {
-    return isCall(caller) && (await this.#store.read(() => hasStoredAnswer(caller)));
-  }
-
-  /** A caller that has gone may come again for the answer under its key: then the jobs are its own. */
-  #takeBack(caller: Caller, jobs: readonly ClaimedJob[]): Promise<void> {
-    return this.#change(null, function* (actor) {
-      if (!(yield* forgetAnswer(caller))) return;
-      for (const { id, lease } of jobs)
-        try {
-          yield* release(actor, id, lease.token);
-        } catch (error) {
-          if (!(error instanceof GateError)) throw error;
-          // It is not the caller's any more.
-        }
-    });
-  }
-
-  #fallsDue(iso: string | null): void {
-    if (iso !== null) this.#chores.scheduleAt(Date.parse(iso));
-  }
-
-  /** Those who wait are told of what fell due, and the marks get their share of attention. */
-  async #afterChores(done: number): Promise<void> {
-    if (done > 0) this.#committed();
-    if (this.#draining) return;
+  async #afterMaintenance(done: number): Promise<void> {
+    if (done > 0) this.#notify("everyone");
+    if (this.#isDraining) return;
     void this.#retention.tend();
-    if (this.#eyes.isHealthy && (await this.#marks.tend())) this.#room.ring();
+    if (this.#degradedMode.isHealthy && (await this.#readyIndex.tend())) this.#claims.notify();
   }
 }

@@ -1,13 +1,13 @@
-/** Tells when a caller is gone. */
+/** The caller's disconnect as an AbortSignal. */
 
 import type { FastifyReply } from "fastify";
 
-/** Aborts when the caller hangs up before it is answered. */
+/** Aborts when the response closes: the caller has disconnected, or has its answer. */
 export const clientDisconnect = ({ raw }: FastifyReply): AbortSignal => {
-  const gone = new AbortController();
-  // The answer's end, not the connection's: a worker that polls on one connection would pile up listeners.
+  const disconnect = new AbortController();
+  // Listens on the response, not the connection: long polls on one connection would add a listener each.
   raw.once("close", () => {
-    gone.abort();
+    disconnect.abort();
   });
-  return gone.signal;
+  return disconnect.signal;
 };

@@ -1,22 +1,29 @@
-/** Answers that a caller has already: an ETag on what is answered, and 304 for who sends it again (RFC 9110, 8.8.3 and
- *  13.1.2). */
+/** Conditional requests: an ETag on the answer, and 304 for a caller that sends it back (RFC 9110, 8.8.3 and 13.1.2).
+ *  The tag comes from the gate. */
 
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 const isKnown = (header: string | undefined, tag: string): boolean =>
   header !== undefined && (header.trim() === "*" || header.split(",").some((each) => each.trim() === tag));
 
-/** Sets the tag of the answer.
- *  @param tag weak, since two answers of one state differ in their time; undefined where there is none to tell
- *  @returns whether the caller has the answer already: then it gets 304 and no body */
-export const hasAnswer = (
+interface Tagged {
+  /** Identifies the state; undefined when the state has no tag. The ETag is weak, as answers of one state differ in their
+   *  time. */
+  readonly tag: string | undefined;
+  /** Called only if the caller does not have the answer yet. */
+  readonly body: () => Promise<unknown>;
+}
+
+/** Sends the JSON answer with its tag, or 304 if the caller has it already. */
+export const sendUnlessKnown = async (
   { headers }: FastifyRequest,
   reply: FastifyReply,
-  tag: string | undefined,
-): boolean => {
-  if (tag === undefined) return false;
-  void reply.headers({ etag: tag, "cache-control": "no-cache" });
-  if (!isKnown(headers["if-none-match"], tag)) return false;
-  void reply.code(304);
-  return true;
+  { tag, body }: Tagged,
+): Promise<FastifyReply> => {
+  if (tag !== undefined) {
+    const etag = `W/"${tag}"`;
+    void reply.headers({ etag, "cache-control": "no-cache" });
+    if (isKnown(headers["if-none-match"], etag)) return reply.code(304).send();
+  }
+  return reply.type("application/json; charset=utf-8").send(await body());
 };

@@ -1,16 +1,25 @@
-/** Every error as application/problem+json (RFC 9457), and the one table from codes to statuses. */
+/** Every error as application/problem+json (RFC 9457), and the one table from error codes to HTTP statuses.
+ *  It decides no refusal: those come from the gate, the store and the plugins. */
 
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
-import { GateError, type GateErrorCode, type InputFault } from "../contract/errors.ts";
+import {
+  GATE_ERRORS,
+  GateError,
+  type GateErrorCode,
+  type InputFault,
+  type ProblemExtension,
+} from "../contract/errors.ts";
 import { StoreFault } from "../gate/gate.ts";
+import { inputFaults, invalidInput } from "./input-faults.ts";
 
-const STATUS = {
+const GATE_STATUS = {
   ambiguous_work_item: 409,
   dependency_cycle: 409,
   draining: 503,
   idempotency_key_reused: 422,
   invalid_request: 400,
+  job_not_cancellable: 409,
   job_not_failed: 409,
   layer_disabled: 409,
   lease_lost: 409,
@@ -21,7 +30,6 @@ const STATUS = {
   unknown_work_item: 404,
 } satisfies Record<GateErrorCode, number>;
 
-/** Codes of the edge's own: what never reaches the gate. */
 const EDGE_STATUS = {
   body_too_large: 413,
   cross_origin: 403,
@@ -37,150 +45,154 @@ const EDGE_STATUS = {
 } as const;
 
 type EdgeCode = keyof typeof EDGE_STATUS;
+type Code = GateErrorCode | EdgeCode;
+
+const STATUS: Readonly<Record<Code, number>> = { ...GATE_STATUS, ...EDGE_STATUS };
+
+/** Codes of HTTP itself, and of the store: such a request failed before or below the gate. */
+const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
+  body_too_large: "The body is larger than 1 MiB.",
+  cross_origin: "Without tokens, the service answers neither other sites' pages nor other host names.",
+  internal_error: "A fault in the service; its log has the cause under `request_id`.",
+  invalid_json: "The body is not valid JSON, or nested too deep.",
+  method_not_allowed: "The path does not support the method; see `Allow`.",
+  not_found: "No such path.",
+  storage_busy: "Another program has locked the database; nothing changed.",
+  storage_refused: "A constraint in the database does not allow the change; nothing changed.",
+  storage_unavailable: "The database does not answer; the change may or may not have happened.",
+  unauthorized: "No valid token.",
+  unsupported_media_type: "Content-Type is not application/json.",
+};
+
+const meanings = Object.entries({ ...GATE_ERRORS, ...EDGE_ERRORS })
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([code, meaning]) => `- \`${code}\`: ${meaning}`);
 
 // Registered under its name, by which the routes refer to it.
 z.object({
   type: z.string(),
   title: z.string(),
   status: z.int().min(400).max(599),
-  detail: z.string(),
-  code: z.enum([...Object.keys(STATUS), ...Object.keys(EDGE_STATUS)].sort() as [string, ...string[]]),
+  detail: z.string().meta({ description: "A sentence for people. It may change; programs use `code`." }),
+  code: z
+    .enum(Object.keys(STATUS).sort() as [string, ...string[]])
+    .meta({ description: ["Stable, for programs:", "", ...meanings].join("\n") }),
   request_id: z.string(),
   errors: z
     .array(
       z.strictObject({
         in: z.enum(["body", "query", "path", "header"]),
-        pointer: z.string().meta({ description: "JSON pointer to what is at fault." }),
+        pointer: z.string().meta({ description: "JSON pointer to the invalid value." }),
         detail: z.string(),
       }),
     )
     .optional(),
   hint: z.string().optional().meta({ description: "The one obvious next step." }),
-  repos: z.array(z.string()).optional().meta({ description: "Where an ambiguous work item exists." }),
-  path: z.array(z.string()).optional().meta({ description: "The cycle that dependencies would close." }),
-}).meta({ id: "Problem", description: "What went wrong (RFC 9457)." });
+  repos: z.array(z.string()).optional().meta({
+    description: "The repositories that have an ambiguous work item.",
+  }),
+  path: z.array(z.string()).optional().meta({
+    description: "The cycle that the dependencies would form.",
+  }),
+}).meta({ id: "Problem", description: "An error (RFC 9457)." });
 
-/** An error that the edge itself raises. */
+interface EdgeErrorParts {
+  readonly code: EdgeCode;
+  readonly detail: string;
+  readonly hint?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error that a plugin raises before the gate is called. */
 export class EdgeError extends Error {
   override readonly name = "EdgeError";
-  readonly code: EdgeCode;
-  readonly hint: string | undefined;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly parts: EdgeErrorParts;
 
-  constructor(code: EdgeCode, message: string, hint?: string, headers: Record<string, string> = {}) {
-    super(message);
-    this.code = code;
-    this.hint = hint;
-    this.headers = headers;
+  constructor(parts: EdgeErrorParts) {
+    super(parts.detail);
+    this.parts = parts;
   }
 }
 
 interface Answer {
-  readonly code: GateErrorCode | EdgeCode;
+  readonly code: Code;
   readonly detail: string;
   readonly hint?: string | undefined;
   readonly faults?: readonly InputFault[] | undefined;
-  readonly more?: Readonly<Record<string, unknown>> | undefined;
+  readonly more?: ProblemExtension | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const AGAIN = { "retry-after": "1" };
+const RETRY_AFTER = { "retry-after": "1" };
 
-const PART = { body: "body", querystring: "query", params: "path", headers: "header" } as const;
-
-/** An ajv error as the place at fault and what it wants. */
-const inputFaults = ({ validation = [], validationContext = "body" }: FastifyError): InputFault[] => {
-  const part = PART[validationContext];
-  const faults = validation.map(({ instancePath, params, message = "is not valid" }) => {
-    const { additionalProperty, missingProperty, allowedValues } = params;
-    if (typeof additionalProperty === "string")
-      return { pointer: `${instancePath}/${escape(additionalProperty)}`, detail: "is not known here" };
-    if (typeof missingProperty === "string")
-      return { pointer: `${instancePath}/${escape(missingProperty)}`, detail: "is missing" };
-    const allowed = Array.isArray(allowedValues) ? `: ${allowedValues.join(", ")}` : "";
-    return { pointer: instancePath, detail: `${message}${allowed}` };
-  });
-  return faults.map((fault) => ({ in: part, ...fault }));
-};
-
-/** A key as a part of a JSON pointer. */
-export const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
-
-const FRAMEWORK: Readonly<Record<string, Answer>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: "body_too_large", detail: "The body is too large." },
+const FRAMEWORK_ERRORS: Readonly<Record<string, Answer>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: "body_too_large",
+    detail: "The body is larger than 1 MiB.",
+  },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: "unsupported_media_type",
-    detail: "The body is not said to be JSON.",
-    hint: "Send it as: Content-Type: application/json",
+    detail: "Content-Type must be application/json.",
+    hint: "Add the header Content-Type: application/json",
   },
 };
 
-const ofGate = ({ code, message, context }: GateError): Answer => ({
+const gateAnswer = ({ code, message, context }: GateError): Answer => ({
   code,
   detail: message,
   ...context,
-  ...(code === "draining" ? { headers: AGAIN } : {}),
+  ...(code === "draining" ? { headers: RETRY_AFTER } : {}),
 });
 
-const ofStore = ({ kind }: StoreFault): Answer => {
+const storeAnswer = ({ kind }: StoreFault): Answer => {
   switch (kind) {
     case "busy":
       return {
         code: "storage_busy",
-        detail: "Another program holds the database. Nothing was changed.",
-        headers: AGAIN,
+        detail: "Another program has locked the database. Nothing was changed.",
+        headers: RETRY_AFTER,
       };
     case "refused":
       return {
         code: "storage_refused",
         detail: "A constraint in the database does not allow this. Nothing was changed.",
-        hint: "The service's log names the constraint, under this request's id.",
+        hint: "The service's log names the constraint under this request's id.",
       };
     case "unavailable":
     case "unreadable":
       return {
         code: "storage_unavailable",
-        detail: "The database does not answer. Read the state before you repeat.",
-        headers: AGAIN,
+        detail: "The database does not answer. Read the current state before you retry.",
+        headers: RETRY_AFTER,
       };
   }
 };
 
-const describe = (faults: readonly InputFault[]): string =>
-  faults
-    .map(({ in: part, pointer, detail }) => `${part}${pointer === "" ? "" : ` ${pointer}`} ${detail}`)
-    .join("; ");
-
-export const invalidInput = (faults: readonly InputFault[]): GateError =>
-  new GateError("invalid_request", `The input is not valid: ${describe(faults)}.`, { faults });
-
 /** @param error anything that was thrown */
 const answerTo = (error: unknown): Answer => {
-  if (error instanceof GateError) return ofGate(error);
-  if (error instanceof EdgeError)
-    return { code: error.code, detail: error.message, hint: error.hint, headers: error.headers };
-  if (error instanceof StoreFault) return ofStore(error);
+  if (error instanceof GateError) return gateAnswer(error);
+  if (error instanceof EdgeError) return error.parts;
+  if (error instanceof StoreFault) return storeAnswer(error);
   if (error instanceof Error) {
     const { code, statusCode = 500, message, validation } = error as FastifyError;
-    if (validation) return ofGate(invalidInput(inputFaults(error as FastifyError)));
-    const known = FRAMEWORK[code];
+    if (validation) return gateAnswer(invalidInput(inputFaults(error as FastifyError)));
+    const known = FRAMEWORK_ERRORS[code];
     if (known) return known;
     if (statusCode >= 400 && statusCode < 500) return { code: "invalid_request", detail: message };
   }
-  return { code: "internal_error", detail: "The service has a fault of its own; its log tells which." };
+  return { code: "internal_error", detail: "Internal error. The service's log has the cause." };
 };
 
-const statusOf = (code: GateErrorCode | EdgeCode): number => ({ ...STATUS, ...EDGE_STATUS })[code];
-
-const titleOf = (code: string): string => {
-  const words = code.replaceAll("_", " ");
+/** `invalid_json` as "Invalid JSON". */
+const titleOf = (code: Code): string => {
+  const words = code.replaceAll("_", " ").replace(/\bjson\b/, "JSON");
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
 
-/** Answers any error. What is ours to mend is logged with its cause; nothing of it is told to the caller. */
+/** Answers any error. Faults of the service and of the database are logged with their cause, which callers never see. */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   const { code, detail, hint, faults = [], more, headers = {} } = answerTo(error);
-  const status = statusOf(code);
+  const status = STATUS[code];
   request.problem = code;
   if (status >= 500 || error instanceof StoreFault)
     request.log[status === 500 ? "error" : "warn"]({ reqId: request.id, err: error, code }, detail);

@@ -1,10 +1,10 @@
-/** Looks at the database that a replay is given, before anything is started over it. */
+/** Checks the database of a replay before anything starts on it. */
 
 import { openStore } from "../store/open.ts";
 import { all, first } from "../store/port.ts";
 import { raw, sql } from "../store/sql.ts";
 
-/** Whether it has a task or a job. One that was never migrated has none.
+/** True when the database has a task or a job. A database that was never migrated has none.
  *  @throws StoreFault when it cannot be read */
 export const hasWork = async (url: string): Promise<boolean> => {
   const store = await openStore(url, { poolSize: 1 });

@@ -1,4 +1,4 @@
-/** The service as a process of its own, as it runs in earnest. */
+/** A node of the service as a process of its own, as in production. */
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export interface ServiceNode {
   readonly url: string;
-  /** Resolves when the process ends, whether it was asked to or not. */
+  /** Resolves when the process ends, for whatever reason. */
   readonly died: Promise<Error>;
   /** Asks the process to stop; resolves when it has. */
   stop(): Promise<void>;
@@ -15,18 +15,18 @@ export interface ServiceNode {
 
 interface NodeParts {
   readonly databaseUrl: string;
-  /** The folder that it runs in: a .env there would be its configuration. */
+  /** The working folder; a .env in it would be read. */
   readonly folder: string;
   readonly stderr: NodeJS.WritableStream;
 }
 
 const PROGRAM = fileURLToPath(new URL("../main.js", import.meta.url));
 
-/** An attempt that a fault ended, be it a node's or the database's, is not held against a job. */
+/** Enough that a fault of a node or of the database never uses up the attempts of a job. */
 const MAX_ATTEMPTS = "100";
 
-/** Starts the service on a free port, with defaults for all but its database and the attempts of a job.
- *  @throws Error when it ends before it answers */
+/** Starts a node on a free port, with defaults for everything but its database and the attempts of a job.
+ *  @throws Error when the process ends before it listens */
 export const startNode = async ({ databaseUrl, folder, stderr }: NodeParts): Promise<ServiceNode> => {
   const child = fork(PROGRAM, ["serve"], {
     cwd: folder,
@@ -44,7 +44,7 @@ export const startNode = async ({ databaseUrl, folder, stderr }: NodeParts): Pro
   const first = await Promise.race([said, died]);
   if (first instanceof Error) throw first;
   const url = /^serial-gate (\S+) on /.exec(String(first[0]))?.[1];
-  if (url === undefined) throw new Error(`The service said something else: ${String(first[0])}`);
+  if (url === undefined) throw new Error(`Unexpected first line from the service: ${String(first[0])}`);
   return {
     url,
     died,

@@ -1,14 +1,14 @@
-/** What people are told of a replay when it is over. */
+/** The report of a replay: figures, verdict and violations. */
 
 import type { Verdict } from "./verify.ts";
 
 export interface Report {
-  /** How many lines the file of work items has. */
+  /** Lines in the file of work items. */
   readonly lines: number;
   readonly nodes: number;
   readonly wallMs: number;
   readonly verdict: Verdict;
-  /** Why the run ended before every task was done. */
+  /** The reason why the run ended before every task was done. */
   readonly fault: Error | undefined;
 }
 
@@ -31,8 +31,8 @@ const sentenceOf = (report: Report): string => {
   return `NOT verified: ${why.join(" ")}`;
 };
 
-/** The figures, the verdict and, if there are any, the first violations. */
-export const tableOf = (report: Report): string => {
+/** The figures, the verdict and the first violations, as text. */
+export const reportText = (report: Report): string => {
   const { lines, nodes, wallMs, verdict } = report;
   const { tasks, claims, overtakes, pauses, longestWait, violations } = verdict;
   const seconds = wallMs / 1_000;

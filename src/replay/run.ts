@@ -1,5 +1,5 @@
-/** One replay from its start to its proof. Every node of the service is a process of its own; this one creates the
- *  tasks, works on them over HTTP, and judges from the database's rows once the nodes have stopped. */
+/** One replay: starts the nodes, each a process of its own, drives them over HTTP, stops them, then verifies the
+ *  database. */
 
 import { Client } from "../client/client.ts";
 import { verify } from "./verify.ts";
@@ -13,28 +13,28 @@ import type { WorkItem } from "./work-items.ts";
 interface Run {
   readonly items: readonly WorkItem[];
   readonly workers: number;
-  /** How many processes the service is. */
+  /** Number of service processes. */
   readonly nodes: number;
-  /** Fresh, or not there yet. */
+  /** An empty database, or a file that does not exist yet. */
   readonly databaseUrl: string;
-  /** The nodes' working folder. */
+  /** Working folder of the nodes. */
   readonly folder: string;
-  /** Receives the progress, troubles and the nodes' logs. */
+  /** Receives the progress, the failures and the logs of the nodes. */
   readonly stderr: NodeJS.WriteStream;
-  /** Registers a callback for the moment when the process is asked to stop. */
+  /** Registers a callback for a request to stop the process. */
   readonly onStop: (stop: () => void) => void;
 }
 
-/** Nothing at all happens for this long only when something is stuck. */
+/** Without any progress for this long, the run counts as stuck. */
 const STUCK_AFTER_MS = 60_000;
-const SHOWN_TROUBLES = 20;
+const SHOWN_FAILURES = 20;
 
-/** Calls when nothing moves any more, until the returned function is called. */
-const watchCrew = ({ tally }: Simulation, stuck: (error: Error) => void): (() => void) => {
+/** Calls `onStuck` when the simulation makes no progress, until the returned function is called. */
+const watchProgress = ({ tally }: Simulation, onStuck: (error: Error) => void): (() => void) => {
   let seen = "";
   const timer = setInterval(() => {
     const now = JSON.stringify(tally);
-    if (now === seen) stuck(new Error(`Nothing has moved for ${STUCK_AFTER_MS / 1_000} s.`));
+    if (now === seen) onStuck(new Error(`No progress for ${STUCK_AFTER_MS / 1_000} s.`));
     seen = now;
   }, STUCK_AFTER_MS);
   return () => {
@@ -44,8 +44,8 @@ const watchCrew = ({ tally }: Simulation, stuck: (error: Error) => void): (() =>
 
 type NodeParts = Parameters<typeof startNode>[0];
 
-/** Starts all of them or none.
- *  @throws Error of the first that does not start */
+/** Starts all nodes or none.
+ *  @throws Error of the first node that does not start */
 const startNodes = async (count: number, parts: NodeParts): Promise<ServiceNode[]> => {
   const starting = await Promise.allSettled(Array.from({ length: count }, () => startNode(parts)));
   const nodes = starting.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
@@ -55,8 +55,8 @@ const startNodes = async (count: number, parts: NodeParts): Promise<ServiceNode[
   throw fault.reason;
 };
 
-/** Follows who of the nodes is still there; the last one that ends is the end of the replay. */
-const follow = (nodes: readonly ServiceNode[], lastEnded: (why: Error) => void): Set<ServiceNode> => {
+/** The nodes that are still running. When the last one ends, `lastEnded` is called. */
+const running = (nodes: readonly ServiceNode[], lastEnded: (why: Error) => void): Set<ServiceNode> => {
   const alive = new Set(nodes);
   for (const node of nodes)
     void node.died.then((why) => {
@@ -66,8 +66,7 @@ const follow = (nodes: readonly ServiceNode[], lastEnded: (why: Error) => void):
   return alive;
 };
 
-/** @throws Error when the service does not start or the database cannot be read; whatever else goes wrong is in
- *    the report */
+/** @throws Error when the service does not start or the database cannot be read; any other failure is in the report */
 export const replay = async ({
   items,
   workers,
@@ -82,25 +81,25 @@ export const replay = async ({
     stopping.abort(why);
   };
   onStop(() => {
-    stop(new Error("It was stopped."));
+    stop(new Error("The replay was stopped."));
   });
   const started = await startNodes(nodes, { databaseUrl, folder, stderr });
-  const alive = follow(started, stop);
+  const alive = running(started, stop);
 
   const urls = started.map(({ url }) => url);
-  /** Each has a node of its own, and the others for when that one is gone. */
+  /** Each worker prefers a node of its own and falls back to the others. */
   const clientOf = (n: number): Client => {
     const own = n % urls.length;
     return new Client({ url: [...urls.slice(own), ...urls.slice(0, own)] });
   };
-  let troubles = 0;
-  const crew = simulate({
+  let failures = 0;
+  const simulation = simulate({
     items,
     workers,
     clientOf,
     onTrouble: (error, job) => {
       const where = job ? `${job.agent} of ${job.work_item_id ?? "no work item"}` : "a claim";
-      if (++troubles <= SHOWN_TROUBLES) stderr.write(`${where}: ${String(error)}\n`);
+      if (++failures <= SHOWN_FAILURES) stderr.write(`${where}: ${String(error)}\n`);
     },
     signal: stopping.signal,
   });
@@ -108,21 +107,21 @@ export const replay = async ({
   const from = performance.now();
   const elapsed = (): number => performance.now() - from;
   const endProgress = showProgress(stderr, () => {
-    const { created, claims, parked, resumed, done } = crew.tally;
+    const { created, claims, paused, resumed, done } = simulation.tally;
     const seconds = Math.round(elapsed() / 1_000);
-    const text = `done, ${created} created, ${claims} claims, ${parked - resumed} parked, ${seconds} s`;
-    return { done, of: crew.tasks, text };
+    const text = `done, ${created} created, ${claims} claims, ${paused - resumed} paused, ${seconds} s`;
+    return { done, of: simulation.tasks, text };
   });
-  const unwatch = watchCrew(crew, stop);
+  const unwatch = watchProgress(simulation, stop);
   let fault: Error | undefined;
   const failed = (error: unknown): void => {
     fault = error instanceof Error ? error : new Error(String(error));
   };
-  await crew.work().catch(failed);
+  await simulation.work().catch(failed);
   const wallMs = elapsed();
   unwatch();
   endProgress();
-  // How the service itself ended explains whatever went wrong before.
+  // A node that ended badly explains the failures before: its error replaces theirs.
   await Promise.all([...alive].map((node) => node.stop())).catch(failed);
 
   const store = await openStore(databaseUrl);

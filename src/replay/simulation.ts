@@ -1,8 +1,7 @@
-/** All who use a gate while work items are replayed: the orchestrator that creates tasks as time went, the workers
- *  that take each task through its stages, and the operator who parks some and lets them go on later.
- *  Everything goes through the HTTP API. What happens to a work item follows from the work item alone.
- *  A service that is away for a while costs time and nothing else: what may be told twice is told again, and where
- *  an answer was lost the service's own state tells what it was. */
+/** The users of a service during a replay, over its HTTP API: an orchestrator that creates tasks in order of time,
+ *  workers that take each task through its stages, and an operator who pauses some tasks and resumes them later.
+ *  The course of a work item depends on the work item alone. A service that does not answer for a while costs time
+ *  only: harmless calls are repeated, and lost answers are read back from the service's state. */
 
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,7 +15,7 @@ export const ENTRY_AGENT = "analyst";
 interface Step {
   readonly agent: string;
   readonly stage: string;
-  /** Whether work of that size needs it. */
+  /** True for work of a size that needs this step. */
   readonly needs: (size: Size) => boolean;
 }
 
@@ -28,63 +27,65 @@ const STEPS: readonly Step[] = [
   { agent: "deployer", stage: "deploy", needs: ({ files }) => files >= 5 },
 ];
 
-/** What follows the agent's job; undefined when its task is done then. */
+/** The step after the agent's job; undefined when the task is done. */
 const stepAfter = (agent: string, size: Size): Step | undefined =>
   STEPS.slice(STEPS.findIndex((step) => step.agent === agent) + 1).find(({ needs }) => needs(size));
 
-/** A number that is the same for a work item in every run. */
+/** A number that a work item has in every run. */
 const lotOf = ({ repo, work_item_id }: Pick<ClaimedJob, "repo" | "work_item_id">): number =>
   createHash("sha256")
     .update(`${repo ?? ""} ${work_item_id ?? ""}`)
     .digest()
     .readUInt32BE();
 
-/** Their work takes no time; it is how long a worker tries to tell a service that is gone. */
+/** The work itself takes no time: a lease lasts as long as a worker retries to report it. */
 const LEASE_MS = 15_000;
-/** How long the orchestrator and the operator try, and how soon again. */
-const PATIENCE_MS = 60_000;
-const AGAIN_MS = 500;
-const ONE_PARKED_IN = 50;
+/** The orchestrator and the operator retry a call for this long, this often. */
+const RETRY_FOR_MS = 60_000;
+const RETRY_EVERY_MS = 500;
+const ONE_PAUSED_IN = 50;
 const MOST_OVERTAKERS = 4;
 
-const isToBeParked = (job: ClaimedJob): boolean =>
-  job.agent === ENTRY_AGENT && lotOf(job) % ONE_PARKED_IN === 0;
+const isToBePaused = (job: ClaimedJob): boolean =>
+  job.agent === ENTRY_AGENT && lotOf(job) % ONE_PAUSED_IN === 0;
 
-/** How many tasks of the repository finish before a parked one goes on. */
+/** The number of tasks of the repository that finish before a paused task is resumed. */
 const overtakers = (job: ClaimedJob): number => 1 + ((lotOf(job) >>> 16) % MOST_OVERTAKERS);
 
-interface Parked {
+interface PausedTask {
   readonly job: ClaimedJob;
+  /** Tasks of the repository that must finish first. */
   waitsFor: number;
 }
 
-/** What is still to happen in a repository. */
+/** The work left in a repository. */
 interface Lane {
   unfinished: number;
-  parked: Parked[];
+  paused: PausedTask[];
 }
 
-/** What has happened so far. */
+/** Counts so far. */
 export interface Tally {
   created: number;
   claims: number;
-  parked: number;
+  paused: number;
   resumed: number;
   done: number;
 }
 
 export interface Simulation {
-  /** How many tasks the work items make: one that occurs again is the same task. */
+  /** The number of tasks: a work item that occurs twice has one task. */
   readonly tasks: number;
   readonly tally: Readonly<Tally>;
-  /** Works until every task is done, or the signal or an error ends it; the workers have stopped then. */
+  /** Runs until every task is done, or until the signal or an error ends it. The workers have stopped when it
+   *  resolves. */
   work(): Promise<void>;
 }
 
 interface SimulationParts {
   readonly items: readonly WorkItem[];
   readonly workers: number;
-  /** Who talks to the service for the n-th worker; the orchestrator and the operator are the first. */
+  /** The client of the n-th worker; the orchestrator and the operator use the first. */
   readonly clientOf: (worker: number) => Client;
   readonly onTrouble: (error: unknown, job?: ClaimedJob) => void;
   readonly signal: AbortSignal;
@@ -101,11 +102,11 @@ const queryOf = ({ repo, work_item_id }: ClaimedJob): { repo: string; work_item:
 
 export const simulate = ({ items, workers, clientOf, onTrouble, signal }: SimulationParts): Simulation => {
   const client = clientOf(0);
-  const tally: Tally = { created: 0, claims: 0, parked: 0, resumed: 0, done: 0 };
+  const tally: Tally = { created: 0, claims: 0, paused: 0, resumed: 0, done: 0 };
   const lanes = new Map<string, Lane>();
   const distinct = new Map(items.map((item) => [keyOf(item), item]));
   for (const { repo } of distinct.values()) {
-    const lane = lanes.get(repo) ?? { unfinished: 0, parked: [] };
+    const lane = lanes.get(repo) ?? { unfinished: 0, paused: [] };
     lane.unfinished += 1;
     lanes.set(repo, lane);
   }
@@ -117,21 +118,21 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
     giveUp = reject;
   });
 
-  /** Asks until there is an answer, for a while. Only for what does no harm when it happens twice. */
+  /** Repeats a call until it is answered, for RETRY_FOR_MS. Only for calls that may be carried out twice. */
   const insist = async <T>(call: () => Promise<T>): Promise<T> => {
-    const patientUntil = performance.now() + PATIENCE_MS;
+    const retryUntil = performance.now() + RETRY_FOR_MS;
     for (;;) {
       try {
         return await call();
       } catch (error) {
-        if (!isUnanswered(error) || signal.aborted || performance.now() > patientUntil) throw error;
+        if (!isUnanswered(error) || signal.aborted || performance.now() > retryUntil) throw error;
         onTrouble(error);
       }
-      await sleep(AGAIN_MS);
+      await sleep(RETRY_EVERY_MS);
     }
   };
 
-  // The orchestrator: one task after the other, or their order would not be that of time.
+  // The orchestrator creates one task after the other, so that their order is that of time.
   const createAll = async (): Promise<void> => {
     for (const item of items) {
       if (signal.aborted) return;
@@ -141,14 +142,14 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
     }
   };
 
-  // The operator: lets a parked task go on when enough others went before it, or when no one is left to.
-  const goOn = async ({ job }: Parked): Promise<void> => {
+  // The operator resumes a paused task when enough others have finished, or when every unfinished task is paused.
+  const resume = async ({ job }: PausedTask): Promise<void> => {
     const query = queryOf(job);
     await insist(() => client.resume(query));
     const agent = stepAfter(job.agent, job.payload as Size)?.agent;
     if (agent !== undefined)
       await insist(async () => {
-        // A job is made once: the answer that was lost may have been that it is there.
+        // The job may exist already: the answer to an earlier attempt may have been lost.
         const { jobs } = await client.task(job.task_id ?? NaN);
         if (jobs.some((other) => other.agent === agent)) return;
         const { repo, work_item: work_item_id } = query;
@@ -156,22 +157,21 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
       });
     tally.resumed += 1;
   };
-  const look = (lane: Lane): void => {
-    const none = lane.parked.length === lane.unfinished;
-    const ready = lane.parked.filter(({ waitsFor }) => none || waitsFor <= 0);
-    lane.parked = lane.parked.filter((parked) => !ready.includes(parked));
-    for (const parked of ready) goOn(parked).catch(giveUp);
+  const resumeDue = (lane: Lane): void => {
+    const areAllPaused = lane.paused.length === lane.unfinished;
+    const due = lane.paused.filter(({ waitsFor }) => areAllPaused || waitsFor <= 0);
+    lane.paused = lane.paused.filter((task) => !due.includes(task));
+    for (const task of due) resume(task).catch(giveUp);
   };
 
-  // The workers.
   const handle = async (job: ClaimedJob): Promise<Outcome> => {
     tally.claims += 1;
     const next = stepAfter(job.agent, job.payload as Size);
     if (!next) return { stage: "done" };
-    // As when an analyst has a question for people: the task waits, and its lane does not.
-    const parks = isToBeParked(job);
-    if (parks) await insist(() => client.pause(queryOf(job), { reason: "waits for an answer" }));
-    return { stage: next.stage, next: parks ? [] : [{ agent: next.agent, payload: job.payload }] };
+    // An analyst with a question for people: the task waits, its lane does not.
+    const pauses = isToBePaused(job);
+    if (pauses) await insist(() => client.pause(queryOf(job), { reason: "waits for an answer" }));
+    return { stage: next.stage, next: pauses ? [] : [{ agent: next.agent, payload: job.payload }] };
   };
   const over = new Set<string>();
   const completed = (job: ClaimedJob): void => {
@@ -182,26 +182,26 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
     if (!stepAfter(job.agent, job.payload as Size)) {
       tally.done += 1;
       lane.unfinished -= 1;
-      for (const parked of lane.parked) parked.waitsFor -= 1;
-    } else if (isToBeParked(job)) {
-      tally.parked += 1;
-      lane.parked.push({ job, waitsFor: overtakers(job) });
+      for (const task of lane.paused) task.waitsFor -= 1;
+    } else if (isToBePaused(job)) {
+      tally.paused += 1;
+      lane.paused.push({ job, waitsFor: overtakers(job) });
     }
-    look(lane);
+    resumeDue(lane);
     if (tally.done === distinct.size) allDone();
   };
-  // Whether the job is done that its worker had trouble with: at the latest when its lease has lapsed, its row tells.
-  const sought = new Set<string>();
-  const seek = async (job: ClaimedJob): Promise<void> => {
+  // After a failed report, the job's row says whether it was completed, at the latest when its lease has expired.
+  const checked = new Set<string>();
+  const checkCompleted = async (job: ClaimedJob): Promise<void> => {
     const attempt = `${job.id} ${job.attempt}`;
-    if (sought.has(attempt)) return;
-    sought.add(attempt);
+    if (checked.has(attempt)) return;
+    checked.add(attempt);
     while (!signal.aborted && tally.done < distinct.size) {
       const { job: now } = await insist(() => client.job(job.id));
       const ours = now.attempt === job.attempt;
       if (ours && now.status === "done") completed(job);
       if (!ours || now.status !== "running") return;
-      await sleep(AGAIN_MS);
+      await sleep(RETRY_EVERY_MS);
     }
   };
 
@@ -214,7 +214,7 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
         giveUp(signal.reason);
       };
       signal.addEventListener("abort", leave);
-      const everyone = Array.from({ length: workers }, (_, n) =>
+      const running = Array.from({ length: workers }, (_, n) =>
         startWorker({
           client: clientOf(n),
           name: `worker-${n + 1}`,
@@ -225,7 +225,7 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
           },
           onTrouble: (error, job) => {
             onTrouble(error, job);
-            if (job) seek(job).catch(giveUp);
+            if (job) checkCompleted(job).catch(giveUp);
           },
         }),
       );
@@ -236,7 +236,7 @@ export const simulate = ({ items, workers, clientOf, onTrouble, signal }: Simula
         await creating;
       } finally {
         signal.removeEventListener("abort", leave);
-        await Promise.all(everyone.map((worker) => worker.stop()));
+        await Promise.all(running.map((worker) => worker.stop()));
       }
     },
   };

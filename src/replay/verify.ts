@@ -1,10 +1,10 @@
-/** Judges what a gate did from the database's own rows: the recorded events, in their order, and what stands at
- *  the end. It knows the promises and shares nothing with the rule that should have kept them.
- *  What other programs wrote is in the record as theirs: it is taken as it is, and what the gate did after it is judged. */
+/** Verifies a gate from the rows of its database: the event log in its order, and the final state. It knows the
+ *  promises and shares no code with the rule that keeps them. Events of other programs are applied without judgement;
+ *  the gate's own events after them are judged. */
 
 import { all, type Tx } from "../store/port.ts";
 import { sql, type Statement } from "../store/sql.ts";
-import { type EventKind, isTerminal } from "../contract/vocabulary.ts";
+import { type EventKind, isTerminal, OPEN_STATUSES } from "../contract/vocabulary.ts";
 import { decode } from "../store/json.ts";
 import type { Job } from "../contract/jobs.ts";
 import { fromStored } from "../store/timestamps.ts";
@@ -20,7 +20,7 @@ export interface Verdict {
   readonly freezes: number;
   /** Milliseconds from a task's creation to the first claim of its entry job. */
   readonly longestWait: { readonly ms: number; readonly workItem: string | null };
-  /** A sentence for every promise that was not kept; empty when all were. */
+  /** A sentence for every broken promise. */
   readonly violations: readonly string[];
 }
 
@@ -30,16 +30,16 @@ interface ExpectedTask {
 }
 
 interface Expectation {
-  /** The agent whose jobs are entry jobs. */
+  /** The agent of entry jobs. */
   readonly entryAgent: string;
-  /** Tasks that must be there and done, whatever else is. */
+  /** Tasks that must exist and be done. */
   readonly tasks?: readonly ExpectedTask[];
 }
 
 type JobStatus = Job["status"];
 
-/** What a recorded change of a job starts from and leads to. A job that is made for later is recorded as made
- *  only, so it may fall due from `queued`. */
+/** The statuses before and after each event of a job. A job created for later has no event of its delay, so
+ *  `job.due` may follow `queued`. */
 const JOB_CHANGES: Partial<Record<EventKind, { from: readonly JobStatus[]; to: JobStatus }>> = {
   "job.claimed": { from: ["queued"], to: "running" },
   "job.completed": { from: ["running"], to: "done" },
@@ -52,7 +52,7 @@ const JOB_CHANGES: Partial<Record<EventKind, { from: readonly JobStatus[]; to: J
   "job.cancelled": { from: ["queued", "delayed", "running"], to: "cancelled" },
 };
 
-const OPEN_STATUSES: readonly string[] = ["queued", "delayed", "running"];
+const OPEN: readonly string[] = OPEN_STATUSES;
 
 interface EventRow {
   readonly id: number;
@@ -65,7 +65,7 @@ interface EventRow {
   readonly detail: string | null;
 }
 
-/** What another program wrote: the rules are the gate's, not its. */
+/** True for an event that another program caused: the gate's rules do not bind it. */
 const isForeign = ({ detail }: EventRow): boolean =>
   (decode(detail) as { foreign?: boolean } | null)?.foreign === true;
 
@@ -83,19 +83,19 @@ interface JobRow {
   readonly status: string;
 }
 
-/** A task as the record has it so far. */
-interface TaskRecord {
+/** A task as the events so far describe it. */
+interface ReplayedTask {
   readonly id: number;
   readonly workItem: string | null;
   readonly createdAt: number;
   stage: string;
   paused: boolean;
   started: boolean;
-  /** The older tasks that were paused when this one started: they may run beside it once they resume. */
+  /** The older tasks that were paused when this one started: they may run beside it once resumed. */
   readonly overtook: Set<number>;
 }
 
-interface JobRecord {
+interface ReplayedJob {
   readonly agent: string;
   status: JobStatus;
 }
@@ -106,12 +106,12 @@ const freezeOf = ({ detail }: EventRow): number => (decode(detail) as { freeze_i
 
 const nameOf = (id: number, workItem: string | null): string => `task ${id} (${workItem ?? "no work item"})`;
 
-/** The state that the record adds up to, and what in it should not have happened.
- *  It is judged lane by lane: a lane is held while its events draw their ids, so that their order is that of the
- *  commits. Between lanes the order of ids says nothing, and nothing here depends on it. */
+/** Rebuilds the state from the event log, and collects the events that break a promise.
+ *  Each lane is judged by itself: a lane is locked while its events draw their ids, so their order is the order of
+ *  commits. Between lanes the order of ids means nothing. */
 class EventReplay {
-  readonly tasks = new Map<number, TaskRecord>();
-  readonly jobs = new Map<number, JobRecord>();
+  readonly tasks = new Map<number, ReplayedTask>();
+  readonly jobs = new Map<number, ReplayedJob>();
   readonly violations: string[] = [];
   claims = 0;
   entryStarts = 0;
@@ -121,8 +121,8 @@ class EventReplay {
   longestWait: Verdict["longestWait"] = { ms: 0, workItem: null };
   readonly #entryAgent: string;
   /** The unfinished tasks of each repository. */
-  readonly #lanes = new Map<string, Map<number, TaskRecord>>();
-  /** The freezes that no one cleared yet, and whose repository each stops. */
+  readonly #lanes = new Map<string, Map<number, ReplayedTask>>();
+  /** The active freezes and the repository of each. */
   readonly frozen = new Map<number, string>();
 
   constructor(entryAgent: string) {
@@ -144,7 +144,7 @@ class EventReplay {
         return;
       case "task.moved":
       case "task.deleted":
-        this.#tookAway(event);
+        this.#takenAway(event);
         return;
       case "job.created": {
         const { agent, status = "queued" } = decode(event.detail) as { agent: string; status?: JobStatus };
@@ -166,7 +166,7 @@ class EventReplay {
         if (!this.frozen.delete(freezeOf(event)))
           this.#violation(
             event,
-            `freeze ${freezeOf(event)} of ${event.repo ?? "?"} was cleared and was not there`,
+            `freeze ${freezeOf(event)} of ${event.repo ?? "?"} was cleared but did not exist`,
           );
         return;
       default:
@@ -178,15 +178,15 @@ class EventReplay {
     this.violations.push(`event ${event.id}: ${sentence}`);
   }
 
-  #lane(repo: string | null): Map<number, TaskRecord> {
-    const lane = this.#lanes.get(repo ?? "") ?? new Map<number, TaskRecord>();
+  #lane(repo: string | null): Map<number, ReplayedTask> {
+    const lane = this.#lanes.get(repo ?? "") ?? new Map<number, ReplayedTask>();
     this.#lanes.set(repo ?? "", lane);
     return lane;
   }
 
   #created(event: EventRow): void {
     const { stage } = decode(event.detail) as { stage: string };
-    const task: TaskRecord = {
+    const task: ReplayedTask = {
       id: event.task_id ?? NaN,
       workItem: event.work_item_id,
       createdAt: fromStored(event.at),
@@ -199,12 +199,12 @@ class EventReplay {
     if (!isFinished(stage)) this.#lane(event.repo).set(task.id, task);
   }
 
-  #taskOf(event: EventRow): TaskRecord | undefined {
+  #taskOf(event: EventRow): ReplayedTask | undefined {
     const task = this.tasks.get(event.task_id ?? NaN);
     if (!task)
       this.#violation(
         event,
-        `${event.kind} of ${nameOf(event.task_id ?? NaN, event.work_item_id)}, whose creation is not recorded`,
+        `${event.kind} of ${nameOf(event.task_id ?? NaN, event.work_item_id)}, which has no task.created event`,
       );
     return task;
   }
@@ -221,7 +221,7 @@ class EventReplay {
   }
 
   /** Another program moved the task to another lane, or away. */
-  #tookAway(event: EventRow): void {
+  #takenAway(event: EventRow): void {
     const task = this.#taskOf(event);
     if (!task) return;
     for (const lane of this.#lanes.values()) lane.delete(task.id);
@@ -246,7 +246,7 @@ class EventReplay {
     if (!change || !job) {
       this.#violation(
         event,
-        `${event.kind} of job ${event.job_id ?? "?"}, which the record does not explain`,
+        `${event.kind} of job ${event.job_id ?? "?"} does not follow from the events before`,
       );
       return;
     }
@@ -268,12 +268,12 @@ class EventReplay {
     if (event.task_id !== null) this.#entered(event);
   }
 
-  /** The gate stands here: who else was in the lane when the task's entry job started? */
+  /** Judges the start of a task by the other tasks in its lane. */
   #entered(event: EventRow): void {
     const task = this.#taskOf(event);
     if (!task) return;
     this.entryStarts += 1;
-    const who = nameOf(task.id, task.workItem);
+    const name = nameOf(task.id, task.workItem);
     let overtakes = false;
     for (const other of this.#lane(event.repo).values()) {
       const older = other.id < task.id;
@@ -284,12 +284,12 @@ class EventReplay {
       } else if (older)
         this.#violation(
           event,
-          `${who} started out of turn: ${nameOf(other.id, other.workItem)} held the lane`,
+          `${name} started out of turn: ${nameOf(other.id, other.workItem)} was ahead in the lane`,
         );
       else if (other.id > task.id && other.started && !other.overtook.has(task.id))
         this.#violation(
           event,
-          `${who} started beside ${nameOf(other.id, other.workItem)}, which was in flight in the lane`,
+          `${name} started beside ${nameOf(other.id, other.workItem)}, which was in progress in the lane`,
         );
     }
     if (overtakes) this.overtakes += 1;
@@ -320,7 +320,8 @@ const shown = (stage: string, paused: boolean): string => (paused ? `in ${stage}
 
 const keyOf = (repo: string, workItem: string | null): string => JSON.stringify([repo, workItem]);
 
-/** The tasks that stand, against the record and what is expected; returns how many there are. */
+/** Compares the rows of tasks with the events and the expectation.
+ *  @returns the number of tasks */
 function* compareTasks({ tasks, violations }: EventReplay, expected: readonly ExpectedTask[]): Tx<number> {
   const there = new Set<number>();
   const done = new Set<string>();
@@ -330,64 +331,65 @@ function* compareTasks({ tasks, violations }: EventReplay, expected: readonly Ex
     ({ id, repo, work_item_id, stage, paused_at }) => {
       there.add(id);
       if (stage === "done") done.add(keyOf(repo, work_item_id));
-      const who = nameOf(id, work_item_id);
-      const stands = shown(stage, paused_at !== null);
-      const record = tasks.get(id);
-      const recorded = record && shown(record.stage, record.paused);
-      if (recorded === undefined) violations.push(`${who} has no record`);
-      else if (recorded !== stands) violations.push(`${who} is ${stands}, but its record says ${recorded}`);
-      if (!isFinished(stage)) violations.push(`${who} is not finished: ${stands}`);
+      const name = nameOf(id, work_item_id);
+      const state = shown(stage, paused_at !== null);
+      const task = tasks.get(id);
+      const replayed = task && shown(task.stage, task.paused);
+      if (replayed === undefined) violations.push(`${name} has no events`);
+      else if (replayed !== state) violations.push(`${name} is ${state}, but its events say ${replayed}`);
+      if (!isFinished(stage)) violations.push(`${name} is not finished: ${state}`);
     },
   );
   for (const { id, workItem } of tasks.values())
-    if (!there.has(id)) violations.push(`${nameOf(id, workItem)} is recorded and gone`);
+    if (!there.has(id)) violations.push(`${nameOf(id, workItem)} has events but no row`);
   for (const { repo, work_item_id } of expected)
     if (!done.has(keyOf(repo, work_item_id)))
       violations.push(`${work_item_id} of ${repo} has no task that is done`);
   return there.size;
 }
 
-/** The jobs that stand, against the record. */
+/** Compares the rows of jobs with the events. */
 function* compareJobs({ jobs, violations }: EventReplay): Tx<void> {
   const there = new Set<number>();
   yield* each<JobRow>(
     (after, limit) => sql`SELECT id, agent, status FROM jobs WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
     ({ id, agent, status }) => {
       there.add(id);
-      const record = jobs.get(id);
-      if (!record) violations.push(`job ${id} (${agent}) has no record`);
-      else if (record.status !== status)
-        violations.push(`job ${id} (${agent}) is ${status}, but its record says ${record.status}`);
-      if (OPEN_STATUSES.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
+      const replayed = jobs.get(id);
+      if (!replayed) violations.push(`job ${id} (${agent}) has no events`);
+      else if (replayed.status !== status)
+        violations.push(`job ${id} (${agent}) is ${status}, but its events say ${replayed.status}`);
+      if (OPEN.includes(status)) violations.push(`job ${id} (${agent}) is left over: ${status}`);
     },
   );
   for (const [id, { agent }] of jobs)
-    if (!there.has(id)) violations.push(`job ${id} (${agent}) is recorded and gone`);
+    if (!there.has(id)) violations.push(`job ${id} (${agent}) has events but no row`);
 }
 
-/** The freezes that stand, against the record. */
+/** Compares the active freezes with the events. */
 function* compareFreezes({ frozen, violations }: EventReplay): Tx<void> {
-  const standing = new Set<number>();
+  const active = new Set<number>();
   yield* each<{ id: number; repo: string }>(
     (after, limit) => sql`SELECT id, repo FROM repo_freeze
       WHERE cleared_at IS NULL AND id > ${after} ORDER BY id LIMIT ${limit}`,
     ({ id, repo }) => {
-      standing.add(id);
-      if (!frozen.has(id)) violations.push(`freeze ${id} of ${repo} stands, but its record says it does not`);
+      active.add(id);
+      if (!frozen.has(id)) violations.push(`freeze ${id} of ${repo} is active, but its events say it is not`);
     },
   );
   for (const [id, repo] of frozen)
-    if (!standing.has(id)) violations.push(`freeze ${id} of ${repo} is recorded and does not stand`);
+    if (!active.has(id))
+      violations.push(`freeze ${id} of ${repo} is active by its events, but has no active row`);
 }
 
-/** Reads the whole database, which should be at rest, and says what of the gate's promises was not kept:
- *  - entry jobs of a repository started in task order but for recorded pauses;
- *  - no two tasks of a lane were in flight at once but for recorded pauses;
- *  - no entry job of a repository started while a freeze of it stood;
- *  - a job was claimed only while it was queued, and ended only while it ran;
- *  - a finished task stayed finished, every task is finished, and every one that is expected is there and done;
+/** Reads the whole database, which must be at rest, and reports the promises that were broken:
+ *  - the entry jobs of a repository start in task order, except for recorded pauses;
+ *  - at most one task of a lane is in progress, except for recorded pauses;
+ *  - no entry job of a repository starts while a freeze of it is active;
+ *  - a job is claimed only while it is queued, and ends only while it runs;
+ *  - a finished task stays finished, every task is finished, and every expected task is done;
  *  - no job is left over;
- *  - the rows are what the record adds up to. */
+ *  - the rows equal the state rebuilt from the event log. */
 export function* verify({ entryAgent, tasks: expected = [] }: Expectation): Tx<Verdict> {
   const replayed = new EventReplay(entryAgent);
   yield* each<EventRow>(

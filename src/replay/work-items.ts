@@ -1,4 +1,4 @@
-/** Reads a file of work items: one JSON object a line, what was merged where, when, and how large it was. */
+/** Reads a file of work items, one JSON object a line: the repository, the work item, its merge time and its size. */
 
 import * as z from "zod";
 import { NewTask } from "../contract/tasks.ts";
@@ -14,7 +14,7 @@ const Line = Size.extend({
 });
 export type WorkItem = z.output<typeof Line>;
 
-/** Says every line that is at fault, up to a screenful. */
+/** Lists the invalid lines, at most ten. */
 export class WorkItemsError extends Error {
   override readonly name = "WorkItemsError";
 }
@@ -29,7 +29,7 @@ const parseJson = (text: string): unknown => {
   }
 };
 
-/** What is wrong with a line, or the work item that it is. */
+/** The work item of a line, or the reason why the line is invalid. */
 const readLine = (text: string): WorkItem | string => {
   const value = parseJson(text);
   if (value === undefined) return "is not JSON";
@@ -38,9 +38,9 @@ const readLine = (text: string): WorkItem | string => {
   return error.issues.map(({ path, message }) => [...path, message].join(" ")).join("; ");
 };
 
-/** The work items in time order; those of one instant in the file's order.
- *  @param name the file's, for what is said of it
- *  @throws WorkItemsError when any line is no work item, or there is none */
+/** The work items by time, then in the order of the file.
+ *  @param name of the file, for error messages
+ *  @throws WorkItemsError for an invalid line, or a file without work items */
 export const parseWorkItems = (text: string, name: string): WorkItem[] => {
   const items: WorkItem[] = [];
   const faults: string[] = [];

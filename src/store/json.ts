@@ -1,10 +1,9 @@
-/** JSON as the database keeps it: text, or NULL for no value. */
+/** JSON columns: text in the database, or NULL for no value. */
 
-/** JSON for the database. */
 export const encode = (value: unknown): string | null =>
   value === undefined || value === null ? null : JSON.stringify(value);
 
-/** What the database holds; text of the orchestrator's that is no JSON is itself. */
+/** Parses a stored value. Text that is not JSON is returned as it is: the orchestrator writes plain text. */
 export const decode = (stored: string | null): unknown => {
   if (stored === null) return null;
   try {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { all, now, run, type Dialect, type Store, type Tx } from "./port.ts";
+import { all, first, now, run, type Dialect, type Store, type Tx } from "./port.ts";
 import { list, raw, sql } from "./sql.ts";
 import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
@@ -221,8 +221,24 @@ function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<void
   if (present.tables.has(SETTINGS)) yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = 'marks'`);
 }
 
+/** The row of gate_settings that names the program that made the database. */
+const ORIGIN = "origin";
+
+/** Reads which program made the database: serial-gate, or the orchestrator whose database was adopted. */
+export function* readOrigin(): Tx<"serial-gate" | "orchestrator"> {
+  const row = yield* first<{ value: string }>(sql`SELECT value FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
+  return row?.value === "serial-gate" ? "serial-gate" : "orchestrator";
+}
+
+/** Records the origin in the place of any other. */
+export function* recordOrigin(origin: "serial-gate" | "orchestrator"): Tx<void> {
+  yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
+  yield* run(sql`INSERT INTO ${raw(SETTINGS)}(name, value) VALUES (${ORIGIN}, ${origin})`);
+}
+
 function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]> {
   yield* run(dialect.migrationLock);
+  const isNew = !(yield* inspect(dialect)).tables.has("tasks");
   yield* recognise(dialect, migrations);
   yield* carryOver(dialect, migrations);
   const pending = yield* plan(dialect, migrations);
@@ -233,6 +249,7 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
   for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
+  if (isNew) yield* recordOrigin("serial-gate");
   yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
   // While something was missing, changes may have gone uncounted.
   for (const statement of countLanes) yield* run(statement);

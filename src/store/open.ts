@@ -1,4 +1,4 @@
-/** Opens the database that a URL names. */
+/** Chooses the adapter by the database URL and opens it. Only this file knows which adapters there are. */
 
 import { openPostgres } from "./postgres/store.ts";
 import { openSqlite } from "./sqlite/store.ts";
@@ -10,10 +10,10 @@ const SERVER = /^postgres(?:ql)?:\/\//;
 /** The path in `file:PATH` (relative to the working folder) or `file:///PATH`; undefined for any other URL. */
 export const pathOf = (url: string): string | undefined => PATH.exec(url)?.[1];
 
-/** Whether the URL is `postgres://…` or `postgresql://…` and can be read. */
+/** True for a valid `postgres://…` or `postgresql://…` URL. */
 export const isServer = (url: string): boolean => SERVER.test(url) && URL.canParse(url);
 
-/** The URL as it may be shown: without a password. */
+/** The URL with its passwords masked, for logs and error messages. */
 export const shownUrl = (url: string): string => {
   if (!isServer(url)) return url;
   const shown = new URL(url);
@@ -24,9 +24,9 @@ export const shownUrl = (url: string): string => {
 };
 
 export interface OpenOptions {
-  /** In the place of the database's own clock. */
+  /** Replaces the database's clock in tests. */
   readonly clock?: Clock;
-  /** How many transactions run at once, where the database runs more than one. */
+  /** How many transactions run at once. PostgreSQL only. */
   readonly poolSize?: number;
 }
 
@@ -36,5 +36,5 @@ export const openStore = (url: string, { clock, poolSize }: OpenOptions = {}): P
   const path = pathOf(url);
   if (path !== undefined) return openSqlite(path, clock ?? Date.now);
   if (isServer(url)) return openPostgres(url, { clock, poolSize });
-  throw new TypeError("Not the URL of a database.");
+  throw new TypeError("Not a database URL: use file:PATH or postgres://…");
 };

@@ -1,20 +1,18 @@
-/** The port between the gate and a database.
- *  A gate operation is a generator: it yields what it needs and is handed the answer, so it is written
- *  once for a synchronous database and an asynchronous one. A generator cannot await, so no operation
- *  can hold a lock across anything but its own statements.
- *  No SQL of the domain here, no driver. */
+/** The port between the gate and a database. It contains neither SQL of the domain nor a driver.
+ *  A gate operation is a generator that yields steps and receives their answers, so it is written once for a synchronous
+ *  and an asynchronous database. A generator cannot await, so an operation cannot keep a lock during any other I/O. */
 
 import type { Statement } from "./sql.ts";
 
-/** What an operation asks of the database that drives it. */
+/** A request of an operation to the database that runs it. */
 export type Step =
   | { readonly kind: "query"; readonly statement: Statement }
   | { readonly kind: "now" }
   | { readonly kind: "lane"; readonly repo: string }
   | { readonly kind: "lanes"; readonly repos: readonly string[] };
 
-/** An operation inside one transaction. It must be able to run again from its start: a transaction whose
- *  outcome is known to be nothing is repeated. */
+/** An operation inside one transaction. It must be repeatable from its start: a transaction that was rolled back is
+ *  retried. */
 // The reply's type depends on the step; the functions below are the only ones that name it.
 export type Tx<T> = Generator<Step, T, unknown>;
 
@@ -28,7 +26,15 @@ export function* first<Row>(statement: Statement): Tx<Row | undefined> {
   return (yield* all<Row>(statement))[0];
 }
 
-/** Runs a statement for what it changes. */
+/** Reads the one row of a statement that always has one, such as INSERT … RETURNING or a count.
+ *  @throws Error when there is none: the statement is wrong, not the caller */
+export function* one<Row>(statement: Statement): Tx<Row> {
+  const row = yield* first<Row>(statement);
+  if (row === undefined) throw new Error(`No row came back from: ${statement.sql}`);
+  return row;
+}
+
+/** Runs a statement and ignores its rows. */
 export function* run(statement: Statement): Tx<void> {
   yield { kind: "query", statement };
 }
@@ -38,18 +44,18 @@ export function* now(): Tx<number> {
   return (yield { kind: "now" }) as number;
 }
 
-/** Holds a repository's lane until the transaction ends, waiting for it as long as needed.
- *  Decide nothing about a lane before this. */
+/** Locks a repository's lane until the transaction ends, and waits for the lock as long as needed. A decision about a
+ *  lane needs its lock first. */
 export function* lockLane(repo: string): Tx<void> {
   yield { kind: "lane", repo };
 }
 
-/** Holds those of the lanes that no one else holds, without waiting for any; which they are. */
+/** Locks the lanes that no other transaction has locked, without waiting. Returns the locked ones. */
 export function* tryLanes(repos: readonly string[]): Tx<ReadonlySet<string>> {
   return new Set((yield { kind: "lanes", repos }) as string[]);
 }
 
-/** Holds a repository's lane if no one else does; false when someone does. */
+/** Locks a repository's lane; false, without waiting, when another transaction has locked it. */
 export function* tryLane(repo: string): Tx<boolean> {
   return (yield* tryLanes([repo])).has(repo);
 }
@@ -60,31 +66,30 @@ export type Clock = () => number;
 export interface Store {
   readonly dialect: Dialect;
 
-  /** Runs an operation in one write transaction and resolves after its commit: what it resolved with
-   *  survives a power cut. An error that the operation throws undoes all of it and is passed on.
+  /** Runs an operation in one write transaction and resolves with its value after the commit, which survives a power
+   *  cut. An error that the operation throws rolls all of it back and is passed on.
    *  @throws StoreFault when the database cannot answer. */
   write<T>(operation: () => Tx<T>): Promise<T>;
 
-  /** Runs an operation that only reads, on one consistent state of the database.
+  /** Runs a read-only operation on one consistent snapshot.
    *  @throws StoreFault when the database cannot answer. */
   read<T>(operation: () => Tx<T>): Promise<T>;
 
-  /** The id up to which a table is complete: a row of that id or a lower one that a read from now on does not find
-   *  will never be there. Ids are drawn before they are committed, so that a lower one may follow a higher one.
-   *  @param table one of the program's own, whose ids the database draws
+  /** The id up to which a table is complete: later reads find no new row with that id or a lower one. Ids are drawn
+   *  before the commit, so a lower id may become visible after a higher one.
+   *  @param table one of serial-gate's own, whose ids the database draws
    *  @throws StoreFault when the database cannot answer. */
   completeUpTo(table: string): Promise<number>;
 
-  /** A text that is another once anyone has committed anything, known without reading a row; undefined where it cannot
-   *  be told. It is never older than the call.
+  /** A text that changes with every commit by any program, without reading rows; undefined where that is unknown. It
+   *  is never older than the call.
    *  @throws StoreFault when the database cannot answer. */
   version(): Promise<string | undefined>;
 
-  /** Runs the listener soon after another program has committed to the database (at most a second later),
-   *  until the returned function is called. */
+  /** Runs the listener within a second after a commit of another program, until the returned function is called. */
   watch(listener: () => void): () => void;
 
-  /** Waits until every write that was asked for is answered. Who comes later is told of a StoreFault. */
+  /** Resolves when every requested write is answered. Later calls reject with a StoreFault. */
   close(): Promise<void>;
 }
 
@@ -148,11 +153,11 @@ export interface EventInsert {
 /** A member of a JSON object: a column's value as a JSON string or number (null for NULL), or true. */
 export type JsonMember = { readonly text: Statement } | { readonly number: Statement } | true;
 
-/** `busy`: others held the database for too long; nothing happened, try again.
- *  `unavailable`: it could not be reached, read or written; the operation is undone or its outcome unknown.
- *  `unreadable`: it answered that what the statement names is not there or is damaged.
- *  `refused`: it answered that a constraint or a column of its own does not allow the change; nothing happened, and
- *  the same again is refused again. */
+/** `busy`: a lock was held for too long; nothing changed, and a retry may succeed.
+ *  `unavailable`: the database could not be reached, read or written; the operation was rolled back, or its outcome is
+ *  unknown.
+ *  `unreadable`: a table, a column or a page that the statement needs is missing or damaged.
+ *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again. */
 export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused";
 
 export class StoreFault extends Error {

@@ -1,6 +1,6 @@
-/** SQL as a value: text with its bound parameters, spliced whole into other SQL.
- *  Every value that came from outside is bound; only `raw` puts text into a statement.
- *  Portable: a placeholder is `?`, and an adapter whose database wants another form rewrites it. */
+/** SQL as a value: text with its bound parameters, which can be spliced into other SQL. Input is always bound; only `raw`
+ *  puts text into a statement.
+ *  Portable: a placeholder is `?`, and the PostgreSQL adapter rewrites it. */
 
 export type Value = string | number | null;
 
@@ -31,13 +31,13 @@ export const sql = (text: TemplateStringsArray, ...parts: readonly (Value | Stat
 /** SQL text as it is. For names and constants of the program, never for input. */
 export const raw = (text: string): Statement => ({ sql: text, params: [] });
 
-/** A whole number as text. For LIMIT in what runs often: SQLite prepares a statement anew at every run whose limit
- *  is bound, which costs ten times what a claim's look-up does. */
+/** An integer as text, for LIMIT in frequent statements: SQLite prepares a statement with a bound LIMIT again on each run,
+ *  which costs ten times as much as a claim's lookup. */
 export const inlineInteger = (value: number): Statement => raw(String(Math.trunc(value)));
 
 const NOTHING = raw("");
 
-/** The fragment when the condition holds, else no text at all. */
+/** The fragment if the condition is true, otherwise no text. */
 export const when = (condition: boolean, fragment: Statement): Statement => (condition ? fragment : NOTHING);
 
 /** The fragments one after the other, the separator between them. */
@@ -52,11 +52,12 @@ export const list = (values: readonly Value[]): Statement => ({
   params: values,
 });
 
-/** Up to so many rows PostgreSQL is told how many there are: else it takes them for a hundred, and walks a table for one. */
+/** PostgreSQL assumes that json_each returns 100 rows and scans the other table. Up to this many values, a LIMIT tells it
+ *  their real number. */
 const FEW_ROWS = 16;
 
-/** Values by number as rows `key` and `value`, for FROM: one parameter, so that the texts stay few however many they
- *  are. An object, since PostgreSQL's `json_each` takes no array. */
+/** Numbered values as rows `key` and `value`, for FROM. They are one parameter, so that any number of them has the same
+ *  text; and an object, because PostgreSQL's `json_each` does not accept an array. */
 export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement => {
   const all = [...entries];
   const each = sql`json_each(${JSON.stringify(Object.fromEntries(all))})`;
@@ -64,7 +65,7 @@ export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement
   return sql`(SELECT key, value FROM ${each} LIMIT ${inlineInteger(2 ** Math.ceil(Math.log2(Math.max(1, all.length))))})`;
 };
 
-/** `(SELECT …)` for IN: whole numbers, however many they are. */
+/** `(SELECT …)` for IN, over any number of ids. */
 export const idsIn = (ids: readonly number[]): Statement =>
   sql`(SELECT CAST(listed.key AS BIGINT) FROM ${rowsOf(ids.map((id) => [id, 1]))} AS listed)`;
 
@@ -74,8 +75,8 @@ export const exists = (rows: Statement): Statement => sql`EXISTS (SELECT 1 FROM 
 const literal = (value: Value): string =>
   typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
 
-/** The statement as text, its parameters written out: for what a database keeps, such as a trigger.
- *  No text outside of its parameters may hold a question mark. */
+/** The statement as text with its parameters as literals, for stored SQL such as a trigger. Apart from placeholders it
+ *  must not contain a question mark. */
 export const writtenOut = ({ sql: text, params }: Statement): string => {
   let next = 0;
   return text.replaceAll("?", () => literal(params[next++] ?? null));

@@ -2,7 +2,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { cliOf, PROGRAM, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { shareService } from "../support/service.ts";
@@ -31,30 +31,28 @@ const offered = async (...words: string[]): Promise<string[]> => {
   return stdout.split("\n").slice(0, -1);
 };
 
-describe("Completion", () => {
-  it("knows verbs, options, their values, live repositories and live work items", async () => {
-    expect(await offered("u")).toEqual(["unfreeze"]);
-    expect(await offered("task", "s")).toEqual(["show", "stage"]);
-    expect(await offered("queue", "--re")).toEqual(["--repo"]);
-    expect(await offered("queue", "-o", "")).toEqual(["table", "wide", "json", "ndjson", "yaml", "name"]);
-    expect(await offered("wait", "WEB-7", "--for", "=", "d")).toEqual(["done"]);
-    expect(await offered("queue", "--repo", "acme/")).toEqual(["acme/api", "acme/web"]);
-    expect(await offered("pause", "WEB-7", "")).toEqual(["pino#4", "two words", "WEB-8"]);
-    expect(await offered("pause", "--repo", "acme/web", "")).toEqual(["WEB-7", "WEB-8"]);
-    expect(await offered("job", "add", "acme/web", "")).toEqual(["WEB-7", "WEB-8"]);
-    expect(await offered("claim", "")).toEqual([]);
-  });
+it("completes verbs, options, option values, repositories and work items", async () => {
+  expect(await offered("u")).toEqual(["unfreeze"]);
+  expect(await offered("task", "s")).toEqual(["show", "stage"]);
+  expect(await offered("queue", "--re")).toEqual(["--repo"]);
+  expect(await offered("queue", "-o", "")).toEqual(["table", "wide", "json", "ndjson", "yaml", "name"]);
+  expect(await offered("wait", "WEB-7", "--for", "=", "d")).toEqual(["done"]);
+  expect(await offered("queue", "--repo", "acme/")).toEqual(["acme/api", "acme/web"]);
+  expect(await offered("pause", "WEB-7", "")).toEqual(["pino#4", "two words", "WEB-8"]);
+  expect(await offered("pause", "--repo", "acme/web", "")).toEqual(["WEB-7", "WEB-8"]);
+  expect(await offered("job", "add", "acme/web", "")).toEqual(["WEB-7", "WEB-8"]);
+  expect(await offered("claim", "")).toEqual([]);
+});
 
-  it("is silent and quick where there is no service", async () => {
-    const { stdout, stderr, exit } = await cliOf("http://127.0.0.1:1")(
-      "__complete",
-      "zsh",
-      "--",
-      "explain",
-      "",
-    );
-    expect({ stdout, stderr, exit }).toEqual({ stdout: "", stderr: "", exit: 0 });
-  });
+it("completes nothing and stays silent when the service is unreachable", async () => {
+  const { stdout, stderr, exit } = await cliOf("http://127.0.0.1:1")(
+    "__complete",
+    "zsh",
+    "--",
+    "explain",
+    "",
+  );
+  expect({ stdout, stderr, exit }).toEqual({ stdout: "", stderr: "", exit: 0 });
 });
 
 /** A folder with `serial-gate` in it, as it would be on a PATH. */
@@ -99,11 +97,11 @@ const SHELLS: readonly ShellTest[] = [
   },
 ];
 
-describe.each(SHELLS)("In $shell", ({ shell, script }) => {
+for (const { shell, script } of SHELLS) {
   const isThere = spawnSync(shell, ["-c", "true"]).status === 0;
 
   it.skipIf(!isThere)(
-    `a tab offers work items and repositories${isThere ? "" : " (it is not installed)"}`,
+    `completes work items and repositories in ${shell}${isThere ? "" : " (not installed)"}`,
     async () => {
       const folder = installed();
       const env = {
@@ -124,4 +122,4 @@ describe.each(SHELLS)("In $shell", ({ shell, script }) => {
       expect(await tab("task", "can")).toEqual(["cancel"]);
     },
   );
-});
+}

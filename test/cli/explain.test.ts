@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Explanation } from "../../src/contract/explanation.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
 import { cliOf, steadyLife } from "../support/cli.ts";
@@ -16,21 +16,20 @@ const shared = shareService();
 /** How long ago differs from run to run, also where the service says it in a sentence. */
 const told = (text: string): string => steadyLife(text).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
 
-describe("explain", () => {
-  it("says in two commands why WEB-8 of the orchestrator's database waits; what it says to type frees it; blame says who did", async () => {
-    const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
-    const { service } = await startService({ DATABASE_URL: `file:${path}` });
-    const cli = cliOf(service.url);
-    expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
+it("explains why WEB-8 waits, frees it with the commands that it prints, and names the operator in blame", async () => {
+  const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
+  const { service } = await startService({ DATABASE_URL: `file:${path}` });
+  const cli = cliOf(service.url);
+  expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      REPO          STATE   WORK ITEM  STAGE        PLACE              HELD BY
-      api           frozen  API-2      analysis     active, waiting 1  freeze
+      REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
+      api           frozen  API-2      analysis     active   1         freeze
       api           frozen  -          -            waiting 2          freeze
-      orchestrator  open    ORCH-116   development  active             -
+      orchestrator  open    ORCH-116   development  active   -         -
       orchestrator  open    ORCH-123   analysis     waiting 1          active-task
-      web-shop      open    WEB-7      analysis     active, waiting 1  may start
+      web-shop      open    WEB-7      analysis     active   1         can start
       web-shop      open    WEB-8      analysis     waiting 2          dependency
-      ORCH-116 in orchestrator cannot go on by itself: its job 2 (developer) failed: agent exited 1
+      ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
       $ serial-gate explain WEB-8
       WEB-8 in web-shop waits: dependency, active-task.
@@ -38,58 +37,58 @@ describe("explain", () => {
 
       1. dependency: API-2 in api is unfinished (analysis)
          since yyyy-mm-ddThh:mm:ssZ (a while)
-         its job 6 (analyst) is queued
-         to free it:  serial-gate unfreeze api --id 2
-                      may start now: API-2 in api, job 8 in api
-         to free it:  serial-gate task cancel API-2 --repo api
-                      not enough by itself: no job may start for it
+         job 6 (analyst) is queued
+         to free it:  serial-gate unfreeze --id 2 api
+                      could start then: API-2 in api, job 8 in api
+         to free it:  serial-gate task cancel --repo api API-2
+                      This alone would start nothing.
 
       2. active-task: WEB-7 is ahead in the lane (analysis)
          since yyyy-mm-ddThh:mm:ssZ (a while)
-         its job 4 (analyst) is queued
-         to free it:  serial-gate pause WEB-7 --repo web-shop
-                      not enough by itself: no job may start for it
+         job 4 (analyst) is queued
+         to free it:  serial-gate pause --repo web-shop WEB-7
+                      This alone would start nothing.
 
-      down to the root:
+      Cause chain:
          WEB-8 in web-shop: dependency, on API-2
          API-2 in api: freeze, on api frozen since yyyy-mm-ddThh:mm:ss.mmmZ
       "
     `);
-    const commands: string[][] = [];
-    for (;;) {
-      const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
-      const [fix] = jobs.flatMap(({ reasons }) => reasons.flatMap((each) => each.fix));
-      if (!fix) break;
-      expect(commands.length).toBeLessThan(5);
-      commands.push(fix.command.split(" ").slice(1));
-      await cli(...(commands.at(-1) ?? []), "--reason", "three in the morning");
-    }
-    expect(commands).toMatchInlineSnapshot(`
+  const commands: string[][] = [];
+  for (;;) {
+    const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
+    const [fix] = jobs.flatMap(({ reasons }) => reasons.flatMap((each) => each.fix));
+    if (!fix) break;
+    expect(commands.length).toBeLessThan(5);
+    commands.push(fix.command.split(" ").slice(1));
+    await cli(...(commands.at(-1) ?? []), "--reason", "three in the morning");
+  }
+  expect(commands).toMatchInlineSnapshot(`
       [
         [
           "unfreeze",
-          "api",
           "--id",
           "2",
+          "api",
         ],
         [
           "task",
           "cancel",
-          "API-2",
           "--repo",
           "api",
+          "API-2",
         ],
         [
           "pause",
-          "WEB-7",
           "--repo",
           "web-shop",
+          "WEB-7",
         ],
       ]
     `);
-    expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
+  expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
       "$ serial-gate explain WEB-8
-      WEB-8 in web-shop may start now: the next claim hands it out.
+      WEB-8 in web-shop can start now: the next claim hands it out.
         job 5 (analyst) waits for a worker
 
       $ serial-gate blame WEB-8
@@ -99,36 +98,36 @@ describe("explain", () => {
       yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
       "
     `);
-    expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
-  });
+  expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
+});
 
-  it("has its like in the doctor, which tells what is stuck", async () => {
-    const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
-    const env = { DATABASE_URL: `file:${path}` };
-    expect((await startProgram(["migrate"], env).ended).code).toBe(0);
-    const { code, stdout } = await startProgram(["doctor"], env).ended;
-    expect(stdout).toMatch(
-      /^\d+ queued jobs compared, \d+ marks wrong, \d+ mended\nORCH-116 in orchestrator cannot go on by itself: .*\n$/m,
-    );
-    expect(code).toBe(0);
-  });
+it("doctor reports the stuck task", async () => {
+  const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
+  const env = { DATABASE_URL: `file:${path}` };
+  expect((await startProgram(["migrate"], env).ended).code).toBe(0);
+  const { code, stdout } = await startProgram(["doctor"], env).ended;
+  expect(stdout).toMatch(
+    /^\d+ queued jobs checked, \d+ wrong in the ready index, \d+ repaired\nORCH-116 in orchestrator is stuck: .*\n$/m,
+  );
+  expect(code).toBe(0);
+});
 
-  it("tells of work that runs, has failed, is done or is not there", async () => {
-    const { post, service } = shared();
-    const cli = cliOf(service.url);
-    await post("/tasks", { repo: "acme/web", work_item_id: "WEB-1" });
-    const ready = ["explain", "WEB-1"];
-    const first = await cli.session(ready);
-    const { jobs } = (await post<Claim>("/jobs/claim", { worker: "w-1" })).body;
-    const second = await cli.session(ready);
-    const lease_token = jobs[0]?.lease.token;
-    await post(`/jobs/1/fail`, { lease_token, error: "tests are red", retry: false });
-    const third = await cli.session(ready, ["queue"], ["job", "retry", "1", "--dry-run"]);
-    await cli("task", "stage", "WEB-1", "done");
-    expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
-      .toMatchInlineSnapshot(`
+it("explains running, failed, finished and unknown work items", async () => {
+  const { post, service } = shared();
+  const cli = cliOf(service.url);
+  await post("/tasks", { repo: "acme/web", work_item_id: "WEB-1" });
+  const ready = ["explain", "WEB-1"];
+  const first = await cli.session(ready);
+  const { jobs } = (await post<Claim>("/jobs/claim", { worker: "w-1" })).body;
+  const second = await cli.session(ready);
+  const lease_token = jobs[0]?.lease.token;
+  await post(`/jobs/1/fail`, { lease_token, error: "tests are red", retry: false });
+  const third = await cli.session(ready, ["queue"], ["job", "retry", "1", "--dry-run"]);
+  await cli("task", "stage", "WEB-1", "done");
+  expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
+    .toMatchInlineSnapshot(`
         "$ serial-gate explain WEB-1
-        WEB-1 in acme/web may start now: the next claim hands it out.
+        WEB-1 in acme/web can start now: the next claim hands it out.
           job 1 (analyst) waits for a worker
 
         $ serial-gate explain WEB-1
@@ -136,18 +135,18 @@ describe("explain", () => {
           job 1 (analyst) runs at w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
 
         $ serial-gate explain WEB-1
-        WEB-1 in acme/web has failed, and nothing tries it again by itself.
+        WEB-1 in acme/web has failed and will not be retried automatically.
         its job 1 (analyst) failed: tests are red. The way out: serial-gate job retry 1
 
         $ serial-gate queue
-        REPO      STATE  WORK ITEM  STAGE     PLACE   HELD BY
-        acme/web  open   WEB-1      analysis  active  -
-        WEB-1 in acme/web cannot go on by itself: its job 1 (analyst) failed: tests are red
+        REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
+        acme/web  open   WEB-1      analysis  active  -         -
+        WEB-1 in acme/web is stuck: its job 1 (analyst) failed: tests are red
 
         $ serial-gate job retry 1 --dry-run
-        Job 1 (analyst) of WEB-1 is queued: attempt 2 of 2 comes next.
-          may start now: WEB-1 in acme/web
-        A dry run: nothing was changed.
+        (dry run) Job 1 (analyst) of WEB-1 would be queued: attempt 2 of 2 comes next.
+          could start then: WEB-1 in acme/web
+        Dry run: nothing was changed.
 
         $ serial-gate explain WEB-1
         WEB-1 in acme/web is done.
@@ -158,5 +157,4 @@ describe("explain", () => {
         [5]
         "
       `);
-  });
 });

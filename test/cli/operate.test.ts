@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { cliOf, steadyLife, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 
@@ -19,68 +19,67 @@ beforeAll(async () => {
   await add("acme/web", "WEB-9", { depends_on: [{ repo: "acme/api", work_item_id: "API-2" }] });
 });
 
-describe("An operator", () => {
-  it("sees the lanes, parks what holds one, and is told what that comes to", async () => {
-    expect(
-      await cli.session(
-        ["queue"],
-        ["pause", "WEB-7", "--dry-run"],
-        ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
-        ["pause", "WEB-7"],
-        ["queue", "--repo", "acme/web", "-o", "wide"],
-        ["resume", "WEB-7"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("pauses the task that holds a lane and prints the effect", async () => {
+  expect(
+    await cli.session(
+      ["queue"],
+      ["pause", "WEB-7", "--dry-run"],
+      ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
+      ["pause", "WEB-7"],
+      ["queue", "--repo", "acme/web", "-o", "wide"],
+      ["resume", "WEB-7"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY
-      acme/api  open   API-2      analysis  active, waiting 1  may start
-      acme/web  open   WEB-7      analysis  active, waiting 1  may start
+      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
+      acme/api  open   API-2      analysis  active   1         can start
+      acme/web  open   WEB-7      analysis  active   1         can start
       acme/web  open   WEB-8      analysis  waiting 2          active-task
       acme/web  open   WEB-9      analysis  waiting 3          dependency
 
       $ serial-gate pause WEB-7 --dry-run
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        may start now: WEB-8 in acme/web
-      A dry run: nothing was changed.
+      (dry run) WEB-7 in acme/web (analysis) would be paused.
+        could start then: WEB-8 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
       WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        may start now: WEB-8 in acme/web
+        can start now: WEB-8 in acme/web
 
       $ serial-gate pause WEB-7
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as it was before.
-        no queued job is freed or held by it
+      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
+        No waiting job is affected.
 
       $ serial-gate queue --repo acme/web -o wide
-      REPO      STATE  WORK ITEM  STAGE     PLACE              HELD BY     TASK  JOB  SINCE                 WHO  WHY
-      acme/web  open   WEB-8      analysis  active, waiting 2  may start   3     3    -                     -    -
+      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
+      acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
       acme/web  open   WEB-9      analysis  waiting 3          dependency  4     4    -                     -    -
-      acme/web  open   WEB-7      analysis  paused, waiting 1  may start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+      acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
       $ serial-gate resume WEB-7
       WEB-7 in acme/web (analysis) is back in its lane.
         held now: WEB-8 in acme/web (active-task)
       "
     `);
-  });
+});
 
-  it("stops a repository and opens it again", async () => {
-    expect(
-      await cli.session(
-        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
-        ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
-        ["freeze", "acme/api"],
-        ["queue", "--repo", "acme/api", "-o", "wide"],
-        ["unfreeze", "acme/api", "--id", "1"],
-        ["unfreeze", "acme/api", "--dry-run"],
-        ["unfreeze", "acme/api"],
-        ["unfreeze", "acme/api"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("freezes and unfreezes a repository and prints the effect", async () => {
+  expect(
+    await cli.session(
+      ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
+      ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
+      ["freeze", "acme/api"],
+      ["queue", "--repo", "acme/api", "-o", "wide"],
+      ["unfreeze", "acme/api", "--id", "1"],
+      ["unfreeze", "acme/api", "--dry-run"],
+      ["unfreeze", "acme/api"],
+      ["unfreeze", "acme/api"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
-        held now: API-2 in acme/api (freeze)
-      A dry run: nothing was changed.
+      (dry run) acme/api would be frozen: error rate 4.1%.
+        would be held: API-2 in acme/api (freeze)
+      Dry run: nothing was changed.
 
       $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
       acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
@@ -88,71 +87,71 @@ describe("An operator", () => {
 
       $ serial-gate freeze acme/api
       acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate queue --repo acme/api -o wide
-      REPO      STATE   WORK ITEM  STAGE     PLACE              HELD BY  TASK  JOB  SINCE                 WHO  WHY
-      acme/api  frozen  API-2      analysis  active, waiting 1  freeze   1     1    yyyy-mm-ddThh:mm:ssZ  -    -
+      REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
+      acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  -    -
 
       $ serial-gate unfreeze acme/api --id 1
       acme/api is still frozen: 1 freeze cleared.
-        no queued job is freed or held by it
+        No waiting job is affected.
         freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
       $ serial-gate unfreeze acme/api --dry-run
-      acme/api is open: 1 freeze cleared.
-        may start now: API-2 in acme/api
+      (dry run) acme/api would be open: 1 freeze would be cleared.
+        could start then: API-2 in acme/api
         freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
-      A dry run: nothing was changed.
+      Dry run: nothing was changed.
 
       $ serial-gate unfreeze acme/api
       acme/api is open: 1 freeze cleared.
-        may start now: API-2 in acme/api
+        can start now: API-2 in acme/api
         freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
 
       $ serial-gate unfreeze acme/api
       acme/api is open: no freeze was cleared.
-        no queued job is freed or held by it
+        No waiting job is affected.
       "
     `);
-  });
+});
 
-  it("is asked before more than one task is touched, which without a terminal is a refusal", async () => {
-    expect(
-      await cli.session(
-        ["pause", "WEB-7", "WEB-8"],
-        ["pause", "--repo", "acme/web", "--all"],
-        ["pause", "--repo", "acme/web", "--all", "--dry-run"],
-        ["pause", "--repo", "acme/web", "--all", "--yes"],
-        ["resume", "WEB-8", "WEB-77", "--yes"],
-        ["resume", "--repo", "acme/web", "--all", "--yes", "-o", "name"],
-        ["resume", "--repo", "acme/web", "--all"],
-        ["pause"],
-        ["pause", "WEB-7", "--all"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("refuses to change several tasks without --yes when there is no terminal to ask at", async () => {
+  expect(
+    await cli.session(
+      ["pause", "WEB-7", "WEB-8"],
+      ["pause", "--repo", "acme/web", "--all"],
+      ["pause", "--repo", "acme/web", "--all", "--dry-run"],
+      ["pause", "--repo", "acme/web", "--all", "--yes"],
+      ["resume", "WEB-8", "WEB-77", "--yes"],
+      ["resume", "--repo", "acme/web", "--all", "--yes", "-o", "name"],
+      ["resume", "--repo", "acme/web", "--all"],
+      ["pause"],
+      ["pause", "WEB-7", "--all"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause WEB-7 WEB-8
-      Pause 2 tasks: WEB-7, WEB-8? Without a terminal nobody can be asked.
-      Add --yes to do it, or --dry-run to see what would come of it.
+      Pause 2 tasks: WEB-7, WEB-8?
+      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
       [2]
 
       $ serial-gate pause --repo acme/web --all
-      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9? Without a terminal nobody can be asked.
-      Add --yes to do it, or --dry-run to see what would come of it.
+      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
+      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
       [2]
 
       $ serial-gate pause --repo acme/web --all --dry-run
-      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        may start now: WEB-8 in acme/web
-      A dry run: nothing was changed.
+      (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
+        could start then: WEB-8 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate pause --repo acme/web --all --yes
       3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        may start now: WEB-8 in acme/web
+        can start now: WEB-8 in acme/web
 
       $ serial-gate resume WEB-8 WEB-77 --yes
       WEB-8 in acme/web (analysis) is back in its lane.
-        no queued job is freed or held by it
+        No waiting job is affected.
       No task has the work item WEB-77.
       Did you mean WEB-7 or WEB-8 or WEB-9?
       [5]
@@ -163,22 +162,22 @@ describe("An operator", () => {
 
       $ serial-gate resume --repo acme/web --all
       No task of acme/web was paused together with others.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate pause
-      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
       [2]
 
       $ serial-gate pause WEB-7 --all
-      Say which: \`serial-gate pause WORK_ITEM\`, or \`serial-gate pause --repo REPO --all\`.
+      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
       [2]
       "
     `);
-  });
+});
 
-  it("is told by whom and why", async () => {
-    const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
-    expect(steadyLife(told)).toMatchInlineSnapshot(`
+it("shows the operator and the reason in events and blame", async () => {
+  const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
+  expect(steadyLife(told)).toMatchInlineSnapshot(`
       "$ serial-gate events --repo acme/api
       AT                    REPO      WORK ITEM  WHAT                          WHO  WHY
       yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      created in analysis           -    -
@@ -206,5 +205,4 @@ describe("An operator", () => {
       yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                            ann  -
       "
     `);
-  });
 });

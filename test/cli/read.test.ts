@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import type { Claim } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
@@ -15,33 +15,32 @@ beforeAll(() => {
   cli = cliOf(shared().service.url);
 });
 
-describe("The orchestrator's verbs", () => {
-  it("create tasks and jobs, show them and move them", async () => {
-    expect(
-      await cli.session(
-        ["task", "add", "acme/api", "API-2", "--title", "a title of its own"],
-        [
-          "task",
-          "add",
-          "acme/web",
-          "WEB-7",
-          "--depends-on",
-          "acme/api:API-2",
-          "--payload",
-          '{"branch": "main"}',
-        ],
-        ["task", "add", "acme/web", "WEB-7"],
-        ["task", "add", "acme/web", "WEB-8", "--depends-on", "WEB-7", "--stage", "design", "--no-entry-job"],
-        ["task", "list"],
-        ["task", "list", "--repo", "acme/web", "-o", "wide"],
-        ["task", "stage", "API-2", "done", "--dry-run"],
-        ["task", "stage", "API-2", "done"],
-        ["task", "cancel", "WEB-8", "--reason", "not wanted any more"],
-        ["task", "list", "--all", "-o", "name"],
-        ["task", "list", "--stage", "cancelled"],
-        ["task", "list", "--paused"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("task and job verbs create, show and move tasks and jobs", async () => {
+  expect(
+    await cli.session(
+      ["task", "add", "acme/api", "API-2", "--title", "a title of its own"],
+      [
+        "task",
+        "add",
+        "acme/web",
+        "WEB-7",
+        "--depends-on",
+        "acme/api:API-2",
+        "--payload",
+        '{"branch": "main"}',
+      ],
+      ["task", "add", "acme/web", "WEB-7"],
+      ["task", "add", "acme/web", "WEB-8", "--depends-on", "WEB-7", "--stage", "design", "--no-entry-job"],
+      ["task", "list"],
+      ["task", "list", "--repo", "acme/web", "-o", "wide"],
+      ["task", "stage", "API-2", "done", "--dry-run"],
+      ["task", "stage", "API-2", "done"],
+      ["task", "cancel", "WEB-8", "--reason", "not wanted any more"],
+      ["task", "list", "--all", "-o", "name"],
+      ["task", "list", "--stage", "cancelled"],
+      ["task", "list", "--paused"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate task add acme/api API-2 --title 'a title of its own'
       work item   API-2
       repository  acme/api
@@ -77,7 +76,7 @@ describe("The orchestrator's verbs", () => {
 
       JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
       2    analyst  queued  0 of 2   -       -
-      acme/web has WEB-7 already; nothing was changed.
+      WEB-7 exists in acme/web already; nothing was changed.
 
       $ serial-gate task add acme/web WEB-8 --depends-on WEB-7 --stage design --no-entry-job
       work item   WEB-8
@@ -100,17 +99,17 @@ describe("The orchestrator's verbs", () => {
       acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
 
       $ serial-gate task stage API-2 done --dry-run
-      API-2 in acme/api is done.
-        may start now: WEB-7 in acme/web
-      A dry run: nothing was changed.
+      (dry run) API-2 in acme/api would be done.
+        could start then: WEB-7 in acme/web
+      Dry run: nothing was changed.
 
       $ serial-gate task stage API-2 done
       API-2 in acme/api is done.
-        may start now: WEB-7 in acme/web
+        can start now: WEB-7 in acme/web
 
       $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
       WEB-8 in acme/web is cancelled.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate task list --all -o name
       API-2
@@ -122,20 +121,20 @@ describe("The orchestrator's verbs", () => {
       acme/web  WEB-8      cancelled  WEB-7       -
 
       $ serial-gate task list --paused
-      There is no such task.
+      No matching tasks.
       "
     `);
-  });
+});
 
-  it("add, show and retry a job", async () => {
-    expect(
-      await cli.session(
-        ["job", "add", "acme/web", "WEB-7", "reviewer", "--max-attempts", "1", "--payload", "[1]"],
-        ["job", "add", "acme/web", "WEB-7", "tester", "--after", "2h", "-o", "name"],
-        ["job", "show", "3"],
-        ["job", "retry", "3"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("job verbs add, show and retry a job", async () => {
+  expect(
+    await cli.session(
+      ["job", "add", "acme/web", "WEB-7", "reviewer", "--max-attempts", "1", "--payload", "[1]"],
+      ["job", "add", "acme/web", "WEB-7", "tester", "--after", "2h", "-o", "name"],
+      ["job", "show", "3"],
+      ["job", "retry", "3"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate job add acme/web WEB-7 reviewer --max-attempts 1 --payload '[1]'
       job         3
       agent       reviewer
@@ -164,12 +163,12 @@ describe("The orchestrator's verbs", () => {
       [3]
       "
     `);
-    const { jobs } = (await shared().post<Claim>("/jobs/claim", { agents: ["reviewer"] })).body;
-    await shared().post(`/jobs/3/fail`, { lease_token: jobs[0]?.lease.token, error: "tests are red" });
-    expect(await cli.session(["job", "retry", "3"], ["task", "show", "WEB-7"])).toMatchInlineSnapshot(`
+  const { jobs } = (await shared().post<Claim>("/jobs/claim", { agents: ["reviewer"] })).body;
+  await shared().post(`/jobs/3/fail`, { lease_token: jobs[0]?.lease.token, error: "tests are red" });
+  expect(await cli.session(["job", "retry", "3"], ["task", "show", "WEB-7"])).toMatchInlineSnapshot(`
       "$ serial-gate job retry 3
       Job 3 (reviewer) of WEB-7 is queued: attempt 2 of 2 comes next.
-        no queued job is freed or held by it
+        No waiting job is affected.
 
       $ serial-gate task show WEB-7
       work item   WEB-7
@@ -186,19 +185,17 @@ describe("The orchestrator's verbs", () => {
       4    tester    delayed  0 of 2   -       -
       "
     `);
-  });
 });
 
-describe("A worker's verb", () => {
-  it("claims, and prints lease tokens", async () => {
-    expect(
-      await cli.session(
-        ["claim", "--agent", "analyst", "--repo", "acme/web", "--worker", "w-1", "--lease", "10m"],
-        ["claim", "--agent", "analyst", "--wait", "10ms"],
-        ["claim", "--max", "101"],
-        ["claim", "--lease", "soon"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("claim prints the lease tokens of the claimed jobs", async () => {
+  expect(
+    await cli.session(
+      ["claim", "--agent", "analyst", "--repo", "acme/web", "--worker", "w-1", "--lease", "10m"],
+      ["claim", "--agent", "analyst", "--wait", "10ms"],
+      ["claim", "--max", "101"],
+      ["claim", "--lease", "soon"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate claim --agent analyst --repo acme/web --worker w-1 --lease 10m
       JOB  REPO      WORK ITEM  AGENT    ATTEMPT  LEASE TOKEN                       EXPIRES
       2    acme/web  WEB-7      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
@@ -208,46 +205,36 @@ describe("A worker's verb", () => {
       1    acme/api  API-2      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
 
       $ serial-gate claim --max 101
-      error: option '--max <count>' argument '101' is invalid. It wants a whole number from 1 to 100.
+      error: option '--max <count>' argument '101' is invalid. Expected a whole number from 1 to 100.
       [2]
 
       $ serial-gate claim --lease soon
-      error: option '--lease <duration>' argument 'soon' is invalid. It wants a duration such as 10s, 30m, 2h or 1h30m.
+      error: option '--lease <duration>' argument 'soon' is invalid. Expected a duration such as 10s, 30m, 2h or 1h30m.
       [2]
       "
     `);
-    const { stdout } = await cli("claim", "--agent", "reviewer", "-o", "json");
-    const [job] = (JSON.parse(stdout) as Claim).jobs;
-    expect(job).toMatchObject({ id: 3, lease: { token: "t".repeat(32) } });
-  });
+  const { stdout } = await cli("claim", "--agent", "reviewer", "-o", "json");
+  const [job] = (JSON.parse(stdout) as Claim).jobs;
+  expect(job).toMatchObject({ id: 3, lease: { token: "t".repeat(32) } });
 });
 
-describe("The forms of an answer", () => {
-  it("are those of the service in JSON and YAML, a line for each lane in NDJSON, and names", async () => {
-    const whole = JSON.parse((await cli("queue", "-o", "json")).stdout) as Queue;
-    expect(whole.serial_gate.per_repo["acme/web"]?.active_task?.work_item_id).toBe("WEB-7");
-    const { serial_gate } = parse((await cli("queue", "-o", "yaml")).stdout) as Queue;
-    expect(serial_gate).toEqual(whole.serial_gate);
-    const lines = (await cli("queue", "-o", "ndjson")).stdout.trimEnd().split("\n");
-    expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/web"]);
-    expect((await cli("queue", "-o", "name")).stdout).toBe("acme/web\n");
-  });
+it("prints the queue as the service's JSON or YAML, as one NDJSON line per lane, or as names", async () => {
+  const whole = JSON.parse((await cli("queue", "-o", "json")).stdout) as Queue;
+  expect(whole.serial_gate.per_repo["acme/web"]?.active_task?.work_item_id).toBe("WEB-7");
+  const { serial_gate } = parse((await cli("queue", "-o", "yaml")).stdout) as Queue;
+  expect(serial_gate).toEqual(whole.serial_gate);
+  const lines = (await cli("queue", "-o", "ndjson")).stdout.trimEnd().split("\n");
+  expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/web"]);
+  expect((await cli("queue", "-o", "name")).stdout).toBe("acme/web\n");
+});
 
-  it("have no colour where there is no terminal", async () => {
-    expect((await cli("queue")).stdout).not.toContain("\u001b");
-  });
+it("prints no colours when stdout is not a terminal", async () => {
+  expect((await cli("queue")).stdout).not.toContain("\u001b");
+});
 
-  it("steer no terminal, whatever another program has written", async () => {
-    await cli(
-      "task",
-      "add",
-      "acme/evil",
-      "E-1",
-      "--title",
-      "\u001b[2J\u001b]0;owned\u0007\nsecond line\u202e",
-    );
-    const { stdout } = await cli("task", "list", "--repo", "acme/evil");
-    expect(stdout.split("\n")).toHaveLength(3);
-    expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
-  });
+it("prints no control characters from values that another program wrote", async () => {
+  await cli("task", "add", "acme/evil", "E-1", "--title", "\u001b[2J\u001b]0;owned\u0007\nsecond line\u202e");
+  const { stdout } = await cli("task", "list", "--repo", "acme/evil");
+  expect(stdout.split("\n")).toHaveLength(3);
+  expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
 });

@@ -3,7 +3,8 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import type { CliContext } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -27,19 +28,18 @@ beforeAll(async () => {
     await shared().post("/tasks", { repo, work_item_id });
 });
 
-describe("A refusal says what to type instead", () => {
-  it("for a verb, an option or a word that there is not", async () => {
-    expect(
-      await cli.session(
-        ["queeu"],
-        ["queue", "--rep", "acme/web"],
-        ["task", "lst"],
-        ["queue", "-o", "xml"],
-        ["wait", "WEB-7"],
-        ["pause", "WEB-7", "--until", "yesterday"],
-        ["task", "add", "acme/web"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("suggests a correction for an unknown verb, option or word", async () => {
+  expect(
+    await cli.session(
+      ["queeu"],
+      ["queue", "--rep", "acme/web"],
+      ["task", "lst"],
+      ["queue", "-o", "xml"],
+      ["wait", "WEB-7"],
+      ["pause", "WEB-7", "--until", "yesterday"],
+      ["task", "add", "acme/web"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate queeu
       error: unknown command 'queeu'
       (Did you mean queue?)
@@ -60,11 +60,11 @@ describe("A refusal says what to type instead", () => {
       [2]
 
       $ serial-gate wait WEB-7
-      error: required option '--for <what>' not specified
+      error: required option '--for <state>' not specified
       [2]
 
       $ serial-gate pause WEB-7 --until yesterday
-      error: option '--until <time>' argument 'yesterday' is invalid. It wants a duration such as 30m, or a time such as 2026-06-15T18:00Z.
+      error: option '--until <time>' argument 'yesterday' is invalid. Expected a duration such as 30m, or a time such as 2026-06-15T18:00Z.
       [2]
 
       $ serial-gate task add acme/web
@@ -72,25 +72,25 @@ describe("A refusal says what to type instead", () => {
       [2]
       "
     `);
-  });
+});
 
-  it("for a work item, a repository or an id that nothing has", async () => {
-    expect(
-      await cli.session(
-        ["pause", "web-7"],
-        ["task", "show", "WEB7"],
-        ["task", "show", "99"],
-        ["task", "show", "1", "-o", "name"],
-        ["resume", "WEB-7", "--repo", "acme/wbe"],
-        ["queue", "--repo", "acme/wbe"],
-        ["task", "list", "--repo", "acme/wbe"],
-        ["events", "--repo", "acme/wbe"],
-        ["unfreeze", "acme/wbe"],
-        ["freeze", "acme/wbe", "--dry-run"],
-        ["job", "show", "99"],
-        ["job", "add", "acme/web", "NOTHING-LIKE-IT", "reviewer"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("suggests a correction for an unknown work item, repository or id", async () => {
+  expect(
+    await cli.session(
+      ["pause", "web-7"],
+      ["task", "show", "WEB7"],
+      ["task", "show", "99"],
+      ["task", "show", "1", "-o", "name"],
+      ["resume", "WEB-7", "--repo", "acme/wbe"],
+      ["queue", "--repo", "acme/wbe"],
+      ["task", "list", "--repo", "acme/wbe"],
+      ["events", "--repo", "acme/wbe"],
+      ["unfreeze", "acme/wbe"],
+      ["freeze", "acme/wbe", "--dry-run"],
+      ["job", "show", "99"],
+      ["job", "add", "acme/web", "NOTHING-LIKE-IT", "reviewer"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause web-7
       No task has the work item web-7.
       Did you mean WEB-7?
@@ -114,31 +114,31 @@ describe("A refusal says what to type instead", () => {
       [5]
 
       $ serial-gate queue --repo acme/wbe
-      There is nothing in acme/wbe.
+      No tasks, jobs or freezes in acme/wbe.
       Did you mean acme/web?
       [5]
 
       $ serial-gate task list --repo acme/wbe
-      There is nothing in acme/wbe.
+      No tasks, jobs or freezes in acme/wbe.
       Did you mean acme/web?
       [5]
 
       $ serial-gate events --repo acme/wbe
-      There is nothing in acme/wbe.
+      No tasks, jobs or freezes in acme/wbe.
       Did you mean acme/web?
       [5]
 
       $ serial-gate unfreeze acme/wbe
-      There is nothing in acme/wbe.
+      No tasks, jobs or freezes in acme/wbe.
       Did you mean acme/web?
       [5]
 
       $ serial-gate freeze acme/wbe --dry-run
-      acme/wbe is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1).
-        no queued job is freed or held by it
-      There is nothing in acme/wbe.
+      (dry run) acme/wbe would be frozen.
+        No waiting job would be affected.
+      No tasks in acme/wbe.
       Did you mean acme/web?
-      A dry run: nothing was changed.
+      Dry run: nothing was changed.
 
       $ serial-gate job show 99
       There is no job 99.
@@ -149,40 +149,40 @@ describe("A refusal says what to type instead", () => {
       [5]
       "
     `);
-  });
+});
 
-  it("for a work item that several repositories have", async () => {
-    expect(
-      await cli.session(["pause", "AMB-1", "--reason", "who's there?"], ["task", "stage", "AMB-1", "done"]),
-    ).toMatchInlineSnapshot(`
+it("asks for --repo when several repositories have the work item", async () => {
+  expect(
+    await cli.session(["pause", "AMB-1", "--reason", "who's there?"], ["task", "stage", "AMB-1", "done"]),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause AMB-1 --reason 'who'\\''s there?'
       The work item AMB-1 exists in 2 repositories: acme/api, acme/web.
-      Say which:
-        serial-gate pause AMB-1 --reason 'who'\\''s there?' --repo acme/api
-        serial-gate pause AMB-1 --reason 'who'\\''s there?' --repo acme/web
+      Add --repo:
+        serial-gate pause AMB-1 --repo acme/api --reason 'who'\\''s there?'
+        serial-gate pause AMB-1 --repo acme/web --reason 'who'\\''s there?'
       [3]
 
       $ serial-gate task stage AMB-1 done
       The work item AMB-1 exists in 2 repositories: acme/api, acme/web.
-      Say which:
+      Add --repo:
         serial-gate task stage AMB-1 done --repo acme/api
         serial-gate task stage AMB-1 done --repo acme/web
       [3]
       "
     `);
-  });
+});
 
-  it("for what the gate does not do", async () => {
-    await cli("task", "cancel", "WEB-7");
-    expect(
-      await cli.session(
-        ["pause", "WEB-7"],
-        ["task", "stage", "WEB-7", "analysis"],
-        ["wait", "WEB-7", "--for=claimable"],
-        ["wait", "WEB-7", "--for=done"],
-        ["task", "add", "acme/web", "not a stage", "--stage", "Not A Stage"],
-      ),
-    ).toMatchInlineSnapshot(`
+it("explains a request that the gate refuses", async () => {
+  await cli("task", "cancel", "WEB-7");
+  expect(
+    await cli.session(
+      ["pause", "WEB-7"],
+      ["task", "stage", "WEB-7", "analysis"],
+      ["wait", "WEB-7", "--for=claimable"],
+      ["wait", "WEB-7", "--for=done"],
+      ["task", "add", "acme/web", "not a stage", "--stage", "Not A Stage"],
+    ),
+  ).toMatchInlineSnapshot(`
       "$ serial-gate pause WEB-7
       The task WEB-7 is cancelled: it holds nothing.
       [3]
@@ -192,7 +192,7 @@ describe("A refusal says what to type instead", () => {
       [3]
 
       $ serial-gate wait WEB-7 --for=claimable
-      WEB-7 in acme/web is cancelled: nothing of it waits to start.
+      WEB-7 in acme/web is cancelled: it has no job to start.
       [1]
 
       $ serial-gate wait WEB-7 --for=done
@@ -200,190 +200,193 @@ describe("A refusal says what to type instead", () => {
       [1]
 
       $ serial-gate task add acme/web 'not a stage' --stage 'Not A Stage'
-      The input is not valid: body /stage must match pattern "^[a-z0-9][a-z0-9._-]*$".
+      Invalid --stage: expected lower-case letters, digits, dots, dashes and underscores, such as code-review.
       [2]
       "
     `);
-  });
+});
 
-  it("for a service that is not there, or is another", async () => {
-    const away = cliOf(NOWHERE);
-    expect(await away.session(["queue"])).toMatch(/^No service answers at http:\/\/HOST:PORT \(.+\)\.$/m);
-    let status = 404;
-    const other = createServer((_, response) => response.writeHead(status).end("a web site")).listen(
-      0,
-      "127.0.0.1",
-    );
-    onTestFinished(() => void other.close());
-    await once(other, "listening");
-    const another = cliOf(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
-    const notFound = await another.session(["queue"]);
-    status = 200;
-    expect(notFound + (await another.session(["queue"]))).toMatchInlineSnapshot(`
+it("explains an unreachable service and an answer of another program", async () => {
+  const away = cliOf(NOWHERE);
+  expect(await away.session(["queue"])).toMatch(/^No service answers at http:\/\/HOST:PORT \(.+\)\.$/m);
+  let status = 404;
+  const other = createServer((_, response) => response.writeHead(status).end("a web site")).listen(
+    0,
+    "127.0.0.1",
+  );
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const another = cliOf(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  const notFound = await another.session(["queue"]);
+  status = 200;
+  expect(notFound + (await another.session(["queue"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      http://HOST:PORT/queue answered 404: a web site
-      It is no serial-gate. Set SERIAL_GATE_URL to where the service is.
+      There is no serial-gate at http://HOST:PORT: http://HOST:PORT/queue answered 404: a web site
+      Set SERIAL_GATE_URL to the address of the service.
       [1]
       $ serial-gate queue
-      http://HOST:PORT/queue answered 200: a web site
-      It is no serial-gate. Set SERIAL_GATE_URL to where the service is.
+      There is no serial-gate at http://HOST:PORT: http://HOST:PORT/queue answered 200: a web site
+      Set SERIAL_GATE_URL to the address of the service.
       [1]
       "
     `);
-    expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
+  expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      SERIAL_GATE_URL is "localhost:8080": wants http://HOST:PORT, or several separated by commas.
+      SERIAL_GATE_URL is "localhost:8080": expected http://HOST:PORT, or several separated by commas.
       [2]
       "
     `);
-  });
+});
 
-  it("for a token that is missing or wrong, which is exit code 4; a pause is then the token's", async () => {
-    const { service } = await startService({ SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
-    const nobody = cliOf(service.url);
-    const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
-    expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
+it("exits with 4 for a missing or wrong token and records a pause under the token's name", async () => {
+  const { service } = await startService({ SERIAL_GATE_TOKENS: "night:0123456789abcdef" });
+  const nobody = cliOf(service.url);
+  const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
+  expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
       "$ serial-gate queue
-      A valid token is needed.
+      A valid token is required.
       Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens.
       [4]
       $ serial-gate queue
-      A valid token is needed.
+      A valid token is required.
       The service does not know the secret in SERIAL_GATE_TOKEN.
       [4]
       "
     `);
-    const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
-    expect(
-      await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
-    ).toContain("is paused");
-    expect((await night("events", "-o", "ndjson")).stdout).toMatch(/"task\.paused".*"actor":"night"/);
-  });
+  const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
+  expect(
+    await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
+  ).toContain("is paused");
+  expect((await night("events", "-o", "ndjson")).stdout).toMatch(/"task\.paused".*"actor":"night"/);
 });
 
-describe("The configuration", () => {
-  it("is shown with where each value comes from, and without secrets", async () => {
-    const folder = temporaryFolder();
-    const lines = [
-      "PORT=8081",
-      "ORCH_SERIAL_GATE_REPOS=acme/web",
-      "DATABASE_URL=postgres://gate:hush@db/gate",
-    ];
-    writeFileSync(join(folder, ".env"), lines.join("\n"));
-    const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
-    const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
-    const isSet = (line: string): boolean => !line.endsWith("  default");
-    expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
+it("config prints the source of every value and no secret", async () => {
+  const folder = temporaryFolder();
+  const lines = ["PORT=8081", "ORCH_SERIAL_GATE_REPOS=acme/web", "DATABASE_URL=postgres://gate:hush@db/gate"];
+  writeFileSync(join(folder, ".env"), lines.join("\n"));
+  const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
+  const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
+  const isSet = (line: string): boolean => !line.endsWith("  default");
+  expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
       "FOR           VARIABLE                    VALUE                        FROM
       command line  SERIAL_GATE_TOKEN           (set)                        environment
-      serve         PORT                        8082                         environment
-      serve         DATABASE_URL                postgres://gate:***@db/gate  .env
-      serve         SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
-      SERIAL_GATE_PAUSE is no variable of this program and is left out of account.
+      a service started here  PORT                        8082                         environment
+      a service started here  DATABASE_URL                postgres://gate:***@db/gate  .env
+      a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
+      SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
       "
     `);
-    expect(code).toBe(0);
-  });
+  expect(code).toBe(0);
 });
 
-describe("The help", () => {
-  it("groups the verbs by who uses them", async () => {
-    expect((await cli("--help")).stdout).toMatchInlineSnapshot(`
+it("--help groups the verbs by their users", async () => {
+  expect((await cli("--help")).stdout).toMatchInlineSnapshot(`
       "Usage: serial-gate [options] [command]
 
-      One task at a time per repository: the door in front of autonomous work.
+      Decides which job may start next: one task at a time per repository, oldest
+      first.
 
       Options:
         -V, --version                    output the version number
         -h, --help                       display help for command
 
       For operators:
-        queue [options]                  show every lane: its active task, what waits
-                                         in it and why, what is parked
-        explain [options] <work-item>    say why a work item does not start, what
-                                         holds it, and what to type to free it
-        pause [options] [work-item...]   park tasks: later ones of their repository
-                                         may overtake them
-        resume [options] [work-item...]  take parked tasks back into their lanes
-        freeze [options] <repo>          stop a repository: none of its tasks starts
+        queue [options]                  show every lane: its active task, its waiting
+                                         jobs and their reasons, its paused tasks
+        explain [options] <work-item>    explain why a work item does not start, what
+                                         holds it and which command frees it
+        pause [options] [work-item...]   pause tasks, so that later tasks of their
+                                         repository can overtake them
+        resume [options] [work-item...]  resume paused tasks: they return to their
+                                         lanes
+        freeze [options] <repo>          close a repository: none of its tasks starts
                                          until somebody unfreezes it
-        unfreeze [options] <repo>        clear the freezes of a repository, or one of
+        unfreeze [options] <repo>        clear every freeze of a repository, or one of
                                          them
-        events [options]                 show what happened: every change of a task, a
+        events [options]                 show the event log: every change of a task, a
                                          job or a freeze
-        blame [options] <work-item>      tell the whole life of a work item: what
-                                         happened to it, who did it and why
-        wait [options] <work-item>       wait until a work item may start, or is done
+        blame [options] <work-item>      show the life of a work item: every change,
+                                         who made it and why
+        wait [options] <work-item>       wait until a work item can start, or is done
 
       For the orchestrator:
         task                             add, list, show, move and cancel tasks
         job                              add, show and retry jobs
 
       For workers:
-        claim [options]                  claim the oldest jobs that may start, and
+        claim [options]                  claim the oldest jobs that can start, and
                                          print their lease tokens
 
-      For whoever runs the service:
+      To run the service:
         serve                            migrate the database and serve until stopped
-        migrate [options]                bring the database to this program's schema;
-                                         does nothing to one that is there
-        doctor                           mend the marks of what may start; tell which
-                                         tasks cannot go on by themselves
+        migrate [options]                create or upgrade the database (safe to
+                                         repeat)
+        doctor                           check and repair the ready index; list stuck
+                                         tasks (reads DATABASE_URL)
         replay [options] [file]          run real work items through a fresh service,
-                                         and verify from its database what it did
+                                         then verify its database
         openapi                          print the OpenAPI 3.1 document of the HTTP
                                          API
 
       For the shell:
-        config [options]                 show the configuration and where each value
-                                         comes from; secrets are not shown
-        completion <shell>               print the script that completes verbs,
-                                         repositories and work items in a shell
+        config [options]                 show the settings of the command line and of
+                                         a service started here, with their source; no
+                                         secrets
+        completion <shell>               print the completion script of a shell
+        help [verb...]                   show the help of a verb
 
-      Verbs that call the service find it by SERIAL_GATE_URL and SERIAL_GATE_TOKEN; \`serial-gate config\` shows both.
-      Exit codes: 0 done, 1 failed, 2 usage, 3 the gate says no, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
+      SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
+      Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
       "
     `);
-  });
+});
 
-  it.each([
-    ["queue"],
-    ["explain"],
-    ["pause"],
-    ["resume"],
-    ["freeze"],
-    ["unfreeze"],
-    ["events"],
-    ["blame"],
-    ["wait"],
-    ["task", "add"],
-    ["task", "list"],
-    ["task", "show"],
-    ["task", "stage"],
-    ["task", "cancel"],
-    ["job", "add"],
-    ["job", "show"],
-    ["job", "retry"],
-    ["claim"],
-    ["serve"],
-    ["migrate"],
-    ["doctor"],
-    ["replay"],
-    ["openapi"],
-    ["config"],
-    ["completion"],
-  ])("of %s %s has an example", async (...verb) => {
-    // In this process, or the whole would take as long as all the other tests.
-    let said = "";
-    const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
-    const around = { env: {}, isOfFile: () => false, stdin: process.stdin, stdout: stream, stderr: stream };
-    expect(await run([...verb, "--help"], { ...around, onStop: () => undefined })).toBe(0);
-    expect(said).toContain(`serial-gate ${verb.join(" ")}`);
-    expect(said).toMatch(/\n\nExample:\n {2}\$ .*serial-gate /);
-  });
+it.each([
+  ["queue"],
+  ["explain"],
+  ["pause"],
+  ["resume"],
+  ["freeze"],
+  ["unfreeze"],
+  ["events"],
+  ["blame"],
+  ["wait"],
+  ["task", "add"],
+  ["task", "list"],
+  ["task", "show"],
+  ["task", "stage"],
+  ["task", "cancel"],
+  ["job", "add"],
+  ["job", "show"],
+  ["job", "retry"],
+  ["claim"],
+  ["serve"],
+  ["migrate"],
+  ["doctor"],
+  ["replay"],
+  ["openapi"],
+  ["config"],
+  ["completion"],
+  ["help"],
+])("--help of %s %s has an example", async (...verb) => {
+  // In this process, or the whole would take as long as all the other tests.
+  let said = "";
+  const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
+  const context: CliContext = {
+    env: {},
+    isFromFile: () => false,
+    userName: () => undefined,
+    stdin: process.stdin,
+    stdout: stream,
+    stderr: stream,
+    onStop: () => undefined,
+  };
+  expect(await run([...verb, "--help"], context)).toBe(0);
+  expect(said).toContain(`serial-gate ${verb.join(" ")}`);
+  expect(said).toMatch(/\n\nExample:\n {2}\$ .*serial-gate /);
+});
 
-  it("of no verb at all is what a verb that is missing gets, and the version is the package's", async () => {
-    expect(await cli()).toMatchObject({ exit: 2, stdout: "" });
-    expect(steady((await cli("--version")).stdout)).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
+it("prints the help when no verb is given, and the package's version with --version", async () => {
+  expect(await cli()).toMatchObject({ exit: 2, stdout: "" });
+  expect(steady((await cli("--version")).stdout)).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

@@ -17,8 +17,8 @@ const GREEN = "\u001b[32m";
 const ENTER = "\u001b[?1049h";
 const LEAVE = "\u001b[?25h\u001b[?1049l";
 
-describe.skipIf(noTerminal !== undefined)(`At a terminal${noTerminal ? ` (${noTerminal})` : ""}`, () => {
-  it("there are colours, but not with NO_COLOR", async () => {
+describe.skipIf(noTerminal !== undefined)(`terminal${noTerminal ? ` (${noTerminal})` : ""}`, () => {
+  it("prints colours at a terminal, and none with NO_COLOR", async () => {
     await add("acme/colours", "C-1");
     const coloured = atTerminal(url(), ["queue"]);
     expect(await coloured.ended).toBe(0);
@@ -28,7 +28,7 @@ describe.skipIf(noTerminal !== undefined)(`At a terminal${noTerminal ? ` (${noTe
     expect(plain.screen()).not.toContain("\u001b");
   });
 
-  it("a question is asked before more than one task is touched, and only yes is yes", async () => {
+  it("asks before it changes several tasks and goes on only after a yes", async () => {
     await add("acme/asked", "A-1", "A-2");
     const paused = async (): Promise<string> =>
       (await cliOf(url())("task", "list", "--repo", "acme/asked", "--paused", "-o", "name")).stdout;
@@ -51,7 +51,7 @@ describe.skipIf(noTerminal !== undefined)(`At a terminal${noTerminal ? ` (${noTe
     expect(await paused()).toBe("A-1\nA-2\n");
   });
 
-  it("--watch draws what changes within the terminal's size, and ctrl-C gives the terminal back", async () => {
+  it("--watch redraws within the terminal's size and restores the terminal after ctrl-C", async () => {
     await add(
       "acme/watched",
       ...Array.from({ length: 12 }, (_, index) => `W-${index + 1}-${"x".repeat(60)}`),
@@ -80,14 +80,12 @@ describe.skipIf(noTerminal !== undefined)(`At a terminal${noTerminal ? ` (${noTe
   });
 });
 
-describe("Whoever stops reading", () => {
-  it("ends the program quietly", () => {
-    const { stdout, stderr } = spawnSync(
-      "bash",
-      ["-c", `'${process.execPath}' '${PROGRAM}' openapi | head -1; echo "\${PIPESTATUS[@]}"`],
-      { encoding: "utf8" },
-    );
-    expect(stdout).toBe("openapi: 3.1.0\n0 0\n");
-    expect(stderr).toBe("");
-  });
+it("exits without an error when the reader of a pipe stops early", () => {
+  const { stdout, stderr } = spawnSync(
+    "bash",
+    ["-c", `'${process.execPath}' '${PROGRAM}' openapi | head -1; echo "\${PIPESTATUS[@]}"`],
+    { encoding: "utf8" },
+  );
+  expect(stdout).toBe("openapi: 3.1.0\n0 0\n");
+  expect(stderr).toBe("");
 });

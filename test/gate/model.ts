@@ -8,6 +8,8 @@ export interface ModelTask {
   readonly dependsOn: Set<number>;
   stage: string;
   paused: boolean;
+  /** Its place in strict lanes: none until a job of it is claimed, lost once it is paused after that. */
+  lane: "none" | "acquired" | "lost";
   pausedUntil: number;
 }
 
@@ -24,6 +26,9 @@ export interface ModelJob {
   token: string;
 }
 
+const isOpen = (task: ModelTask | undefined): boolean =>
+  task !== undefined && task.stage !== "done" && task.stage !== "cancelled";
+
 export class Model {
   readonly tasks = new Map<number, ModelTask>();
   readonly jobs = new Map<number, ModelJob>();
@@ -35,19 +40,51 @@ export class Model {
     this.policy = policy;
   }
 
-  reason({ agent, repo, task }: ModelJob): string | null {
-    const { enabled, repos, freeze, pause, dependencies, entryAgent } = this.policy;
-    if (agent !== entryAgent) return null;
+  reason(job: ModelJob): string | null {
+    const { agent, repo, task } = job;
+    const { enabled, repos, freeze, pause, dependencies, entryAgent, strictLanes } = this.policy;
     const serial = enabled && (repos?.includes(repo) ?? true);
-    const open = (each: ModelTask | undefined): boolean =>
-      each !== undefined && each.stage !== "done" && each.stage !== "cancelled";
-    if (serial && freeze && (this.freezes.get(repo) ?? 0) > 0) return "freeze";
-    if (task && dependencies && [...task.dependsOn].some((id) => open(this.tasks.get(id))))
+    const strict = serial && strictLanes && task !== null;
+    const isEntry = agent === entryAgent;
+    if (strict && pause && task.paused) return "paused";
+    if (strict && isEntry && !isOpen(task)) return "finished";
+    if (isEntry && serial && freeze && (this.freezes.get(repo) ?? 0) > 0) return "freeze";
+    if (isEntry && task && dependencies && [...task.dependsOn].some((id) => isOpen(this.tasks.get(id))))
       return "dependency";
-    const ahead = [...this.tasks.values()].some(
-      (each) => each.repo === repo && task && each.id < task.id && open(each) && !(pause && each.paused),
+    if (!serial || !task) return null;
+    const others = [...this.tasks.values()].filter(
+      (each) => each.repo === repo && each !== task && isOpen(each) && !(pause && each.paused),
     );
-    return serial && ahead ? "active-task" : null;
+    const ahead = others.some((each) => each.id < task.id);
+    if (!strict) return isEntry && ahead ? "active-task" : null;
+    const beside = others.some((each) => each.lane === "acquired" || this.#isRunning(each));
+    const held = isEntry ? task.lane !== "acquired" && (ahead || beside) : task.lane === "lost" && beside;
+    return held ? "active-task" : null;
+  }
+
+  #isRunning(task: ModelTask): boolean {
+    return [...this.jobs.values()].some((job) => job.task === task && job.status === "running");
+  }
+
+  /** The jobs that one claim hands out, oldest first, at most `max`; each may hold the ones behind it. Changes nothing. */
+  claimable(isWanted: (job: ModelJob) => boolean, max: number): ModelJob[] {
+    const claimed: ModelJob[] = [];
+    const before = new Map([...this.tasks.values()].map((task) => [task, task.lane]));
+    for (const job of [...this.jobs.values()].sort((a, b) => a.id - b.id)) {
+      if (claimed.length === max) break;
+      if (job.status !== "queued" || !isWanted(job) || this.reason(job) !== null) continue;
+      claimed.push(job);
+      job.status = "running";
+      if (job.task) job.task.lane = "acquired";
+    }
+    for (const job of claimed) job.status = "queued";
+    for (const [task, lane] of before) task.lane = lane;
+    return claimed;
+  }
+
+  pause(task: ModelTask): void {
+    if (!task.paused && task.lane === "acquired") task.lane = "lost";
+    task.paused = true;
   }
 
   /** What is due happens: delayed jobs are queued, lapsed leases given back, pauses run out. */

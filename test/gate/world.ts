@@ -1,28 +1,21 @@
-/** A gate on a real database, with a clock that tests set, and the words that tests use about it. */
+/** A gate on a real database, under a clock that the test moves, with shorthands for common calls. */
 
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
+import type { GateErrorCode } from "../../src/contract/errors.ts";
 import { Gate } from "../../src/gate/gate.ts";
 import type { Log } from "../../src/gate/runtime/log.ts";
 import { type Claim, ClaimRequest } from "../../src/contract/jobs.ts";
+import type { Effect } from "../../src/contract/effect.ts";
 import type { Lane, Queue } from "../../src/contract/queue.ts";
 import type { NewTask, Task } from "../../src/contract/tasks.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { all, run, type Clock, type Store } from "../../src/store/port.ts";
 import { raw } from "../../src/store/sql.ts";
+import type { OpenDatabase } from "../support/databases.ts";
+import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 
-export const POLICY: Policy = {
-  enabled: true,
-  repos: null,
-  freeze: true,
-  pause: true,
-  dependencies: true,
-  entryAgent: "analyst",
-};
-
-export const DEFAULTS = { leaseMs: 60_000, maxAttempts: 2, retryMs: 5_000, retryMaxMs: 300_000 };
-
-/** Opens a fresh, migrated database whose clock is the given one. */
-export type OpenDatabase = (clock: Clock) => Promise<Store>;
+export const WEB = "acme/web";
+export const API = "acme/api";
 
 /** A clock that stands still until it is moved. Milliseconds since 1970 UTC. */
 export class TestClock {
@@ -39,18 +32,18 @@ export class World {
   readonly store: Store;
   readonly clock: TestClock;
   readonly gate: Gate;
-  /** What the gate told people: level and sentence. */
-  readonly told: string[] = [];
+  /** The log: `level: message`. */
+  readonly logged: string[] = [];
 
   constructor(store: Store, clock: TestClock, policy: Partial<Policy> = {}, projects: string[] = []) {
     this.store = store;
     this.clock = clock;
-    const tell =
+    const logAt =
       (level: string) =>
-      (_what: object, message: string): void => {
-        this.told.push(`${level}: ${message}`);
+      (_fields: object, message: string): void => {
+        this.logged.push(`${level}: ${message}`);
       };
-    const log: Log = { info: tell("info"), warn: tell("warn"), error: tell("error") };
+    const log: Log = { info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
     this.gate = new Gate({
       store,
       policy: { ...POLICY, ...policy },
@@ -99,6 +92,13 @@ export class World {
     return (await this.claim({ max: 100 })).jobs.map((job) => job.work_item_id);
   }
 
+  /** The recorded changes that operators make, in their order. */
+  operatorEvents(): Promise<{ kind: string; actor: string | null; reason: string | null }[]> {
+    return this.rows(`SELECT kind, actor, reason FROM gate_events
+      WHERE kind IN ('task.paused', 'task.resumed', 'task.cancelled', 'repo.frozen', 'repo.unfrozen', 'job.retried')
+      ORDER BY id`);
+  }
+
   async lane(repo: string): Promise<Lane | undefined> {
     return (await this.gate.queue()).serial_gate.per_repo[repo];
   }
@@ -109,17 +109,27 @@ export class World {
   }
 }
 
-/** A gate that keeps its marks, on a fresh database; both are closed when the test ends. */
-export const startWorld = async (open: OpenDatabase): Promise<World> => {
+/** A gate on a fresh database, without its ready flags; both are closed when the test ends. */
+export const openWorld = async (open: OpenDatabase): Promise<World> => {
   const clock = new TestClock();
   const world = new World(await open(clock.read), clock);
   onTestFinished(async () => {
     world.gate.drain();
     await world.store.close();
   });
+  return world;
+};
+
+/** The same with its ready flags. */
+export const startWorld = async (open: OpenDatabase): Promise<World> => {
+  const world = await openWorld(open);
   await world.gate.adopt();
   return world;
 };
+
+/** Matches the error that the gate throws with this code. */
+export const gateError = (code: GateErrorCode): object =>
+  expect.objectContaining({ name: "GateError", code }) as object;
 
 export const reasonsIn = (queue: Queue): Record<string, string | null> =>
   Object.fromEntries(
@@ -127,3 +137,9 @@ export const reasonsIn = (queue: Queue): Record<string, string | null> =>
       .flatMap((lane) => lane.waiting)
       .map((job) => [job.work_item_id ?? `job ${job.job_id}`, job.reason]),
   );
+
+/** An effect as pairs of work item and reason. */
+export const effectNames = ({ now_claimable, now_held }: Effect) => ({
+  now_claimable: now_claimable.map(({ work_item_id, reason }) => [work_item_id, reason]),
+  now_held: now_held.map(({ work_item_id, reason }) => [work_item_id, reason]),
+});

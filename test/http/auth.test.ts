@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { cornerOf, expectProblem } from "../support/calls.ts";
+import { isolatedRepos, expectProblem } from "../support/calls.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
 
@@ -21,7 +21,7 @@ const as = (secret: string, service: TestService): TestService => {
   };
 };
 
-describe("With tokens", () => {
+describe("service with tokens", () => {
   const shared = shareService(TOKENS);
 
   it.each<[string, Record<string, string>]>([
@@ -37,7 +37,7 @@ describe("With tokens", () => {
     ["name and secret", bearing(`night-shift:${SECRET}`)],
     ["two tokens", bearing(`${SECRET} ${OTHER}`)],
     ["the token in another header", { "x-api-key": SECRET }],
-  ])("a call with %s is refused, whatever it asks for", async (_, headers) => {
+  ])("answers 401 to every call with %s", async (_, headers) => {
     for (const [method, path] of [
       ["GET", "/queue"],
       ["POST", "/jobs/claim"],
@@ -52,38 +52,38 @@ describe("With tokens", () => {
     }
   });
 
-  it("a body is not looked at before the token is", async () => {
+  it("checks the token before the body", async () => {
     expectProblem(await shared().call("POST", "/tasks", "{"), { status: 401, code: "unauthorized" });
   });
 
-  it.each(["/livez", "/readyz"])("%s answers without one", async (path) => {
+  it.each(["/livez", "/readyz"])("%s answers without a token", async (path) => {
     expect(await shared().get(path)).toMatchObject({ status: 200, body: { status: "ok" } });
   });
 
-  it.each([SECRET, OTHER])("every token opens every call", async (secret) => {
-    const { add, next } = cornerOf(as(secret, shared()));
+  it.each([SECRET, OTHER])("accepts every configured token on every call", async (secret) => {
+    const { add, next } = isolatedRepos(as(secret, shared()));
     await add("WEB-1");
     expect((await next()).work_item_id).toBe("WEB-1");
   });
 
-  it("the scheme's name may be written in any case", async () => {
+  it("accepts the Bearer scheme in any case", async () => {
     const { status } = await shared().call("GET", "/queue", undefined, { authorization: `bearer ${SECRET}` });
     expect(status).toBe(200);
   });
 
-  it("any name and any page may call: it is the token that counts", async () => {
+  it("accepts any Host and any origin with a valid token", async () => {
     const headers = { ...bearing(SECRET), host: "gate.example.com", "sec-fetch-site": "cross-site" };
     expect((await callRaw(`${shared().service.url}/jobs/claim`, { headers })).status).toBe(200);
   });
 
-  it("what someone does is recorded under the token's name", async () => {
+  it("records changes under the token's name", async () => {
     const service = as(SECRET, shared());
-    const { web, add, park, lane, task: read } = cornerOf(service);
+    const { web, add, pause, lane, task: read } = isolatedRepos(service);
     const { task } = await add("WEB-1");
-    await park("WEB-1", "pause", { reason: "asked" });
+    await pause("WEB-1", { reason: "asked" });
     expect((await lane()).paused).toMatchObject([{ paused_by: "night-shift", pause_reason: "asked" }]);
     expect((await read(task.id)).task.paused_by).toBe("night-shift");
-    await cornerOf(as(OTHER, service)).claim({ repos: [web] });
+    await isolatedRepos(as(OTHER, service)).claim({ repos: [web] });
     const db = new Database(service.databaseUrl.replace("file:", ""), { readonly: true });
     const events = db.prepare("SELECT kind, actor FROM gate_events WHERE repo = ? ORDER BY id").all(web);
     db.close();
@@ -96,29 +96,35 @@ describe("With tokens", () => {
   });
 });
 
-describe("Without tokens", () => {
+describe("service without tokens", () => {
   const shared = shareService();
   const call = (method: string, headers: Record<string, string>) =>
     callRaw(`${shared().service.url}/${method === "GET" ? "queue" : "jobs/claim"}`, { method, headers });
 
-  it.each(["cross-site", "same-site"])("a page that is %s may not make a browser call", async (site) => {
-    for (const path of ["/jobs/claim", "/unfreeze?repo=acme/web", "/nowhere"])
-      expectProblem(await shared().call("POST", path, undefined, { "sec-fetch-site": site }), {
+  it.each(["cross-site", "same-site"])(
+    "refuses a change from a %s page when there are no tokens",
+    async (site) => {
+      for (const path of ["/jobs/claim", "/unfreeze?repo=acme/web", "/nowhere"])
+        expectProblem(await shared().call("POST", path, undefined, { "sec-fetch-site": site }), {
+          status: 403,
+          code: "cross_origin",
+        });
+      const change = { stage: "done" };
+      expectProblem(await shared().call("PATCH", "/tasks/1", change, { "sec-fetch-site": site }), {
         status: 403,
         code: "cross_origin",
       });
-    const change = { stage: "done" };
-    expectProblem(await shared().call("PATCH", "/tasks/1", change, { "sec-fetch-site": site }), {
-      status: 403,
-      code: "cross_origin",
-    });
-  });
+    },
+  );
 
-  it.each(["same-origin", "none"])("a page that is %s may", async (site) => {
-    expect((await call("POST", { "sec-fetch-site": site })).status).toBe(200);
-  });
+  it.each(["same-origin", "none"])(
+    "accepts a change from a %s page when there are no tokens",
+    async (site) => {
+      expect((await call("POST", { "sec-fetch-site": site })).status).toBe(200);
+    },
+  );
 
-  it("a link on any page may open what only reads", async () => {
+  it("accepts a read from any page when there are no tokens", async () => {
     expect((await call("GET", { "sec-fetch-site": "cross-site" })).status).toBe(200);
   });
 
@@ -128,7 +134,7 @@ describe("Without tokens", () => {
     "127.0.0.1.example.com",
     "localhost.example.com",
     "10.0.0.7",
-  ])("a call to the name %s is refused", async (host) => {
+  ])("refuses a call to the host %s when there are no tokens", async (host) => {
     for (const method of ["GET", "POST"])
       expectProblem(await call(method, { host }), {
         status: 403,
@@ -138,26 +144,26 @@ describe("Without tokens", () => {
   });
 
   it.each(["localhost", "localhost:8080", "LocalHost:1", "127.0.0.1", "127.9.8.7:80", "[::1]:8080"])(
-    "a call to the name %s is taken",
+    "accepts a call to the host %s when there are no tokens",
     async (host) => {
       expect((await call("POST", { host })).status).toBe(200);
     },
   );
 });
 
-it("No secret and no lease's token is ever in the log, whatever is logged", async () => {
+it("logs no secret and no lease token at any log level", async () => {
   const service = await startService({ ...TOKENS, LOG_LEVEL: "trace" });
-  const { add, next, tell, park } = cornerOf(as(SECRET, service));
+  const { add, next, report, pause } = isolatedRepos(as(SECRET, service));
   const { task } = await add("WEB-1");
   const job = await next({ worker: "w-1" });
-  await park("WEB-1");
-  await tell(job, "heartbeat");
-  await tell(job, "heartbeat", { lease_ms: "long" });
-  await tell(job, "complete", { stage: "NOT A STAGE" });
+  await pause("WEB-1");
+  await report(job, "heartbeat");
+  await report(job, "heartbeat", { lease_ms: "long" });
+  await report(job, "complete", { stage: "NOT A STAGE" });
   await service.call("PATCH", `/tasks/${task.id}`, { stage: "done" }, bearing(SECRET));
-  await tell(job, "complete", { stage: "review" });
-  await tell(job, "release");
-  await tell(job, "release");
+  await report(job, "complete", { stage: "review" });
+  await report(job, "release");
+  await report(job, "release");
   await service.call("POST", "/jobs/claim", `{"lease_token":"${job.lease.token}`, bearing(SECRET));
   await service.get("/queue");
   await service.call("GET", "/queue", undefined, bearing(`${SECRET}x`));

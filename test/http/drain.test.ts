@@ -1,14 +1,15 @@
 import { pino } from "pino";
 import { expect, it, onTestFinished } from "vitest";
-import { parseConfig } from "../../src/config/service.ts";
+import { parseConfig, policyFor } from "../../src/config/service.ts";
 import { Gate } from "../../src/gate/gate.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
 import { buildApp } from "../../src/http/app.ts";
 import { openTestSqlite } from "../support/databases.ts";
 
-it("While it shuts down the service hands out nothing, and takes what its workers bring", async () => {
+it("hands out no job while it shuts down and still accepts its workers' results", async () => {
   const logger = pino({ level: "silent" });
-  const { policy, defaults } = parseConfig({});
+  const { policy: configured, defaults } = parseConfig({});
+  const policy = policyFor(configured, "serial-gate");
   const store = await openTestSqlite(Date.now);
   const gate = new Gate({ store, policy, defaults, log: logger });
   const app = await buildApp({ gate, tokens: [], logger, version: "0" });

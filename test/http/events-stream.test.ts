@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
-import { A_TIME, atFault, cornerOf, expectProblem, sleep, timed } from "../support/calls.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep, timed } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -55,17 +55,17 @@ const writeMuch = async ({ post }: TestService, times: number): Promise<void> =>
     await post("/freeze?repo=acme/much", { reason: "x".repeat(100_000) });
 };
 
-describe("GET /events/stream", () => {
+describe("shared service", () => {
   const shared = shareService();
 
-  it("tells what happens as it happens, each event with its id and its kind", async () => {
-    const corner = cornerOf(shared());
-    const follower = await follow(shared(), `?repo=${corner.web}`);
+  it("streams events as they happen, each with its id and kind", async () => {
+    const isolated = isolatedRepos(shared());
+    const follower = await follow(shared(), `?repo=${isolated.web}`);
     expect(follower.status).toBe(200);
     expect(follower.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(follower.headers.get("cache-control")).toBe("no-store");
-    const { task, job } = await corner.add("WEB-1");
-    await corner.claim();
+    const { task, job } = await isolated.add("WEB-1");
+    await isolated.claim();
     const [created, enqueued, claimed] = [
       await follower.next(),
       await follower.next(),
@@ -83,7 +83,7 @@ describe("GET /events/stream", () => {
         id: (created?.id ?? NaN) + 1,
         at: A_TIME,
         kind: "job.created",
-        repo: corner.web,
+        repo: isolated.web,
         task_id: task.id,
         work_item_id: "WEB-1",
         job_id: job.id,
@@ -94,8 +94,8 @@ describe("GET /events/stream", () => {
     });
   });
 
-  it("begins behind an event, with the last ones, or with what comes from now on", async () => {
-    const { web, add } = cornerOf(shared());
+  it("starts the stream after an event, with the last ones, or with new ones", async () => {
+    const { web, add } = isolatedRepos(shared());
     await add("WEB-1");
     const ids = (await shared().get<EventPage>(`/events?repo=${web}`)).body.events.map(({ id }) => id);
     const [first = NaN, second] = ids;
@@ -115,20 +115,20 @@ describe("GET /events/stream", () => {
     ]);
   });
 
-  it("tells of one work item", async () => {
-    const { web, add, park } = cornerOf(shared());
+  it("streams the events of one work item", async () => {
+    const { web, add, pause } = isolatedRepos(shared());
     const follower = await follow(shared(), `?repo=${web}&work_item=WEB-2`);
     await add("WEB-1");
     await add("WEB-2", { entry_job: false });
-    await park("WEB-1");
-    await park("WEB-2");
+    await pause("WEB-1");
+    await pause("WEB-2");
     expect([(await follower.next())?.event, (await follower.next())?.event]).toEqual([
       "task.created",
       "task.paused",
     ]);
   });
 
-  it("says something every 15 seconds also when there is nothing", async () => {
+  it("sends a comment every 15 seconds when there is no event", async () => {
     const follower = await follow(shared(), "?repo=acme/nothing-here");
     const { value, ms } = await timed(follower.comment());
     expect(value).toBe("nothing new");
@@ -140,117 +140,115 @@ describe("GET /events/stream", () => {
     ["?after=1&last=1", {}, "query", "/last"],
     ["?limit=1", {}, "query", "/limit"],
     ["", { "last-event-id": "x" }, "header", "/last-event-id"],
-  ])("refuses %s %j", async (query, headers, part, pointer) => {
+  ])("refuses a stream with %s %j", async (query, headers, part, pointer) => {
     const answer = await shared().call("GET", `/events/stream${query}`, undefined, headers);
     const errors = [
-      part === "query" ? atFault("query", pointer) : expect.objectContaining({ in: part, pointer }),
+      part === "query" ? invalidField("query", pointer) : expect.objectContaining({ in: part, pointer }),
     ];
     expectProblem(answer, { status: 400, code: "invalid_request", errors });
   });
 });
 
-describe("A follower of the events", () => {
-  const databases: [string, () => Promise<Record<string, string>>][] = [
-    ["sqlite", () => Promise.resolve({})],
-    ["postgres", async () => ({ DATABASE_URL: await testDatabase() })],
-  ];
+const databases: [string, () => Promise<Record<string, string>>][] = [
+  ["sqlite", () => Promise.resolve({})],
+  ["postgres", async () => ({ DATABASE_URL: await testDatabase() })],
+];
 
-  it.each(databases)(
-    "whose connection drops again and again goes on with Last-Event-ID: it misses nothing and sees nothing twice (%s)",
-    async (_, env) => {
-      const service = await startService(await env());
-      const writing = new AbortController();
-      const write = async (repo: string): Promise<void> => {
-        for (let index = 0; index < 40; index += 1) {
-          await service.post("/tasks", { repo, work_item_id: `W-${index}` });
-          await service.post(`/serial-gate/pause?work_item=W-${index}&repo=${repo}`);
-          await sleep(Math.random() * 10);
-        }
-      };
-      const writers = Promise.all(["acme/a", "acme/b", "acme/c"].map(write)).then(() => {
-        writing.abort();
-      });
-      const seen: number[] = [];
-      for (let over = false; !over;) {
-        over = writing.signal.aborted;
-        const last = seen.at(-1);
-        const follower = await follow(
-          service,
-          last === undefined ? "?after=0" : "",
-          last === undefined ? {} : { "last-event-id": String(last) },
-        );
-        const cut = setTimeout(
-          () => {
-            follower.cut();
-          },
-          30 + Math.random() * 90,
-        );
-        for (let sent = await follower.next(); sent; sent = await follower.next()) seen.push(sent.id);
-        clearTimeout(cut);
+it.each(databases)(
+  "resumes with Last-Event-ID after dropped connections without a gap or a repeat (%s)",
+  async (_, env) => {
+    const service = await startService(await env());
+    const writing = new AbortController();
+    const write = async (repo: string): Promise<void> => {
+      for (let index = 0; index < 40; index += 1) {
+        await service.post("/tasks", { repo, work_item_id: `W-${index}` });
+        await service.post(`/serial-gate/pause?work_item=W-${index}&repo=${repo}`);
+        await sleep(Math.random() * 10);
       }
-      await writers;
-      const rest = await follow(service, "", { "last-event-id": String(seen.at(-1)) });
-      const ids = await allIds(service);
-      seen.push(...(await take(rest, ids.length - seen.length)));
-      expect(ids).toHaveLength(360);
-      expect(seen).toEqual(ids);
-    },
-    60_000,
-  );
+    };
+    const writers = Promise.all(["acme/a", "acme/b", "acme/c"].map(write)).then(() => {
+      writing.abort();
+    });
+    const seen: number[] = [];
+    for (let over = false; !over;) {
+      over = writing.signal.aborted;
+      const last = seen.at(-1);
+      const follower = await follow(
+        service,
+        last === undefined ? "?after=0" : "",
+        last === undefined ? {} : { "last-event-id": String(last) },
+      );
+      const cut = setTimeout(
+        () => {
+          follower.cut();
+        },
+        30 + Math.random() * 90,
+      );
+      for (let sent = await follower.next(); sent; sent = await follower.next()) seen.push(sent.id);
+      clearTimeout(cut);
+    }
+    await writers;
+    const rest = await follow(service, "", { "last-event-id": String(seen.at(-1)) });
+    const ids = await allIds(service);
+    seen.push(...(await take(rest, ids.length - seen.length)));
+    expect(ids).toHaveLength(360);
+    expect(seen).toEqual(ids);
+  },
+  60_000,
+);
 
-  it("is told of what another program and another node write", async () => {
-    const service = await startService();
-    const file = await follow(service);
-    const insert =
-      "INSERT INTO gate_events(at, kind, repo) VALUES ('2026-06-15 08:00:00.000', 'task.stage', 'acme/other');";
-    await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), insert]).ended;
-    expect((await file.next())?.data.repo).toBe("acme/other");
+it("streams the changes of another program and of another node", async () => {
+  const service = await startService();
+  const file = await follow(service);
+  const insert =
+    "INSERT INTO gate_events(at, kind, repo) VALUES ('2026-06-15 08:00:00.000', 'task.stage', 'acme/other');";
+  await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), insert]).ended;
+  expect((await file.next())?.data.repo).toBe("acme/other");
 
-    const DATABASE_URL = await testDatabase();
-    const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
-    const server = await follow(one);
-    await cornerOf(other).add("WEB-1");
-    expect((await server.next())?.event).toBe("task.created");
-  });
+  const DATABASE_URL = await testDatabase();
+  const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
+  const server = await follow(one);
+  await isolatedRepos(other).add("WEB-1");
+  expect((await server.next())?.event).toBe("task.created");
+});
 
-  it("that does not read holds up no one, and has missed nothing when it reads again", async () => {
-    const service = await startService();
-    await writeMuch(service, 200);
-    const socket = await askAndNotRead(service);
-    await sleep(200);
-    const other = await follow(service);
-    await cornerOf(service).add("WEB-1");
-    expect((await other.next())?.event).toBe("task.created");
-    // Some megabytes are on the way, not the 20 that there are.
-    expect(socket.bytesRead).toBeLessThan(10_000_000);
+it("a slow reader delays no one and misses no event", async () => {
+  const service = await startService();
+  await writeMuch(service, 200);
+  const socket = await askAndNotRead(service);
+  await sleep(200);
+  const other = await follow(service);
+  await isolatedRepos(service).add("WEB-1");
+  expect((await other.next())?.event).toBe("task.created");
+  // Some megabytes are on the way, not the 20 that there are.
+  expect(socket.bytesRead).toBeLessThan(10_000_000);
 
-    let text = "";
-    const ids = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
-    socket.setEncoding("utf8").on("data", (part: string) => (text += part));
-    socket.resume();
-    for (const expected = (await allIds(service)).length; ids().length < expected;) await sleep(50);
-    expect(ids()).toEqual(await allIds(service));
-  });
+  let text = "";
+  const ids = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+  socket.setEncoding("utf8").on("data", (part: string) => (text += part));
+  socket.resume();
+  for (const expected = (await allIds(service)).length; ids().length < expected;) await sleep(50);
+  expect(ids()).toEqual(await allIds(service));
+});
 
-  it("is let go at once when the service drains, whether it reads or not", async () => {
-    const service = await startService();
-    await writeMuch(service, 200);
-    const reading = await follow(service);
-    const socket = await askAndNotRead(service);
-    await sleep(200);
-    const { ms } = await timed(service.service.close());
-    expect(ms).toBeLessThan(10_000);
-    expect(await reading.next()).toBe(undefined);
-    const closed = once(socket, "close");
-    socket.on("error", () => undefined).resume();
-    await closed;
-  });
+it("ends every stream at once when the service drains, also of a slow reader", async () => {
+  const service = await startService();
+  await writeMuch(service, 200);
+  const reading = await follow(service);
+  const socket = await askAndNotRead(service);
+  await sleep(200);
+  const { ms } = await timed(service.service.close());
+  expect(ms).toBeLessThan(10_000);
+  expect(await reading.next()).toBe(undefined);
+  const closed = once(socket, "close");
+  socket.on("error", () => undefined).resume();
+  await closed;
+});
 
-  it("needs a token where there are tokens", async () => {
-    const secret = "0123456789abcdef-ann";
-    const service = await startService({ SERIAL_GATE_TOKENS: `ann:${secret}` });
-    expectProblem(await service.get("/events/stream"), { status: 401, code: "unauthorized" });
-    const follower = await follow(service, "", { authorization: `Bearer ${secret}` });
-    expect(follower.status).toBe(200);
-  });
+it("refuses a stream without a token when there are tokens", async () => {
+  const secret = "0123456789abcdef-ann";
+  const service = await startService({ SERIAL_GATE_TOKENS: `ann:${secret}` });
+  expectProblem(await service.get("/events/stream"), { status: 401, code: "unauthorized" });
+  const follower = await follow(service, "", { authorization: `Bearer ${secret}` });
+  expect(follower.status).toBe(200);
 });

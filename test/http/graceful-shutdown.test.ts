@@ -21,7 +21,7 @@ const connectTo = async ({ service }: TestService): Promise<Socket> => {
   return socket;
 };
 
-it("a closing service answers those who wait for a job, and their connections do not keep it", async () => {
+it("a closing service answers waiting claims and does not wait for their connections", async () => {
   const serving = await startService();
   const waiting = serving.post<Claim>("/jobs/claim", { wait_ms: 60_000 });
   await sleep(200);
@@ -33,7 +33,7 @@ it("a closing service answers those who wait for a job, and their connections do
   expect(headers.get("connection")).toBe("close");
 });
 
-it("a connection that never asked for anything does not keep a closing service", async () => {
+it("a closing service does not wait for a connection without a request", async () => {
   const serving = await startService();
   const socket = await connectTo(serving);
   const cut = once(socket, "close");
@@ -42,7 +42,7 @@ it("a connection that never asked for anything does not keep a closing service",
   await cut;
 });
 
-it("who keeps a request unfinished does not keep a closing service", { timeout: 30_000 }, async () => {
+it("a closing service does not wait for an unfinished request", { timeout: 30_000 }, async () => {
   const serving = await startService();
   const socket = await connectTo(serving);
   socket.on("error", () => undefined); // It may be reset.

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
 import type { Claim, Job } from "../../src/contract/jobs.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { cornerOf, expectProblem, sleep } from "../support/calls.ts";
+import { isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
 import { testDatabase } from "../support/postgres.ts";
 import { callRaw } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -31,13 +31,13 @@ const lastEvent = async ({ get }: TestService): Promise<number> =>
   (await get<EventPage>("/events?last=1")).body.next_cursor;
 
 const describeOn = (name: string, env: () => Promise<Record<string, string>>): void => {
-  describe(`A call that is sent again under its Idempotency-Key, on ${name},`, () => {
+  describe(`on ${name}`, () => {
     const start = async (): Promise<TestService> => startService(await env());
 
-    it("changes nothing again, whatever call it is", async () => {
+    it("replays the answer of every kind of call sent again under its key", async () => {
       const service = await start();
-      const corner = cornerOf(service);
-      const { web } = corner;
+      const isolated = isolatedRepos(service);
+      const { web } = isolated;
       const created = await sendTwice<{ task: Task; job: Job }>(service, "POST", "/tasks", {
         repo: web,
         work_item_id: "WEB-1",
@@ -55,9 +55,9 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
         work_item_id: "WEB-1",
         agent: "developer",
       });
-      const [again] = await corner.claim();
+      const [again] = await isolated.claim();
       await sendTwice(service, "POST", `/jobs/${job.id}/release`, { lease_token: again?.lease.token });
-      const [third] = await corner.claim();
+      const [third] = await isolated.claim();
       const failure = { lease_token: third?.lease.token, error: "no", retry: false };
       await sendTwice(service, "POST", `/jobs/${job.id}/fail`, failure);
       await sendTwice(service, "POST", `/jobs/${job.id}/retry`);
@@ -90,9 +90,9 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
       ]);
     });
 
-    it("while the first is still running happens once, and all get one answer", async () => {
+    it("runs concurrent calls under one key once and gives all the same answer", async () => {
       const service = await start();
-      const { web, add } = cornerOf(service);
+      const { web, add } = isolatedRepos(service);
       for (const workItem of ["WEB-1", "WEB-2", "WEB-3"]) await add(workItem, { entry_job: false });
       for (const workItem of ["WEB-1", "WEB-2", "WEB-3"])
         await service.post("/jobs", { repo: web, work_item_id: workItem, agent: "developer" });
@@ -114,7 +114,7 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
       expect(ends.map(({ status }) => status)).toEqual(Array(8).fill(200));
     });
 
-    it("is remembered by what was committed, also by a service that started since", async () => {
+    it("replays a committed answer after a restart of the service", async () => {
       const environment = await env();
       const first = await startService(environment);
       const settings = { ...environment, DATABASE_URL: first.databaseUrl };
@@ -129,14 +129,14 @@ const describeOn = (name: string, env: () => Promise<Record<string, string>>): v
   });
 };
 
-describeOn("sqlite", () => Promise.resolve({}));
-describeOn("postgres", async () => ({ DATABASE_URL: await testDatabase() }));
+describeOn("SQLite", () => Promise.resolve({}));
+describeOn("PostgreSQL", async () => ({ DATABASE_URL: await testDatabase() }));
 
-describe("An Idempotency-Key", () => {
+describe("shared service", () => {
   const shared = shareService();
 
-  it("belongs to one request: with another it is refused, and nothing happens", async () => {
-    const { web, add, task } = cornerOf(shared());
+  it("refuses a key that was used for another request, and changes nothing", async () => {
+    const { web, add, task } = isolatedRepos(shared());
     const key = randomUUID();
     const made = await add("WEB-1");
     const path = `/tasks/${made.task.id}`;
@@ -155,8 +155,8 @@ describe("An Idempotency-Key", () => {
     expect(await lastEvent(shared())).toBe(before);
   });
 
-  it("of a call that was refused is free again, and so is that of a claim that found nothing", async () => {
-    const { web, add } = cornerOf(shared());
+  it("frees the key of a refused call and of an empty claim", async () => {
+    const { web, add } = isolatedRepos(shared());
     const key = randomUUID();
     const path = `/serial-gate/pause?work_item=WEB-1&repo=${web}`;
     expect((await shared().call("POST", path, {}, under(key))).status).toBe(404);
@@ -171,7 +171,7 @@ describe("An Idempotency-Key", () => {
     expect((await shared().call("POST", path, {}, under(key))).status).toBe(200);
   });
 
-  it.each(["", "a".repeat(201), "two words", "café"])("%j is none", async (key) => {
+  it.each(["", "a".repeat(201), "two words", "café"])("refuses %j as an idempotency key", async (key) => {
     const answer = await callRaw(`${shared().service.url}/jobs/claim`, {
       headers: { "idempotency-key": Buffer.from(key).toString("latin1") },
     });
@@ -182,7 +182,7 @@ describe("An Idempotency-Key", () => {
     });
   });
 
-  it("is not heeded where nothing is changed", async () => {
+  it("ignores the key of a read", async () => {
     const key = randomUUID();
     for (const path of ["/queue", "/tasks", "/queue"]) {
       const { status, headers } = await shared().call("GET", path, undefined, under(key));
@@ -190,8 +190,8 @@ describe("An Idempotency-Key", () => {
     }
   });
 
-  it("of a claim that waits is that of the claim that got a job", async () => {
-    const { web, add } = cornerOf(shared());
+  it("stores the answer of a keyed long poll once it has a job", async () => {
+    const { web, add } = isolatedRepos(shared());
     const key = randomUUID();
     const request = { repos: [web], wait_ms: 20_000 };
     const poll = shared().call<Claim>("POST", "/jobs/claim", request, under(key));
@@ -214,7 +214,7 @@ describe("An Idempotency-Key", () => {
     await other;
   });
 
-  it("is each caller's own", async () => {
+  it("keeps the keys of different tokens apart", async () => {
     const tokens = "ann:0123456789abcdef-ann,bob:0123456789abcdef-bob";
     const service = await startService({ SERIAL_GATE_TOKENS: tokens });
     const as = (name: string) => ({ authorization: `Bearer 0123456789abcdef-${name}`, ...under("one") });
@@ -224,9 +224,9 @@ describe("An Idempotency-Key", () => {
     expect((await service.call("POST", "/tasks", body, as("ann"))).status).toBe(201);
   });
 
-  it("and its answer, with the lease's token, are in no log", async () => {
+  it("logs neither the key nor its stored answer", async () => {
     const service = await startService({ LOG_LEVEL: "trace" });
-    const { add, web } = cornerOf(service);
+    const { add, web } = isolatedRepos(service);
     await add("WEB-1");
     const claim = () => service.call<Claim>("POST", "/jobs/claim", { repos: [web] }, under("secret-key"));
     await claim();

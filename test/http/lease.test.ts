@@ -1,7 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem, sleep, type Corner } from "../support/calls.ts";
+import {
+  A_TIME,
+  AN_ID,
+  invalidField,
+  isolatedRepos,
+  expectProblem,
+  sleep,
+  type IsolatedRepos,
+} from "../support/calls.ts";
 import { shareService } from "../support/service.ts";
 
 const shared = shareService();
@@ -12,401 +20,387 @@ interface Completed {
   readonly next: Job[];
 }
 
-describe("A heartbeat", () => {
-  it("keeps the lease for another term, under the same token", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
-    await add("WEB-1");
-    const claimed = await next({ lease_ms: 5_000 });
-    const from = Date.now();
-    const { status, body } = await tell<{ lease: Lease }>(claimed, "heartbeat");
-    expect(status).toBe(200);
-    expect(body).toEqual({ lease: { token: claimed.lease.token, expires_at: A_TIME } });
-    expect(Date.parse(body.lease.expires_at) - from).toBeGreaterThanOrEqual(60_000);
-    expect((await job(claimed.id)).lease?.expires_at).toBe(body.lease.expires_at);
-  });
-
-  it("takes the length of the term, longer or shorter than before", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    await add("WEB-1");
-    const claimed = await next();
-    for (const lease_ms of [3_600_000, 1_000]) {
-      const from = Date.now();
-      const { body } = await tell<{ lease: Lease }>(claimed, "heartbeat", { lease_ms });
-      const expires = Date.parse(body.lease.expires_at);
-      expect(expires - from).toBeGreaterThanOrEqual(lease_ms);
-      expect(expires - Date.now()).toBeLessThanOrEqual(lease_ms);
-    }
-  });
-
-  it("keeps a job through more than one term", async () => {
-    const { add, next, claim, tell } = cornerOf(shared());
-    await add("WEB-1");
-    const claimed = await next({ lease_ms: 3_000 });
-    for (let beats = 0; beats < 4; beats += 1) {
-      await sleep(1_000);
-      expect((await tell(claimed, "heartbeat", { lease_ms: 3_000 })).status).toBe(200);
-    }
-    expect(await claim()).toEqual([]);
-  });
+it("a heartbeat extends the lease under the same token", async () => {
+  const { add, next, report, job } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next({ lease_ms: 5_000 });
+  const from = Date.now();
+  const { status, body } = await report<{ lease: Lease }>(claimed, "heartbeat");
+  expect(status).toBe(200);
+  expect(body).toEqual({ lease: { token: claimed.lease.token, expires_at: A_TIME } });
+  expect(Date.parse(body.lease.expires_at) - from).toBeGreaterThanOrEqual(60_000);
+  expect((await job(claimed.id)).lease?.expires_at).toBe(body.lease.expires_at);
 });
 
-describe("To complete a job", () => {
-  it("moves its task and enqueues what is next", async () => {
-    const { web, add, next, claim, tell, task: read } = cornerOf(shared());
-    const { task, job } = await add("WEB-1");
-    const { status, body } = await tell<Completed>(await next({ worker: "w-1" }), "complete", {
-      result: { summary: "готово" },
-      stage: "development",
-      next: [{ agent: "developer", payload: { n: 1 } }, { agent: "tester" }],
-    });
-    expect(status).toBe(200);
-    const enqueued = { ...job, id: AN_ID, created_at: A_TIME };
-    expect(body).toEqual({
-      job: {
-        ...job,
-        status: "done",
-        attempt: 1,
-        result: { summary: "готово" },
-        started_at: A_TIME,
-        finished_at: A_TIME,
-      },
-      task: { ...task, stage: "development", updated_at: A_TIME },
-      next: [
-        { ...enqueued, agent: "developer", payload: { n: 1 } },
-        { ...enqueued, agent: "tester" },
-      ],
-    });
-    expect(await read(task.id)).toEqual({ task: body.task, jobs: [body.job, ...body.next] });
-    const jobs = await claim({ max: 10, repos: [web] });
-    expect(jobs.map(({ agent, stage }) => [agent, stage])).toEqual([
-      ["developer", "development"],
-      ["tester", "development"],
-    ]);
-  });
-
-  it("needs neither a result, nor a stage, nor what is next", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const { status, body } = await tell<Completed>(await next(), "complete");
-    expect(status).toBe(200);
-    expect(body).toMatchObject({ job: { status: "done", result: null }, next: [] });
-    expect(body.task).toEqual(task);
-  });
-
-  it("with the stage that the task has leaves the task as it is", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const { body } = await tell<Completed>(await next(), "complete", { stage: "analysis" });
-    expect(body.task).toEqual(task);
-  });
-
-  it("with a terminal stage lets the next task of the lane start", async () => {
-    const { add, next, claim, tell } = cornerOf(shared());
-    await add("WEB-1");
-    await add("WEB-2");
-    const first = await next();
-    expect(await claim()).toEqual([]);
-    await tell(first, "complete", { stage: "done" });
-    expect((await next()).work_item_id).toBe("WEB-2");
-  });
-
-  it.each([
-    ["done", "review", "task_terminal"],
-    ["done", "cancelled", "task_terminal"],
-    ["cancelled", "review", "task_cancelled"],
-  ])("whose task is %s meanwhile does not move it to %s: nothing is done", async (stage, wanted, code) => {
-    const { add, next, move, tell, task: read, revision } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const claimed = await next();
-    await move(task, stage);
-    const before = { rows: await read(task.id), revision: await revision() };
-    expectProblem(
-      await tell(claimed, "complete", { result: "lost", stage: wanted, next: [{ agent: "developer" }] }),
-      { status: 409, code },
-    );
-    expect({ rows: await read(task.id), revision: await revision() }).toEqual(before);
-    expect(before.rows.jobs).toMatchObject([{ status: "running", result: null }]);
-    // The lease is still there: the worker may end the job in another way.
-    expect((await tell(claimed, "complete")).status).toBe(200);
-  });
-
-  it("and cancel its task at once enqueues nothing after it", async () => {
-    const { add, next, tell, task: read } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const claimed = await next();
-    const refused = await tell(claimed, "complete", { stage: "cancelled", next: [{ agent: "developer" }] });
-    expectProblem(refused, { status: 409, code: "task_cancelled" });
-    const { body } = await tell<Completed>(claimed, "complete", { stage: "cancelled" });
-    expect(body.task).toMatchObject({ stage: "cancelled", cancelled_at: A_TIME });
-    expect((await read(task.id)).jobs).toMatchObject([{ status: "done" }]);
-  });
-
-  it("enqueues no job when one of the next is malformed", async () => {
-    const { add, next, tell, task: read } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const claimed = await next();
-    expectProblem(await tell(claimed, "complete", { next: [{ agent: "developer" }, { agent: "" }] }), {
-      status: 400,
-      code: "invalid_request",
-      errors: [atFault("body", "/next/1/agent")],
-    });
-    expect((await read(task.id)).jobs).toMatchObject([{ status: "running" }]);
-  });
+it("a heartbeat sets a longer or shorter lease", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  for (const lease_ms of [3_600_000, 1_000]) {
+    const from = Date.now();
+    const { body } = await report<{ lease: Lease }>(claimed, "heartbeat", { lease_ms });
+    const expires = Date.parse(body.lease.expires_at);
+    expect(expires - from).toBeGreaterThanOrEqual(lease_ms);
+    expect(expires - Date.now()).toBeLessThanOrEqual(lease_ms);
+  }
 });
 
-describe("A job that fails", () => {
-  it("is delayed by about five seconds, then failed at its last attempt", async () => {
-    const { add, next, claim, tell, lane } = cornerOf(shared());
-    const { job } = await add("WEB-1");
-    await add("WEB-2");
-    const claimed = await next();
-    const from = Date.now();
-    const { status, body } = await tell<{ job: Job }>(claimed, "fail", { error: "exited with 1" });
-    const to = Date.now();
-    expect(status).toBe(200);
-    expect(body.job).toEqual({
+it("heartbeats keep a job for longer than one lease", async () => {
+  const { add, next, claim, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next({ lease_ms: 3_000 });
+  for (let beats = 0; beats < 4; beats += 1) {
+    await sleep(1_000);
+    expect((await report(claimed, "heartbeat", { lease_ms: 3_000 })).status).toBe(200);
+  }
+  expect(await claim()).toEqual([]);
+});
+
+it("a completion moves the task and enqueues the next jobs", async () => {
+  const { web, add, next, claim, report, task: read } = isolatedRepos(shared());
+  const { task, job } = await add("WEB-1");
+  const { status, body } = await report<Completed>(await next({ worker: "w-1" }), "complete", {
+    result: { summary: "готово" },
+    stage: "development",
+    next: [{ agent: "developer", payload: { n: 1 } }, { agent: "tester" }],
+  });
+  expect(status).toBe(200);
+  const enqueued = { ...job, id: AN_ID, created_at: A_TIME };
+  expect(body).toEqual({
+    job: {
       ...job,
-      status: "delayed",
+      status: "done",
       attempt: 1,
-      error: "exited with 1",
-      run_after: A_TIME,
+      result: { summary: "готово" },
       started_at: A_TIME,
-    });
-    // A fifth of jitter either way.
-    const due = Date.parse(body.job.run_after ?? "");
-    expect(due).toBeGreaterThanOrEqual(from + 4_000);
-    expect(due).toBeLessThanOrEqual(to + 6_000);
-    // The task keeps its lane, and the job its place.
-    expect(await claim()).toEqual([]);
-    expect((await lane()).active_task?.work_item_id).toBe("WEB-1");
-
-    const again = await next({ wait_ms: 20_000 });
-    expect(again).toMatchObject({ id: job.id, attempt: 2 });
-    expect(Date.now()).toBeGreaterThanOrEqual(due);
-    const last = await tell<{ job: Job }>(again, "fail", { error: "exited with 2" });
-    expect(last.body.job).toMatchObject({
-      status: "failed",
-      attempt: 2,
-      error: "exited with 2",
       finished_at: A_TIME,
-      lease: null,
-    });
-    expect(await claim()).toEqual([]);
-  });
-
-  it("is failed at once when it must not be tried again", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    await add("WEB-1", { entry_job: { max_attempts: 9 } });
-    const { body } = await tell(await next(), "fail", { error: "no such branch", retry: false });
-    expect(body).toMatchObject({ job: { status: "failed", attempt: 1, max_attempts: 9 } });
-  });
-
-  it("must say why", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    await add("WEB-1");
-    expectProblem(await tell(await next(), "fail"), {
-      status: 400,
-      code: "invalid_request",
-      errors: [atFault("body", "/error")],
-    });
-  });
-
-  it("keeps the last error until it is done", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
-    await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    const first = await next();
-    await tell(first, "fail", { error: "at first" });
-    await shared().post(`/jobs/${first.id}/retry`);
-    expect((await job(first.id)).error).toBe("at first");
-    expect((await tell(await next(), "complete")).body).toMatchObject({ job: { error: null } });
-  });
-});
-
-describe("A job that is released", () => {
-  it("is as if it had not been claimed", async () => {
-    const { add, next, tell } = cornerOf(shared());
-    const { job } = await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    for (let rounds = 0; rounds < 3; rounds += 1) {
-      const claimed = await next();
-      expect(claimed.attempt).toBe(1);
-      const { status, body } = await tell(claimed, "release");
-      expect(status).toBe(200);
-      expect(body).toEqual({ job });
-    }
-  });
-
-  it("keeps its place before younger jobs", async () => {
-    const { add, enqueue, next, tell } = cornerOf(shared());
-    const { job } = await add("WEB-1");
-    await enqueue("WEB-1", "developer");
-    await tell(await next(), "release");
-    expect((await next()).id).toBe(job.id);
-  });
-});
-
-describe("A stale lease", () => {
-  const VERBS = [
-    ["heartbeat", {}],
-    ["complete", { result: "late", stage: "done", next: [{ agent: "developer" }] }],
-    ["fail", { error: "late" }],
-    ["release", {}],
-  ] as const;
-
-  const LOST: Readonly<Record<string, (corner: Corner, job: ClaimedJob) => Promise<unknown>>> = {
-    "after its end": async () => sleep(1_050),
-    "after its release": ({ tell }, job) => tell(job, "release"),
-    "after its completion": ({ tell }, job) => tell(job, "complete"),
-    "after its failure": ({ tell }, job) => tell(job, "fail", { error: "e" }),
-    "once the job is another's": async ({ tell, next }, job) => {
-      await tell(job, "release");
-      return next();
     },
-  };
-
-  it.each(Object.entries(LOST))("changes nothing %s", async (_, lose) => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1");
-    const claimed = await corner.next({ lease_ms: 1_000 });
-    await lose(corner, claimed);
-    // Whatever falls due by itself has happened once the lane was asked for.
-    await corner.lane();
-    const before = await corner.task(task.id);
-    for (const [verb, more] of VERBS)
-      expectProblem(await corner.tell(claimed, verb, more), { status: 409, code: "lease_lost" });
-    expect(await corner.task(task.id)).toEqual(before);
+    task: { ...task, stage: "development", updated_at: A_TIME },
+    next: [
+      { ...enqueued, agent: "developer", payload: { n: 1 } },
+      { ...enqueued, agent: "tester" },
+    ],
   });
+  expect(await read(task.id)).toEqual({ task: body.task, jobs: [body.job, ...body.next] });
+  const jobs = await claim({ max: 10, repos: [web] });
+  expect(jobs.map(({ agent, stage }) => [agent, stage])).toEqual([
+    ["developer", "development"],
+    ["tester", "development"],
+  ]);
+});
 
-  it.each(VERBS)("was never anyone's who made its token up (%s)", async (verb, more) => {
-    const { add, next, tell } = cornerOf(shared());
-    await add("WEB-1");
+it("completes a job without a result, a stage or a next job", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const { status, body } = await report<Completed>(await next(), "complete");
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ job: { status: "done", result: null }, next: [] });
+  expect(body.task).toEqual(task);
+});
+
+it("a completion with the current stage leaves the task unchanged", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const { body } = await report<Completed>(await next(), "complete", { stage: "analysis" });
+  expect(body.task).toEqual(task);
+});
+
+it("a completion with a terminal stage releases the next task of the lane", async () => {
+  const { add, next, claim, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  await add("WEB-2");
+  const first = await next();
+  expect(await claim()).toEqual([]);
+  await report(first, "complete", { stage: "done" });
+  expect((await next()).work_item_id).toBe("WEB-2");
+});
+
+it.each([
+  ["done", "review", "task_terminal"],
+  ["done", "cancelled", "task_terminal"],
+  ["cancelled", "review", "task_cancelled"],
+])("refuses a completion whose task is %s by now and should move to %s", async (stage, wanted, code) => {
+  const { add, next, move, report, task: read, revision } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const claimed = await next();
+  await move(task, stage);
+  const before = { rows: await read(task.id), revision: await revision() };
+  expectProblem(
+    await report(claimed, "complete", { result: "lost", stage: wanted, next: [{ agent: "developer" }] }),
+    { status: 409, code },
+  );
+  expect({ rows: await read(task.id), revision: await revision() }).toEqual(before);
+  expect(before.rows.jobs).toMatchObject([{ status: "running", result: null }]);
+  // The lease is still there: the worker may end the job in another way.
+  expect((await report(claimed, "complete")).status).toBe(200);
+});
+
+it("a completion that cancels its task enqueues no next job", async () => {
+  const { add, next, report, task: read } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const claimed = await next();
+  const refused = await report(claimed, "complete", { stage: "cancelled", next: [{ agent: "developer" }] });
+  expectProblem(refused, { status: 409, code: "task_cancelled" });
+  const { body } = await report<Completed>(claimed, "complete", { stage: "cancelled" });
+  expect(body.task).toMatchObject({ stage: "cancelled", cancelled_at: A_TIME });
+  expect((await read(task.id)).jobs).toMatchObject([{ status: "done" }]);
+});
+
+it("enqueues no job when one of the next jobs is invalid", async () => {
+  const { add, next, report, task: read } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const claimed = await next();
+  expectProblem(await report(claimed, "complete", { next: [{ agent: "developer" }, { agent: "" }] }), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", "/next/1/agent")],
+  });
+  expect((await read(task.id)).jobs).toMatchObject([{ status: "running" }]);
+});
+
+it("delays a failed job by about five seconds and fails it after its last attempt", async () => {
+  const { add, next, claim, report, lane } = isolatedRepos(shared());
+  const { job } = await add("WEB-1");
+  await add("WEB-2");
+  const claimed = await next();
+  const from = Date.now();
+  const { status, body } = await report<{ job: Job }>(claimed, "fail", { error: "exited with 1" });
+  const to = Date.now();
+  expect(status).toBe(200);
+  expect(body.job).toEqual({
+    ...job,
+    status: "delayed",
+    attempt: 1,
+    error: "exited with 1",
+    run_after: A_TIME,
+    started_at: A_TIME,
+  });
+  // A fifth of jitter either way.
+  const due = Date.parse(body.job.run_after ?? "");
+  expect(due).toBeGreaterThanOrEqual(from + 4_000);
+  expect(due).toBeLessThanOrEqual(to + 6_000);
+  // The task keeps its lane, and the job its place.
+  expect(await claim()).toEqual([]);
+  expect((await lane()).active_task?.work_item_id).toBe("WEB-1");
+
+  const again = await next({ wait_ms: 20_000 });
+  expect(again).toMatchObject({ id: job.id, attempt: 2 });
+  expect(Date.now()).toBeGreaterThanOrEqual(due);
+  const last = await report<{ job: Job }>(again, "fail", { error: "exited with 2" });
+  expect(last.body.job).toMatchObject({
+    status: "failed",
+    attempt: 2,
+    error: "exited with 2",
+    finished_at: A_TIME,
+    lease: null,
+  });
+  expect(await claim()).toEqual([]);
+});
+
+it("fails a job at once when retry is false", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  await add("WEB-1", { entry_job: { max_attempts: 9 } });
+  const { body } = await report(await next(), "fail", { error: "no such branch", retry: false });
+  expect(body).toMatchObject({ job: { status: "failed", attempt: 1, max_attempts: 9 } });
+});
+
+it("refuses a failure without an error", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  expectProblem(await report(await next(), "fail"), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", "/error")],
+  });
+});
+
+it("keeps the last error of a job until it is done", async () => {
+  const { add, next, report, job } = isolatedRepos(shared());
+  await add("WEB-1", { entry_job: { max_attempts: 1 } });
+  const first = await next();
+  await report(first, "fail", { error: "at first" });
+  await shared().post(`/jobs/${first.id}/retry`);
+  expect((await job(first.id)).error).toBe("at first");
+  expect((await report(await next(), "complete")).body).toMatchObject({ job: { error: null } });
+});
+
+it("a release makes the job as if it had not been claimed", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  const { job } = await add("WEB-1", { entry_job: { max_attempts: 1 } });
+  for (let rounds = 0; rounds < 3; rounds += 1) {
     const claimed = await next();
-    const forged = { ...claimed, lease: { ...claimed.lease, token: "0".repeat(32) } };
-    expectProblem(await tell(forged, verb, more), {
-      status: 409,
-      code: "lease_lost",
-      hint: expect.any(String) as unknown,
-    });
-    expect((await tell(claimed, verb, more)).status).toBe(200);
-  });
+    expect(claimed.attempt).toBe(1);
+    const { status, body } = await report(claimed, "release");
+    expect(status).toBe(200);
+    expect(body).toEqual({ job });
+  }
+});
 
-  it("is given back, and the job is claimable as its second attempt", async () => {
-    const { add, next, tell, job } = cornerOf(shared());
-    await add("WEB-1");
-    const first = await next({ lease_ms: 1_000, worker: "w-silent" });
-    const second = await next({ wait_ms: 20_000 });
-    expect(second).toMatchObject({ id: first.id, attempt: 2 });
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(first.lease.expires_at));
-    expect(second.lease.token).not.toBe(first.lease.token);
-    expect((await job(first.id)).error).toContain("w-silent");
-    expectProblem(await tell(first, "complete"), { status: 409, code: "lease_lost" });
-    expect((await tell(second, "complete")).status).toBe(200);
-  });
+it("a released job keeps its place before younger jobs", async () => {
+  const { add, enqueue, next, report } = isolatedRepos(shared());
+  const { job } = await add("WEB-1");
+  await enqueue("WEB-1", "developer");
+  await report(await next(), "release");
+  expect((await next()).id).toBe(job.id);
+});
 
-  it("fails the job that was at its last attempt", async () => {
-    const { add, next, claim, job } = cornerOf(shared());
-    await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    const { id } = await next({ lease_ms: 1_000 });
-    expect(await claim({ wait_ms: 1_500 })).toEqual([]);
-    expect(await job(id)).toMatchObject({ status: "failed", attempt: 1, lease: null, finished_at: A_TIME });
+const VERBS = [
+  ["heartbeat", {}],
+  ["complete", { result: "late", stage: "done", next: [{ agent: "developer" }] }],
+  ["fail", { error: "late" }],
+  ["release", {}],
+] as const;
+
+const LOST: Readonly<Record<string, (isolated: IsolatedRepos, job: ClaimedJob) => Promise<unknown>>> = {
+  "after its end": async () => sleep(1_050),
+  "after its release": ({ report }, job) => report(job, "release"),
+  "after its completion": ({ report }, job) => report(job, "complete"),
+  "after its failure": ({ report }, job) => report(job, "fail", { error: "e" }),
+  "once the job is another's": async ({ report, next }, job) => {
+    await report(job, "release");
+    return next();
+  },
+};
+
+it.each(Object.entries(LOST))("a lost lease changes nothing %s", async (_, lose) => {
+  const isolated = isolatedRepos(shared());
+  const { task } = await isolated.add("WEB-1");
+  const claimed = await isolated.next({ lease_ms: 1_000 });
+  await lose(isolated, claimed);
+  // Whatever falls due by itself has happened once the lane was asked for.
+  await isolated.lane();
+  const before = await isolated.task(task.id);
+  for (const [verb, more] of VERBS)
+    expectProblem(await isolated.report(claimed, verb, more), { status: 409, code: "lease_lost" });
+  expect(await isolated.task(task.id)).toEqual(before);
+});
+
+it.each(VERBS)("refuses a made-up lease token (%s)", async (verb, more) => {
+  const { add, next, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  const forged = { ...claimed, lease: { ...claimed.lease, token: "0".repeat(32) } };
+  expectProblem(await report(forged, verb, more), {
+    status: 409,
+    code: "lease_lost",
+    hint: expect.any(String) as unknown,
+  });
+  expect((await report(claimed, verb, more)).status).toBe(200);
+});
+
+it("hands out the job of an expired lease as its second attempt", async () => {
+  const { add, next, report, job } = isolatedRepos(shared());
+  await add("WEB-1");
+  const first = await next({ lease_ms: 1_000, worker: "w-silent" });
+  const second = await next({ wait_ms: 20_000 });
+  expect(second).toMatchObject({ id: first.id, attempt: 2 });
+  expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(first.lease.expires_at));
+  expect(second.lease.token).not.toBe(first.lease.token);
+  expect((await job(first.id)).error).toContain("w-silent");
+  expectProblem(await report(first, "complete"), { status: 409, code: "lease_lost" });
+  expect((await report(second, "complete")).status).toBe(200);
+});
+
+it("fails the job whose lease expires in its last attempt", async () => {
+  const { add, next, claim, job } = isolatedRepos(shared());
+  await add("WEB-1", { entry_job: { max_attempts: 1 } });
+  const { id } = await next({ lease_ms: 1_000 });
+  expect(await claim({ wait_ms: 1_500 })).toEqual([]);
+  expect(await job(id)).toMatchObject({ status: "failed", attempt: 1, lease: null, finished_at: A_TIME });
+});
+
+const running = async () => {
+  const isolated = isolatedRepos(shared());
+  const { task } = await isolated.add("WEB-1");
+  const claimed = await isolated.next();
+  await shared().post(`/tasks/${task.id}/cancel`);
+  return { ...isolated, claimed };
+};
+
+it("tells the worker of a cancelled task with the next heartbeat", async () => {
+  const { report, claimed, job } = await running();
+  expectProblem(await report(claimed, "heartbeat"), {
+    status: 409,
+    code: "task_cancelled",
+    hint: expect.stringContaining("release") as unknown,
+  });
+  expect((await job(claimed.id)).lease?.expires_at).toBe(claimed.lease.expires_at);
+});
+
+it.each([
+  ["release", {}, "cancelled"],
+  ["fail", { error: "stopped" }, "cancelled"],
+  ["complete", { result: "done all the same" }, "done"],
+])("accepts a %s of a job whose task was cancelled", async (verb, more, status) => {
+  const { report, claimed, claim } = await running();
+  const answer = await report(claimed, verb, more);
+  expect(answer.status).toBe(200);
+  expect(answer.body).toMatchObject({ job: { status, lease: null, finished_at: A_TIME } });
+  expect(await claim()).toEqual([]);
+});
+
+it("cancels a silent worker's job when its task was cancelled", async () => {
+  const { add, next, claim, job, move } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const { id } = await next({ lease_ms: 1_000 });
+  await move(task, "cancelled");
+  expect(await claim({ wait_ms: 1_500 })).toEqual([]);
+  expect(await job(id)).toMatchObject({ status: "cancelled", lease: null });
+});
+
+const FRESH = { stale: false, overtaken_by: [] };
+
+/** WEB-1 is parked in the middle of its work while others finish; then it is taken up again. */
+const overtaken = async () => {
+  const isolated = isolatedRepos(shared());
+  const { add, next, report, pause, resume, move } = isolated;
+  await add("WEB-1");
+  await report(await next(), "complete", { stage: "development", next: [{ agent: "developer" }] });
+  await pause("WEB-1");
+  await add("WEB-2");
+  const third = await add("WEB-3");
+  // WEB-1's own developer job flows on while it is parked; it is not what this is about.
+  await report(await next({ agents: ["developer"] }), "complete", { next: [{ agent: "tester" }] });
+  await report(await next({ agents: ["analyst"] }), "complete", { stage: "done" });
+  await move(third.task, "cancelled");
+  await resume("WEB-1");
+  return isolated;
+};
+
+it("marks the base as stale when other tasks finished while its own was paused", async () => {
+  const { next } = await overtaken();
+  expect(await next()).toMatchObject({
+    work_item_id: "WEB-1",
+    base: { stale: true, overtaken_by: ["WEB-2", "WEB-3"] },
   });
 });
 
-describe("A job whose task was cancelled while it ran", () => {
-  const running = async () => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1");
-    const claimed = await corner.next();
-    await shared().post(`/tasks/${task.id}/cancel`);
-    return { ...corner, claimed };
-  };
-
-  it("tells its worker with the next heartbeat", async () => {
-    const { tell, claimed, job } = await running();
-    expectProblem(await tell(claimed, "heartbeat"), {
-      status: 409,
-      code: "task_cancelled",
-      hint: expect.stringContaining("release") as unknown,
-    });
-    expect((await job(claimed.id)).lease?.expires_at).toBe(claimed.lease.expires_at);
-  });
-
-  it.each([
-    ["release", {}, "cancelled"],
-    ["fail", { error: "stopped" }, "cancelled"],
-    ["complete", { result: "done all the same" }, "done"],
-  ])("ends with a %s", async (verb, more, status) => {
-    const { tell, claimed, claim } = await running();
-    const answer = await tell(claimed, verb, more);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ job: { status, lease: null, finished_at: A_TIME } });
-    expect(await claim()).toEqual([]);
-  });
-
-  it("is cancelled when its worker stays silent", async () => {
-    const { add, next, claim, job, move } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const { id } = await next({ lease_ms: 1_000 });
-    await move(task, "cancelled");
-    expect(await claim({ wait_ms: 1_500 })).toEqual([]);
-    expect(await job(id)).toMatchObject({ status: "cancelled", lease: null });
-  });
+it("keeps the base stale until a job that saw it completes", async () => {
+  const { next, report } = await overtaken();
+  const told = await next();
+  await report(told, "release");
+  const again = await next();
+  expect(again.base.stale).toBe(true);
+  await report(again, "complete", { next: [{ agent: "deployer" }] });
+  expect((await next()).base).toEqual(FRESH);
 });
 
-describe("The base of a claimed job", () => {
-  const FRESH = { stale: false, overtaken_by: [] };
+it("keeps the base fresh when no task of the repository overtook", async () => {
+  const { api, add, pause, resume, move, next } = isolatedRepos(shared());
+  await add("WEB-1");
+  const other = await add("API-1", { repo: api, entry_job: false });
+  await pause("WEB-1");
+  await move(other.task, "done");
+  await resume("WEB-1");
+  expect(await next()).toMatchObject({ work_item_id: "WEB-1", base: FRESH });
+});
 
-  /** WEB-1 is parked in the middle of its work while others finish; then it is taken up again. */
-  const overtaken = async () => {
-    const corner = cornerOf(shared());
-    const { add, next, tell, park, move } = corner;
-    await add("WEB-1");
-    await tell(await next(), "complete", { stage: "development", next: [{ agent: "developer" }] });
-    await park("WEB-1");
-    await add("WEB-2");
-    const third = await add("WEB-3");
-    // WEB-1's own developer job flows on while it is parked; it is not what this is about.
-    await tell(await next({ agents: ["developer"] }), "complete", { next: [{ agent: "tester" }] });
-    await tell(await next({ agents: ["analyst"] }), "complete", { stage: "done" });
-    await move(third.task, "cancelled");
-    await park("WEB-1", "resume");
-    return corner;
-  };
-
-  it("is stale when other tasks of the repository finished while its own was parked", async () => {
-    const { next } = await overtaken();
-    expect(await next()).toMatchObject({
-      work_item_id: "WEB-1",
-      base: { stale: true, overtaken_by: ["WEB-2", "WEB-3"] },
-    });
-  });
-
-  it("stays stale until a job that was told of it is completed, and is fresh from then on", async () => {
-    const { next, tell } = await overtaken();
-    const told = await next();
-    await tell(told, "release");
-    const again = await next();
-    expect(again.base.stale).toBe(true);
-    await tell(again, "complete", { next: [{ agent: "deployer" }] });
-    expect((await next()).base).toEqual(FRESH);
-  });
-
-  it("is fresh when no one overtook, or only in another repository", async () => {
-    const { api, add, park, move, next } = cornerOf(shared());
-    await add("WEB-1");
-    const other = await add("API-1", { repo: api, entry_job: false });
-    await park("WEB-1");
-    await move(other.task, "done");
-    await park("WEB-1", "resume");
-    expect(await next()).toMatchObject({ work_item_id: "WEB-1", base: FRESH });
-  });
-
-  it("is fresh for a task that was not parked when another finished", async () => {
-    const { add, park, move, next } = cornerOf(shared());
-    const { task } = await add("WEB-1", { entry_job: false });
-    await add("WEB-2");
-    await move(task, "done");
-    await park("WEB-2");
-    await park("WEB-2", "resume");
-    expect(await next()).toMatchObject({ work_item_id: "WEB-2", base: FRESH });
-  });
+it("keeps the base fresh for a task that was not paused when another finished", async () => {
+  const { add, pause, resume, move, next } = isolatedRepos(shared());
+  const { task } = await add("WEB-1", { entry_job: false });
+  await add("WEB-2");
+  await move(task, "done");
+  await pause("WEB-2");
+  await resume("WEB-2");
+  expect(await next()).toMatchObject({ work_item_id: "WEB-2", base: FRESH });
 });

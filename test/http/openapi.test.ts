@@ -22,14 +22,14 @@ interface Document {
 
 const described = async (): Promise<Document> => (await shared().get<Document>("/openapi.json")).body;
 
-it("openapi.yaml is what the routes give (if not: npm run openapi)", async () => {
+it("openapi.yaml equals the description of the routes (if not: npm run openapi)", async () => {
   const file = fileURLToPath(new URL("../../openapi.yaml", import.meta.url));
   expect(readFileSync(file, "utf8"), "openapi.yaml is stale: run `npm run openapi`").toBe(
     await openapiYaml(),
   );
 });
 
-it("The description has every route, each under a name of its own", async () => {
+it("describes every route under its own name", async () => {
   const { openapi, paths } = await described();
   expect(openapi).toBe("3.1.0");
   const routes = Object.entries(paths).flatMap(([path, methods]) =>
@@ -67,7 +67,7 @@ it("The description has every route, each under a name of its own", async () => 
   expect(new Set(names).size).toBe(routes.length);
 });
 
-it("Every route that is described answers, and none of them with 404 or 405 for itself", async () => {
+it("answers on every described route", async () => {
   const { paths } = await described();
   for (const [path, methods] of Object.entries(paths))
     for (const method of Object.keys(methods)) {
@@ -79,7 +79,7 @@ it("Every route that is described answers, and none of them with 404 or 405 for 
     }
 });
 
-it("A body is needed exactly where a call without one is refused for it", async () => {
+it("describes a body as required exactly where a call without one is refused", async () => {
   const needed = Object.entries((await described()).paths).flatMap(([path, methods]) =>
     Object.entries(methods).flatMap(([method, { requestBody }]) =>
       requestBody ? [[`${method.toUpperCase()} ${path}`, requestBody.required] as const] : [],
@@ -99,7 +99,7 @@ it("A body is needed exactly where a call without one is refused for it", async 
   });
 });
 
-it("Every answer that is no success is described as a problem, and the probes as open", async () => {
+it("describes every failure as a problem, and the probes as open", async () => {
   for (const [path, methods] of Object.entries((await described()).paths))
     for (const { responses, security } of Object.values(methods)) {
       for (const [status, { description, content }] of Object.entries(responses)) {

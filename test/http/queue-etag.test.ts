@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Queue } from "../../src/contract/queue.ts";
-import { cornerOf, sleep } from "../support/calls.ts";
+import { isolatedRepos, sleep } from "../support/calls.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
@@ -11,18 +11,18 @@ const poll = ({ call }: TestService, tag: string, query = "") =>
 const tagOf = async ({ get }: TestService, query = ""): Promise<string> =>
   (await get(`/queue${query}`)).headers.get("etag") ?? "";
 
-describe("The tag of the queue", () => {
+describe("shared service", () => {
   const shared = shareService();
 
-  it("is weak; who has it gets 304 and nothing else, until something changes", async () => {
+  it("answers 304 to the current weak tag until the queue changes", async () => {
     const service = shared();
-    const { add, park, claim } = cornerOf(service);
+    const { add, pause, resume, claim } = isolatedRepos(service);
     const { job } = await add("WEB-1");
     let tag = await tagOf(service);
     expect(tag).toMatch(/^W\/"[\w-]+"$/);
     for (const change of [
-      () => park("WEB-1"),
-      () => park("WEB-1", "resume"),
+      () => pause("WEB-1"),
+      () => resume("WEB-1"),
       () => add("WEB-2"),
       async () => {
         expect((await claim()).map(({ id }) => id)).toEqual([job.id]);
@@ -38,21 +38,21 @@ describe("The tag of the queue", () => {
     }
   });
 
-  it("is not moved by what does not show: a heartbeat, a pause that stands", async () => {
+  it("keeps the tag after a heartbeat and after a repeated pause", async () => {
     const service = shared();
-    const { add, next, park, tell } = cornerOf(service);
+    const { add, next, pause, report } = isolatedRepos(service);
     await add("WEB-1");
     const job = await next();
-    await park("WEB-1");
+    await pause("WEB-1");
     const tag = await tagOf(service);
-    await tell(job, "heartbeat");
-    await park("WEB-1");
+    await report(job, "heartbeat");
+    await pause("WEB-1");
     expect((await poll(service, tag)).status).toBe(304);
   });
 
-  it("is another for other repositories, and one of several, or any, is enough", async () => {
+  it("gives each selection of repositories its own tag, and accepts a list of tags or *", async () => {
     const service = shared();
-    const { web, api, add } = cornerOf(service);
+    const { web, api, add } = isolatedRepos(service);
     await add("WEB-1");
     const [all, ofWeb, ofApi] = [
       await tagOf(service),
@@ -65,9 +65,9 @@ describe("The tag of the queue", () => {
     expect((await poll(service, "*")).status).toBe(304);
   });
 
-  it("moves when a job falls due", async () => {
+  it("changes the tag when a job becomes due", async () => {
     const service = shared();
-    const { add, enqueue } = cornerOf(service);
+    const { add, enqueue } = isolatedRepos(service);
     await add("WEB-1", { entry_job: false });
     await enqueue("WEB-1", "monitor", { run_after: new Date(Date.now() + 1_000).toISOString() });
     const tag = await tagOf(service);
@@ -75,19 +75,19 @@ describe("The tag of the queue", () => {
     expect((await poll(service, tag)).status).toBe(200);
   });
 
-  it("moves at once with another program's commit", async () => {
+  it("changes the tag at once after another program's commit", async () => {
     const service = await startService();
-    await cornerOf(service).add("WEB-1");
+    await isolatedRepos(service).add("WEB-1");
     const tag = await tagOf(service);
     const sql = "UPDATE tasks SET stage = 'review';";
     await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), sql]).ended;
     expect((await poll(service, tag)).status).toBe(200);
   });
 
-  it("is the same on every node over one database, and moves at once with what another node or program commits", async () => {
+  it("gives all nodes of a database the same tag, and changes it at once after another node's commit", async () => {
     const DATABASE_URL = await testDatabase();
     const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
-    const { add } = cornerOf(other);
+    const { add } = isolatedRepos(other);
     await add("WEB-1");
     const tag = await tagOf(other);
     expect((await poll(one, tag)).status).toBe(304);
@@ -102,9 +102,9 @@ describe("The tag of the queue", () => {
   it.each([
     ["SQLite", () => Promise.resolve({})],
     ["PostgreSQL", async () => ({ DATABASE_URL: await testDatabase() })],
-  ])("is never told from before the question, however many ask at the same time (%s)", async (_, env) => {
+  ])("never answers concurrent requests with an older tag (%s)", async (_, env) => {
     const service = await startService(await env());
-    const { add, park } = cornerOf(service);
+    const { add, pause, resume } = isolatedRepos(service);
     await add("WEB-1");
     let tag = await tagOf(service);
     let changing = true;
@@ -112,7 +112,7 @@ describe("The tag of the queue", () => {
       while (changing) await poll(service, tag);
     });
     for (let change = 0; change < 30; change += 1) {
-      await park("WEB-1", change % 2 === 0 ? "pause" : "resume");
+      await (change % 2 === 0 ? pause : resume)("WEB-1");
       const answers = await Promise.all(Array.from({ length: 4 }, () => poll(service, tag)));
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
       const tags = answers.map(({ headers }) => headers.get("etag"));
@@ -124,7 +124,7 @@ describe("The tag of the queue", () => {
     await Promise.all(crowd);
   });
 
-  it("is not there while a part of the database cannot be read", async () => {
+  it("sends no tag while a part of the database cannot be read", async () => {
     const service = await startService();
     const tag = await tagOf(service);
     const sql = "ALTER TABLE repo_freeze RENAME TO gone;";
@@ -134,7 +134,7 @@ describe("The tag of the queue", () => {
   });
 });
 
-it("The documentation's pages are there without a token, as the description is", async () => {
+it("serves the documentation and the description without a token", async () => {
   const { service } = await startService({ SERIAL_GATE_TOKENS: "ann:0123456789abcdef-ann" });
   for (const path of ["/docs", "/docs/static/index.html", "/openapi.json"])
     expect((await fetch(service.url + path)).status, path).toBe(200);

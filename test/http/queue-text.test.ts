@@ -5,7 +5,7 @@ import type { Queue } from "../../src/contract/queue.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startService } from "../support/service.ts";
 
-it("a queue of many lanes has the same shape as one of few", async () => {
+it("prints many lanes in the same shape as a few", async () => {
   const path = join(temporaryFolder(), "gate.db");
   const { get } = await startService({ DATABASE_URL: `file:${path}` });
   const db = new Database(path);
@@ -29,7 +29,7 @@ it("a queue of many lanes has the same shape as one of few", async () => {
   ]);
 });
 
-it("a deep lane has every job once, in the order of ids, each with the place of its task", async () => {
+it("lists every job of a deep lane once, by id, with its task's position", async () => {
   const path = join(temporaryFolder(), "gate.db");
   const { get } = await startService({ DATABASE_URL: `file:${path}` });
   const db = new Database(path);

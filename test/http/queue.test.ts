@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { Queue } from "../../src/contract/queue.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -15,249 +15,247 @@ const IDLE = {
 };
 const NO_JOBS = { queued: 0, delayed: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
 
-describe("GET /queue", () => {
-  it("is empty at first", async () => {
-    const { get } = await startService();
-    const { status, body } = await get("/queue");
-    expect(status).toBe(200);
-    expect(body).toEqual({
-      revision: 0,
-      generated_at: A_TIME,
-      degraded: false,
-      jobs: NO_JOBS,
-      serial_gate: {
-        enabled: true,
-        freeze_enabled: true,
-        pause_enabled: true,
-        repos: "",
-        per_repo: {},
-      },
-    });
-  });
-
-  it("shows every lane: its head, who waits and why, who is parked, and its frost", async () => {
-    const { post, get } = await startService();
-    const add = async (repo: string, work_item_id: string, more: object = {}) =>
-      (
-        await post<{ task: { id: number }; job: { id: number } | null }>("/tasks", {
-          repo,
-          work_item_id,
-          ...more,
-        })
-      ).body;
-    const parked = await add("acme/web", "WEB-5", { stage: "review", entry_job: false });
-    const active = await add("acme/web", "WEB-7", { stage: "development", entry_job: false });
-    const needed = await add("acme/lib", "LIB-1");
-    const dependent = await add("acme/web", "WEB-8", { depends_on: ["LIB-1"] });
-    const behind = await add("acme/web", "WEB-9");
-    await add("acme/web", "WEB-1", { stage: "done" });
-    const cold = await add("acme/api", "API-2");
-    await post("/jobs", { repo: "acme/web", work_item_id: "WEB-7", agent: "developer" });
-    await post("/serial-gate/pause?work_item=WEB-5", { reason: "needs input" });
-    await post("/freeze?repo=acme/api", { reason: "older" });
-    await post("/freeze?repo=acme/api", { reason: "error rate 4.1 %" });
-    await post("/freeze?repo=acme/old");
-
-    const { body } = await get<Queue>("/queue");
-    expect(body).toEqual({
-      revision: expect.any(Number) as unknown,
-      generated_at: A_TIME,
-      degraded: false,
-      jobs: { ...NO_JOBS, queued: 5 },
-      serial_gate: {
-        enabled: true,
-        freeze_enabled: true,
-        pause_enabled: true,
-        repos: "",
-        per_repo: {
-          "acme/api": {
-            ...IDLE,
-            active_task: { task_id: cold.task.id, work_item_id: "API-2", stage: "analysis" },
-            waiting: [
-              {
-                job_id: cold.job?.id,
-                task_id: cold.task.id,
-                work_item_id: "API-2",
-                stage: "analysis",
-                reason: "freeze",
-                position: 1,
-              },
-            ],
-            frozen: true,
-            frozen_reason: "error rate 4.1 %",
-            frozen_at: A_TIME,
-          },
-          "acme/lib": {
-            ...IDLE,
-            active_task: { task_id: needed.task.id, work_item_id: "LIB-1", stage: "analysis" },
-            waiting: [
-              {
-                job_id: needed.job?.id,
-                task_id: needed.task.id,
-                work_item_id: "LIB-1",
-                stage: "analysis",
-                reason: null,
-                position: 1,
-              },
-            ],
-          },
-          "acme/old": { ...IDLE, frozen: true, frozen_at: A_TIME },
-          "acme/web": {
-            ...IDLE,
-            active_task: { task_id: active.task.id, work_item_id: "WEB-7", stage: "development" },
-            waiting: [
-              {
-                job_id: dependent.job?.id,
-                task_id: dependent.task.id,
-                work_item_id: "WEB-8",
-                stage: "analysis",
-                reason: "dependency",
-                position: 1,
-              },
-              {
-                job_id: behind.job?.id,
-                task_id: behind.task.id,
-                work_item_id: "WEB-9",
-                stage: "analysis",
-                reason: "active-task",
-                position: 2,
-              },
-            ],
-            paused: [
-              {
-                task_id: parked.task.id,
-                work_item_id: "WEB-5",
-                stage: "review",
-                paused_at: A_TIME,
-                paused_by: null,
-                pause_reason: "needs input",
-              },
-            ],
-          },
-        },
-      },
-    });
-    expect(Object.keys(body.serial_gate.per_repo)).toEqual(["acme/api", "acme/lib", "acme/old", "acme/web"]);
-  });
-
-  it("counts the jobs of every status", async () => {
-    const { web, add, enqueue, next, tell, move } = cornerOf(shared());
-    const other = await add("WEB-0");
-    await move(other.task, "cancelled");
-    await add("WEB-1", { entry_job: { max_attempts: 1 } });
-    await tell(await next(), "fail", { error: "e" });
-    await enqueue("WEB-1", "tester");
-    await tell(await next(), "complete");
-    await enqueue("WEB-1", "tester");
-    await next();
-    await enqueue("WEB-1", "tester");
-    await enqueue("WEB-1", "tester", { run_after: "2099-01-01T00:00:00Z" });
-    const { body } = await shared().get<Queue>(`/queue?repo=${web}`);
-    expect(body.jobs).toEqual({ queued: 1, delayed: 1, running: 1, done: 1, failed: 1, cancelled: 1 });
-  });
-
-  it("lists waiting jobs by job id, and their positions by task", async () => {
-    const { add, enqueue, lane } = cornerOf(shared());
-    const first = await add("WEB-1", { entry_job: false });
-    const second = await add("WEB-2");
-    const late = await enqueue("WEB-1", "analyst");
-    expect((await lane()).waiting).toEqual([
-      {
-        job_id: second.job.id,
-        task_id: second.task.id,
-        work_item_id: "WEB-2",
-        stage: "analysis",
-        reason: "active-task",
-        position: 2,
-      },
-      {
-        job_id: late.id,
-        task_id: first.task.id,
-        work_item_id: "WEB-1",
-        stage: "analysis",
-        reason: null,
-        position: 1,
-      },
-    ]);
-  });
-
-  it("says null of exactly those entry jobs that a claim hands out then", async () => {
-    const { web, api, add, claim, park, lane } = cornerOf(shared());
-    await add("WEB-1", { entry_job: false });
-    for (let n = 2; n < 6; n += 1) await add(`WEB-${n}`, n === 4 ? { depends_on: ["WEB-2"] } : {});
-    await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
-    for (let n = 2; n < 4; n += 1) await add(`API-${n}`, { repo: api });
-    for (const parked of ["WEB-1", "WEB-2", "WEB-3"]) {
-      await park(parked);
-      const free = [...(await lane()).waiting, ...(await lane(api)).waiting]
-        .filter(({ reason }) => reason === null)
-        .map(({ job_id }) => job_id);
-      const claimed = await claim({ max: 100 });
-      expect(claimed.map(({ id }) => id)).toEqual(free.toSorted((a, b) => a - b));
-    }
-  });
-
-  it("shows only the repositories that are named, as often as there are", async () => {
-    const { web, api, add } = cornerOf(shared());
-    await add("WEB-1");
-    await add("API-1", { repo: api });
-    const shown = async (query: string) => {
-      const { body } = await shared().get<Queue>(`/queue?${query}`);
-      return [Object.keys(body.serial_gate.per_repo), body.jobs.queued];
-    };
-    expect(await shown(`repo=${web}`)).toEqual([[web], 1]);
-    expect(await shown(`repo=${web}&repo=${api}`)).toEqual([[api, web], 2]);
-    expect(await shown(`repo=${web}&repo=${web}`)).toEqual([[web], 1]);
-    expect(await shown(`repo=${encodeURIComponent(api)}`)).toEqual([[api], 1]);
-    expect(await shown("repo=acme/none")).toEqual([[], 0]);
-    expect((await shown(""))[0]).toEqual(expect.arrayContaining([web, api]));
-  });
-
-  it("has a revision that moves with every change, and only then", async () => {
-    const { web, add, next, tell, park, revision, move } = cornerOf(shared());
-    let last = await revision();
-    const moved = async (): Promise<boolean> => {
-      const [before, now] = [last, await revision()];
-      last = now;
-      return now > before;
-    };
-    const { task } = await add("WEB-1");
-    expect(await moved()).toBe(true);
-    const job = await next();
-    expect(await moved()).toBe(true);
-    await tell(job, "release");
-    expect(await moved()).toBe(true);
-    await park("WEB-1");
-    expect(await moved()).toBe(true);
-    await shared().post(`/freeze?repo=${web}`);
-    expect(await moved()).toBe(true);
-    await shared().post(`/unfreeze?repo=${web}`);
-    expect(await moved()).toBe(true);
-    await move(task, "done");
-    expect(await moved()).toBe(true);
-    await shared().get("/tasks");
-    await next({ max: 1 }).catch(() => undefined);
-    await cornerOf(shared()).add("ELSEWHERE");
-    await shared().get(`/queue?repo=${web}`);
-    last = await revision();
-    expect(await moved()).toBe(false);
-  });
-
-  it.each([
-    ["?repo=", "/repo/0"],
-    ["?repo=a&repo=", "/repo/1"],
-    ["?repos=a", "/repos"],
-    ["?repo=a&limit=1", "/limit"],
-  ])("refuses %s: the query's %s is at fault", async (query, pointer) => {
-    expectProblem(await shared().get(`/queue${query}`), {
-      status: 400,
-      code: "invalid_request",
-      errors: [atFault("query", pointer)],
-    });
+it("shows an empty queue of a new database", async () => {
+  const { get } = await startService();
+  const { status, body } = await get("/queue");
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    revision: 0,
+    generated_at: A_TIME,
+    degraded: false,
+    jobs: NO_JOBS,
+    serial_gate: {
+      enabled: true,
+      freeze_enabled: true,
+      pause_enabled: true,
+      repos: "",
+      per_repo: {},
+    },
   });
 });
 
-it("SERIAL_GATE_PROJECTS are shown also when nothing goes on in them", async () => {
+it("shows the head, the waiting jobs, the paused tasks and the freeze of every lane", async () => {
+  const { post, get } = await startService();
+  const add = async (repo: string, work_item_id: string, more: object = {}) =>
+    (
+      await post<{ task: { id: number }; job: { id: number } | null }>("/tasks", {
+        repo,
+        work_item_id,
+        ...more,
+      })
+    ).body;
+  const parked = await add("acme/web", "WEB-5", { stage: "review", entry_job: false });
+  const active = await add("acme/web", "WEB-7", { stage: "development", entry_job: false });
+  const needed = await add("acme/lib", "LIB-1");
+  const dependent = await add("acme/web", "WEB-8", { depends_on: ["LIB-1"] });
+  const behind = await add("acme/web", "WEB-9");
+  await add("acme/web", "WEB-1", { stage: "done" });
+  const cold = await add("acme/api", "API-2");
+  await post("/jobs", { repo: "acme/web", work_item_id: "WEB-7", agent: "developer" });
+  await post("/serial-gate/pause?work_item=WEB-5", { reason: "needs input" });
+  await post("/freeze?repo=acme/api", { reason: "older" });
+  await post("/freeze?repo=acme/api", { reason: "error rate 4.1 %" });
+  await post("/freeze?repo=acme/old");
+
+  const { body } = await get<Queue>("/queue");
+  expect(body).toEqual({
+    revision: expect.any(Number) as unknown,
+    generated_at: A_TIME,
+    degraded: false,
+    jobs: { ...NO_JOBS, queued: 5 },
+    serial_gate: {
+      enabled: true,
+      freeze_enabled: true,
+      pause_enabled: true,
+      repos: "",
+      per_repo: {
+        "acme/api": {
+          ...IDLE,
+          active_task: { task_id: cold.task.id, work_item_id: "API-2", stage: "analysis" },
+          waiting: [
+            {
+              job_id: cold.job?.id,
+              task_id: cold.task.id,
+              work_item_id: "API-2",
+              stage: "analysis",
+              reason: "freeze",
+              position: 1,
+            },
+          ],
+          frozen: true,
+          frozen_reason: "error rate 4.1 %",
+          frozen_at: A_TIME,
+        },
+        "acme/lib": {
+          ...IDLE,
+          active_task: { task_id: needed.task.id, work_item_id: "LIB-1", stage: "analysis" },
+          waiting: [
+            {
+              job_id: needed.job?.id,
+              task_id: needed.task.id,
+              work_item_id: "LIB-1",
+              stage: "analysis",
+              reason: null,
+              position: 1,
+            },
+          ],
+        },
+        "acme/old": { ...IDLE, frozen: true, frozen_at: A_TIME },
+        "acme/web": {
+          ...IDLE,
+          active_task: { task_id: active.task.id, work_item_id: "WEB-7", stage: "development" },
+          waiting: [
+            {
+              job_id: dependent.job?.id,
+              task_id: dependent.task.id,
+              work_item_id: "WEB-8",
+              stage: "analysis",
+              reason: "dependency",
+              position: 1,
+            },
+            {
+              job_id: behind.job?.id,
+              task_id: behind.task.id,
+              work_item_id: "WEB-9",
+              stage: "analysis",
+              reason: "active-task",
+              position: 2,
+            },
+          ],
+          paused: [
+            {
+              task_id: parked.task.id,
+              work_item_id: "WEB-5",
+              stage: "review",
+              paused_at: A_TIME,
+              paused_by: null,
+              pause_reason: "needs input",
+            },
+          ],
+        },
+      },
+    },
+  });
+  expect(Object.keys(body.serial_gate.per_repo)).toEqual(["acme/api", "acme/lib", "acme/old", "acme/web"]);
+});
+
+it("counts the jobs by status", async () => {
+  const { web, add, enqueue, next, report, move } = isolatedRepos(shared());
+  const other = await add("WEB-0");
+  await move(other.task, "cancelled");
+  await add("WEB-1", { entry_job: { max_attempts: 1 } });
+  await report(await next(), "fail", { error: "e" });
+  await enqueue("WEB-1", "tester");
+  await report(await next(), "complete");
+  await enqueue("WEB-1", "tester");
+  await next();
+  await enqueue("WEB-1", "tester");
+  await enqueue("WEB-1", "tester", { run_after: "2099-01-01T00:00:00Z" });
+  const { body } = await shared().get<Queue>(`/queue?repo=${web}`);
+  expect(body.jobs).toEqual({ queued: 1, delayed: 1, running: 1, done: 1, failed: 1, cancelled: 1 });
+});
+
+it("lists waiting jobs by job id and numbers them by task", async () => {
+  const { add, enqueue, lane } = isolatedRepos(shared());
+  const first = await add("WEB-1", { entry_job: false });
+  const second = await add("WEB-2");
+  const late = await enqueue("WEB-1", "analyst");
+  expect((await lane()).waiting).toEqual([
+    {
+      job_id: second.job.id,
+      task_id: second.task.id,
+      work_item_id: "WEB-2",
+      stage: "analysis",
+      reason: "active-task",
+      position: 2,
+    },
+    {
+      job_id: late.id,
+      task_id: first.task.id,
+      work_item_id: "WEB-1",
+      stage: "analysis",
+      reason: null,
+      position: 1,
+    },
+  ]);
+});
+
+it("shows no reason for exactly the entry jobs that a claim then hands out", async () => {
+  const { web, api, add, claim, pause, lane } = isolatedRepos(shared());
+  await add("WEB-1", { entry_job: false });
+  for (let n = 2; n < 6; n += 1) await add(`WEB-${n}`, n === 4 ? { depends_on: ["WEB-2"] } : {});
+  await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
+  for (let n = 2; n < 4; n += 1) await add(`API-${n}`, { repo: api });
+  for (const parked of ["WEB-1", "WEB-2", "WEB-3"]) {
+    await pause(parked);
+    const free = [...(await lane()).waiting, ...(await lane(api)).waiting]
+      .filter(({ reason }) => reason === null)
+      .map(({ job_id }) => job_id);
+    const claimed = await claim({ max: 100 });
+    expect(claimed.map(({ id }) => id)).toEqual(free.toSorted((a, b) => a - b));
+  }
+});
+
+it("shows only the requested repositories, one or several", async () => {
+  const { web, api, add } = isolatedRepos(shared());
+  await add("WEB-1");
+  await add("API-1", { repo: api });
+  const shown = async (query: string) => {
+    const { body } = await shared().get<Queue>(`/queue?${query}`);
+    return [Object.keys(body.serial_gate.per_repo), body.jobs.queued];
+  };
+  expect(await shown(`repo=${web}`)).toEqual([[web], 1]);
+  expect(await shown(`repo=${web}&repo=${api}`)).toEqual([[api, web], 2]);
+  expect(await shown(`repo=${web}&repo=${web}`)).toEqual([[web], 1]);
+  expect(await shown(`repo=${encodeURIComponent(api)}`)).toEqual([[api], 1]);
+  expect(await shown("repo=acme/none")).toEqual([[], 0]);
+  expect((await shown(""))[0]).toEqual(expect.arrayContaining([web, api]));
+});
+
+it("increases the revision with every change, and only then", async () => {
+  const { web, add, next, report, pause, revision, move } = isolatedRepos(shared());
+  let last = await revision();
+  const moved = async (): Promise<boolean> => {
+    const [before, now] = [last, await revision()];
+    last = now;
+    return now > before;
+  };
+  const { task } = await add("WEB-1");
+  expect(await moved()).toBe(true);
+  const job = await next();
+  expect(await moved()).toBe(true);
+  await report(job, "release");
+  expect(await moved()).toBe(true);
+  await pause("WEB-1");
+  expect(await moved()).toBe(true);
+  await shared().post(`/freeze?repo=${web}`);
+  expect(await moved()).toBe(true);
+  await shared().post(`/unfreeze?repo=${web}`);
+  expect(await moved()).toBe(true);
+  await move(task, "done");
+  expect(await moved()).toBe(true);
+  await shared().get("/tasks");
+  await next({ max: 1 }).catch(() => undefined);
+  await isolatedRepos(shared()).add("ELSEWHERE");
+  await shared().get(`/queue?repo=${web}`);
+  last = await revision();
+  expect(await moved()).toBe(false);
+});
+
+it.each([
+  ["?repo=", "/repo/0"],
+  ["?repo=a&repo=", "/repo/1"],
+  ["?repos=a", "/repos"],
+  ["?repo=a&limit=1", "/limit"],
+])("refuses %s and names %s of the query", async (query, pointer) => {
+  expectProblem(await shared().get(`/queue${query}`), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("query", pointer)],
+  });
+});
+
+it("shows the repositories of SERIAL_GATE_PROJECTS when they have no tasks", async () => {
   const { get, post } = await startService({ SERIAL_GATE_PROJECTS: "acme/web, orchestrator" });
   const { body } = await get<Queue>("/queue");
   expect(body.serial_gate.per_repo).toEqual({ "acme/web": IDLE, orchestrator: IDLE });

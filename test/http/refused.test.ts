@@ -16,10 +16,10 @@ const alter = async (url: string, text: string): Promise<void> => {
 };
 
 describe.each<[string, () => Promise<Env>, RegExp]>([
-  ["sqlite", () => Promise.resolve({}), /UNIQUE constraint failed: tasks\.title/],
-  ["postgres", async () => ({ DATABASE_URL: await testDatabase() }), /unique constraint "titles_once"/],
-])("a constraint of another program's, on %s", (_, env, named) => {
-  it("is a conflict that changes nothing and that no one is told to try again; the log names it", async () => {
+  ["SQLite", () => Promise.resolve({}), /UNIQUE constraint failed: tasks\.title/],
+  ["PostgreSQL", async () => ({ DATABASE_URL: await testDatabase() }), /unique constraint "titles_once"/],
+])("on %s", (_, env, named) => {
+  it("answers 409 without Retry-After when another program's constraint fails, and logs its name", async () => {
     const { call, get, logs, databaseUrl } = await startService(await env());
     await alter(databaseUrl, "CREATE UNIQUE INDEX titles_once ON tasks(title)");
     const create = (work_item_id: string, title: string) =>
@@ -37,7 +37,7 @@ describe.each<[string, () => Promise<Env>, RegExp]>([
   });
 });
 
-it("a text that a column of an adopted database does not hold is refused the same way", async () => {
+it("answers 409 when a text is too long for a column of an adopted database", async () => {
   const { call, databaseUrl } = await startService({ DATABASE_URL: await testDatabase() });
   await alter(databaseUrl, "ALTER TABLE tasks ALTER COLUMN work_item_id TYPE VARCHAR(8)");
   const body = { repo: "acme/web", work_item_id: "WEB-1234567" };

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Job } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
 import type { Task, TaskPage } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, atFault, cornerOf, expectProblem } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -47,142 +47,137 @@ const itsEntryJob = (repo: string) => ({
   finished_at: null,
 });
 
-describe("POST /tasks", () => {
-  it("creates a task and its entry job", async () => {
-    const { web, task } = cornerOf(shared());
-    const title = 'Срочно: "fix" 🚑';
-    const created = { repo: web, work_item_id: "WEB-1", title };
-    const { status, body } = await shared().post<Created>("/tasks", created);
-    expect(status).toBe(201);
-    expect(body).toEqual({ task: { ...aTask(web), title }, job: itsEntryJob(web) });
-    expect(body.job?.task_id).toBe(body.task.id);
-    expect(await task(body.task.id)).toEqual({ task: body.task, jobs: [body.job] });
+it("creates a task and its entry job", async () => {
+  const { web, task } = isolatedRepos(shared());
+  const title = 'Срочно: "fix" 🚑';
+  const created = { repo: web, work_item_id: "WEB-1", title };
+  const { status, body } = await shared().post<Created>("/tasks", created);
+  expect(status).toBe(201);
+  expect(body).toEqual({ task: { ...aTask(web), title }, job: itsEntryJob(web) });
+  expect(body.job?.task_id).toBe(body.task.id);
+  expect(await task(body.task.id)).toEqual({ task: body.task, jobs: [body.job] });
+});
+
+it("answers a repeated creation with the existing task and changes nothing", async () => {
+  const { web, add, revision } = isolatedRepos(shared());
+  const first = await add("WEB-1", { title: "first" });
+  await add("WEB-2");
+  const before = await revision();
+  const again = await shared().post("/tasks", {
+    repo: web,
+    work_item_id: "WEB-1",
+    title: "second",
+    stage: "development",
+    depends_on: ["WEB-2", "no such item"],
+    entry_job: { payload: "another" },
   });
+  expect(again.status).toBe(200);
+  expect(again.body).toEqual(first);
+  expect(await revision()).toBe(before);
+});
 
-  it("answers the same work item again with what stands and changes nothing", async () => {
-    const { web, add, revision } = cornerOf(shared());
-    const first = await add("WEB-1", { title: "first" });
-    await add("WEB-2");
-    const before = await revision();
-    const again = await shared().post("/tasks", {
-      repo: web,
-      work_item_id: "WEB-1",
-      title: "second",
-      stage: "development",
-      depends_on: ["WEB-2", "no such item"],
-      entry_job: { payload: "another" },
-    });
-    expect(again.status).toBe(200);
-    expect(again.body).toEqual(first);
-    expect(await revision()).toBe(before);
-  });
-
-  it("answers with the task and the entry job as they are now, also when the task is finished", async () => {
-    const { web, add } = cornerOf(shared());
-    const { task, job } = await add("WEB-1");
-    await shared().post(`/tasks/${task.id}/cancel`);
-    const again = await shared().post("/tasks", { repo: web, work_item_id: "WEB-1" });
-    expect(again.status).toBe(200);
-    expect(again.body).toMatchObject({
-      task: { id: task.id, stage: "cancelled" },
-      job: { id: job.id, status: "cancelled" },
-    });
-  });
-
-  it("keeps one task when the same is created many times at once", async () => {
-    const { post, get } = shared();
-    const { web } = cornerOf(shared());
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => post<Created>("/tasks", { repo: web, work_item_id: "WEB-1" })),
-    );
-    expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(19).fill(200), 201]);
-    expect(new Set(answers.map(({ body }) => body.task.id)).size).toBe(1);
-    expect((await get<Queue>(`/queue?repo=${web}`)).body.jobs.queued).toBe(1);
-  });
-
-  const BY_DEFAULT = { payload: null, max_attempts: 2, status: "queued" };
-  const TOLD = { payload: { deep: ["ok", 1, null, { "": "ключ" }] }, max_attempts: 7 };
-
-  it.each([
-    ["left out", undefined, "analysis", BY_DEFAULT],
-    ["true", true, "analysis", BY_DEFAULT],
-    ["an empty object", {}, "analysis", BY_DEFAULT],
-    ["a payload and attempts", TOLD, "analysis", { ...TOLD, status: "queued" }],
-    ["true for a task that is under way", true, "development", BY_DEFAULT],
-    ["false", false, "analysis", null],
-    ["left out for a task that is done", undefined, "done", null],
-    ["false for a task that is cancelled", false, "cancelled", null],
-  ])("with entry_job %s enqueues accordingly", async (_, entry_job, stage, expected) => {
-    const { add, task } = cornerOf(shared());
-    const created = await add("WEB-1", { stage, entry_job });
-    if (expected === null) expect(created.job).toBeNull();
-    else expect(created.job).toMatchObject(expected);
-    expect((await task(created.task.id)).jobs).toHaveLength(expected === null ? 0 : 1);
-  });
-
-  it.each(["done", "cancelled"])(
-    "refuses an entry job for a task that is %s from the start",
-    async (stage) => {
-      const { post, get } = shared();
-      const { web } = cornerOf(shared());
-      expectProblem(await post("/tasks", { repo: web, work_item_id: "WEB-1", stage, entry_job: true }), {
-        status: 409,
-        code: "task_terminal",
-        errors: [atFault("body", "/entry_job")],
-      });
-      expect((await get<TaskPage>(`/tasks?repo=${web}`)).body.tasks).toEqual([]);
-    },
-  );
-
-  it("says when a task was cancelled that comes cancelled", async () => {
-    const { web, add } = cornerOf(shared());
-    const { task } = await add("WEB-1", { stage: "cancelled" });
-    expect(task).toEqual({ ...aTask(web), stage: "cancelled", cancelled_at: A_TIME });
-  });
-
-  it.each([
-    ["owner/name", "pino#4"],
-    ["name", "ORCH-124"],
-    ["group/sub.group/na-me_1", "a work item with spaces"],
-    ["a", "срочно/1?x=1&y=%20"],
-  ])("takes the repository %s and the work item %s, and finds them again", async (repo, work_item_id) => {
-    const { post, get } = shared();
-    expect((await post("/tasks", { repo, work_item_id })).status).toBe(201);
-    const query = new URLSearchParams({ repo, work_item: work_item_id });
-    expect((await get<TaskPage>(`/tasks?${query.toString()}`)).body.tasks).toMatchObject([
-      { repo, work_item_id },
-    ]);
-  });
-
-  it.each([
-    ["repo", ""],
-    ["repo", "acme web"],
-    ["repo", " acme/web"],
-    ["repo", "acme//web"],
-    ["repo", "/web"],
-    ["repo", "acme/"],
-    ["repo", "acme/веб"],
-    ["repo", "r".repeat(201)],
-    ["work_item_id", ""],
-    ["work_item_id", " WEB-1"],
-    ["work_item_id", "WEB-1\n"],
-    ["work_item_id", "WEB\u00001"],
-    ["work_item_id", "w".repeat(201)],
-    ["stage", ""],
-    ["stage", "Done"],
-    ["stage", "in progress"],
-    ["title", "with a \u0000 in it"],
-  ])("refuses as %s %j", async (field, value) => {
-    const answer = await shared().post("/tasks", { repo: "acme/web", work_item_id: "WEB-1", [field]: value });
-    expectProblem(answer, {
-      status: 400,
-      code: "invalid_request",
-      errors: [atFault("body", `/${field}`)],
-    });
+it("answers a repeated creation with the current task and entry job, also when they are finished", async () => {
+  const { web, add } = isolatedRepos(shared());
+  const { task, job } = await add("WEB-1");
+  await shared().post(`/tasks/${task.id}/cancel`);
+  const again = await shared().post("/tasks", { repo: web, work_item_id: "WEB-1" });
+  expect(again.status).toBe(200);
+  expect(again.body).toMatchObject({
+    task: { id: task.id, stage: "cancelled" },
+    job: { id: job.id, status: "cancelled" },
   });
 });
 
-describe("A task's dependencies", () => {
+it("creates one task under concurrent identical requests", async () => {
+  const { post, get } = shared();
+  const { web } = isolatedRepos(shared());
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => post<Created>("/tasks", { repo: web, work_item_id: "WEB-1" })),
+  );
+  expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(19).fill(200), 201]);
+  expect(new Set(answers.map(({ body }) => body.task.id)).size).toBe(1);
+  expect((await get<Queue>(`/queue?repo=${web}`)).body.jobs.queued).toBe(1);
+});
+
+const BY_DEFAULT = { payload: null, max_attempts: 2, status: "queued" };
+const TOLD = { payload: { deep: ["ok", 1, null, { "": "ключ" }] }, max_attempts: 7 };
+
+it.each([
+  ["left out", undefined, "analysis", BY_DEFAULT],
+  ["true", true, "analysis", BY_DEFAULT],
+  ["an empty object", {}, "analysis", BY_DEFAULT],
+  ["a payload and attempts", TOLD, "analysis", { ...TOLD, status: "queued" }],
+  ["true for a task that is under way", true, "development", BY_DEFAULT],
+  ["false", false, "analysis", null],
+  ["left out for a task that is done", undefined, "done", null],
+  ["false for a task that is cancelled", false, "cancelled", null],
+])("enqueues the expected entry job when entry_job is %s", async (_, entry_job, stage, expected) => {
+  const { add, task } = isolatedRepos(shared());
+  const created = await add("WEB-1", { stage, entry_job });
+  if (expected === null) expect(created.job).toBeNull();
+  else expect(created.job).toMatchObject(expected);
+  expect((await task(created.task.id)).jobs).toHaveLength(expected === null ? 0 : 1);
+});
+
+it.each(["done", "cancelled"])("refuses an entry job for a new task that is %s", async (stage) => {
+  const { post, get } = shared();
+  const { web } = isolatedRepos(shared());
+  expectProblem(await post("/tasks", { repo: web, work_item_id: "WEB-1", stage, entry_job: true }), {
+    status: 409,
+    code: "task_terminal",
+    errors: [invalidField("body", "/entry_job")],
+  });
+  expect((await get<TaskPage>(`/tasks?repo=${web}`)).body.tasks).toEqual([]);
+});
+
+it("sets cancelled_at for a task that is created as cancelled", async () => {
+  const { web, add } = isolatedRepos(shared());
+  const { task } = await add("WEB-1", { stage: "cancelled" });
+  expect(task).toEqual({ ...aTask(web), stage: "cancelled", cancelled_at: A_TIME });
+});
+
+it.each([
+  ["owner/name", "pino#4"],
+  ["name", "ORCH-124"],
+  ["group/sub.group/na-me_1", "a work item with spaces"],
+  ["a", "срочно/1?x=1&y=%20"],
+])("stores and finds the repository %s and the work item %s", async (repo, work_item_id) => {
+  const { post, get } = shared();
+  expect((await post("/tasks", { repo, work_item_id })).status).toBe(201);
+  const query = new URLSearchParams({ repo, work_item: work_item_id });
+  expect((await get<TaskPage>(`/tasks?${query.toString()}`)).body.tasks).toMatchObject([
+    { repo, work_item_id },
+  ]);
+});
+
+it.each([
+  ["repo", ""],
+  ["repo", "acme web"],
+  ["repo", " acme/web"],
+  ["repo", "acme//web"],
+  ["repo", "/web"],
+  ["repo", "acme/"],
+  ["repo", "acme/веб"],
+  ["repo", "r".repeat(201)],
+  ["work_item_id", ""],
+  ["work_item_id", " WEB-1"],
+  ["work_item_id", "WEB-1\n"],
+  ["work_item_id", "WEB\u00001"],
+  ["work_item_id", "w".repeat(201)],
+  ["stage", ""],
+  ["stage", "Done"],
+  ["stage", "in progress"],
+  ["title", "with a \u0000 in it"],
+])("refuses a task with %s %j", async (field, value) => {
+  const answer = await shared().post("/tasks", { repo: "acme/web", work_item_id: "WEB-1", [field]: value });
+  expectProblem(answer, {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", `/${field}`)],
+  });
+});
+
+describe("task dependencies", () => {
   const withTwins = shareService();
   const API_1 = { task_id: AN_ID, repo: "acme/api", work_item_id: "API-1", stage: "analysis" };
   const TWIN = { ...API_1, work_item_id: "TWIN" };
@@ -203,14 +198,14 @@ describe("A task's dependencies", () => {
   });
 
   it.each([
-    ["its own repository's work item", ["OWN"], [{ ...API_1, repo: "acme/web", work_item_id: "OWN" }]],
-    ["that of the one other repository that has it", ["API-1"], [API_1]],
-    ["one named with its repository", [{ repo: "acme/api", work_item_id: "API-1" }], [API_1]],
-    ["its own repository's where others have it too", ["TWIN"], [{ ...TWIN, repo: "acme/web" }]],
-    ["another repository's, named with it", [{ repo: "acme/api", work_item_id: "TWIN" }], [TWIN]],
-    ["one that is named twice", ["API-1", { repo: "acme/api", work_item_id: "API-1" }], [API_1]],
-    ["none", [], []],
-  ])("may be %s", async (_, depends_on, expected) => {
+    ["a work item of its own repository", ["OWN"], [{ ...API_1, repo: "acme/web", work_item_id: "OWN" }]],
+    ["a work item of the one other repository that has it", ["API-1"], [API_1]],
+    ["a work item named with its repository", [{ repo: "acme/api", work_item_id: "API-1" }], [API_1]],
+    ["its own repository's work item when others have it too", ["TWIN"], [{ ...TWIN, repo: "acme/web" }]],
+    ["another repository's work item, named with it", [{ repo: "acme/api", work_item_id: "TWIN" }], [TWIN]],
+    ["one work item named twice", ["API-1", { repo: "acme/api", work_item_id: "API-1" }], [API_1]],
+    ["an empty list", [], []],
+  ])("accepts as a dependency: %s", async (_, depends_on, expected) => {
     const { status, body } = await create(depends_on);
     expect(status).toBe(201);
     expect(body.task.depends_on).toEqual(expected);
@@ -219,19 +214,19 @@ describe("A task's dependencies", () => {
 
   it.each([
     ["a work item that no task has", ["NOWHERE"], 0],
-    ["one that comes second", ["API-1", "NOWHERE"], 1],
+    ["an unknown one after a known one", ["API-1", "NOWHERE"], 1],
     ["a work item that the named repository lacks", [{ repo: "acme/web", work_item_id: "API-1" }], 0],
-    ["a repository that there is not", [{ repo: "acme/none", work_item_id: "API-1" }], 0],
-  ])("cannot be %s: nothing is created", async (_, depends_on, index) => {
+    ["a work item of an unknown repository", [{ repo: "acme/none", work_item_id: "API-1" }], 0],
+  ])("refuses as a dependency: %s", async (_, depends_on, index) => {
     expectProblem(await create(depends_on), {
       status: 404,
       code: "unknown_work_item",
-      errors: [atFault("body", `/depends_on/${index}`)],
+      errors: [invalidField("body", `/depends_on/${index}`)],
     });
     expect((await withTwins().get<TaskPage>(`/tasks?work_item=WEB-${tasks}`)).body.tasks).toEqual([]);
   });
 
-  it("cannot be the task itself", async () => {
+  it("refuses a task that depends on itself", async () => {
     const answer = await withTwins().post("/tasks", {
       repo: "acme/web",
       work_item_id: "SELF",
@@ -241,32 +236,32 @@ describe("A task's dependencies", () => {
       status: 409,
       code: "dependency_cycle",
       path: ["SELF", "SELF"],
-      errors: [atFault("body", "/depends_on/0")],
+      errors: [invalidField("body", "/depends_on/0")],
     });
   });
 
-  it("must name the repository when several others have the work item: the answer lists them", async () => {
+  it("asks for the repository of an ambiguous dependency and lists the candidates", async () => {
     expectProblem(await create(["ELSEWHERE"]), {
       status: 409,
       code: "ambiguous_work_item",
       repos: ["acme/api", "acme/app"],
-      errors: [atFault("body", "/depends_on/0")],
+      errors: [invalidField("body", "/depends_on/0")],
       hint: expect.stringContaining("repo"),
     });
   });
 
-  it("hold it until they are finished, also while they are parked", async () => {
-    const { web, api, add, move, park, claim, next } = cornerOf(shared());
+  it("holds a task until its dependencies are finished, also while they are paused", async () => {
+    const { web, api, add, move, pause, claim, next } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("API-1", { repo: api, depends_on: [{ repo: web, work_item_id: "WEB-1" }] });
-    await park("WEB-1");
+    await pause("WEB-1");
     expect(await claim()).toEqual([]);
     await move(task, "done");
     expect((await next()).work_item_id).toBe("API-1");
   });
 });
 
-describe("GET /tasks", () => {
+describe("task list", () => {
   const listing = shareService();
 
   beforeAll(async () => {
@@ -285,17 +280,17 @@ describe("GET /tasks", () => {
     tasks.map(({ work_item_id }) => work_item_id);
 
   it.each([
-    ["all", "", ["WEB-1", "WEB-2", "API-1", "WEB-1", "API-2"]],
-    ["a repository's", "?repo=acme/web", ["WEB-1", "WEB-2"]],
-    ["a repository's in a stage", "?repo=acme%2Fweb&stage=analysis", ["WEB-2"]],
-    ["those in a stage", "?stage=analysis", ["WEB-2", "API-1", "WEB-1"]],
-    ["finished ones", "?stage=done", ["API-2"]],
-    ["parked ones", "?paused=true", ["WEB-2"]],
-    ["a repository's that are not parked", "?paused=false&repo=acme/web", ["WEB-1"]],
-    ["a work item's in all repositories", "?work_item=WEB-1", ["WEB-1", "WEB-1"]],
-    ["a work item's in one", "?work_item=WEB-1&repo=acme/api", ["WEB-1"]],
-    ["none where only the beginning is the same", "?work_item=WEB", []],
-    ["none of a repository that there is not", "?repo=acme/none", []],
+    ["all tasks", "", ["WEB-1", "WEB-2", "API-1", "WEB-1", "API-2"]],
+    ["a repository's tasks", "?repo=acme/web", ["WEB-1", "WEB-2"]],
+    ["a repository's tasks in a stage", "?repo=acme%2Fweb&stage=analysis", ["WEB-2"]],
+    ["the tasks in a stage", "?stage=analysis", ["WEB-2", "API-1", "WEB-1"]],
+    ["the finished tasks", "?stage=done", ["API-2"]],
+    ["the paused tasks", "?paused=true", ["WEB-2"]],
+    ["a repository's tasks that are not paused", "?paused=false&repo=acme/web", ["WEB-1"]],
+    ["a work item's tasks in all repositories", "?work_item=WEB-1", ["WEB-1", "WEB-1"]],
+    ["a work item's task in one repository", "?work_item=WEB-1&repo=acme/api", ["WEB-1"]],
+    ["no task by the beginning of its work item", "?work_item=WEB", []],
+    ["no task of an unknown repository", "?repo=acme/none", []],
   ])("lists %s by id (%s)", async (_, query, expected) => {
     const { status, body } = await listing().get<TaskPage>(`/tasks${query}`);
     expect(status).toBe(200);
@@ -303,13 +298,13 @@ describe("GET /tasks", () => {
     expect(workItems(body.tasks)).toEqual(expected);
   });
 
-  it("lists each task as it is read alone", async () => {
+  it("lists each task exactly as GET /tasks/{id} returns it", async () => {
     const { get } = listing();
     for (const task of (await get<TaskPage>("/tasks")).body.tasks)
       expect((await get(`/tasks/${task.id}`)).body).toMatchObject({ task });
   });
 
-  it.each([1, 2, 3, 5, 500])("is walked by its cursor, %i at a time, each task once", async (limit) => {
+  it.each([1, 2, 3, 5, 500])("pages through the tasks %i at a time, each task once", async (limit) => {
     const seen: unknown[] = [];
     let query = `limit=${limit}`;
     for (let pages = 0; query !== "" && pages < 10; pages += 1) {
@@ -322,8 +317,8 @@ describe("GET /tasks", () => {
     expect(seen).toEqual(["WEB-1", "WEB-2", "API-1", "WEB-1", "API-2"]);
   });
 
-  it("goes on behind the cursor with what came in between", async () => {
-    const { add, web } = cornerOf(shared());
+  it("continues after the cursor with tasks created in between", async () => {
+    const { add, web } = isolatedRepos(shared());
     await add("WEB-1");
     await add("WEB-2");
     const { body } = await shared().get<TaskPage>(`/tasks?repo=${web}&limit=1`);
@@ -333,123 +328,120 @@ describe("GET /tasks", () => {
   });
 });
 
-describe("GET /tasks/{id}", () => {
-  it("gives the task with all of its jobs, by id", async () => {
-    const { add, enqueue } = cornerOf(shared());
-    const { task, job } = await add("WEB-1");
-    await add("WEB-2");
-    const later = await enqueue("WEB-1", "developer");
-    expect((await shared().get(`/tasks/${task.id}`)).body).toEqual({ task, jobs: [job, later] });
+it("returns a task with all of its jobs by id", async () => {
+  const { add, enqueue } = isolatedRepos(shared());
+  const { task, job } = await add("WEB-1");
+  await add("WEB-2");
+  const later = await enqueue("WEB-1", "developer");
+  expect((await shared().get(`/tasks/${task.id}`)).body).toEqual({ task, jobs: [job, later] });
+});
+
+it("moves a task to a stage", async () => {
+  const { add, move } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const { status, body } = await move(task, "development");
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    task: { ...task, stage: "development", updated_at: A_TIME },
+    effect: { now_claimable: [], now_held: [] },
   });
 });
 
-describe("PATCH /tasks/{id}", () => {
-  it("moves the task to a stage", async () => {
-    const { add, move } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const { status, body } = await move(task, "development");
-    expect(status).toBe(200);
-    expect(body).toEqual({
-      task: { ...task, stage: "development", updated_at: A_TIME },
-      effect: { now_claimable: [], now_held: [] },
-    });
-  });
+it("accepts the current stage again, also a terminal one, and changes nothing", async () => {
+  const { add, move, revision } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  for (const stage of ["analysis", "done"]) {
+    const { body } = await move(task, stage);
+    const before = await revision();
+    expect(await move(task, stage)).toMatchObject({ status: 200, body });
+    expect(await revision()).toBe(before);
+  }
+});
 
-  it("takes the same stage again, also a terminal one, and changes nothing", async () => {
-    const { add, move, revision } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    for (const stage of ["analysis", "done"]) {
-      const { body } = await move(task, stage);
-      const before = await revision();
-      expect(await move(task, stage)).toMatchObject({ status: 200, body });
-      expect(await revision()).toBe(before);
-    }
-  });
+it.each([
+  ["done", "development"],
+  ["done", "cancelled"],
+  ["cancelled", "analysis"],
+  ["cancelled", "done"],
+])("refuses to move a task from %s to %s", async (from, to) => {
+  const isolated = isolatedRepos(shared());
+  const { task } = await isolated.add("WEB-1", { stage: from });
+  expectProblem(await isolated.move(task, to), { status: 409, code: "task_terminal" });
+  expect((await isolated.task(task.id)).task).toEqual(task);
+});
 
-  it.each([
-    ["done", "development"],
-    ["done", "cancelled"],
-    ["cancelled", "analysis"],
-    ["cancelled", "done"],
-  ])("refuses to leave %s for %s", async (from, to) => {
-    const corner = cornerOf(shared());
-    const { task } = await corner.add("WEB-1", { stage: from });
-    expectProblem(await corner.move(task, to), { status: 409, code: "task_terminal" });
-    expect((await corner.task(task.id)).task).toEqual(task);
-  });
+it("cancels a task that is moved to cancelled", async () => {
+  const isolated = isolatedRepos(shared());
+  const { task, job } = await isolated.add("WEB-1");
+  const { body } = await isolated.move(task, "cancelled");
+  expect(body.task).toEqual({ ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME });
+  expect((await isolated.job(job.id)).status).toBe("cancelled");
+});
 
-  it("to cancelled is to cancel it", async () => {
-    const corner = cornerOf(shared());
-    const { task, job } = await corner.add("WEB-1");
-    const { body } = await corner.move(task, "cancelled");
-    expect(body.task).toEqual({ ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME });
-    expect((await corner.job(job.id)).status).toBe("cancelled");
-  });
-
-  it.each(["done", "cancelled"])("to %s lets the next task of the lane start", async (stage) => {
-    const { add, move, claim, next } = cornerOf(shared());
+it.each(["done", "cancelled"])(
+  "releases the next task of the lane when a task moves to %s",
+  async (stage) => {
+    const { add, move, claim, next } = isolatedRepos(shared());
     const { task } = await add("WEB-1", { entry_job: false });
     await add("WEB-2");
     expect(await claim()).toEqual([]);
     await move(task, stage);
     expect((await next()).work_item_id).toBe("WEB-2");
+  },
+);
+
+it("cancels the queued and delayed jobs of a task and leaves its other jobs", async () => {
+  const { add, enqueue, next, claim, report, task: read } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const running = await next();
+  const queued = await enqueue("WEB-1", "developer");
+  const run_after = new Date(Date.now() + 3_600_000).toISOString();
+  const delayed = await enqueue("WEB-1", "developer", { run_after });
+  const done = await enqueue("WEB-1", "tester");
+  await report(await next({ agents: ["tester"] }), "complete");
+
+  const { status, body } = await shared().post(`/tasks/${task.id}/cancel`);
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    task: { ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME },
+    effect: { now_claimable: [], now_held: [] },
   });
+  const { jobs } = await read(task.id);
+  expect(jobs.map((job) => [job.id, job.status, job.finished_at])).toEqual([
+    [running.id, "running", null],
+    [queued.id, "cancelled", A_TIME],
+    [delayed.id, "cancelled", A_TIME],
+    [done.id, "done", A_TIME],
+  ]);
+  expect(await claim()).toEqual([]);
 });
 
-describe("POST /tasks/{id}/cancel", () => {
-  it("cancels the queued and the delayed jobs and leaves the others as they are", async () => {
-    const { add, enqueue, next, claim, tell, task: read } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const running = await next();
-    const queued = await enqueue("WEB-1", "developer");
-    const run_after = new Date(Date.now() + 3_600_000).toISOString();
-    const delayed = await enqueue("WEB-1", "developer", { run_after });
-    const done = await enqueue("WEB-1", "tester");
-    await tell(await next({ agents: ["tester"] }), "complete");
+it("answers a second cancel with the same and changes nothing", async () => {
+  const { add, revision } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const { body } = await shared().post(`/tasks/${task.id}/cancel`);
+  const before = await revision();
+  expect(await shared().post(`/tasks/${task.id}/cancel`)).toMatchObject({ status: 200, body });
+  expect(await revision()).toBe(before);
+});
 
-    const { status, body } = await shared().post(`/tasks/${task.id}/cancel`);
-    expect(status).toBe(200);
-    expect(body).toEqual({
-      task: { ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME },
-      effect: { now_claimable: [], now_held: [] },
-    });
-    const { jobs } = await read(task.id);
-    expect(jobs.map((job) => [job.id, job.status, job.finished_at])).toEqual([
-      [running.id, "running", null],
-      [queued.id, "cancelled", A_TIME],
-      [delayed.id, "cancelled", A_TIME],
-      [done.id, "done", A_TIME],
-    ]);
-    expect(await claim()).toEqual([]);
-  });
-
-  it("answers a second time with the same and changes nothing", async () => {
-    const { add, revision } = cornerOf(shared());
-    const { task } = await add("WEB-1");
-    const { body } = await shared().post(`/tasks/${task.id}/cancel`);
-    const before = await revision();
-    expect(await shared().post(`/tasks/${task.id}/cancel`)).toMatchObject({ status: 200, body });
-    expect(await revision()).toBe(before);
-  });
-
-  it("refuses a task that is done", async () => {
-    const { task } = await cornerOf(shared()).add("WEB-1", { stage: "done" });
-    expectProblem(await shared().post(`/tasks/${task.id}/cancel`), { status: 409, code: "task_terminal" });
-  });
+it("refuses to cancel a task that is done", async () => {
+  const { task } = await isolatedRepos(shared()).add("WEB-1", { stage: "done" });
+  expectProblem(await shared().post(`/tasks/${task.id}/cancel`), { status: 409, code: "task_terminal" });
 });
 
 it.each([
   ["GET", "/tasks/123456789", undefined],
   ["PATCH", "/tasks/123456789", { stage: "done" }],
   ["POST", "/tasks/123456789/cancel", undefined],
-])("%s %s says that there is no such task", async (method, path, body) => {
+])("%s %s answers unknown_task for an unknown id", async (method, path, body) => {
   expectProblem(await shared().call(method, path, body), { status: 404, code: "unknown_task" });
 });
 
-it("keeps what it acknowledged when it is started again on the same file", async () => {
+it("keeps acknowledged changes after a restart on the same file", async () => {
   const first = await startService();
-  const corner = cornerOf(first);
-  const { task, job } = await corner.add("WEB-1", { title: "kept", entry_job: { payload: { a: 1 } } });
+  const isolated = isolatedRepos(first);
+  const { task, job } = await isolated.add("WEB-1", { title: "kept", entry_job: { payload: { a: 1 } } });
   await first.service.close();
   const second = await startService({ DATABASE_URL: first.databaseUrl });
   expect((await second.get(`/tasks/${task.id}`)).body).toEqual({ task, jobs: [job] });

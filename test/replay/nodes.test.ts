@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { expect, it, onTestFinished } from "vitest";
 import { verify } from "../../src/replay/verify.ts";
 import { openStore } from "../../src/store/open.ts";
-import { cutConnections } from "../support/cutter.ts";
+import { POLICY } from "../support/fixtures.ts";
+import { killConnections } from "../support/connection-killer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startPostgres } from "../support/postgres-server.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
@@ -22,7 +23,7 @@ const sampleOf = (lines: number): string => {
 };
 
 it(
-  "replays over two nodes of one database, whose password it does not say, and verifies it from the rows",
+  "replays over two nodes of one database, verifies its rows, and prints no password",
   async () => {
     const url = await testDatabase("empty");
     const args = [sampleOf(40), "--database", url, "--nodes", "2", "--workers", "8"];
@@ -34,7 +35,7 @@ it(
 
     const store = await openStore(url);
     onTestFinished(() => store.close());
-    const verdict = await store.read(() => verify({ entryAgent: "analyst" }));
+    const verdict = await store.read(() => verify({ entryAgent: POLICY.entryAgent }));
     expect(verdict).toMatchObject({ tasks: 39, violations: [] });
     const again = await startProgram(["replay", ...args]).ended;
     expect(again).toMatchObject({ code: 2, stdout: "" });
@@ -47,10 +48,10 @@ it(
 );
 
 it(
-  "verifies also when connections to the database are cut all the while",
+  "verifies a replay while its database connections are killed",
   async () => {
     const url = await testDatabase("empty");
-    const stopCutting = await cutConnections(url);
+    const stopCutting = await killConnections(url);
     const args = [sampleOf(60), "--database", url, "--nodes", "2", "--workers", "8"];
     const { code, stdout, stderr } = await startProgram(["replay", ...args]).ended;
     expect(await stopCutting()).toBeGreaterThan(0);
@@ -62,7 +63,7 @@ it(
 
 // A server of its own is killed, which takes its time.
 it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
-  "verifies also over four nodes whose database is killed in the middle, and started again two seconds later",
+  "verifies a replay over four nodes whose database is killed and restarted two seconds later",
   async () => {
     const server = await startPostgres();
     onTestFinished(() => server.remove());

@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { parseWorkItems } from "../../src/replay/work-items.ts";
 import { verify } from "../../src/replay/verify.ts";
 import { openStore } from "../../src/store/open.ts";
+import { POLICY } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startProgram, type Ended } from "../support/process.ts";
 
@@ -42,7 +43,7 @@ const keptBy = (stdout: string): string => {
 };
 
 it(
-  "replays work items, some of which are parked and overtaken, and verifies them from the database",
+  "replays work items, pauses some of them, and verifies the result from the database",
   async () => {
     const ended = await replay(fileOf(LINES.slice(0, 60)), "--workers", "8", "--keep");
     expect(ended.code, ended.stderr).toBe(0);
@@ -55,18 +56,18 @@ it(
       "longest wait": expect.stringMatching(/^\d+\.\d s \(.+#\d+\)$/) as unknown,
       verdict: "60 lines, all verified",
     });
-    expect(ended.stderr).toMatch(/^59\/59 done, 60 created, \d+ claims, 0 parked, \d+ s$/m);
+    expect(ended.stderr).toMatch(/^59\/59 done, 60 created, \d+ claims, 0 paused, \d+ s$/m);
 
     const store = await openStore(`file:${keptBy(ended.stdout)}`);
     onTestFinished(() => store.close());
-    const verdict = await store.read(() => verify({ entryAgent: "analyst" }));
+    const verdict = await store.read(() => verify({ entryAgent: POLICY.entryAgent }));
     expect(verdict).toMatchObject({ tasks: 59, entryStarts: 59, pauses: 2, violations: [] });
   },
   LONG_MS,
 );
 
 it(
-  "says that nothing is proved when it is stopped before the end, and keeps the database",
+  "says that nothing is proved when it is stopped early, and keeps the database",
   async () => {
     // Far more than is done by the first progress.
     const lines = Array.from({ length: 50 }, (_, n) =>
@@ -83,7 +84,7 @@ it(
     child.kill("SIGTERM");
     const [code] = (await once(child, "close")) as [number];
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^verdict {2,}NOT verified: It was stopped\. [\d,]+ violations$/m);
+    expect(stdout).toMatch(/^verdict {2,}NOT verified: The replay was stopped\. [\d,]+ violations$/m);
     expect(existsSync(keptBy(stdout))).toBe(true);
   },
   LONG_MS,
@@ -99,7 +100,7 @@ it.each([
   expect(stderr).toMatch(words);
 });
 
-it("refuses a file with a bad line before anything starts, and says which line it is", async () => {
+it("refuses a file with an invalid line before it starts, and names the line", async () => {
   const file = fileOf([LINES[0] ?? "", "{", LINES[1] ?? "", '{"at":1,"repo":"a b","work_item":"x#1"}']);
   const { code, stdout, stderr } = await replay(file);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -109,14 +110,14 @@ it("refuses a file with a bad line before anything starts, and says which line i
   ]);
 });
 
-it("replays in time order, whatever the file's order is", () => {
+it("replays in time order, not in the file's order", () => {
   const line = (at: number, work_item: string): string =>
     JSON.stringify({ at, repo: "acme/web", work_item, files: 1, lines: 1 });
   const items = parseWorkItems(`${line(2, "b")}\n\n${line(1, "a")}\n${line(2, "c")}\n`, "it");
   expect(items.map(({ work_item }) => work_item)).toEqual(["a", "b", "c"]);
 });
 
-it("the sample is real: 200 lines of several repositories in time order, one work item twice", () => {
+it("the sample has 200 lines of several repositories in time order, and one work item twice", () => {
   const items = parseWorkItems(LINES.join("\n"), SAMPLE);
   expect(items).toHaveLength(200);
   expect(items.map(({ at }) => at)).toEqual(LINES.map((line) => (JSON.parse(line) as { at: number }).at));

@@ -1,8 +1,9 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import type { ClaimedJob } from "../../src/contract/jobs.ts";
 import { verify, type Verdict } from "../../src/replay/verify.ts";
 import { openTestSqlite } from "../support/databases.ts";
-import { POLICY, TestClock, World } from "../gate/world.ts";
+import { POLICY } from "../support/fixtures.ts";
+import { TestClock, World } from "../gate/world.ts";
 
 const REPO = "acme/web";
 const OTHER_REPO = "acme/api";
@@ -51,7 +52,7 @@ const overtaken = async (): Promise<World> => {
   return world;
 };
 
-it("finds nothing in what a gate did, and counts it", async () => {
+it("finds no violation in a gate's own run, and counts its steps", async () => {
   const verdict = await judge(await overtaken(), [
     { repo: REPO, work_item_id: "WEB-1" },
     { repo: REPO, work_item_id: "WEB-2" },
@@ -69,11 +70,11 @@ it("finds nothing in what a gate did, and counts it", async () => {
   });
 });
 
-it("finds nothing in a job that was released, failed, lapsed, cancelled and tried again", async () => {
+it("finds no violation in a job that was released, failed, expired, cancelled and retried", async () => {
   const world = await openWorld();
   await world.task(REPO, "WEB-1", { entry_job: { max_attempts: 3 } });
   const released = await claimOne(world);
-  await world.gate.release(null, released.id, released.lease.token);
+  await world.gate.release(null, released.id, { lease_token: released.lease.token });
   const failed = await claimOne(world);
   await world.gate.fail(null, failed.id, { lease_token: failed.lease.token, error: "no", retry: true });
   world.clock.pass(10_000);
@@ -81,14 +82,14 @@ it("finds nothing in a job that was released, failed, lapsed, cancelled and trie
   world.clock.pass(100_000);
   const last = await claimOne(world);
   await world.gate.fail(null, last.id, { lease_token: last.lease.token, error: "no", retry: false });
-  await world.gate.retryJob(null, last.id);
+  await world.gate.retryJob(null, { id: last.id });
   await finish(world, await claimOne(world));
   const { id } = await world.task(REPO, "WEB-2");
-  await world.gate.cancelTask(null, id);
+  await world.gate.cancelTask(null, { id });
   expect(await judge(world)).toMatchObject({ claims: 5, entryStarts: 5, violations: [] });
 });
 
-it("finds nothing in an older task that starts, once it is resumed, beside the one that overtook it", async () => {
+it("finds no violation when a resumed older task starts beside the one that overtook it", async () => {
   const world = await openWorld();
   await world.task(REPO, "WEB-1", { entry_job: false });
   await world.task(REPO, "WEB-2");
@@ -102,13 +103,13 @@ it("finds nothing in an older task that starts, once it is resumed, beside the o
   expect(await judge(world)).toMatchObject({ overtakes: 1, violations: [] });
 });
 
-it("finds nothing in what waited for the last of two freezes, nor in what a freeze does not stop", async () => {
+it("finds no violation when jobs waited for the last of two freezes", async () => {
   const world = await openWorld();
   await world.task(REPO, "WEB-1");
   await world.task(OTHER_REPO, "API-1");
   await world.gate.createJob(null, { repo: REPO, work_item_id: "WEB-1", agent: "developer" });
-  const { freeze_id: id } = await world.gate.freeze(null, REPO, {});
-  await world.gate.freeze(null, REPO, {});
+  const { freeze_id: id } = await world.gate.freeze(null, { repo: REPO }, {});
+  await world.gate.freeze(null, { repo: REPO }, {});
   const flowing = [await claimOne(world), await claimOne(world)];
   expect(flowing.map(({ agent, repo }) => [agent, repo])).toEqual([
     ["analyst", OTHER_REPO],
@@ -119,12 +120,12 @@ it("finds nothing in what waited for the last of two freezes, nor in what a free
   await world.gate.unfreeze(null, { repo: REPO });
   for (const job of [await claimOne(world), ...flowing])
     await world.gate.complete(null, job.id, { lease_token: job.lease.token });
-  await world.gate.setStage(null, 1, "done");
-  await world.gate.cancelTask(null, 2);
+  await world.gate.setStage(null, { id: 1 }, { stage: "done" });
+  await world.gate.cancelTask(null, { id: 2 });
   expect(await judge(world)).toMatchObject({ freezes: 2, violations: [] });
 });
 
-it("judges lane by lane: which of two lanes' events have the lower ids says nothing", async () => {
+it("judges each lane alone, whatever the order of two lanes' event ids", async () => {
   const world = await overtaken();
   const before = await judge(world);
   await world.sql(`UPDATE gate_events SET id = id + 1000 WHERE repo = '${REPO}'`);
@@ -133,139 +134,134 @@ it("judges lane by lane: which of two lanes' events have the lower ids says noth
   expect(await judge(world)).toEqual(before);
 });
 
-describe("what was done to the rows or the record is found", () => {
-  it.each<[string, string[], RegExp[]]>([
+it.each<[string, string[], RegExp[]]>([
+  [
+    "an entry job that started although an older task held the lane",
+    ["DELETE FROM gate_events WHERE kind IN ('task.paused', 'task.resumed')"],
+    [/^event \d+: task 2 \(WEB-2\) started out of turn: task 1 \(WEB-1\) was ahead in the lane$/],
+  ],
+  [
+    "an older task that came late and started beside a younger one",
+    // WEB-1 is recorded as made, claimed and ended only after WEB-2 had started, and never paused.
     [
-      "an entry job that started although an older task held the lane",
-      ["DELETE FROM gate_events WHERE kind IN ('task.paused', 'task.resumed')"],
-      [/^event \d+: task 2 \(WEB-2\) started out of turn: task 1 \(WEB-1\) held the lane$/],
+      "DELETE FROM gate_events WHERE kind IN ('task.paused', 'task.resumed')",
+      "UPDATE gate_events SET id = id + 1000 WHERE task_id = 1",
+      "UPDATE gate_events SET id = id + 2000 WHERE task_id = 2 AND kind IN ('job.completed', 'task.stage')",
     ],
+    [/^event \d+: task 1 \(WEB-1\) started beside task 2 \(WEB-2\), which was in progress in the lane$/],
+  ],
+  [
+    "a job that was handed out twice",
     [
-      "an older task that came late and started beside a younger one",
-      // WEB-1 is recorded as made, claimed and ended only after WEB-2 had started, and never paused.
-      [
-        "DELETE FROM gate_events WHERE kind IN ('task.paused', 'task.resumed')",
-        "UPDATE gate_events SET id = id + 1000 WHERE task_id = 1",
-        "UPDATE gate_events SET id = id + 2000 WHERE task_id = 2 AND kind IN ('job.completed', 'task.stage')",
-      ],
-      [/^event \d+: task 1 \(WEB-1\) started beside task 2 \(WEB-2\), which was in flight in the lane$/],
-    ],
-    [
-      "a job that was handed out twice",
-      [
-        `INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id)
+      `INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id)
            SELECT at, kind, repo, task_id, work_item_id, job_id FROM gate_events
            WHERE kind = 'job.claimed' AND task_id = 3`,
-        "UPDATE gate_events SET id = id + 1000 WHERE task_id = 3 AND kind IN ('job.completed', 'task.stage')",
-      ],
-      [/^event \d+: job\.claimed of job 3 \(analyst of API-1\) while it was running$/],
+      "UPDATE gate_events SET id = id + 1000 WHERE task_id = 3 AND kind IN ('job.completed', 'task.stage')",
     ],
+    [/^event \d+: job\.claimed of job 3 \(analyst of API-1\) while it was running$/],
+  ],
+  [
+    "a job that ended without having been claimed",
+    ["DELETE FROM gate_events WHERE kind = 'job.claimed' AND task_id = 3"],
+    [/^event \d+: job\.completed of job 3 \(analyst of API-1\) while it was queued$/],
+  ],
+  [
+    "an entry job that started under a freeze",
     [
-      "a job that ended without having been claimed",
-      ["DELETE FROM gate_events WHERE kind = 'job.claimed' AND task_id = 3"],
-      [/^event \d+: job\.completed of job 3 \(analyst of API-1\) while it was queued$/],
-    ],
-    [
-      "an entry job that started under a freeze",
-      [
-        "UPDATE gate_events SET id = id + 1000",
-        `INSERT INTO gate_events(id, at, kind, repo, detail) VALUES
+      "UPDATE gate_events SET id = id + 1000",
+      `INSERT INTO gate_events(id, at, kind, repo, detail) VALUES
            (1, '2026-06-15 08:00:00', 'repo.frozen', '${OTHER_REPO}', '{"freeze_id":7}'),
            (5000, '2026-06-15 09:00:00', 'repo.unfrozen', '${OTHER_REPO}', '{"freeze_id":7}')`,
-      ],
-      [/^event \d+: job 3 \(analyst of API-1\) started under freeze 7 of acme\/api$/],
     ],
+    [/^event \d+: job 3 \(analyst of API-1\) started under freeze 7 of acme\/api$/],
+  ],
+  [
+    "freezes that another program added, deleted and cleared",
     [
-      "freezes that another program made, took away and cleared",
-      [
-        "INSERT INTO repo_freeze(id, repo) VALUES (7, 'acme/web')",
-        `INSERT INTO gate_events(at, kind, repo, detail) VALUES
+      "INSERT INTO repo_freeze(id, repo) VALUES (7, 'acme/web')",
+      `INSERT INTO gate_events(at, kind, repo, detail) VALUES
            ('2026-06-15 09:00:00', 'repo.frozen', 'acme/web', '{"freeze_id":8}'),
            ('2026-06-15 09:00:00', 'repo.unfrozen', 'acme/web', '{"freeze_id":9}')`,
-      ],
-      [
-        /^event \d+: freeze 9 of acme\/web was cleared and was not there$/,
-        /^freeze 7 of acme\/web stands, but its record says it does not$/,
-        /^freeze 8 of acme\/web is recorded and does not stand$/,
-      ],
     ],
     [
-      "a finished task that moved again",
-      [
-        `INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, detail)
+      /^event \d+: freeze 9 of acme\/web was cleared but did not exist$/,
+      /^freeze 7 of acme\/web is active, but its events say it is not$/,
+      /^freeze 8 of acme\/web is active by its events, but has no active row$/,
+    ],
+  ],
+  [
+    "a finished task that moved again",
+    [
+      `INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, detail)
            VALUES ('2026-06-15 09:00:00', 'task.stage', '${REPO}', 1, 'WEB-1', '{"from":"done","to":"review"}')`,
-        "UPDATE tasks SET stage = 'review' WHERE id = 1",
-      ],
-      [
-        /^event \d+: task 1 \(WEB-1\) left done for review$/,
-        /^task 1 \(WEB-1\) is not finished: in review$/,
-        /^WEB-1 of acme\/web has no task that is done$/,
-      ],
+      "UPDATE tasks SET stage = 'review' WHERE id = 1",
     ],
     [
-      "a task that is not finished, and whose record says it is",
-      ["UPDATE tasks SET stage = 'review' WHERE id = 3"],
-      [
-        /^task 3 \(API-1\) is in review, but its record says in done$/,
-        /^task 3 \(API-1\) is not finished: in review$/,
-        /^API-1 of acme\/api has no task that is done$/,
-      ],
+      /^event \d+: task 1 \(WEB-1\) left done for review$/,
+      /^task 1 \(WEB-1\) is not finished: in review$/,
+      /^WEB-1 of acme\/web has no task that is done$/,
     ],
+  ],
+  [
+    "a task that is not finished, and whose record says it is",
+    ["UPDATE tasks SET stage = 'review' WHERE id = 3"],
     [
-      "a pause that no one recorded",
-      ["UPDATE tasks SET paused_at = '2026-06-15 09:00:00' WHERE id = 3"],
-      [/^task 3 \(API-1\) is in done, paused, but its record says in done$/],
+      /^task 3 \(API-1\) is in review, but its events say in done$/,
+      /^task 3 \(API-1\) is not finished: in review$/,
+      /^API-1 of acme\/api has no task that is done$/,
     ],
+  ],
+  [
+    "a pause that no one recorded",
+    ["UPDATE tasks SET paused_at = '2026-06-15 09:00:00' WHERE id = 3"],
+    [/^task 3 \(API-1\) is in done, paused, but its events say in done$/],
+  ],
+  [
+    "a job that is left over",
+    ["UPDATE jobs SET status = 'running' WHERE id = 3"],
+    [/^job 3 \(analyst\) is running, but its events say done$/, /^job 3 \(analyst\) is left over: running$/],
+  ],
+  [
+    "a task and a job that are gone",
+    ["DELETE FROM tasks WHERE id = 3", "DELETE FROM jobs WHERE id = 3"],
     [
-      "a job that is left over",
-      ["UPDATE jobs SET status = 'running' WHERE id = 3"],
-      [
-        /^job 3 \(analyst\) is running, but its record says done$/,
-        /^job 3 \(analyst\) is left over: running$/,
-      ],
+      /^task 3 \(API-1\) has events but no row$/,
+      /^API-1 of acme\/api has no task that is done$/,
+      /^job 3 \(analyst\) has events but no row$/,
     ],
+  ],
+  [
+    "a task and a job that another program made",
     [
-      "a task and a job that are gone",
-      ["DELETE FROM tasks WHERE id = 3", "DELETE FROM jobs WHERE id = 3"],
-      [
-        /^task 3 \(API-1\) is recorded and gone$/,
-        /^API-1 of acme\/api has no task that is done$/,
-        /^job 3 \(analyst\) is recorded and gone$/,
-      ],
+      "INSERT INTO tasks(id, work_item_id, repo, stage) VALUES (9, 'WEB-9', 'acme/web', 'done')",
+      "INSERT INTO jobs(id, agent, repo, task_id, status) VALUES (9, 'analyst', 'acme/web', 9, 'done')",
     ],
+    [/^task 9 \(WEB-9\) has no events$/, /^job 9 \(analyst\) has no events$/],
+  ],
+  [
+    "events of a task and a job whose creation is missing",
+    ["DELETE FROM gate_events WHERE kind IN ('task.created', 'job.created') AND task_id = 3"],
     [
-      "a task and a job that another program made",
-      [
-        "INSERT INTO tasks(id, work_item_id, repo, stage) VALUES (9, 'WEB-9', 'acme/web', 'done')",
-        "INSERT INTO jobs(id, agent, repo, task_id, status) VALUES (9, 'analyst', 'acme/web', 9, 'done')",
-      ],
-      [/^task 9 \(WEB-9\) has no record$/, /^job 9 \(analyst\) has no record$/],
+      /^event \d+: job\.claimed of job 3 does not follow from the events before$/,
+      /^event \d+: job\.completed of job 3 does not follow from the events before$/,
+      /^event \d+: task\.stage of task 3 \(API-1\), which has no task.created event$/,
+      /^task 3 \(API-1\) has no events$/,
+      /^job 3 \(analyst\) has no events$/,
     ],
-    [
-      "events of a task and a job whose creation is missing",
-      ["DELETE FROM gate_events WHERE kind IN ('task.created', 'job.created') AND task_id = 3"],
-      [
-        /^event \d+: job\.claimed of job 3, which the record does not explain$/,
-        /^event \d+: job\.completed of job 3, which the record does not explain$/,
-        /^event \d+: task\.stage of task 3 \(API-1\), whose creation is not recorded$/,
-        /^task 3 \(API-1\) has no record$/,
-        /^job 3 \(analyst\) has no record$/,
-      ],
-    ],
-  ])("%s", async (_, corruption, expected) => {
-    const world = await overtaken();
-    for (const statement of corruption) await world.sql(statement);
-    // What the record itself tells of another program's changes is judged in foreign-events.test.ts.
-    await world.sql(`DELETE FROM gate_events WHERE detail LIKE '%"foreign"%'`);
-    const { violations } = await judge(world, [
-      { repo: REPO, work_item_id: "WEB-1" },
-      { repo: OTHER_REPO, work_item_id: "API-1" },
-    ]);
-    expect(violations).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as unknown));
-  });
+  ],
+])("finds %s", async (_, corruption, expected) => {
+  const world = await overtaken();
+  for (const statement of corruption) await world.sql(statement);
+  // What the record itself tells of another program's changes is judged in foreign-events.test.ts.
+  await world.sql(`DELETE FROM gate_events WHERE detail LIKE '%"foreign"%'`);
+  const { violations } = await judge(world, [
+    { repo: REPO, work_item_id: "WEB-1" },
+    { repo: OTHER_REPO, work_item_id: "API-1" },
+  ]);
+  expect(violations).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as unknown));
 });
 
-it("finds an expected task that was never there", async () => {
+it("finds an expected task that was never created", async () => {
   const { violations } = await judge(await overtaken(), [{ repo: REPO, work_item_id: "WEB-7" }]);
   expect(violations).toEqual(["WEB-7 of acme/web has no task that is done"]);
 });

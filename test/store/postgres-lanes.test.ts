@@ -10,7 +10,7 @@ import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { run, tryLane, type Store, type Tx } from "../../src/store/port.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import { raw } from "../../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "../gate/world.ts";
+import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 
 const WEB = "acme/web";
@@ -75,113 +75,109 @@ const untilWaiting = async (
   }
 };
 
-describe("the ids of a lane's tasks", () => {
-  it("are in the order of the commits: an insert waits for the one before it, other lanes do not", async () => {
-    const [first, second, third, watcher] = await Promise.all([
-      connectTo(url),
-      connectTo(url),
-      connectTo(url),
-      connectTo(url),
-    ]);
-    const pid = await pidOf(second);
-    await first.query("BEGIN");
-    const one = await insertTask(first, WEB);
-    const later = insertTask(second, WEB);
+it("gives a lane's tasks ids in the order of their commits, without blocking other lanes", async () => {
+  const [first, second, third, watcher] = await Promise.all([
+    connectTo(url),
+    connectTo(url),
+    connectTo(url),
+    connectTo(url),
+  ]);
+  const pid = await pidOf(second);
+  await first.query("BEGIN");
+  const one = await insertTask(first, WEB);
+  const later = insertTask(second, WEB);
+  await untilWaiting(watcher, [pid]);
+  const other = await insertTask(third, API); // Does not wait: it is answered while the lane is held.
+  await first.query("COMMIT");
+  const two = await later;
+  expect(one).toBeLessThan(other);
+  // Its default was drawn before the other lane's task; its id after it got the lane.
+  expect(two).toBeGreaterThan(other);
+});
+
+it("never commits a task below an existing id of its lane under concurrent inserts", async () => {
+  const LANES = [WEB, API];
+  const writers = await Promise.all(Array.from({ length: 6 }, () => connectTo(url)));
+  await Promise.all(
+    writers.map(async (writer, index) => {
+      for (let round = 0; round < 25; round += 1) {
+        const repo = LANES[(index + round) % LANES.length] ?? WEB;
+        await writer.query("BEGIN");
+        const id = await insertTask(writer, repo);
+        const { rows } = await writer.query<{ highest: string | null }>(
+          "SELECT MAX(id) AS highest FROM tasks WHERE repo = $1 AND id <> $2",
+          [repo, id],
+        );
+        expect(id).toBeGreaterThan(Number(rows[0]?.highest ?? 0));
+        await writer.query(round % 7 === 6 ? "ROLLBACK" : "COMMIT");
+      }
+    }),
+  );
+});
+
+it("keeps the id that a writer sets while others draw theirs", async () => {
+  const [holder, writer, watcher] = await Promise.all([connectTo(url), connectTo(url), connectTo(url)]);
+  const pid = await pidOf(writer);
+  const given = async (insert: string): Promise<number[]> => {
+    await holder.query("BEGIN");
+    await insertTask(holder, WEB);
+    const inserted = writer.query<{ id: string }>(`${insert} RETURNING id`);
     await untilWaiting(watcher, [pid]);
-    const other = await insertTask(third, API); // Does not wait: it is answered while the lane is held.
-    await first.query("COMMIT");
-    const two = await later;
-    expect(one).toBeLessThan(other);
-    // Its default was drawn before the other lane's task; its id after it got the lane.
-    expect(two).toBeGreaterThan(other);
-  });
-
-  it("never appear below one that is there already, however many programs insert", async () => {
-    const LANES = [WEB, API];
-    const writers = await Promise.all(Array.from({ length: 6 }, () => connectTo(url)));
-    await Promise.all(
-      writers.map(async (writer, index) => {
-        for (let round = 0; round < 25; round += 1) {
-          const repo = LANES[(index + round) % LANES.length] ?? WEB;
-          await writer.query("BEGIN");
-          const id = await insertTask(writer, repo);
-          const { rows } = await writer.query<{ highest: string | null }>(
-            "SELECT MAX(id) AS highest FROM tasks WHERE repo = $1 AND id <> $2",
-            [repo, id],
-          );
-          expect(id).toBeGreaterThan(Number(rows[0]?.highest ?? 0));
-          await writer.query(round % 7 === 6 ? "ROLLBACK" : "COMMIT");
-        }
-      }),
-    );
-  });
-
-  it("stay what a writer made them, while others draw theirs", async () => {
-    const [holder, writer, watcher] = await Promise.all([connectTo(url), connectTo(url), connectTo(url)]);
-    const pid = await pidOf(writer);
-    const given = async (insert: string): Promise<number[]> => {
-      await holder.query("BEGIN");
-      await insertTask(holder, WEB);
-      const inserted = writer.query<{ id: string }>(`${insert} RETURNING id`);
-      await untilWaiting(watcher, [pid]);
-      await insertTask(holder, WEB); // A later id than any that the writer has drawn.
-      await holder.query("COMMIT");
-      return (await inserted).rows.map(({ id }) => Number(id));
-    };
-    // An id of its own.
-    expect(await given(`INSERT INTO tasks(id, repo) VALUES (0, '${WEB}')`)).toEqual([0]);
-    // One that it drew before, as some programs do.
-    const { rows } = await writer.query<{ id: string }>(
-      "SELECT nextval(pg_get_serial_sequence('tasks', 'id')) AS id",
-    );
-    const drawn = Number(rows[0]?.id);
-    expect(await given(`INSERT INTO tasks(id, repo) VALUES (${drawn}, '${WEB}')`)).toEqual([drawn]);
-    // One of a draw that was undone.
-    await writer.query("BEGIN");
-    const undone = await insertTask(writer, API);
-    await writer.query("ROLLBACK");
-    expect(await given(`INSERT INTO tasks(id, repo) VALUES (${undone}, '${WEB}')`)).toEqual([undone]);
-    // Several at once: each is drawn, all are later than what was there.
-    const { rows: there } = await holder.query<{ id: string }>("SELECT MAX(id) AS id FROM tasks");
-    const several = await given(`INSERT INTO tasks(repo) VALUES ('${WEB}'), ('${API}'), ('${WEB}')`);
-    expect(several).toEqual([...several].sort((a, b) => a - b));
-    expect(Math.min(...several)).toBeGreaterThan(Number(there[0]?.id));
-  });
+    await insertTask(holder, WEB); // A later id than any that the writer has drawn.
+    await holder.query("COMMIT");
+    return (await inserted).rows.map(({ id }) => Number(id));
+  };
+  // An id of its own.
+  expect(await given(`INSERT INTO tasks(id, repo) VALUES (0, '${WEB}')`)).toEqual([0]);
+  // One that it drew before, as some programs do.
+  const { rows } = await writer.query<{ id: string }>(
+    "SELECT nextval(pg_get_serial_sequence('tasks', 'id')) AS id",
+  );
+  const drawn = Number(rows[0]?.id);
+  expect(await given(`INSERT INTO tasks(id, repo) VALUES (${drawn}, '${WEB}')`)).toEqual([drawn]);
+  // One of a draw that was undone.
+  await writer.query("BEGIN");
+  const undone = await insertTask(writer, API);
+  await writer.query("ROLLBACK");
+  expect(await given(`INSERT INTO tasks(id, repo) VALUES (${undone}, '${WEB}')`)).toEqual([undone]);
+  // Several at once: each is drawn, all are later than what was there.
+  const { rows: there } = await holder.query<{ id: string }>("SELECT MAX(id) AS id FROM tasks");
+  const several = await given(`INSERT INTO tasks(repo) VALUES ('${WEB}'), ('${API}'), ('${WEB}')`);
+  expect(several).toEqual([...several].sort((a, b) => a - b));
+  expect(Math.min(...several)).toBeGreaterThan(Number(there[0]?.id));
 });
 
-describe("another program", () => {
-  it("that may write the orchestrator's tables alone, and looks elsewhere for names, is not hindered", async () => {
-    const { gate } = await startNode();
-    const owner = await connectTo(url);
-    const role = `writer_${new URL(url).pathname.slice(1)}`;
-    await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'writes';
+it("accepts writes of a program that has rights on the orchestrator's tables only and another search_path", async () => {
+  const { gate } = await startNode();
+  const owner = await connectTo(url);
+  const role = `writer_${new URL(url).pathname.slice(1)}`;
+  await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'writes';
       GRANT SELECT, INSERT, UPDATE, DELETE ON tasks, jobs, job_deps, repo_freeze TO ${role}`);
-    const theirs = new URL(url);
-    theirs.username = role;
-    theirs.password = "writes";
-    const writer = await connectTo(theirs.href);
-    await writer.query("SET search_path = ''");
-    await writer.query(
-      `INSERT INTO public.tasks(repo, work_item_id, stage) VALUES ('${WEB}', 'W-1', 'analysis')`,
-    );
-    await writer.query(
-      `INSERT INTO public.jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM public.tasks`,
-    );
-    await writer.query(
-      `INSERT INTO public.job_deps(task_id, depends_on_task_id) SELECT id, id FROM public.tasks`,
-    );
-    await writer.query(`INSERT INTO public.repo_freeze(repo) VALUES ('${WEB}')`);
-    await writer.query("DELETE FROM public.job_deps");
-    expect((await claim(gate)).jobs).toEqual([]);
-    await writer.query("UPDATE public.repo_freeze SET cleared_at = now()");
-    expect((await claim(gate)).jobs).toMatchObject([{ work_item_id: "W-1" }]);
-    await writer.query("UPDATE public.tasks SET stage = 'done'");
-    await writer.end();
-    await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
-  });
+  const theirs = new URL(url);
+  theirs.username = role;
+  theirs.password = "writes";
+  const writer = await connectTo(theirs.href);
+  await writer.query("SET search_path = ''");
+  await writer.query(
+    `INSERT INTO public.tasks(repo, work_item_id, stage) VALUES ('${WEB}', 'W-1', 'analysis')`,
+  );
+  await writer.query(
+    `INSERT INTO public.jobs(agent, repo, task_id) SELECT 'analyst', repo, id FROM public.tasks`,
+  );
+  await writer.query(
+    `INSERT INTO public.job_deps(task_id, depends_on_task_id) SELECT id, id FROM public.tasks`,
+  );
+  await writer.query(`INSERT INTO public.repo_freeze(repo) VALUES ('${WEB}')`);
+  await writer.query("DELETE FROM public.job_deps");
+  expect((await claim(gate)).jobs).toEqual([]);
+  await writer.query("UPDATE public.repo_freeze SET cleared_at = now()");
+  expect((await claim(gate)).jobs).toMatchObject([{ work_item_id: "W-1" }]);
+  await writer.query("UPDATE public.tasks SET stage = 'done'");
+  await writer.end();
+  await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
 });
 
-describe("a claim", () => {
+describe("claim", () => {
   /** Claims once, and lets another program act right before or after the claim asks for lanes. */
   const claimWhile = async (
     { store }: Node,
@@ -196,9 +192,9 @@ describe("a claim", () => {
       while (!acted) yield* run(raw("SELECT pg_sleep(0.005)"));
     }
     const claimed = await store.write(function* () {
-      const search = { visible: EVERYTHING_READABLE, useReadyIndex: true };
+      const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
       const attempts = [{ actor: null, request: { max: 1, wait_ms: 0 } }];
-      const claiming = claimJobs(rules, attempts, search);
+      const claiming = claimJobs({ rules, lookup }, attempts);
       let step = claiming.next();
       while (!step.done) {
         const isLanes = step.value.kind === "lanes";
@@ -213,7 +209,7 @@ describe("a claim", () => {
     return claimed.flat();
   };
 
-  it("takes nothing of a lane that it passed over, though it is let go of meanwhile: a later job would be first", async () => {
+  it("takes no job of a lane that it skipped as locked, even once it is unlocked", async () => {
     const node = await startNode();
     const first = await addTask(node.gate, WEB, "WEB-1");
     await addTask(node.gate, WEB, "WEB-2");
@@ -225,7 +221,7 @@ describe("a claim", () => {
     expect(started.map(({ work_item_id }) => work_item_id)).toEqual(["WEB-1", "WEB-2"]);
   });
 
-  it("takes no job that another program moves to a lane that the claim does not hold", async () => {
+  it("takes no job that another program moves to a lane that the claim has not locked", async () => {
     const node = await startNode();
     await addTask(node.gate, WEB, "WEB-1");
     const other = await connectTo(url);
@@ -234,7 +230,7 @@ describe("a claim", () => {
     expect((await claim(node.gate)).jobs).toMatchObject([{ repo: API, work_item_id: "WEB-1" }]);
   });
 
-  it("passes over a lane that is held, without waiting for it", async () => {
+  it("skips a locked lane without waiting for it", async () => {
     const { gate } = await startNode();
     await addTask(gate, WEB, "WEB-1");
     await addTask(gate, API, "API-1");
@@ -247,7 +243,7 @@ describe("a claim", () => {
     expect((await claim(gate)).jobs).toMatchObject([{ work_item_id: "WEB-1" }]);
   });
 
-  it("passes over a lane that is just being made", async () => {
+  it("skips a lane that is just being created", async () => {
     const { store } = await startNode();
     const other = await connectTo(url);
     await other.query("BEGIN");
@@ -260,7 +256,7 @@ describe("a claim", () => {
     expect(await store.write(() => tryLane(WEB))).toBe(true);
   });
 
-  it("runs beside claims of other lanes: as many at once as there are lanes, and none goes empty-handed", async () => {
+  it("runs concurrent claims of different lanes at once, and each gets a job", async () => {
     const [one, two] = [await startNode(), await startNode()];
     const repos = Array.from({ length: 16 }, (_, index) => `acme/r${index}`);
     for (let round = 0; round < 5; round += 1) {
@@ -282,7 +278,7 @@ const violations = async (store: Store): Promise<readonly string[]> =>
 const complete = (gate: Gate, { id, lease }: ClaimedJob, stage?: string): Promise<unknown> =>
   gate.complete(null, id, { lease_token: lease.token, stage });
 
-describe("a claim that races", () => {
+describe("racing claims", () => {
   interface Round {
     readonly gate: Gate;
     /** The task that holds the lane of the two. */
@@ -320,7 +316,7 @@ describe("a claim that races", () => {
       await one.gate.unfreeze(null, { repo: WEB });
       for (const job of claimed) await complete(one.gate, job);
       for (const task of [first, second])
-        await one.gate.cancelTask(null, task).catch((error: unknown) => {
+        await one.gate.cancelTask(null, { id: task }).catch((error: unknown) => {
           if (!(error instanceof GateError)) throw error; // It is finished.
         });
     }
@@ -328,7 +324,7 @@ describe("a claim that races", () => {
   };
 
   it.each<[string, (round: Round) => Promise<unknown>]>([
-    ["a freeze", ({ gate }) => gate.freeze(null, WEB, {})],
+    ["a freeze", ({ gate }) => gate.freeze(null, { repo: WEB }, {})],
     ["a pause", ({ gate, workItem }) => gate.pause(null, { work_item: workItem }, {})],
     [
       "a pause and a resume",
@@ -337,29 +333,25 @@ describe("a claim that races", () => {
         await gate.resume(null, { work_item: workItem });
       },
     ],
-    ["a cancel", ({ gate, first }) => gate.cancelTask(null, first)],
-    ["a finish", ({ gate, first }) => gate.setStage(null, first, "done")],
-  ])("%s never starts what is held", { timeout: 60_000 }, async (_, act) => {
+    ["a cancel", ({ gate, first }) => gate.cancelTask(null, { id: first })],
+    ["a finish", ({ gate, first }) => gate.setStage(null, { id: first }, { stage: "done" })],
+  ])("never starts a held job while claims race with %s", { timeout: 60_000 }, async (_, act) => {
     const nodes = [await startNode(), await startNode()] as const;
     expect(await race(nodes, act)).toBeGreaterThan(0);
     expect(await violations(nodes[0].store)).toEqual([]);
   });
 
-  it(
-    "another program's freeze starts nothing any more once the freeze is there",
-    { timeout: 60_000 },
-    async () => {
-      const nodes = [await startNode(), await startNode()] as const;
-      const other = await connectTo(url);
-      const freeze = () => other.query("INSERT INTO repo_freeze(repo) VALUES ($1)", [WEB]);
-      await race(nodes, freeze, async () => {
-        expect((await claim(nodes[1].gate)).jobs).toEqual([]);
-      });
-    },
-  );
+  it("starts no entry job once another program's freeze is committed", { timeout: 60_000 }, async () => {
+    const nodes = [await startNode(), await startNode()] as const;
+    const other = await connectTo(url);
+    const freeze = () => other.query("INSERT INTO repo_freeze(repo) VALUES ($1)", [WEB]);
+    await race(nodes, freeze, async () => {
+      expect((await claim(nodes[1].gate)).jobs).toEqual([]);
+    });
+  });
 
   it(
-    "everything: two nodes, three lanes, eight hands, and at the end all is done and nothing was out of turn",
+    "finishes every task in turn over two nodes, three lanes and eight concurrent callers",
     { timeout: 120_000 },
     async () => {
       const nodes = [await startNode(), await startNode()] as const;
@@ -385,8 +377,8 @@ describe("a claim that races", () => {
         else if (dice < 90) await gate.resume(null, query);
         else if (dice < 93) {
           const { tasks } = await gate.listTasks({ work_item: query.work_item, limit: 1 });
-          if (tasks[0]) await gate.cancelTask(null, tasks[0].id);
-        } else if (dice < 95) await gate.freeze(null, repo, {});
+          if (tasks[0]) await gate.cancelTask(null, { id: tasks[0].id });
+        } else if (dice < 95) await gate.freeze(null, { repo }, {});
         else await gate.unfreeze(null, { repo });
       };
       await Promise.all(

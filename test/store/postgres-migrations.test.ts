@@ -131,7 +131,7 @@ describe("a database of the orchestrator", () => {
       seen.push(
         await world.gate.complete(null, id, { lease_token: lease.token, stage: "done" }).catch(String),
       );
-    await world.gate.cancelTask("ann", 8);
+    await world.gate.cancelTask("ann", { id: 8 });
     await look();
     seen.push((await world.gate.listTasks({ limit: 100 })).tasks);
     world.gate.drain();

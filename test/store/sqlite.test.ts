@@ -74,26 +74,24 @@ const STALL_MS = 300;
 
 const isBusy: unknown = expect.objectContaining({ name: "StoreFault", kind: "busy" });
 
-describe("a store that is opened", () => {
-  it.each<Mode>(["delete", "wal"])("syncs every commit in the journal mode %s", async (mode) => {
-    const { store } = await world(mode);
-    expect(await pragma(store, "journal_mode")).toBe(mode);
-    expect(await pragma(store, "synchronous")).toBe(2); // FULL
-    expect(await pragma(store, "temp_store")).toBe(2); // MEMORY
-  });
-
-  it("tells the time of the clock that it was given", async () => {
-    const { store } = await world();
-    expect(await store.write(() => now())).toBe(42);
-    expect(await store.read(() => now())).toBe(42);
-  });
+it.each<Mode>(["delete", "wal"])("syncs every commit in the journal mode %s", async (mode) => {
+  const { store } = await world(mode);
+  expect(await pragma(store, "journal_mode")).toBe(mode);
+  expect(await pragma(store, "synchronous")).toBe(2); // FULL
+  expect(await pragma(store, "temp_store")).toBe(2); // MEMORY
 });
 
-describe("writes of one turn", () => {
+it("takes the time from the given clock", async () => {
+  const { store } = await world();
+  expect(await store.write(() => now())).toBe(42);
+  expect(await store.read(() => now())).toBe(42);
+});
+
+describe("group commit", () => {
   /** SQLite's file change counter: in a rollback journal's mode every commit moves it by one. */
   const commits = (path: string): number => readFileSync(path).readUInt32BE(24);
 
-  it("share one commit, in their order", async () => {
+  it("commits the writes of one turn together, in their order", async () => {
     const { path, store } = await world("delete");
     const before = commits(path);
     await Promise.all(["a", "b", "c", "d"].map((word) => store.write(note(word))));
@@ -101,7 +99,7 @@ describe("writes of one turn", () => {
     expect(await store.read(words)).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("are all done, in their order, however many they are", async () => {
+  it("runs any number of writes of one turn in their order", async () => {
     const { path, store } = await world("delete");
     const before = commits(path);
     const many = Array.from({ length: 1_000 }, (_, index) => String(index));
@@ -110,13 +108,13 @@ describe("writes of one turn", () => {
     expect(await store.read(words)).toEqual(many);
   });
 
-  it("each see what those before them did", async () => {
+  it("lets each write of a group see the ones before it", async () => {
     const { store } = await world();
     const [, seen] = await Promise.all([store.write(note("a")), store.write(words)]);
     expect(seen).toEqual(["a"]);
   });
 
-  it("are answered only after the commit", async () => {
+  it("answers writes only after their commit", async () => {
     const { store, other } = await world();
     const seen: unknown[] = [];
     await Promise.all(
@@ -128,7 +126,7 @@ describe("writes of one turn", () => {
     expect(seen).toEqual([2, 2]);
   });
 
-  it("leave the file alone when all of them fail", async () => {
+  it("leaves the file unchanged when every write of a group fails", async () => {
     const { path, store } = await world("delete");
     const before = commits(path);
     const refuse = store.write(function* () {
@@ -140,12 +138,12 @@ describe("writes of one turn", () => {
   });
 });
 
-describe("an operation that fails", () => {
+describe("failed operation", () => {
   class Refusal extends Error {}
 
   it.each<[string, () => Tx<unknown>, unknown]>([
     [
-      "by its own decision",
+      "its own exception",
       function* () {
         yield* note("undone")();
         throw new Refusal("It is refused.");
@@ -153,7 +151,7 @@ describe("an operation that fails", () => {
       expect.any(Refusal),
     ],
     [
-      "at a table that is not there",
+      "an unknown table",
       function* () {
         yield* note("undone")();
         return yield* all(raw("SELECT * FROM nowhere"));
@@ -161,7 +159,7 @@ describe("an operation that fails", () => {
       expect.objectContaining({ kind: "unreadable", message: expect.stringContaining("nowhere") as unknown }),
     ],
     [
-      "at a constraint",
+      "a failed constraint",
       function* () {
         yield* note("undone")();
         yield* run(raw("INSERT INTO notes(id, word) VALUES (1, NULL)"));
@@ -173,14 +171,14 @@ describe("an operation that fails", () => {
       }),
     ],
     [
-      "by ending the transaction",
+      "a ROLLBACK of its own",
       function* () {
         yield* note("undone")();
         yield* run(raw("ROLLBACK"));
       },
       expect.any(StoreFault),
     ],
-  ])("%s leaves nothing, and its neighbours untouched", async (_, fails, failure) => {
+  ])("fails one write alone and keeps the others of its group: %s", async (_, fails, failure) => {
     const { store, other } = await world();
     const outcomes = await Promise.allSettled([
       store.write(note("before")),
@@ -197,7 +195,7 @@ describe("an operation that fails", () => {
     expect(await store.read(words)).toEqual(["before", "after", "later"]);
   });
 
-  it("because the disk is full fails alone, and writes go on when there is room", async () => {
+  it("fails one write when the disk is full and keeps serving the others", async () => {
     const { store } = await world();
     const pages = Number(await pragma(store, "page_count"));
     await set(store, `max_page_count = ${pages + 1}`);
@@ -219,7 +217,7 @@ describe("an operation that fails", () => {
     expect(await store.read(words)).toHaveLength(5);
   });
 
-  it("while it reads is told, and the store reads on", async () => {
+  it("fails one read and keeps reading", async () => {
     const { store } = await world();
     await store.write(note("there"));
     await expect(store.read(() => all(raw("SELECT * FROM nowhere")))).rejects.toMatchObject({
@@ -229,7 +227,7 @@ describe("an operation that fails", () => {
     expect(await store.read(words)).toEqual(["there"]);
   });
 
-  it("at a page that is damaged is told that the database is unreadable", async () => {
+  it("fails as unreadable at a damaged page", async () => {
     const { path, store, other } = await world("delete");
     const page = Number(
       other.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'notes'").pluck().get(),
@@ -242,185 +240,175 @@ describe("an operation that fails", () => {
   });
 });
 
-describe("a read", () => {
-  it("sees one state, whatever another program commits meanwhile", async () => {
-    const { store, other } = await world();
-    await store.write(note("old"));
-    const [before, after] = await store.read(function* () {
-      const earlier = yield* words();
-      other.exec("INSERT INTO notes(word) VALUES ('new')");
-      return [earlier, yield* words()];
-    });
-    expect(before).toEqual(["old"]);
-    expect(after).toEqual(["old"]);
-    expect(await store.read(words)).toEqual(["old", "new"]);
+it("reads one snapshot while another program commits", async () => {
+  const { store, other } = await world();
+  await store.write(note("old"));
+  const [before, after] = await store.read(function* () {
+    const earlier = yield* words();
+    other.exec("INSERT INTO notes(word) VALUES ('new')");
+    return [earlier, yield* words()];
   });
-
-  it("keeps nothing of what it writes by mistake", async () => {
-    const { store } = await world();
-    await store.read(note("mistake")).catch(() => undefined);
-    expect(await store.read(words)).toEqual([]);
-  });
+  expect(before).toEqual(["old"]);
+  expect(after).toEqual(["old"]);
+  expect(await store.read(words)).toEqual(["old", "new"]);
 });
 
-describe("while another program holds the write lock", () => {
-  it(
-    "for a second, the event loop goes round and the writes succeed in their order",
-    { retry: 2 },
-    async () => {
-      const { store, other } = await world();
-      other.exec("BEGIN IMMEDIATE; INSERT INTO notes(word) VALUES ('theirs')");
-      let held = true;
-      setTimeout(() => {
-        other.exec("COMMIT");
-        held = false;
-      }, 1_000);
-      const ours = Array.from({ length: 50 }, (_, index) => `ours ${index}`);
-      const stall = await longestStall(() => Promise.all(ours.map((word) => store.write(note(word)))));
-      expect(held).toBe(false);
-      expect(await store.read(words)).toEqual(["theirs", ...ours]);
-      expect(stall).toBeLessThan(STALL_MS);
-    },
-  );
+it("rolls back a write that happens in a read", async () => {
+  const { store } = await world();
+  await store.read(note("mistake")).catch(() => undefined);
+  expect(await store.read(words)).toEqual([]);
+});
 
-  it("reads go on in WAL mode", async () => {
+it(
+  "writes in their order after another program held the lock for a second, without blocking the event loop",
+  { retry: 2 },
+  async () => {
     const { store, other } = await world();
-    await store.write(note("there"));
-    other.exec("BEGIN IMMEDIATE; DELETE FROM notes");
-    expect(await store.read(words)).toEqual(["there"]);
-    other.exec("ROLLBACK");
-  });
-
-  it("a reader of the file delays a commit and does not undo it", async () => {
-    const { store, other } = await world("delete");
-    const reading = other.prepare("SELECT 1 UNION ALL SELECT count(*) FROM notes").iterate();
-    reading.next();
-    setTimeout(() => reading.return?.(), 300);
-    await store.write(note("there"));
-    expect(await store.read(words)).toEqual(["there"]);
-  });
-
-  it(
-    "for longer than the patience, everyone is told that it is busy, and nothing is changed",
-    { retry: 2 },
-    async () => {
-      const { store, other } = await world("delete");
-      other.exec("BEGIN EXCLUSIVE");
-      const from = performance.now();
-      let outcomes: PromiseSettledResult<unknown>[] = [];
-      const stall = await longestStall(async () => {
-        const asked = Array.from({ length: 40 }, (_, index) => [
-          store.write(note(`ours ${index}`)),
-          store.read(words),
-        ]);
-        outcomes = await Promise.allSettled(asked.flat());
-      });
-      const waited = performance.now() - from;
-      expect(outcomes).toEqual(outcomes.map(() => ({ status: "rejected", reason: isBusy })));
-      expect(waited).toBeGreaterThan(4_500);
-      expect(stall).toBeLessThan(STALL_MS);
+    other.exec("BEGIN IMMEDIATE; INSERT INTO notes(word) VALUES ('theirs')");
+    let held = true;
+    setTimeout(() => {
       other.exec("COMMIT");
-      expect(await store.read(words)).toEqual([]);
-      await store.write(note("later"));
-      expect(await store.read(words)).toEqual(["later"]);
-    },
-  );
+      held = false;
+    }, 1_000);
+    const ours = Array.from({ length: 50 }, (_, index) => `ours ${index}`);
+    const stall = await longestStall(() => Promise.all(ours.map((word) => store.write(note(word)))));
+    expect(held).toBe(false);
+    expect(await store.read(words)).toEqual(["theirs", ...ours]);
+    expect(stall).toBeLessThan(STALL_MS);
+  },
+);
+
+it("reads in WAL mode while another program holds the write lock", async () => {
+  const { store, other } = await world();
+  await store.write(note("there"));
+  other.exec("BEGIN IMMEDIATE; DELETE FROM notes");
+  expect(await store.read(words)).toEqual(["there"]);
+  other.exec("ROLLBACK");
 });
 
-describe("watch", () => {
-  it("tells within a second that another program has committed, and nothing of our own commits", async () => {
-    const { store, other } = await world();
-    let told = 0;
-    const stop = store.watch(() => told++);
-    onTestFinished(stop);
-    await store.write(note("ours"));
-    await sleep(700);
-    expect(told).toBe(0);
-    other.exec("INSERT INTO notes(word) VALUES ('theirs')");
-    await expect.poll(() => told, { timeout: 1_000, interval: 10 }).toBe(1);
-    stop();
-    other.exec("INSERT INTO notes(word) VALUES ('theirs too')");
-    await sleep(500);
-    expect(told).toBe(1);
-  });
-
-  it("tells every listener", async () => {
-    const { store, other } = await world();
-    const told: string[] = [];
-    onTestFinished(store.watch(() => told.push("one")));
-    onTestFinished(store.watch(() => told.push("two")));
-    other.exec("INSERT INTO notes(word) VALUES ('theirs')");
-    await expect.poll(() => told.toSorted(), { timeout: 1_000, interval: 10 }).toEqual(["one", "two"]);
-  });
-
-  it("leaves what an operation reads as it is", async () => {
-    const { store } = await world();
-    onTestFinished(store.watch(() => undefined));
-    const row = await store.read(() => first(raw("PRAGMA data_version")));
-    expect(row).toEqual({ data_version: expect.any(Number) as unknown });
-  });
+it("commits after another program's read lock is released", async () => {
+  const { store, other } = await world("delete");
+  const reading = other.prepare("SELECT 1 UNION ALL SELECT count(*) FROM notes").iterate();
+  reading.next();
+  setTimeout(() => reading.return?.(), 300);
+  await store.write(note("there"));
+  expect(await store.read(words)).toEqual(["there"]);
 });
 
-describe("what was acknowledged", () => {
-  it.each<Mode>(["delete", "wal"])(
-    "is there after SIGKILL, in the journal mode %s",
-    { timeout: 60_000 },
-    async (mode) => {
-      for (let round = 0; round < 4; round++) {
-        const { path, other } = await world(mode);
-        const writer = startScript("acknowledging-writer.mjs", [path]);
-        await writer.lines(10);
-        await sleep(Math.random() * 100);
-        writer.kill("SIGKILL");
-        const { signal, stdout, stderr } = await writer.ended;
-        expect({ signal, stderr }).toEqual({ signal: "SIGKILL", stderr: "" });
-        // The last line may be cut off.
-        const acknowledged = stdout.split("\n").slice(0, -1).map(Number);
-        expect(acknowledged.length).toBeGreaterThanOrEqual(10);
-        const kept = new Set(other.prepare("SELECT id FROM notes").pluck().all());
-        expect(acknowledged.filter((id) => !kept.has(id))).toEqual([]);
-        expect(other.pragma("integrity_check", { simple: true })).toBe("ok");
-      }
-    },
-  );
+it(
+  "fails every operation as busy and changes nothing when the lock is held longer than the timeout",
+  { retry: 2 },
+  async () => {
+    const { store, other } = await world("delete");
+    other.exec("BEGIN EXCLUSIVE");
+    const from = performance.now();
+    let outcomes: PromiseSettledResult<unknown>[] = [];
+    const stall = await longestStall(async () => {
+      const asked = Array.from({ length: 40 }, (_, index) => [
+        store.write(note(`ours ${index}`)),
+        store.read(words),
+      ]);
+      outcomes = await Promise.allSettled(asked.flat());
+    });
+    const waited = performance.now() - from;
+    expect(outcomes).toEqual(outcomes.map(() => ({ status: "rejected", reason: isBusy })));
+    expect(waited).toBeGreaterThan(4_500);
+    expect(stall).toBeLessThan(STALL_MS);
+    other.exec("COMMIT");
+    expect(await store.read(words)).toEqual([]);
+    await store.write(note("later"));
+    expect(await store.read(words)).toEqual(["later"]);
+  },
+);
+
+it("notifies within a second of another program's commit, and not of its own", async () => {
+  const { store, other } = await world();
+  let told = 0;
+  const stop = store.watch(() => told++);
+  onTestFinished(stop);
+  await store.write(note("ours"));
+  await sleep(700);
+  expect(told).toBe(0);
+  other.exec("INSERT INTO notes(word) VALUES ('theirs')");
+  await expect.poll(() => told, { timeout: 1_000, interval: 10 }).toBe(1);
+  stop();
+  other.exec("INSERT INTO notes(word) VALUES ('theirs too')");
+  await sleep(500);
+  expect(told).toBe(1);
 });
 
-describe("close", () => {
-  it("waits for the writes that were asked for", async () => {
-    const { store, other } = await world();
-    const written = Promise.all(["a", "b"].map((word) => store.write(note(word))));
-    await store.close();
-    await written;
-    expect(other.prepare("SELECT word FROM notes ORDER BY id").pluck().all()).toEqual(["a", "b"]);
-  });
+it("notifies every listener", async () => {
+  const { store, other } = await world();
+  const told: string[] = [];
+  onTestFinished(store.watch(() => told.push("one")));
+  onTestFinished(store.watch(() => told.push("two")));
+  other.exec("INSERT INTO notes(word) VALUES ('theirs')");
+  await expect.poll(() => told.toSorted(), { timeout: 1_000, interval: 10 }).toEqual(["one", "two"]);
+});
 
-  it("waits for them also while another program holds the file", async () => {
-    const { store, other } = await world();
-    other.exec("BEGIN IMMEDIATE");
-    setTimeout(() => other.exec("COMMIT"), 300);
-    const written = store.write(note("a"));
-    await store.close();
-    await written;
-    expect(other.prepare("SELECT word FROM notes").pluck().all()).toEqual(["a"]);
-  });
+it("does not disturb the snapshot of a running operation when it polls", async () => {
+  const { store } = await world();
+  onTestFinished(store.watch(() => undefined));
+  const row = await store.read(() => first(raw("PRAGMA data_version")));
+  expect(row).toEqual({ data_version: expect.any(Number) as unknown });
+});
 
-  it("ends for everyone who asks for it", async () => {
-    const { store } = await world();
-    const written = store.write(note("a"));
-    await Promise.all([store.close(), store.close()]);
-    await store.close();
-    await written;
-  });
+it.each<Mode>(["delete", "wal"])(
+  "keeps acknowledged writes after SIGKILL in the journal mode %s",
+  { timeout: 60_000 },
+  async (mode) => {
+    for (let round = 0; round < 4; round++) {
+      const { path, other } = await world(mode);
+      const writer = startScript("acknowledging-writer.mjs", [path]);
+      await writer.lines(10);
+      await sleep(Math.random() * 100);
+      writer.kill("SIGKILL");
+      const { signal, stdout, stderr } = await writer.ended;
+      expect({ signal, stderr }).toEqual({ signal: "SIGKILL", stderr: "" });
+      // The last line may be cut off.
+      const acknowledged = stdout.split("\n").slice(0, -1).map(Number);
+      expect(acknowledged.length).toBeGreaterThanOrEqual(10);
+      const kept = new Set(other.prepare("SELECT id FROM notes").pluck().all());
+      expect(acknowledged.filter((id) => !kept.has(id))).toEqual([]);
+      expect(other.pragma("integrity_check", { simple: true })).toBe("ok");
+    }
+  },
+);
 
-  it("turns away who comes later with a fault of the store", async () => {
-    const { store, other } = await world();
-    const last = store.write(note("a"));
-    const closed = store.close();
-    const isClosed = { name: "StoreFault", kind: "unavailable" };
-    await expect(store.write(note("b"))).rejects.toMatchObject(isClosed);
-    await Promise.all([last, closed]);
-    await expect(store.write(note("c"))).rejects.toMatchObject(isClosed);
-    await expect(store.read(words)).rejects.toMatchObject(isClosed);
-    expect(other.prepare("SELECT word FROM notes").pluck().all()).toEqual(["a"]);
-  });
+it("finishes pending writes before it closes", async () => {
+  const { store, other } = await world();
+  const written = Promise.all(["a", "b"].map((word) => store.write(note(word))));
+  await store.close();
+  await written;
+  expect(other.prepare("SELECT word FROM notes ORDER BY id").pluck().all()).toEqual(["a", "b"]);
+});
+
+it("finishes pending writes before it closes while another program holds the file", async () => {
+  const { store, other } = await world();
+  other.exec("BEGIN IMMEDIATE");
+  setTimeout(() => other.exec("COMMIT"), 300);
+  const written = store.write(note("a"));
+  await store.close();
+  await written;
+  expect(other.prepare("SELECT word FROM notes").pluck().all()).toEqual(["a"]);
+});
+
+it("closes for every caller of close", async () => {
+  const { store } = await world();
+  const written = store.write(note("a"));
+  await Promise.all([store.close(), store.close()]);
+  await store.close();
+  await written;
+});
+
+it("refuses operations after it was closed", async () => {
+  const { store, other } = await world();
+  const last = store.write(note("a"));
+  const closed = store.close();
+  const isClosed = { name: "StoreFault", kind: "unavailable" };
+  await expect(store.write(note("b"))).rejects.toMatchObject(isClosed);
+  await Promise.all([last, closed]);
+  await expect(store.write(note("c"))).rejects.toMatchObject(isClosed);
+  await expect(store.read(words)).rejects.toMatchObject(isClosed);
+  expect(other.prepare("SELECT word FROM notes").pluck().all()).toEqual(["a"]);
 });

@@ -11,7 +11,7 @@ import { migrate } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/port.ts";
 import { TestClock, World } from "../gate/world.ts";
-import { cutConnections } from "../support/cutter.ts";
+import { killConnections } from "../support/connection-killer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { makeLegacy as makeLegacyPostgres, schemaOf } from "../support/legacy-postgres.ts";
 import { makeLegacy, using } from "../support/legacy.ts";
@@ -103,195 +103,185 @@ const queueOf = async (gate: Gate): Promise<Queue> => {
   return { ...queue, generated_at: "" };
 };
 
-describe("a database that moves out of its file", () => {
-  it("of the orchestrator arrives as it is, and the file stays as it was", { timeout: 60_000 }, async () => {
+it("copies an adopted database unchanged and leaves the file as it was", { timeout: 60_000 }, async () => {
+  const path = newLegacy();
+  const url = await testDatabase("empty");
+  const before = readFileSync(path);
+  const { code, stdout, stderr } = await move(path, url);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(readFileSync(path)).toEqual(before);
+  const expected = await migratedRows(path);
+  const found = await rowsInPostgres(url);
+  const unmarked = (rows: string[] = []) => rows.map((row) => row.replace('["ready","1"]', '["ready","0"]'));
+  expect({ ...found, jobs: unmarked(found.jobs) }).toEqual(expected);
+  expect(toldIn(stdout)).toEqual(countsOf(expected));
+});
+
+it(
+  "serves a copied database at once, with the same answers, and continues its ids",
+  { timeout: 60_000 },
+  async () => {
     const path = newLegacy();
     const url = await testDatabase("empty");
-    const before = readFileSync(path);
-    const { code, stdout, stderr } = await move(path, url);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(readFileSync(path)).toEqual(before);
-    const expected = await migratedRows(path);
-    const found = await rowsInPostgres(url);
-    const unmarked = (rows: string[] = []) =>
-      rows.map((row) => row.replace('["ready","1"]', '["ready","0"]'));
-    expect({ ...found, jobs: unmarked(found.jobs) }).toEqual(expected);
-    expect(toldIn(stdout)).toEqual(countsOf(expected));
-  });
+    expect(await move(path, url)).toMatchObject({ code: 0 });
+    const doctor = await startProgram(["doctor"], { DATABASE_URL: url }).ended;
+    expect(doctor.stdout).toMatch(/^\d+ queued jobs compared, 0 marks wrong, 0 mended$/m);
+    const moved = await startService({ DATABASE_URL: url });
+    const stayed = await startService({ DATABASE_URL: `file:${path}` });
+    for (const [method, call, body] of [
+      ["GET", "/tasks"],
+      ["POST", "/jobs/claim", { max: 100 }],
+      ["POST", "/tasks", { repo: "web-shop", work_item_id: "WEB-9" }],
+      ["GET", "/tasks/10"],
+      ["POST", "/serial-gate/pause?work_item=WEB-7"],
+      ["POST", "/jobs/claim", { max: 100 }],
+    ] as const) {
+      const [here, there] = await Promise.all([
+        moved.call(method, call, body),
+        stayed.call(method, call, body),
+      ]);
+      const timeless = (answer: unknown): unknown =>
+        JSON.parse(JSON.stringify(answer).replaceAll(/"20\d\d-[^"]*Z"|"[0-9a-f]{32}"/g, '"…"'));
+      expect(here.status).toBe(there.status);
+      expect(timeless(here.body)).toEqual(timeless(there.body));
+    }
+  },
+);
 
-  it(
-    "is served at once, with the same answers, and goes on behind its last ids",
-    { timeout: 60_000 },
-    async () => {
-      const path = newLegacy();
-      const url = await testDatabase("empty");
-      expect(await move(path, url)).toMatchObject({ code: 0 });
-      const doctor = await startProgram(["doctor"], { DATABASE_URL: url }).ended;
-      expect(doctor.stdout).toMatch(/^\d+ queued jobs compared, 0 marks wrong, 0 mended$/m);
-      const moved = await startService({ DATABASE_URL: url });
-      const stayed = await startService({ DATABASE_URL: `file:${path}` });
-      for (const [method, call, body] of [
-        ["GET", "/tasks"],
-        ["POST", "/jobs/claim", { max: 100 }],
-        ["POST", "/tasks", { repo: "web-shop", work_item_id: "WEB-9" }],
-        ["GET", "/tasks/10"],
-        ["POST", "/serial-gate/pause?work_item=WEB-7"],
-        ["POST", "/jobs/claim", { max: 100 }],
-      ] as const) {
-        const [here, there] = await Promise.all([
-          moved.call(method, call, body),
-          stayed.call(method, call, body),
-        ]);
-        const timeless = (answer: unknown): unknown =>
-          JSON.parse(JSON.stringify(answer).replaceAll(/"20\d\d-[^"]*Z"|"[0-9a-f]{32}"/g, '"…"'));
-        expect(here.status).toBe(there.status);
-        expect(timeless(here.body)).toEqual(timeless(there.body));
-      }
-    },
-  );
-
-  it("with every kind of row is the same database afterwards", { timeout: 120_000 }, async () => {
-    const path = newPath();
-    const url = await testDatabase("empty");
-    const clock = new TestClock();
-    const store = await openStore(`file:${path}`, { clock: clock.read });
-    await migrate(store);
-    const world = new World(store, clock);
-    await world.gate.adopt();
-    let replays = 0;
-    const call = { actor: "ana", key: "a key", fingerprint: "a call", replayed: () => (replays += 1) };
-    const answered = { repo: "acme/web", work_item_id: "WEB-0", stage: "done" };
-    const fill = async (): Promise<string> => {
-      const { gate } = world;
-      const text = `„Übergröße“ 日本語 🦉 \u0001\t\n\\ "quoted" 'single' \u{fffd} ?$1`;
-      const large = "é🦉".repeat(100_000);
-      await world.task("acme/web", "WEB-1", { title: text, entry_job: { payload: { text, large } } });
-      await world.task("acme/web", "WEB-2", { title: "", depends_on: ["WEB-1"] });
-      await gate.createTask(call, answered);
-      await world.task("acme/web", "WEB-3", { entry_job: false });
-      for (let n = 1; n <= 6; n += 1) await world.task(`acme/r${n}`, `R-${n}`);
-      const claimed = (await world.claim({ max: 100, lease_ms: 3_600_000 })).jobs;
-      const jobOf = (workItem: string) => {
-        const job = claimed.find(({ work_item_id }) => work_item_id === workItem);
-        if (!job) throw new Error(`${workItem} is not claimed.`);
-        return { id: job.id, lease_token: job.lease.token };
-      };
-      const [r1, r2, r3, r4] = ["R-1", "R-2", "R-3", "R-4"].map(jobOf);
-      if (!r1 || !r2 || !r3 || !r4) throw new Error("Nothing is claimed.");
-      await gate.complete("ana", r1.id, {
-        lease_token: r1.lease_token,
-        stage: "done",
-        result: { text, large },
-      });
-      await gate.fail("ana", r2.id, { lease_token: r2.lease_token, error: text, retry: true });
-      await gate.fail("ana", r3.id, { lease_token: r3.lease_token, error: "no", retry: false });
-      await gate.release("ana", r4.id, r4.lease_token);
-      await gate.cancelTask("ana", (await world.task("acme/r5", "R-5b")).id);
-      // Parked and overtaken, then frozen, thawed and frozen again.
-      await gate.pause("ana", { work_item: "R-6" }, { reason: text, until: "2026-06-20T08:00:00.000Z" });
-      await world.task("acme/r6", "R-7");
-      const [overtaker] = (await world.claim({ repos: ["acme/r6"], max: 1 })).jobs;
-      if (overtaker)
-        await gate.complete(null, overtaker.id, { lease_token: overtaker.lease.token, stage: "done" });
-      await gate.freeze("ana", "acme/web", { reason: text });
-      await gate.unfreeze("ana", { repo: "acme/web" });
-      await gate.freeze("ana", "acme/web", { reason: "again", work_item_id: "WEB-1" });
-      await world.sql("INSERT INTO jobs(agent, task_content) VALUES ('janitor', '{}')");
-      // The highest ids are gone: they are not drawn again.
-      await world.task("acme/web", "WEB-99");
-      await world.sql("DELETE FROM jobs WHERE id = (SELECT MAX(id) FROM jobs)");
-      await world.sql("DELETE FROM tasks WHERE work_item_id = 'WEB-99'");
-      return jobOf("WEB-1").lease_token;
+it("copies every kind of row into an equal database", { timeout: 120_000 }, async () => {
+  const path = newPath();
+  const url = await testDatabase("empty");
+  const clock = new TestClock();
+  const store = await openStore(`file:${path}`, { clock: clock.read });
+  await migrate(store);
+  const world = new World(store, clock);
+  await world.gate.adopt();
+  let replays = 0;
+  const call = { actor: "ana", key: "a key", fingerprint: "a call", replayed: () => (replays += 1) };
+  const answered = { repo: "acme/web", work_item_id: "WEB-0", stage: "done" };
+  const fill = async (): Promise<string> => {
+    const { gate } = world;
+    const text = `„Übergröße“ 日本語 🦉 \u0001\t\n\\ "quoted" 'single' \u{fffd} ?$1`;
+    const large = "é🦉".repeat(100_000);
+    await world.task("acme/web", "WEB-1", { title: text, entry_job: { payload: { text, large } } });
+    await world.task("acme/web", "WEB-2", { title: "", depends_on: ["WEB-1"] });
+    await gate.createTask(call, answered);
+    await world.task("acme/web", "WEB-3", { entry_job: false });
+    for (let n = 1; n <= 6; n += 1) await world.task(`acme/r${n}`, `R-${n}`);
+    const claimed = (await world.claim({ max: 100, lease_ms: 3_600_000 })).jobs;
+    const jobOf = (workItem: string) => {
+      const job = claimed.find(({ work_item_id }) => work_item_id === workItem);
+      if (!job) throw new Error(`${workItem} is not claimed.`);
+      return { id: job.id, lease_token: job.lease.token };
     };
-    const token = await fill();
-    const before = await queueOf(world.gate);
-    const [{ task: last } = { task: NaN }] = await world.rows<{ task: number }>(
-      "SELECT seq AS task FROM sqlite_sequence WHERE name = 'tasks'",
-    );
-    await store.close();
+    const [r1, r2, r3, r4] = ["R-1", "R-2", "R-3", "R-4"].map(jobOf);
+    if (!r1 || !r2 || !r3 || !r4) throw new Error("Nothing is claimed.");
+    await gate.complete("ana", r1.id, {
+      lease_token: r1.lease_token,
+      stage: "done",
+      result: { text, large },
+    });
+    await gate.fail("ana", r2.id, { lease_token: r2.lease_token, error: text, retry: true });
+    await gate.fail("ana", r3.id, { lease_token: r3.lease_token, error: "no", retry: false });
+    await gate.release("ana", r4.id, { lease_token: r4.lease_token });
+    await gate.cancelTask("ana", { id: (await world.task("acme/r5", "R-5b")).id });
+    // Parked and overtaken, then frozen, thawed and frozen again.
+    await gate.pause("ana", { work_item: "R-6" }, { reason: text, until: "2026-06-20T08:00:00.000Z" });
+    await world.task("acme/r6", "R-7");
+    const [overtaker] = (await world.claim({ repos: ["acme/r6"], max: 1 })).jobs;
+    if (overtaker)
+      await gate.complete(null, overtaker.id, { lease_token: overtaker.lease.token, stage: "done" });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: text });
+    await gate.unfreeze("ana", { repo: "acme/web" });
+    await gate.freeze("ana", { repo: "acme/web" }, { reason: "again", work_item_id: "WEB-1" });
+    await world.sql("INSERT INTO jobs(agent, task_content) VALUES ('janitor', '{}')");
+    // The highest ids are gone: they are not drawn again.
+    await world.task("acme/web", "WEB-99");
+    await world.sql("DELETE FROM jobs WHERE id = (SELECT MAX(id) FROM jobs)");
+    await world.sql("DELETE FROM tasks WHERE work_item_id = 'WEB-99'");
+    return jobOf("WEB-1").lease_token;
+  };
+  const token = await fill();
+  const before = await queueOf(world.gate);
+  const [{ task: last } = { task: NaN }] = await world.rows<{ task: number }>(
+    "SELECT seq AS task FROM sqlite_sequence WHERE name = 'tasks'",
+  );
+  await store.close();
 
-    const expected = rowsInFile(path);
-    for (const name of [
-      "tasks",
-      "jobs",
-      "job_deps",
-      "repo_freeze",
-      "gate_events",
-      "gate_overtakes",
-      "gate_lanes",
-      "gate_idempotency",
-    ])
-      expect(expected[name]?.length).toBeGreaterThan(0);
-    const { code, stdout, stderr } = await move(path, url);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(await rowsInPostgres(url)).toEqual(expected);
-    expect(toldIn(stdout)).toEqual(countsOf(expected));
+  const expected = rowsInFile(path);
+  for (const name of [
+    "tasks",
+    "jobs",
+    "job_deps",
+    "repo_freeze",
+    "gate_events",
+    "gate_overtakes",
+    "gate_lanes",
+    "gate_idempotency",
+  ])
+    expect(expected[name]?.length).toBeGreaterThan(0);
+  const { code, stdout, stderr } = await move(path, url);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(await rowsInPostgres(url)).toEqual(expected);
+  expect(toldIn(stdout)).toEqual(countsOf(expected));
 
-    const moved = new World(await open(url, clock), clock);
-    await moved.gate.adopt();
-    expect(moved.told).toEqual([]);
-    expect(await queueOf(moved.gate)).toEqual(before);
-    await moved.gate.createTask(call, answered);
-    expect(replays).toBe(1);
-    expect((await moved.task("acme/r1", "R-8")).id).toBe(last + 1);
-    const [job] = await moved.rows<{ id: number }>(`SELECT id FROM jobs WHERE lease_token = '${token}'`);
-    const { task } = await moved.gate.complete("ana", job?.id ?? NaN, { lease_token: token, stage: "done" });
-    expect(task).toMatchObject({ work_item_id: "WEB-1", stage: "done" });
-  });
+  const moved = new World(await open(url, clock), clock);
+  await moved.gate.adopt();
+  expect(moved.logged).toEqual([]);
+  expect(await queueOf(moved.gate)).toEqual(before);
+  await moved.gate.createTask(call, answered);
+  expect(replays).toBe(1);
+  expect((await moved.task("acme/r1", "R-8")).id).toBe(last + 1);
+  const [job] = await moved.rows<{ id: number }>(`SELECT id FROM jobs WHERE lease_token = '${token}'`);
+  const { task } = await moved.gate.complete("ana", job?.id ?? NaN, { lease_token: token, stage: "done" });
+  expect(task).toMatchObject({ work_item_id: "WEB-1", stage: "done" });
+});
 
-  it(
-    "takes tables and columns along that came later, and names the tables that stay",
-    { timeout: 60_000 },
-    async () => {
-      const path = newLegacy();
-      const url = await testDatabase("empty");
-      using(path, (db) =>
-        db.exec(`ALTER TABLE jobs ADD COLUMN cost REAL;
+it("copies later tables and columns and names the tables that it leaves", { timeout: 60_000 }, async () => {
+  const path = newLegacy();
+  const url = await testDatabase("empty");
+  using(path, (db) =>
+    db.exec(`ALTER TABLE jobs ADD COLUMN cost REAL;
         UPDATE jobs SET cost = id / 3.0;
         CREATE TABLE gate_words (word TEXT PRIMARY KEY, at INTEGER) WITHOUT ROWID;
         INSERT INTO gate_words VALUES ('b', 9007199254740993), ('a', NULL);
         CREATE TABLE scratch (anything)`),
-      );
-      const other = await connectTo(url);
-      await other.query(`CREATE TABLE gate_words (word TEXT PRIMARY KEY, at BIGINT)`);
-      const lacking = await move(path, url);
-      expect(lacking).toMatchObject({
-        code: 1,
-        stdout: "",
-        stderr:
-          "The file's table jobs has cost, and the target's has not: add it there first. Nothing was copied.\n",
-      });
-      const store = await open(url);
-      await migrate(store);
-      await other.query("ALTER TABLE jobs ADD COLUMN cost DOUBLE PRECISION");
-      const { code, stdout, stderr } = await move(path, url);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toContain("another program's: scratch\n");
-      const { rows } = await other.query("SELECT word, at::text FROM gate_words ORDER BY word");
-      expect(rows).toEqual([
-        { word: "a", at: null },
-        { word: "b", at: "9007199254740993" },
-      ]);
-      expect((await other.query("SELECT ROUND(SUM(cost)) AS cost FROM jobs")).rows).toMatchObject([
-        { cost: 12 },
-      ]);
-    },
   );
-
-  it("fits into the tables of an orchestrator that keeps times as times", { timeout: 60_000 }, async () => {
-    const path = newLegacy();
-    const url = await testDatabase("empty");
-    const other = await connectTo(url);
-    await makeLegacyPostgres(other, "TIMESTAMPTZ");
-    const times = "SELECT id, created_at::text FROM tasks ORDER BY id";
-    const { rows } = await other.query(times);
-    await other.query("TRUNCATE tasks, jobs, job_deps, repo_freeze");
-    expect(await move(path, url)).toMatchObject({ code: 0, stderr: "" });
-    expect((await other.query(times)).rows).toEqual(rows);
+  const other = await connectTo(url);
+  await other.query(`CREATE TABLE gate_words (word TEXT PRIMARY KEY, at BIGINT)`);
+  const lacking = await move(path, url);
+  expect(lacking).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: "The target's table jobs lacks a column of the file: cost. Add it first. Nothing was copied.\n",
   });
+  const store = await open(url);
+  await migrate(store);
+  await other.query("ALTER TABLE jobs ADD COLUMN cost DOUBLE PRECISION");
+  const { code, stdout, stderr } = await move(path, url);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toContain("another program's: scratch\n");
+  const { rows } = await other.query("SELECT word, at::text FROM gate_words ORDER BY word");
+  expect(rows).toEqual([
+    { word: "a", at: null },
+    { word: "b", at: "9007199254740993" },
+  ]);
+  expect((await other.query("SELECT ROUND(SUM(cost)) AS cost FROM jobs")).rows).toMatchObject([{ cost: 12 }]);
 });
 
-describe("a copy that is cut short", () => {
+it("copies into an orchestrator's tables whose times have a time type", { timeout: 60_000 }, async () => {
+  const path = newLegacy();
+  const url = await testDatabase("empty");
+  const other = await connectTo(url);
+  await makeLegacyPostgres(other, "TIMESTAMPTZ");
+  const times = "SELECT id, created_at::text FROM tasks ORDER BY id";
+  const { rows } = await other.query(times);
+  await other.query("TRUNCATE tasks, jobs, job_deps, repo_freeze");
+  expect(await move(path, url)).toMatchObject({ code: 0, stderr: "" });
+  expect((await other.query(times)).rows).toEqual(rows);
+});
+
+describe("interrupted copy", () => {
   const many = (): string => {
     const path = newLegacy();
     using(path, (db) =>
@@ -303,13 +293,13 @@ describe("a copy that is cut short", () => {
   };
 
   it(
-    "by its connection, again and again, leaves nothing, and can be repeated",
+    "leaves nothing after its connection was killed, and can be repeated",
     { timeout: 120_000 },
     async () => {
       const path = many();
       const url = await testDatabase("empty");
       const target = await open(url);
-      const stopCutting = await cutConnections(url);
+      const stopCutting = await killConnections(url);
       await expect(copyDatabase(path, target)).rejects.toMatchObject({
         name: "StoreFault",
         kind: "unavailable",
@@ -321,7 +311,7 @@ describe("a copy that is cut short", () => {
     },
   );
 
-  it("by its end leaves nothing, and can be repeated", { timeout: 120_000 }, async () => {
+  it("leaves nothing after its process was killed, and can be repeated", { timeout: 120_000 }, async () => {
     const path = many();
     const url = await testDatabase("empty");
     const operator = await connectTo(url);
@@ -340,7 +330,7 @@ describe("a copy that is cut short", () => {
   });
 });
 
-describe("what cannot be copied is refused in a sentence, and nothing is changed", () => {
+describe("refused copy", () => {
   const changed = (text: string) => (): string => {
     const path = newLegacy();
     using(path, (db) => db.exec(text));
@@ -348,7 +338,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
   };
 
   it.each<[string, () => string | Promise<string>, RegExp]>([
-    ["a file that is not there", newPath, /^There is no database \S+\.$/],
+    ["a file that is not there", newPath, /^No database at \S+\.$/],
     [
       "a file that is no database",
       () => {
@@ -379,29 +369,29 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
     [
       "bytes",
       changed("UPDATE jobs SET task_content = x'00ff' WHERE id = 3"),
-      /^jobs\.task_content \(where id is 3\) holds bytes, not text\. Nothing was copied\.$/,
+      /^jobs\.task_content \(where id is 3\) is binary, not text\. Nothing was copied\.$/,
     ],
     [
-      "a text that is none",
+      "a text that is not valid UTF-8",
       changed("UPDATE tasks SET title = CAST(x'61f09f98' AS TEXT) WHERE id = 4"),
       /^tasks\.title \(where id is 4\) is not valid UTF-8\. Nothing was copied\.$/,
     ],
     [
       "a NUL character",
       changed("UPDATE tasks SET title = 'a' || char(0) || 'b' WHERE id = 5"),
-      /^tasks\.title \(where id is 5\) holds a NUL character, .* Nothing was copied\.$/,
+      /^tasks\.title \(where id is 5\) contains a NUL character, .* Nothing was copied\.$/,
     ],
     [
-      "words in the place of a number",
+      "a word in a number column",
       changed("UPDATE jobs SET attempts = 'many' WHERE id = 2"),
-      /^The table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*integer.*"many".* Nothing was copied\.$/,
     ],
     [
-      "a number beyond what its column holds",
+      "a number too large for its column",
       changed("UPDATE jobs SET max_attempts = 9000000000 WHERE id = 2"),
-      /^The table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
+      /^Table jobs could not be copied: .*9000000000.* Nothing was copied\.$/,
     ],
-  ])("%s", async (_, make, says) => {
+  ])("refuses to copy %s", async (_, make, says) => {
     const path = await make();
     const url = await testDatabase("empty");
     const { code, stdout, stderr } = await move(path, url);
@@ -410,7 +400,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
     expect(await rowsInPostgres(url)).toEqual({});
   });
 
-  it("a target that is not empty", { timeout: 60_000 }, async () => {
+  it("refuses a target that is not empty", { timeout: 60_000 }, async () => {
     const path = newLegacy();
     const url = await testDatabase("empty");
     const other = await connectTo(url);
@@ -420,12 +410,12 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
       code: 1,
       stdout: "",
       stderr:
-        "The target is not empty: its table tasks has rows. Nothing was copied; it wants an empty database.\n",
+        "The target is not empty: its table tasks has rows. Nothing was copied. Use an empty database.\n",
     });
     expect([await schemaOf(other), await rowsInPostgres(url), readFileSync(path)]).toEqual(before);
   });
 
-  it("a second copy", { timeout: 60_000 }, async () => {
+  it("refuses a second copy into the same target", { timeout: 60_000 }, async () => {
     const path = newLegacy();
     const url = await testDatabase("empty");
     expect(await move(path, url)).toMatchObject({ code: 0 });
@@ -437,7 +427,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
     expect(await rowsInPostgres(url)).toEqual(before);
   });
 
-  it("a target that cannot be reached, or does not let us in", { timeout: 60_000 }, async () => {
+  it("refuses a target that is unreachable or denies access", { timeout: 60_000 }, async () => {
     const path = newLegacy();
     const url = new URL(await testDatabase("empty"));
     url.password = "hush";
@@ -449,7 +439,7 @@ describe("what cannot be copied is refused in a sentence, and nothing is changed
   });
 });
 
-describe("options that do not fit are a usage error", () => {
+describe("migrate options", () => {
   const SERVER = "postgres://ana:hush@127.0.0.1:1/gate";
 
   it.each([
@@ -458,7 +448,7 @@ describe("options that do not fit are a usage error", () => {
     [["--from", SERVER, "--to", SERVER], "--from wants file:"],
     [["--from", "file:./a.db", "--to", "file:./b.db"], "--to wants postgres://"],
     [["--from", "file:./a.db", "--to", "postgres://ana:hush@["], "--to wants postgres://"],
-  ])("%j", async (args, says) => {
+  ])("refuses the options %j as a usage error", async (args, says) => {
     const { code, stdout, stderr } = await migrateVerb(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain(says);

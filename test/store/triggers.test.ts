@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { parseConfig } from "../../src/config/service.ts";
+import { parseConfig, policyFor } from "../../src/config/service.ts";
 import { dropReadyIndex, installReadyIndex, readyTriggers } from "../../src/gate/rule/ready-index.ts";
 import { all, run, type Store, type Trigger, type Tx } from "../../src/store/port.ts";
 import { migrate } from "../../src/store/migrate.ts";
@@ -13,7 +13,7 @@ import { triggersDocument } from "../../src/store/triggers/document.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 
-const DEFAULT = parseConfig({}).policy;
+const DEFAULT = policyFor(parseConfig({}).policy, "serial-gate");
 
 const TRIGGERS_IN = {
   sqlite: "SELECT name FROM sqlite_master WHERE type = 'trigger'",

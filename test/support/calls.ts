@@ -1,4 +1,4 @@
-/** What the HTTP tests say again and again: a task made, a job claimed, a problem, the shapes of the contract. */
+/** Calls and assertions that the HTTP tests share. */
 
 import { expect } from "vitest";
 import type { Claim, ClaimedJob, Job } from "../../src/contract/jobs.ts";
@@ -19,7 +19,7 @@ interface Created {
 }
 
 /** Two repositories that no other test of a shared service has, and the calls in them. */
-export interface Corner {
+export interface IsolatedRepos {
   readonly web: string;
   readonly api: string;
   /** Makes a task that there must not be yet, in `web` unless told otherwise. */
@@ -31,11 +31,13 @@ export interface Corner {
   /** Claims the one job that there must be. */
   readonly next: (request?: Input) => Promise<ClaimedJob>;
   /** `POST /jobs/{id}/{verb}` with the job's own lease token. */
-  readonly tell: <Body>(job: ClaimedJob, verb: string, more?: Input) => Promise<Answer<Body>>;
+  readonly report: <Body>(job: ClaimedJob, verb: string, more?: Input) => Promise<Answer<Body>>;
   /** Moves a task to a stage. */
   readonly move: (task: Task, stage: string) => Promise<Answer<{ task: Task }>>;
-  /** Pauses or resumes a task of `web`. */
-  readonly park: <Body>(workItem: string, verb?: "pause" | "resume", note?: Input) => Promise<Answer<Body>>;
+  /** Pauses a task of `web`. */
+  readonly pause: <Body>(workItem: string, note?: Input) => Promise<Answer<Body>>;
+  /** Resumes a task of `web`. */
+  readonly resume: <Body>(workItem: string) => Promise<Answer<Body>>;
   readonly lane: (repo?: string) => Promise<Lane>;
   /** The reasons of a lane's waiting jobs, by work item. */
   readonly reasons: (repo?: string) => Promise<Record<string, string | null>>;
@@ -51,15 +53,16 @@ const ok = async <Body>(answer: Promise<Answer<Body>>, expected = 200): Promise<
   return body;
 };
 
-let corners = 0;
+let isolatedCount = 0;
 
-export const cornerOf = ({ call, post, get }: TestService): Corner => {
-  const web = `acme/web${++corners}`;
-  const api = `acme/api${corners}`;
+export const isolatedRepos = ({ call, post, get }: TestService): IsolatedRepos => {
+  const web = `acme/web${++isolatedCount}`;
+  const api = `acme/api${isolatedCount}`;
+  const query = (workItem: string) => `work_item=${encodeURIComponent(workItem)}&repo=${web}`;
   const queue = () => ok(get<Queue>(`/queue?repo=${web}&repo=${api}`));
-  const claim: Corner["claim"] = async (request = {}) =>
+  const claim: IsolatedRepos["claim"] = async (request = {}) =>
     (await ok(post<Claim>("/jobs/claim", { repos: [web, api], ...request }))).jobs;
-  const lane: Corner["lane"] = async (repo = web) => {
+  const lane: IsolatedRepos["lane"] = async (repo = web) => {
     const view = (await queue()).serial_gate.per_repo[repo];
     if (!view) throw new Error(`${repo} is not in the queue.`);
     return view;
@@ -76,11 +79,11 @@ export const cornerOf = ({ call, post, get }: TestService): Corner => {
       if (!job) throw new Error("There is nothing to claim.");
       return job;
     },
-    tell: ({ id, lease }, verb, more = {}) =>
+    report: ({ id, lease }, verb, more = {}) =>
       post(`/jobs/${id}/${verb}`, { lease_token: lease.token, ...more }),
     move: ({ id }, stage) => call("PATCH", `/tasks/${id}`, { stage }),
-    park: (workItem, verb = "pause", note) =>
-      post(`/serial-gate/${verb}?work_item=${encodeURIComponent(workItem)}&repo=${web}`, note),
+    pause: (workItem, note) => post(`/serial-gate/pause?${query(workItem)}`, note),
+    resume: (workItem) => post(`/serial-gate/resume?${query(workItem)}`),
     lane,
     reasons: async (repo) =>
       Object.fromEntries((await lane(repo)).waiting.map((job) => [job.work_item_id ?? "", job.reason])),
@@ -107,8 +110,8 @@ export const expectProblem = (
   expect(headers.get("x-request-id")).toMatch(/./);
 };
 
-/** One part of the input that is at fault. */
-export const atFault = (part: "body" | "query" | "path", pointer: string): unknown => ({
+/** One entry of a problem's `errors`: the invalid part of the input. */
+export const invalidField = (part: "body" | "query" | "path", pointer: string): unknown => ({
   in: part,
   pointer,
   detail: SOME_TEXT,
@@ -116,7 +119,7 @@ export const atFault = (part: "body" | "query" | "path", pointer: string): unkno
 
 export const sleep = (ms: number): Promise<void> => new Promise((wake) => setTimeout(wake, ms));
 
-/** What became of a promise, and how many milliseconds it took. */
+/** The value of a promise, and how many milliseconds it took. */
 export const timed = async <T>(promise: Promise<T>): Promise<{ value: T; ms: number }> => {
   const from = performance.now();
   const value = await promise;

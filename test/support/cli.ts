@@ -3,7 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { asTyped } from "../../src/cli/output/errors.ts";
+import { asTyped } from "../../src/contract/shell.ts";
 import type { Env } from "../../src/config/env.ts";
 import { startProgram, type Running } from "./process.ts";
 
@@ -28,7 +28,7 @@ export const steady = (text: string): string =>
 export const steadyLife = (text: string): string =>
   text
     .replace(/\bAFTER +/g, "AFTER    ")
-    .replace(/(?<=Z {2})(-|\d+ (s|min|h)( \d+ (s|min))?) +/g, "a while  ");
+    .replace(/(?<=Z {2})(-|\d+ (ms|s|min|h)( \d+ (s|min))?) +/g, "a while  ");
 
 /** Whoever sits at a terminal of the tests. */
 const USER = "ann";

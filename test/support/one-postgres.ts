@@ -39,7 +39,7 @@ export default async ({ provide }: TestProject): Promise<() => Promise<void>> =>
     starting ??= start();
     starting.then(
       (server) => response.end(server.url("")),
-      (error: unknown) => response.writeHead(500).end(String(error)),
+      (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.stack : String(error)),
     );
   });
   await new Promise<void>((open) => door.listen(0, "127.0.0.1", open));

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { inject, onTestFinished } from "vitest";
+import { PostgresUnavailable } from "../../scripts/postgres/server.mjs";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import type { Clock, Store } from "../../src/store/port.ts";
 import type { AtEnd } from "./folder.ts";
@@ -20,7 +21,7 @@ export const connectTo = async (url: string, atEnd: AtEnd = onTestFinished): Pro
 const serverUrl = async (): Promise<string> => {
   const response = await fetch(inject("postgres"));
   const text = await response.text();
-  if (!response.ok) throw new Error(text);
+  if (!response.ok) throw new PostgresUnavailable(text);
   return text;
 };
 

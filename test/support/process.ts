@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface Ended {
@@ -22,12 +23,11 @@ export interface Running {
 
 /** Starts a Node process with that environment and nothing of ours, in a folder that has no .env unless told. */
 const start = (
-  file: string,
+  path: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   folder = tmpdir(),
 ): Running => {
-  const path = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
     env,
     cwd: folder,
@@ -63,9 +63,31 @@ const start = (
   };
 };
 
+const beside = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
 /** `serial-gate ARGS`, as built. */
 export const startProgram = (args: readonly string[], env?: NodeJS.ProcessEnv, folder?: string): Running =>
-  start("../../dist/main.js", args, env, folder);
+  start(beside("../../dist/main.js"), args, env, folder);
 
 /** A script of this folder. */
-export const startScript = (name: string, args: readonly string[]): Running => start(name, args);
+export const startScript = (name: string, args: readonly string[]): Running => start(beside(name), args);
+
+/** The repository that the tests are in. */
+export const CLONE = beside("../..");
+
+interface CommandOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly clone?: string;
+}
+
+/** `npm COMMAND -- ARGS` without npm: the script that package.json names for it. */
+export const startCommand = (
+  command: "bench" | "test",
+  args: readonly string[],
+  { env, clone = CLONE }: CommandOptions = {},
+): Running =>
+  start(join(clone, `scripts/${command}.mjs`), args, {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    ...env,
+  });

@@ -88,7 +88,7 @@ it("takes a task through its stages, one job after the other", async () => {
   expect(troubles).toEqual([]);
 });
 
-it("claims only the agents and repositories that it is for", async () => {
+it("claims only jobs of its own agents and repositories", async () => {
   const { client, hire, jobThat } = await shift();
   const id = await entryOf(client, "WEB-1");
   await client.createTask({ repo: "acme/api", work_item_id: "API-1" });
@@ -107,7 +107,7 @@ it("claims only the agents and repositories that it is for", async () => {
   expect((await client.job(id)).job.status).toBe("queued");
 });
 
-it("keeps the lease of a job that takes longer than it", async () => {
+it("keeps the lease of a job that takes longer than one lease", async () => {
   const { client, hire, jobThat, troubles } = await shift();
   const id = await entryOf(client, "WEB-1");
   hire({
@@ -121,7 +121,7 @@ it("keeps the lease of a job that takes longer than it", async () => {
   expect(troubles).toEqual([]);
 });
 
-it("fails a job whose handler throws, and takes it again after its delay", async () => {
+it("fails a job whose handler throws, and claims it again after its delay", async () => {
   const { client, hire, jobThat, troubles } = await shift({ SERIAL_GATE_RETRY_MS: "300" });
   const id = await entryOf(client, "WEB-1");
   hire({
@@ -136,7 +136,7 @@ it("fails a job whose handler throws, and takes it again after its delay", async
   expect(troubles).toMatchObject([{ message: "The base\0 is gone." }]);
 });
 
-it("fails a job whose outcome the service refuses, with what it said", async () => {
+it("fails a job whose outcome the service refuses, with the service's message", async () => {
   const { client, hire, jobThat } = await shift({ SERIAL_GATE_MAX_ATTEMPTS: "1" });
   const id = await entryOf(client, "WEB-1");
   hire({ handle: () => Promise.resolve({ stage: "No Such Stage" }) });
@@ -145,7 +145,7 @@ it("fails a job whose outcome the service refuses, with what it said", async () 
   expect(error).toContain("/stage");
 });
 
-it("tells the handler that its task was cancelled, and gives the job back", async () => {
+it("tells the handler that its task was cancelled, and releases the job", async () => {
   const { client, hire, jobThat, troubles } = await shift();
   const { task, job } = await client.createTask({ repo: REPO, work_item_id: "WEB-1" });
   let reason: unknown;
@@ -164,7 +164,7 @@ it("tells the handler that its task was cancelled, and gives the job back", asyn
   expect(troubles).toEqual([reason]);
 });
 
-it("leaves a job whose lease another one ended, and goes on with the next", async () => {
+it("drops a job whose lease was lost, and continues with the next", async () => {
   const { client, hire, jobThat } = await shift();
   const id = await entryOf(client, "WEB-1");
   const seen: ClaimedJob[] = [];
@@ -185,7 +185,7 @@ it("leaves a job whose lease another one ended, and goes on with the next", asyn
   expect(seen).toHaveLength(2);
 });
 
-it("stops after the job in hand, and claims no other", async () => {
+it("stops after the current job and claims no other", async () => {
   const { client, hire } = await shift();
   const first = await entryOf(client, "WEB-1");
   const { job: second } = await client.createTask({ repo: "acme/api", work_item_id: "API-1" });
@@ -203,7 +203,7 @@ it("stops after the job in hand, and claims no other", async () => {
   expect((await client.job(second?.id ?? NaN)).job).toMatchObject({ status: "queued", attempt: 0 });
 });
 
-it("stops at once when it only waits, and what comes later is for others", async () => {
+it("stops at once while it waits, and leaves later jobs to others", async () => {
   const { client, hire, troubles } = await shift();
   const worker = hire({ handle: () => Promise.resolve(undefined), waitMs: 60_000 });
   await sleep(200);
@@ -213,7 +213,7 @@ it("stops at once when it only waits, and what comes later is for others", async
   expect(troubles).toEqual([]);
 });
 
-it("waits for a service that is away, and tells it then how the job ended", async () => {
+it("waits for an unreachable service and then reports the job's outcome", async () => {
   const before = await startService();
   const client = new Client({ url: before.service.url });
   const id = await entryOf(client, "WEB-1");
@@ -237,7 +237,7 @@ it("waits for a service that is away, and tells it then how the job ended", asyn
   await eventually(async () => (await client.job(id)).job.status).toBe("done");
 });
 
-it("tells the handler when the lease has run out unkept, because the service is away", async () => {
+it("tells the handler when the lease expires because the service is unreachable", async () => {
   const { service } = await startService();
   const client = new Client({ url: service.url });
   const id = await entryOf(client, "WEB-1");

@@ -1,13 +1,13 @@
-/** serial-gate claim: takes jobs as a worker does. */
+/** serial-gate claim: claims jobs, as a worker does. */
 
 import type { Command } from "commander";
 import type { Claim, ClaimedJob } from "../../contract/jobs.ts";
 import { example, repeated, wholeNumber } from "../arguments.ts";
-import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
 import type { CliContext } from "../context.ts";
-import { tableOf, type Column } from "../output/terminal.ts";
+import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
+import { tableOf, type Column } from "../output/table.ts";
+import { durationBetween, shownTime } from "../output/time.ts";
 import { connect } from "../service.ts";
-import { duration, shownTime } from "../output/time.ts";
 
 const COLUMNS: readonly Column<ClaimedJob>[] = [
   { head: "JOB", cell: ({ id }) => id },
@@ -29,18 +29,18 @@ const answerOf = (claim: Claim): Answer<ClaimedJob> => ({
   lines: (screen, wide) => (claim.jobs.length === 0 ? [] : tableOf(COLUMNS, claim.jobs, screen, wide)),
 });
 
-const words = ({ jobs, degraded }: Claim): string[] => [
-  ...(jobs.length === 0 ? ["Nothing may start now."] : []),
+const notes = ({ jobs, degraded }: Claim): string[] => [
+  ...(jobs.length === 0 ? ["No job can start now."] : []),
   ...jobs
     .filter(({ base }) => base.stale)
     .map(
       ({ id, base }) =>
         `Job ${id} has a stale base: ${base.overtaken_by.join(", ")} finished while its task was paused. Rebase first.`,
     ),
-  ...(degraded ? ["The gate is degraded, and this claim did not wait for it."] : []),
+  ...(degraded ? ["Degraded: handed out without a full check."] : []),
 ];
 
-interface Options extends Printed {
+interface Options extends OutputOptions {
   readonly agent?: string[];
   readonly repo?: string[];
   readonly max?: number;
@@ -49,28 +49,28 @@ interface Options extends Printed {
   readonly worker?: string;
 }
 
-export const claimCommand = (program: Command, around: CliContext): void => {
+export const claimCommand = (program: Command, context: CliContext): void => {
   program
     .command("claim")
-    .description("claim the oldest jobs that may start, and print their lease tokens")
-    .option("--agent <agent>", "only jobs of this kind of worker; may be repeated", repeated)
-    .option("--repo <repo>", "only of this repository; may be repeated", repeated)
-    .option("--max <count>", "at most so many (default: 1)", wholeNumber(1, 100))
-    .option("--wait <duration>", "how long to wait for one, at most 60s", duration)
-    .option("--lease <duration>", "how long the lease holds, 1s to 24h", duration)
-    .option("--worker <name>", "who claims, for people to read")
+    .description("claim the oldest jobs that can start, and print their lease tokens")
+    .option("--agent <agent>", "only jobs for this kind of worker; may be repeated", repeated)
+    .option("--repo <repo>", "only this repository; may be repeated", repeated)
+    .option("--max <count>", "maximum number of jobs (default: 1)", wholeNumber(1, 100))
+    .option("--wait <duration>", "time to wait for a job, up to 60s", durationBetween("0s", "60s"))
+    .option("--lease <duration>", "length of the lease, 1s to 24h", durationBetween("1s", "24h"))
+    .option("--worker <name>", "name of the worker, shown to people")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate claim --agent developer --wait 30s -o json"))
     .action(async ({ agent, repo, max, wait, lease, worker, output }: Options) => {
-      const claim = await connect(around).claim({
-        ...(agent ? { agents: agent } : {}),
-        ...(repo ? { repos: repo } : {}),
-        ...(max === undefined ? {} : { max }),
-        ...(wait === undefined ? {} : { wait_ms: wait }),
-        ...(lease === undefined ? {} : { lease_ms: lease }),
-        ...(worker === undefined ? {} : { worker }),
+      const claim = await connect(context).claim({
+        agents: agent,
+        repos: repo,
+        max,
+        wait_ms: wait,
+        lease_ms: lease,
+        worker,
       });
-      await print(around, output, answerOf(claim));
-      say(around, ...words(claim));
+      await print(context, output, answerOf(claim));
+      say(context, ...notes(claim));
     });
 };

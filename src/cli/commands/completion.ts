@@ -1,18 +1,17 @@
-/** serial-gate completion: what a shell asks when somebody presses tab.
- *  The scripts know nothing: they hand the words to a hidden verb, which knows the verbs from the program itself and
- *  the repositories and work items from the service. It is silent, and quick also when the service is away. */
+/** serial-gate completion: the shell scripts, and the hidden verb that they call when somebody presses Tab.
+ *  The scripts hand all words to that verb. It completes verbs from the program itself, and repositories and work items
+ *  from the service; without a service it is silent and quick. */
 
 import { Argument, type Command, type Option } from "commander";
 import type { Queue } from "../../contract/queue.ts";
 import { example } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { plain } from "../output/terminal.ts";
+import { plain } from "../output/text.ts";
 import { connect, liveWorkItems } from "../service.ts";
 
 const COMPLETE = "__complete";
 
-/** In each, $1 or the first word is the program as it was typed, so that any path to it works. A shell splits words
- *  as it likes; the verb sees to that. */
+/** Each calls the program by the path that was typed. Shells split words differently; the hidden verb joins them. */
 const SCRIPTS = {
   bash: `# serial-gate completion for bash: source <(serial-gate completion bash)
 _serial_gate() {
@@ -45,25 +44,25 @@ complete -c serial-gate -f -a '(__serial_gate)'
 
 type Shell = keyof typeof SCRIPTS;
 
-/** A tab that takes longer than this is worse than none. Milliseconds. */
-const PATIENCE = 700;
+/** The longest wait for the service, in milliseconds: a slower Tab is worse than none. */
+const TIMEOUT_MS = 700;
 
-const queueOf = async (around: CliContext): Promise<Queue | undefined> => {
+const queueOf = async (context: CliContext): Promise<Queue | undefined> => {
   try {
-    return await connect(around).queue(undefined, AbortSignal.timeout(PATIENCE));
+    return await connect(context).queue(undefined, AbortSignal.timeout(TIMEOUT_MS));
   } catch {
     return undefined;
   }
 };
 
-/** What may stand in the place of `<repo>`, `<work-item>` and such. */
+/** Values for a placeholder such as `<repo>` or `<work-item>`. */
 const valuesOf = async (
   kind: string,
-  around: CliContext,
+  context: CliContext,
   repo: string | undefined,
 ): Promise<readonly string[]> => {
   if (kind !== "repo" && kind !== "work-item" && kind !== "job") return [];
-  const queue = await queueOf(around);
+  const queue = await queueOf(context);
   if (queue === undefined) return [];
   const { per_repo } = queue.serial_gate;
   if (kind === "repo") return Object.keys(per_repo);
@@ -74,7 +73,7 @@ const valuesOf = async (
 /** The placeholder of an option's value: `repo` of `--repo <repo>`. */
 const kindOf = ({ flags }: Option): string => /[<[]([^>\].]+)/.exec(flags)?.[1] ?? "";
 
-/** The verb that the words before the last one name, and what else they are: operands, or options with values. */
+/** Splits the words before the last one into the verb, its operands, its options and an option that waits for a value. */
 const read = (program: Command, words: readonly string[]) => {
   let command = program;
   const operands: string[] = [];
@@ -98,29 +97,29 @@ const read = (program: Command, words: readonly string[]) => {
   return { command, operands, given, open };
 };
 
-/** Shells that break words at `=` give `--for`, `=`, `done`: as one word again. */
+/** Joins `--for`, `=`, `done` again: some shells break words at `=`. */
 const joined = (words: readonly string[]): string[] => {
-  const whole: string[] = [];
+  const found: string[] = [];
   for (const [index, word] of words.entries()) {
     const follows = word === "=" || words[index - 1] === "=";
-    const last = follows ? whole.pop() : undefined;
-    whole.push(last === undefined ? word : last + word);
+    const last = follows ? found.pop() : undefined;
+    found.push(last === undefined ? word : last + word);
   }
-  return whole;
+  return found;
 };
 
 const isVisible = (command: Command): boolean => !("_hidden" in command && command._hidden === true);
 
-/** What may stand in the place of the last word. */
+/** Completions for the last word. */
 const candidates = async (
   program: Command,
-  around: CliContext,
+  context: CliContext,
   words: readonly string[],
 ): Promise<readonly string[]> => {
   const last = words.at(-1) ?? "";
   const { command, operands, given, open } = read(program, words.slice(0, -1));
   const ofOption = (option: Option): Promise<readonly string[]> | readonly string[] =>
-    option.argChoices ?? valuesOf(kindOf(option), around, given.get("repo"));
+    option.argChoices ?? valuesOf(kindOf(option), context, given.get("repo"));
   if (open) return ofOption(open);
   const [, flag = ""] = /^(--[^=]+)=/.exec(last) ?? [];
   const assigned = command.options.find(({ long }) => flag !== "" && long === flag);
@@ -131,37 +130,37 @@ const candidates = async (
   const own = command.registeredArguments;
   const argument = own[operands.length] ?? (own.at(-1)?.variadic ? own.at(-1) : undefined);
   if (!argument) return [];
-  // Of `REPO WORK_ITEM` the work items of that repository; those that are there already are not said again.
+  // After `REPO`, only the work items of that repository; an operand is not offered twice.
   const repo = own[0]?.name() === "repo" && operands.length > 0 ? operands[0] : given.get("repo");
-  const values = argument.argChoices ?? (await valuesOf(argument.name(), around, repo));
+  const values = argument.argChoices ?? (await valuesOf(argument.name(), context, repo));
   return values.filter((value) => !operands.includes(value));
 };
 
-export const completionCommands = (program: Command, around: CliContext): void => {
+export const completionCommands = (program: Command, context: CliContext): void => {
   const shells = Object.keys(SCRIPTS);
   program
     .command("completion")
-    .description("print the script that completes verbs, repositories and work items in a shell")
+    .description("print the completion script of a shell")
     .addArgument(new Argument("<shell>").choices(shells))
     .addHelpText("after", example("source <(serial-gate completion bash)"))
     .action((shell: Shell) => {
-      around.stdout.write(SCRIPTS[shell]);
+      context.stdout.write(SCRIPTS[shell]);
     });
   program
     .command(COMPLETE, { hidden: true })
     .addArgument(new Argument("<shell>").choices(shells))
     .argument("[words...]")
     .action(async (shell: Shell, words: readonly string[]) => {
-      const whole = joined(words);
-      const last = whole.at(-1) ?? "";
-      // bash breaks at `=` and wants only what stands behind it.
+      const typed = joined(words);
+      const last = typed.at(-1) ?? "";
+      // bash breaks at `=` and completes only the part after it.
       const shown = (value: string): string =>
         shell === "bash" && last.startsWith("--") && last.includes("=")
           ? value.replace(/^[^=]*=/, "")
           : value;
-      const found = (await candidates(program, around, whole)).filter((value) => value.startsWith(last));
-      // A name that would need more than quoting is not offered.
+      const found = (await candidates(program, context, typed)).filter((value) => value.startsWith(last));
+      // A name that would have to be altered to be shown is not offered.
       const clean = [...new Set(found)].filter((value) => value === plain(value));
-      around.stdout.write(clean.map((value) => `${shown(value)}\n`).join(""));
+      context.stdout.write(clean.map((value) => `${shown(value)}\n`).join(""));
     });
 };

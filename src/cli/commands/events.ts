@@ -1,19 +1,20 @@
-/** serial-gate events and blame: what happened, who did it and why. */
+/** serial-gate events and blame: the event log, and the life of one work item. */
 
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { HistoryEvent } from "../../contract/events.ts";
-import type { Task } from "../../contract/tasks.ts";
-import { example, wholeNumber } from "../arguments.ts";
-import { follow, type Selection } from "../updates.ts";
-import { stopping } from "../interrupt.ts";
-import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
+import { example, repoOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { tableOf, type Column, type Style } from "../output/terminal.ts";
+import { stopSignal } from "../interrupt.ts";
+import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
+import { labelInRepo } from "../output/label.ts";
+import { tableOf, type Column } from "../output/table.ts";
+import type { Style } from "../output/terminal.ts";
+import { exactLengthOf, shownTime } from "../output/time.ts";
 import { connect, findTask, refuseUnknownRepo } from "../service.ts";
-import { lengthOf, shownTime } from "../output/time.ts";
+import { follow, type Selection } from "../updates.ts";
 
-/** What the service keeps beside an event, as far as the sentences need it. */
+/** The details of an event that the sentences use. */
 interface Detail {
   readonly stage?: string;
   readonly from?: string;
@@ -40,16 +41,16 @@ const SENTENCES: Readonly<Record<string, (event: HistoryEvent, detail: Detail) =
   "job.claimed": (event, detail) =>
     `${jobOf(event, detail)} claimed${detail.worker ? ` by ${detail.worker}` : ""}, attempt ${detail.attempt ?? "?"}`,
   "job.completed": (event, detail) => `${jobOf(event, detail)} completed`,
-  "job.delayed": (event, detail) => `${jobOf(event, detail)} went wrong, to be tried again`,
+  "job.delayed": (event, detail) => `${jobOf(event, detail)} failed, will be retried`,
   "job.failed": (event, detail) => `${jobOf(event, detail)} failed`,
-  "job.released": (event, detail) => `${jobOf(event, detail)} given back`,
-  "job.lapsed": (event, detail) => `${jobOf(event, detail)} given back, its lease ran out`,
-  "job.due": (event, detail) => `${jobOf(event, detail)} is due again`,
-  "job.retried": (event, detail) => `${jobOf(event, detail)} queued again`,
+  "job.released": (event, detail) => `${jobOf(event, detail)} released`,
+  "job.lapsed": (event, detail) => `${jobOf(event, detail)} queued again: its lease expired`,
+  "job.due": (event, detail) => `${jobOf(event, detail)} queued again: its delay ended`,
+  "job.retried": (event, detail) => `${jobOf(event, detail)} queued again by a retry`,
   "job.cancelled": (event, detail) => `${jobOf(event, detail)} cancelled`,
 };
 
-/** A kind that this program does not know yet is shown as it is. */
+/** An unknown kind, of a newer service, is shown as it is. */
 const sentence = (event: HistoryEvent): string =>
   SENTENCES[event.kind]?.(event, event.detail ?? {}) ?? event.kind;
 
@@ -82,11 +83,11 @@ const EVENTS: readonly Column<HistoryEvent>[] = [
 
 const LONGEST_PAGE = 1_000;
 
-/** Every event behind an id. */
+/** Every event after an event, page by page. */
 async function* eventsAfter(
   client: Client,
   after: number,
-  selection: Selection,
+  selection: Selection & { readonly about?: string },
 ): AsyncGenerator<readonly HistoryEvent[]> {
   for (let cursor = after; ;) {
     const { events, next_cursor } = await client.events({ ...selection, after: cursor, limit: LONGEST_PAGE });
@@ -107,7 +108,7 @@ const answerOf = (events: readonly HistoryEvent[], withHead: boolean): Answer<Hi
   },
 });
 
-interface EventsOptions extends Printed {
+interface EventsOptions extends OutputOptions {
   readonly repo?: string;
   readonly workItem?: string;
   readonly follow?: true;
@@ -115,24 +116,21 @@ interface EventsOptions extends Printed {
   readonly last: number;
 }
 
-const eventsCommand = (program: Command, around: CliContext): void => {
+const eventsCommand = (program: Command, context: CliContext): void => {
   program
     .command("events")
-    .description("show what happened: every change of a task, a job or a freeze")
-    .option("--repo <repo>", "only in this repository")
-    .option("--work-item <work-item>", "only to this work item")
-    .option("--last <count>", "the newest so many", wholeNumber(0, LONGEST_PAGE), 20)
-    .option("--after <event>", "all that came after the event of this id", wholeNumber(0))
-    .option("--follow", "go on with what happens, until ctrl-C")
+    .description("show the event log: every change of a task, a job or a freeze")
+    .option("--repo <repo>", "only this repository")
+    .option("--work-item <work-item>", "only this work item")
+    .option("--last <n>", "show the last N events", wholeNumber(0, LONGEST_PAGE), 20)
+    .option("--after <event>", "show every event after this event id", wholeNumber(0))
+    .option("--follow", "keep printing new events (Ctrl-C to stop)")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate events --repo acme/web --follow"))
     .action(async ({ repo, workItem, follow: following, after, last, output }: EventsOptions) => {
-      const client = connect(around);
-      const stop = following ? stopping(around) : undefined;
-      const selection: Selection = {
-        ...(repo === undefined ? {} : { repo }),
-        ...(workItem === undefined ? {} : { work_item: workItem }),
-      };
+      const client = connect(context);
+      const stop = following ? stopSignal(context) : undefined;
+      const selection: Selection = { repo, work_item: workItem };
       const begin = async (): Promise<{ events: readonly HistoryEvent[]; cursor: number }> => {
         if (after === undefined) {
           const { events, next_cursor } = await client.events({ ...selection, last });
@@ -145,68 +143,45 @@ const eventsCommand = (program: Command, around: CliContext): void => {
       const { events, cursor } = await begin();
       if (events.length === 0 && !following) {
         await refuseUnknownRepo(client, repo);
-        say(around, "Nothing happened.");
+        say(context, "No events.");
       }
-      // A document that goes on is one line for each event.
+      // An endless answer is one document a line.
       const format = following && (output === "json" || output === "yaml") ? "ndjson" : output;
-      await print(around, format, answerOf(events, true));
+      await print(context, format, answerOf(events, true));
       if (!stop) return;
       for await (const more of follow(client, cursor, selection, stop))
-        await print(around, format, answerOf(more, false));
+        await print(context, format, answerOf(more, false));
     });
 };
 
-/** What somebody does to let others pass. */
-const MAKES_WAY: readonly string[] = ["task.paused", "task.resumed", "task.cancelled"];
-
-/** What happened to a work item, to those that it depends on and to those ahead of it, and the freezes of their
- *  repositories meanwhile. */
-const lifeOf = async (
-  client: Client,
-  { id, repo, work_item_id, depends_on }: Task,
-): Promise<HistoryEvent[]> => {
-  if (work_item_id === null) return [];
-  const [first] = (await client.events({ repo, work_item: work_item_id, after: 0, limit: 1 })).events;
-  const family = [{ repo, work_item_id }, ...depends_on];
-  const concerns = (event: HistoryEvent): boolean =>
-    event.kind.startsWith("repo.") ||
-    (event.work_item_id === work_item_id && event.repo === repo) ||
-    (event.repo === repo && (event.task_id ?? id) < id && MAKES_WAY.includes(event.kind)) ||
-    (event.kind.startsWith("task.") &&
-      family.some((task) => task.repo === event.repo && task.work_item_id === event.work_item_id));
-  // A task that another program made has no first event: all that is recorded may concern it.
-  const before = first?.kind === "task.created" ? first.id - 1 : 0;
-  const life: HistoryEvent[] = [];
-  for (const each of new Set(family.map((task) => task.repo)))
-    for await (const page of eventsAfter(client, before, { repo: each })) life.push(...page.filter(concerns));
-  return life.sort((a, b) => a.id - b.id);
-};
-
-/** How long after the one before it. */
+/** The time since the event before. */
 const after = (events: readonly HistoryEvent[]): Column<HistoryEvent> => {
   const before = new Map(events.map((event, index) => [event.id, events[index - 1]]));
   return {
     head: "AFTER",
     cell: ({ id, at }) => {
       const ms = Date.parse(at) - Date.parse(before.get(id)?.at ?? "");
-      return Number.isNaN(ms) ? null : lengthOf(ms);
+      return Number.isNaN(ms) ? null : exactLengthOf(ms);
     },
   };
 };
 
-const blameCommand = (program: Command, around: CliContext): void => {
+const blameCommand = (program: Command, context: CliContext): void => {
   program
     .command("blame")
-    .description("tell the whole life of a work item: what happened to it, who did it and why")
-    .argument("<work-item>", "a work item, or a task's id")
-    .option("--repo <repo>", "the repository, where several have the work item")
+    .description("show the life of a work item: every change, who made it and why")
+    .argument("<work-item>", "work item or task id")
+    .addOption(repoOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate blame WEB-8"))
-    .action(async (word: string, { repo, output }: Printed & { readonly repo?: string }) => {
-      const client = connect(around);
-      const task = await findTask(client, word, repo);
-      const events = await lifeOf(client, task);
-      await print(around, output, {
+    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+      const client = connect(context);
+      const task = await findTask(client, { work_item, repo });
+      const events: HistoryEvent[] = [];
+      if (task.work_item_id !== null)
+        for await (const page of eventsAfter(client, 0, { about: task.work_item_id, repo: task.repo }))
+          events.push(...page);
+      await print(context, output, {
         response: { task, events },
         items: events,
         name: ({ id }) => id,
@@ -215,12 +190,11 @@ const blameCommand = (program: Command, around: CliContext): void => {
             ? []
             : tableOf([AT, after(events), WORK_ITEM, WHAT, WHO, WHY, ...IDS], events, screen, wide),
       });
-      if (events.length === 0)
-        say(around, `Nothing is recorded of ${task.work_item_id ?? `task ${task.id}`} in ${task.repo}.`);
+      if (events.length === 0) say(context, `No history for ${labelInRepo(task)}.`);
     });
 };
 
-export const historyCommands = (program: Command, around: CliContext): void => {
-  eventsCommand(program, around);
-  blameCommand(program, around);
+export const historyCommands = (program: Command, context: CliContext): void => {
+  eventsCommand(program, context);
+  blameCommand(program, context);
 };

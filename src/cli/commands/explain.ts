@@ -1,47 +1,50 @@
-/** serial-gate explain: why a work item does not start, and what to type. For a person at three in the morning. */
+/** serial-gate explain: why a work item does not start, and the commands that free it. */
 
 import type { Command } from "commander";
 import type { Effect } from "../../contract/effect.ts";
 import type { ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example } from "../arguments.ts";
-import { effectLines } from "../output/effect.ts";
-import { outputOption, print, say, type Printed } from "../output/format.ts";
+import { example, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { plain, type Screen } from "../output/terminal.ts";
-import { about, connect } from "../service.ts";
+import { effectLines } from "../output/effect.ts";
+import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { labelInRepo } from "../output/label.ts";
+import type { Screen } from "../output/terminal.ts";
+import { harmless, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
+import { connect, suggestingWorkItems } from "../service.ts";
 
-const nameOf = ({ task }: Explanation): string => `${task.work_item_id ?? `task ${task.id}`} in ${task.repo}`;
-
-/** The job that the verdict is about: one that is held, else the one that is furthest on. */
+/** The job that the verdict is about: a held one if there is one, else the one that is furthest on. */
 const foremost = (jobs: readonly ExplainedJob[]): ExplainedJob | undefined =>
   (["queued", "running", "delayed", "failed"] as const)
     .flatMap((status) => jobs.filter((job) => job.status === status))
     .sort((a, b) => Number(b.reason !== null) - Number(a.reason !== null))[0];
 
 const VERDICTS: Partial<Readonly<Record<Job["status"], string>>> = {
-  queued: "may start now: the next claim hands it out",
+  queued: "can start now: the next claim hands it out",
   running: "has started",
-  delayed: "went wrong and is tried again later",
-  failed: "has failed, and nothing tries it again by itself",
+  delayed: "failed and will be retried",
+  failed: "has failed and will not be retried automatically",
 };
 
-/** One line: what the matter is. */
+/** The state of the work item in one line. */
 const verdict = (explanation: Explanation, { paint }: Screen): string => {
   const { task, stuck } = explanation;
-  const name = plain(nameOf(explanation));
+  const label = plain(labelInRepo(task));
   const job = foremost(explanation.jobs);
-  if (isTerminal(task.stage)) return `${name} is ${task.stage}.`;
-  if (!job) return `${name} has no job that waits (${plain(task.stage)}).`;
+  if (isTerminal(task.stage)) return `${label} is ${task.stage}.`;
+  if (!job) return `${label} has no waiting job (in ${plain(task.stage)}).`;
   if (job.reason === null)
-    return paint(job.status === "failed" ? "red" : "green", `${name} ${VERDICTS[job.status] ?? job.status}.`);
+    return paint(
+      job.status === "failed" ? "red" : "green",
+      `${label} ${VERDICTS[job.status] ?? job.status}.`,
+    );
   const reasons = [...new Set(job.reasons.map(({ reason }) => reason))].join(", ");
-  return paint(stuck ? "red" : "yellow", `${name} ${stuck ? "is stuck" : "waits"}: ${reasons}.`);
+  return paint(stuck ? "red" : "yellow", `${label} ${stuck ? "is stuck" : "waits"}: ${reasons}.`);
 };
 
-/** Where the job stands, and when it may start. */
+/** A job's status, its position in the lane and its estimated start. */
 const placeOf = ({
   job_id,
   agent,
@@ -51,32 +54,44 @@ const placeOf = ({
 }: ExplainedJob): string =>
   [
     `job ${job_id} (${agent}) is ${status}`,
-    ...(position === null ? [] : [`position ${position}`]),
-    ...(p50 !== null ? [`may start ${since(p50)}`] : []),
-    ...(p90 !== null ? [`most likely by ${shownTime(p90)}`] : []),
-    ...(p50 === null && unavailable !== null && status === "queued" ? [`no estimate: ${unavailable}`] : []),
-  ].join(", ");
-
-/** What the job of a task that is in the way does, and who does it. */
-const jobLine = ({ id, agent, status, lease, started_at, error }: Job): string =>
-  [
-    `its job ${id} (${agent}) is ${status}`,
-    ...(lease === null ? [] : [`at ${lease.worker ?? "an unnamed worker"}`]),
-    ...(started_at === null || status !== "running" ? [] : [`since ${since(started_at)}`]),
-    ...(error === null ? [] : [`: ${error}`]),
+    position !== null && `position ${position}`,
+    p50 !== null && `expected to start ${since(p50)}`,
+    p90 !== null && `very likely by ${shownTime(p90)}`,
+    p50 === null && unavailable !== null && status === "queued" && `no estimate: ${unavailable}`,
   ]
-    .join(" ")
-    .replace(" : ", ": ");
+    .filter((part) => part !== false)
+    .join(", ");
 
-/** What a way out comes to; one that leaves other reasons frees nothing by itself. */
-const comesOf = (effect: Effect | null, screen: Screen): string[] => {
-  const lines = effectLines(effect, screen);
+/** A job of the blocking task: its state, its worker, its error. */
+const jobLine = ({ id, agent, status, lease, started_at, error }: Job): string => {
+  const job = `job ${id} (${agent})`;
+  switch (status) {
+    case "running":
+      return phrase([
+        `${job} has been running`,
+        lease !== null && `on ${lease.worker ?? "an unnamed worker"}`,
+        started_at !== null && `since ${since(started_at)}`,
+      ]);
+    case "failed":
+      return phrase([`${job} failed`], error);
+    case "delayed":
+      return phrase([`${job} failed and will be retried`], error);
+    default:
+      return `${job} is ${status}`;
+  }
+};
+
+/** The effect of a fix. A fix that leaves other reasons starts nothing by itself. */
+const fixEffect = (effect: Effect | null, screen: Screen): string[] => {
+  const lines = effectLines(effect, screen, true);
   return lines.length === 0 && effect !== null
-    ? [screen.paint("dim", "not enough by itself: no job may start for it")]
+    ? [screen.paint("dim", "This alone would start nothing.")]
     : lines;
 };
 
 const indented = (lines: readonly string[], by: string): string[] => lines.map((line) => by + line);
+
+const TO_FREE_IT = "to free it:  ";
 
 const obstacleLines = (
   { reason, since: from, by, detail, blocker, fix }: Obstacle,
@@ -88,11 +103,11 @@ const obstacleLines = (
     [
       ...(from === null && by === null
         ? []
-        : [plain(`${from === null ? "" : `since ${since(from)}`}${by === null ? "" : ` by ${by}`}`)]),
+        : [plain(phrase([from !== null && `since ${since(from)}`, by !== null && `by ${by}`]))]),
       ...blocker.jobs.map((job) => plain(jobLine(job))),
       ...fix.flatMap(({ command, effect }) => [
-        `to free it:  ${screen.paint("bold", plain(command))}`,
-        ...indented(comesOf(effect, screen), "             "),
+        `${TO_FREE_IT}${screen.paint("bold", harmless(command))}`,
+        ...indented(fixEffect(effect, screen), " ".repeat(TO_FREE_IT.length)),
       ]),
     ],
     "   ",
@@ -113,7 +128,7 @@ const linesOf = (explanation: Explanation, screen: Screen): string[] => {
   ];
   if (isTerminal(explanation.task.stage)) return head;
   const isHeld = jobs.some(({ reasons }) => reasons.length > 0);
-  // One step that is none of the gate's reasons says what the task itself does.
+  // A chain of one step without a reason of the gate says what the task itself does.
   if (!isHeld && chain.length === 1)
     return stuck ? head : [...head, ...explanation.chain.map(({ on }) => `  ${plain(on)}`)];
   return [
@@ -122,32 +137,29 @@ const linesOf = (explanation: Explanation, screen: Screen): string[] => {
       `  ${plain(placeOf(job))}`,
       ...job.reasons.flatMap((obstacle, index) => ["", ...obstacleLines(obstacle, index + 1, screen)]),
     ]),
-    ...(chain.length > 0 ? ["", screen.paint("bold", "down to the root:"), ...indented(chain, "   ")] : []),
+    ...(chain.length > 0 ? ["", screen.paint("bold", "Cause chain:"), ...indented(chain, "   ")] : []),
   ];
 };
 
-export const explainCommand = (program: Command, around: CliContext): void => {
+export const explainCommand = (program: Command, context: CliContext): void => {
   program
     .command("explain")
-    .description("say why a work item does not start, what holds it, and what to type to free it")
-    .argument("<work-item>", "a work item")
-    .option("--repo <repo>", "the repository, where several have the work item")
+    .description("explain why a work item does not start, what holds it and which command frees it")
+    .argument("<work-item>", "work item")
+    .addOption(repoOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate explain WEB-8"))
-    .action(async (work_item: string, { repo, output }: Printed & { readonly repo?: string }) => {
-      const client = connect(around);
-      const query = { work_item, ...(repo === undefined ? {} : { repo }) };
-      const explanation = await about(client, query, () => client.explain(query));
-      await print(around, output, {
+    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+      const client = connect(context);
+      const query = { work_item, repo };
+      const explanation = await suggestingWorkItems(client, query, () => client.explain(query));
+      await print(context, output, {
         response: explanation,
         items: explanation.jobs,
         name: ({ job_id }) => job_id,
         lines: (screen) => linesOf(explanation, screen),
       });
       if (explanation.degraded)
-        say(
-          around,
-          "The gate is degraded: a part of its database cannot be read, and this is what it knows.",
-        );
+        say(context, "Degraded: part of the database cannot be read, so this explanation is incomplete.");
     });
 };

@@ -1,99 +1,107 @@
-/** serial-gate freeze and unfreeze: the stop of a whole repository, and its end. */
+/** serial-gate freeze and unfreeze: closes a repository, and opens it again. */
 
 import type { Command } from "commander";
 import type { FreezeState, Unfrozen } from "../../contract/operations.ts";
-import { example, wholeNumber } from "../arguments.ts";
-import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
-import { outputOption, print, say, type Printed } from "../output/format.ts";
+import { example, reasonOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { plain } from "../output/terminal.ts";
-import { connect, noteOf, refuseUnknownRepo, unknownRepo } from "../service.ts";
+import { changeLines, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
+import { EXIT, ExitError } from "../output/exit-codes.ts";
+import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { countOf, phrase, plain } from "../output/text.ts";
 import { shownTime } from "../output/time.ts";
+import { connect, noteOf, refuseUnknownRepo, warnOfNoTasks } from "../service.ts";
 
-interface Options extends Printed {
+interface Options extends OutputOptions {
   readonly reason?: string;
   readonly dryRun?: true;
 }
 
-const sentence = ({ repo, frozen_at, freeze_id, frozen_reason }: FreezeState): string =>
-  `${repo} is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})${frozen_reason === null ? "" : `: ${frozen_reason}`}.`;
+const freezeSentence = (
+  { repo, frozen_at, freeze_id, frozen_reason }: FreezeState,
+  dryRun: true | undefined,
+): string => {
+  const state = dryRun ? "would be frozen" : `is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})`;
+  return `${phrase([repo, state], frozen_reason)}.`;
+};
 
-const freezeCommand = (program: Command, around: CliContext): void => {
+const freezeCommand = (program: Command, context: CliContext): void => {
   program
     .command("freeze")
-    .description("stop a repository: none of its tasks starts until somebody unfreezes it")
+    .description("close a repository: none of its tasks starts until somebody unfreezes it")
     .argument("<repo>", "such as acme/web")
-    .option("--reason <text>", "why, for people to read")
-    .option("--work-item <work-item>", "the work item whose deploy it was")
+    .addOption(reasonOption())
+    .option("--work-item <work-item>", "work item whose deploy went wrong")
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example('serial-gate freeze acme/web --reason "error rate 4.1%"'))
     .action(async (repo: string, options: Options & { readonly workItem?: string }) => {
-      const { reason, workItem, dryRun, output } = options;
-      const client = connect(around);
-      const note = {
-        ...noteOf(around, { reason }),
-        ...(workItem === undefined ? {} : { work_item_id: workItem }),
-      };
-      const state = await client.freeze(repo, note, dryRun ? { dry_run: dryRun } : {});
-      await print(around, output, {
+      const { reason, workItem: work_item_id, dryRun, output } = options;
+      const client = connect(context);
+      const note = { ...noteOf(context, { reason }), work_item_id };
+      const state = await client.freeze(repo, note, { dry_run: dryRun });
+      await print(context, output, {
         response: state,
         items: [state],
         name: (each) => each.repo,
-        lines: (screen) => changeLines(sentence(state), state.effect, screen),
+        lines: (screen) =>
+          changeLines(freezeSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
       });
-      // A stop must stop: it is not refused for a name that nobody knows, but it may be a slip.
-      say(around, ...(await unknownRepo(client, repo)));
-      sayTrial(around, dryRun);
+      // An emergency stop is not refused for an unknown name, but the name may be mistyped.
+      say(context, ...(await warnOfNoTasks(client, repo)));
+      sayDryRun(context, dryRun);
     });
 };
 
-const clearedSentence = ({ repo, frozen, cleared }: Unfrozen): string => {
-  const count = cleared === 1 ? "1 freeze" : `${cleared} freezes`;
-  const state = frozen ? `${repo} is still frozen` : `${repo} is open`;
-  return cleared === 0 ? `${state}: no freeze was cleared.` : `${state}: ${count} cleared.`;
+const unfreezeSentence = ({ repo, frozen, cleared }: Unfrozen, dryRun: true | undefined): string => {
+  const state = `${repo} ${isOrWouldBe(dryRun)} ${frozen ? "still frozen" : "open"}`;
+  if (cleared === 0) return `${state}: no freeze ${dryRun ? "would be" : "was"} cleared.`;
+  return `${state}: ${countOf(cleared, "freeze")} ${dryRun ? "would be " : ""}cleared.`;
 };
 
-const unfreezeCommand = (program: Command, around: CliContext): void => {
+const freezeLine = ({ freeze_id, frozen_at, frozen_by, reason }: Unfrozen["freezes"][number]): string =>
+  plain(
+    phrase([
+      `freeze ${freeze_id}`,
+      frozen_at !== null && `of ${shownTime(frozen_at)}`,
+      frozen_by !== null && `by ${frozen_by}`,
+      reason !== null && `(${reason})`,
+    ]),
+  );
+
+const unfreezeCommand = (program: Command, context: CliContext): void => {
   program
     .command("unfreeze")
-    .description("clear the freezes of a repository, or one of them")
+    .description("clear every freeze of a repository, or one of them")
     .argument("<repo>", "such as acme/web")
-    .option("--id <freeze>", "only this freeze: one that came since you looked stays", wholeNumber())
-    .option("--reason <text>", "why, for people to read")
+    .option("--id <freeze>", "clear this freeze only: one that was added since stays", wholeNumber())
+    .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate unfreeze acme/web --id 2"))
     .action(async (repo: string, options: Options & { readonly id?: number }) => {
       const { id, reason, dryRun, output } = options;
-      const client = connect(around);
-      const query = { repo, ...(id === undefined ? {} : { id }), ...(dryRun ? { dry_run: dryRun } : {}) };
-      const unfrozen = await client.unfreeze(query, noteOf(around, { reason }));
+      const client = connect(context);
+      const unfrozen = await client.unfreeze({ repo, id, dry_run: dryRun }, noteOf(context, { reason }));
       if (unfrozen.cleared === 0 && !unfrozen.frozen) await refuseUnknownRepo(client, repo);
-      await print(around, output, {
+      if (unfrozen.cleared === 0 && id !== undefined)
+        throw new ExitError(
+          EXIT.notFound,
+          `There is no active freeze ${id} of ${repo}. ${repo} is ${unfrozen.frozen ? "still frozen" : "open"}.`,
+        );
+      await print(context, output, {
         response: unfrozen,
         items: [unfrozen],
         name: (each) => each.repo,
         lines: (screen) => [
-          ...changeLines(clearedSentence(unfrozen), unfrozen.effect, screen),
-          ...unfrozen.freezes.map((freeze) => `  ${clearedLine(freeze)}`),
+          ...changeLines(unfreezeSentence(unfrozen, dryRun), { effect: unfrozen.effect, dryRun }, screen),
+          ...unfrozen.freezes.map((freeze) => `  ${freezeLine(freeze)}`),
         ],
       });
-      sayTrial(around, dryRun);
+      sayDryRun(context, dryRun);
     });
 };
 
-const clearedLine = ({ freeze_id, frozen_at, frozen_by, reason }: Unfrozen["freezes"][number]): string =>
-  plain(
-    [
-      `freeze ${freeze_id}`,
-      ...(frozen_at === null ? [] : [`of ${shownTime(frozen_at)}`]),
-      ...(frozen_by === null ? [] : [`by ${frozen_by}`]),
-      ...(reason === null ? [] : [`(${reason})`]),
-    ].join(" "),
-  );
-
-export const freezeCommands = (program: Command, around: CliContext): void => {
-  freezeCommand(program, around);
-  unfreezeCommand(program, around);
+export const freezeCommands = (program: Command, context: CliContext): void => {
+  freezeCommand(program, context);
+  unfreezeCommand(program, context);
 };

@@ -1,14 +1,15 @@
-/** serial-gate job: one thing for one worker to do. */
+/** serial-gate job: add, show and retry jobs. */
 
 import type { Command } from "commander";
 import type { Job } from "../../contract/jobs.ts";
-import { example, json, wholeNumber } from "../arguments.ts";
-import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
-import { outputOption, print, type Answer, type Printed } from "../output/format.ts";
+import { example, json, reasonOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { pairsOf, tableOf, type Column, type Screen, type Style } from "../output/terminal.ts";
-import { about, connect, noteOf } from "../service.ts";
+import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
+import { outputOption, print, type Answer, type OutputOptions } from "../output/format.ts";
+import { pairsOf, tableOf, type Column } from "../output/table.ts";
+import type { Screen, Style } from "../output/terminal.ts";
 import { instant, shownTime, since } from "../output/time.ts";
+import { connect, noteOf, suggestingWorkItems } from "../service.ts";
 
 const STATUS_STYLE: Partial<Readonly<Record<Job["status"], Style>>> = {
   running: "green",
@@ -37,36 +38,39 @@ const leaseOf = ({ lease }: Job): string | null =>
 const shownJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
-const jobAnswer = (whole: { job: Job }): Answer<Job> => ({
-  response: whole,
-  items: [whole.job],
+const pairs = (job: Job, screen: Screen): string[] =>
+  pairsOf(
+    [
+      ["job", job.id],
+      ["agent", job.agent],
+      ["work item", job.work_item_id],
+      ["repository", job.repo],
+      ["status", job.status],
+      ["attempt", `${job.attempt} of ${job.max_attempts}`],
+      ["leased to", leaseOf(job)],
+      ["not before", job.run_after && since(job.run_after)],
+      ["payload", shownJson(job.payload)],
+      ["result", shownJson(job.result)],
+      ["error", job.error],
+      ["created", job.created_at && since(job.created_at)],
+      ["started", job.started_at && since(job.started_at)],
+      ["finished", job.finished_at && since(job.finished_at)],
+    ],
+    screen,
+  );
+
+const jobAnswer = (response: { job: Job }, dryRun?: true): Answer<Job> => ({
+  response,
+  items: [response.job],
   name: ({ id }) => id,
-  lines: (screen) => {
-    const { job } = whole;
-    return pairsOf(
-      [
-        ["job", job.id],
-        ["agent", job.agent],
-        ["work item", job.work_item_id],
-        ["repository", job.repo],
-        ["status", job.status],
-        ["attempt", `${job.attempt} of ${job.max_attempts}`],
-        ["leased to", leaseOf(job)],
-        ["not before", job.run_after && since(job.run_after)],
-        ["payload", shownJson(job.payload)],
-        ["result", shownJson(job.result)],
-        ["error", job.error],
-        ["created", job.created_at && since(job.created_at)],
-        ["started", job.started_at && since(job.started_at)],
-        ["finished", job.finished_at && since(job.finished_at)],
-      ],
-      screen,
-    );
-  },
+  lines: (screen) => [
+    ...(dryRun ? [`${dryRunMark(dryRun)}The job would be:`] : []),
+    ...pairs(response.job, screen),
+  ],
 });
 
-const addCommand = (job: Command, around: CliContext): void => {
-  interface Options extends Printed {
+const addCommand = (job: Command, context: CliContext): void => {
+  interface Options extends OutputOptions {
     readonly payload?: unknown;
     readonly maxAttempts?: number;
     readonly after?: string;
@@ -76,73 +80,89 @@ const addCommand = (job: Command, around: CliContext): void => {
     .command("add")
     .description("enqueue a job for a task")
     .argument("<repo>", "such as acme/web")
-    .argument("<work-item>", "the task's work item")
-    .argument("<agent>", "the kind of worker that it is for")
-    .option("--payload <json>", "what the worker is given", json)
-    .option("--max-attempts <count>", "how often it is tried", wholeNumber(1, 1_000))
-    .option("--after <time>", "not before this: 30m from now, or a time in ISO 8601", instant)
+    .argument("<work-item>", "work item of the task")
+    .argument("<agent>", "kind of worker, such as reviewer")
+    .option("--payload <json>", "payload for the worker", json)
+    .option("--max-attempts <count>", "maximum number of attempts", wholeNumber(1, 1_000))
+    .option("--after <time>", "earliest start: 30m from now, or an ISO 8601 time", instant)
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example(`serial-gate job add acme/web WEB-8 reviewer --payload '{"pr": 12}'`))
     .action(async (repo: string, work_item_id: string, agent: string, options: Options) => {
       const { payload, maxAttempts, after, dryRun, output } = options;
-      const input = {
-        repo,
-        work_item_id,
-        agent,
-        ...(payload === undefined ? {} : { payload }),
-        ...(maxAttempts === undefined ? {} : { max_attempts: maxAttempts }),
-        ...(after === undefined ? {} : { run_after: after }),
-      };
-      const client = connect(around);
-      const created = await about(client, { work_item: work_item_id, repo }, () =>
-        client.createJob(input, dryRun ? { dry_run: dryRun } : {}),
+      const input = { repo, work_item_id, agent, payload, max_attempts: maxAttempts, run_after: after };
+      const client = connect(context);
+      const created = await suggestingWorkItems(client, { work_item: work_item_id, repo }, () =>
+        client.createJob(input, { dry_run: dryRun }),
       );
-      await print(around, output, jobAnswer(created));
-      sayTrial(around, dryRun);
+      await print(context, output, jobAnswer(created, dryRun));
+      sayDryRun(context, dryRun);
     });
 };
 
-interface RetryOptions extends Printed {
+interface RetryOptions extends OutputOptions {
   readonly reason?: string;
   readonly dryRun?: true;
 }
 
-export const jobCommands = (program: Command, around: CliContext): void => {
+export const jobCommands = (program: Command, context: CliContext): void => {
   const job = program.command("job").description("add, show and retry jobs");
-  addCommand(job, around);
+  addCommand(job, context);
   job
     .command("show")
     .description("show a job")
-    .argument("<job>", "its id", wholeNumber())
+    .argument("<job>", "job id", wholeNumber())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate job show 41"))
-    .action(async (id: number, { output }: Printed) => {
-      await print(around, output, jobAnswer(await connect(around).job(id)));
+    .action(async (id: number, { output }: OutputOptions) => {
+      await print(context, output, jobAnswer(await connect(context).job(id)));
     });
   job
     .command("retry")
     .description("queue a failed job again, with one more attempt")
-    .argument("<job>", "its id", wholeNumber())
-    .option("--reason <text>", "why, for people to read")
+    .argument("<job>", "job id", wholeNumber())
+    .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate job retry 41"))
     .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
-      const trial = dryRun ? { dry_run: dryRun } : {};
-      const changed = await connect(around).retryJob(id, noteOf(around, { reason }), trial);
+      const changed = await connect(context).retryJob(id, noteOf(context, { reason }), { dry_run: dryRun });
       const { job, effect } = changed;
-      await print(around, output, {
+      await print(context, output, {
         response: changed,
         items: [job],
         name: (each) => each.id,
         lines: (screen) =>
           changeLines(
-            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} is ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
-            effect,
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
+            { effect, dryRun },
             screen,
           ),
       });
-      sayTrial(around, dryRun);
+      sayDryRun(context, dryRun);
+    });
+  job
+    .command("cancel")
+    .description("cancel a job that has not started, or that failed")
+    .argument("<job>", "job id", wholeNumber())
+    .addOption(reasonOption())
+    .addOption(dryRunOption())
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate job cancel 41"))
+    .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
+      const changed = await connect(context).cancelJob(id, noteOf(context, { reason }), { dry_run: dryRun });
+      const { job, effect } = changed;
+      await print(context, output, {
+        response: changed,
+        items: [job],
+        name: (each) => each.id,
+        lines: (screen) =>
+          changeLines(
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}.`,
+            { effect, dryRun },
+            screen,
+          ),
+      });
+      sayDryRun(context, dryRun);
     });
 };

@@ -1,20 +1,22 @@
-/** serial-gate pause and resume: a task steps out of its lane's way, and back. */
+/** serial-gate pause and resume: lets later tasks of a repository overtake a task, and ends that. */
 
 import type { Command } from "commander";
 import { ProblemError, type Client } from "../../client/client.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
-import { example } from "../arguments.ts";
+import { advisedCommand } from "../../contract/shell.ts";
+import { example, reasonOption, repoOption } from "../arguments.ts";
 import { confirm, yesOption } from "../confirm.ts";
-import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
+import type { CliContext } from "../context.ts";
+import { changeLines, dryRunOption, sayDryRun } from "../output/effect.ts";
 import { describeError } from "../output/errors.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
-import { outputOption, print, say, type Format, type Printed } from "../output/format.ts";
-import type { CliContext } from "../context.ts";
-import { listed } from "../output/terminal.ts";
-import { about, connect, noteOf, refuseUnknownRepo } from "../service.ts";
+import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { labelInRepo, labelOf } from "../output/label.ts";
+import { countOf, harmless, listed } from "../output/text.ts";
 import { instant, shownTime } from "../output/time.ts";
+import { connect, noteOf, refuseUnknownRepo, suggestingWorkItems } from "../service.ts";
 
-interface Options extends Printed {
+interface Options extends OutputOptions {
   readonly repo?: string;
   readonly all?: true;
   readonly reason?: string;
@@ -26,159 +28,171 @@ interface Options extends Printed {
 /** The two directions. */
 interface Verb {
   readonly name: "pause" | "resume";
+  readonly title: "Pause" | "Resume";
   readonly one: (
     client: Client,
-    query: { work_item: string; repo?: string; dry_run?: true },
+    query: { work_item: string; repo?: string | undefined; dry_run?: true | undefined },
     note: PauseNote,
   ) => Promise<PauseState>;
   readonly lane: (
     client: Client,
-    query: { repo: string; dry_run?: true },
+    query: { repo: string; dry_run?: true | undefined },
     note: PauseNote,
   ) => Promise<LanePauseState>;
 }
 
 const PAUSE: Verb = {
   name: "pause",
+  title: "Pause",
   one: (client, query, note) => client.pause(query, note),
   lane: (client, query, note) => client.pauseLane(query, note),
 };
 
 const RESUME: Verb = {
   name: "resume",
+  title: "Resume",
   one: (client, query, note) => client.resume(query, note),
   lane: (client, query, note) => client.resumeLane(query, note),
 };
 
-const nameOf = ({ work_item_id }: { work_item_id: string | null }): string =>
-  work_item_id ?? "a task without one";
-
-const sentence = (state: PauseState): string => {
-  const who = `${nameOf(state)} in ${state.repo} (${state.stage})`;
+const taskSentence = (state: PauseState, dryRun: true | undefined): string => {
+  const task = `${labelInRepo(state)} (${state.stage})`;
+  if (dryRun && state.changed)
+    return `${task} would be ${state.paused_at !== null ? "paused" : "back in its lane"}.`;
   if (state.paused_at !== null)
-    return `${who} is paused since ${shownTime(state.paused_at)}${state.changed ? "" : ", as it was before"}.`;
-  return state.changed ? `${who} is back in its lane.` : `${who} was not paused.`;
+    return `${task} is paused since ${shownTime(state.paused_at)}${state.changed ? "" : ", as before"}.`;
+  return state.changed ? `${task} is back in its lane.` : `${task} was not paused.`;
 };
 
-const laneSentence = ({ repo, paused, tasks }: LanePauseState): string => {
+const laneSentence = ({ repo, paused, tasks }: LanePauseState, dryRun: true | undefined): string => {
   if (tasks.length === 0)
     return paused
       ? `No task of ${repo} was left to pause.`
       : `No task of ${repo} was paused together with others.`;
-  const names = listed(tasks.map(nameOf));
-  const count = tasks.length === 1 ? "1 task" : `${tasks.length} tasks`;
-  return paused ? `${count} of ${repo} paused: ${names}.` : `${count} of ${repo} back in the lane: ${names}.`;
+  const names = listed(tasks.map(labelOf));
+  const count = `${countOf(tasks.length, "task")} of ${repo}`;
+  return `${count} ${dryRun ? "would be " : ""}${paused ? "paused" : "back in the lane"}: ${names}.`;
 };
 
-const printOne = (around: CliContext, output: Format, state: PauseState): Promise<void> =>
-  print(around, output, {
-    response: state,
-    items: [state],
-    name: nameOf,
-    lines: (screen) => changeLines(sentence(state), state.effect, screen),
-  });
+/** The tasks that were paused one by one, which a resume of the repository leaves alone, and how to resume each. */
+const pausedAlone = async (client: Client, repo: string): Promise<string[]> => {
+  const { paused = [] } = (await client.queue([repo])).serial_gate.per_repo[repo] ?? {};
+  const commands = paused.flatMap(({ work_item_id }) =>
+    work_item_id === null
+      ? []
+      : [harmless(advisedCommand({ verb: ["resume"], options: { repo }, operands: [work_item_id] }))],
+  );
+  return commands.length === 0
+    ? []
+    : [
+        `Paused one by one: ${listed(paused.map(labelOf))}. To resume:`,
+        ...commands.map((each) => `  ${each}`),
+      ];
+};
 
-/** Every unfinished task of a repository, or all that were parked together. */
+/** Pauses every unfinished task of a repository, or resumes the tasks that were paused together. */
 const wholeLane = async (
-  around: CliContext,
-  { name, lane }: Verb,
+  context: CliContext,
+  { title, lane }: Verb,
   repo: string,
   { dryRun, yes, output, ...note }: Options,
 ): Promise<void> => {
-  const client = connect(around);
-  const why = noteOf(around, note);
+  const client = connect(context);
+  const why = noteOf(context, note);
   const trial = await lane(client, { repo, dry_run: true }, why);
   if (trial.tasks.length === 0) await refuseUnknownRepo(client, repo);
   if (!dryRun && !yes && trial.tasks.length > 1)
     await confirm(
-      around,
-      `${name === "pause" ? "Pause" : "Resume"} ${trial.tasks.length} tasks of ${repo}: ${listed(trial.tasks.map(nameOf))}?`,
+      context,
+      `${title} ${trial.tasks.length} tasks of ${repo}: ${listed(trial.tasks.map(labelOf))}?`,
     );
   const state = dryRun ? trial : await lane(client, { repo }, why);
-  await print(around, output, {
+  await print(context, output, {
     response: state,
     items: state.tasks,
-    name: nameOf,
-    lines: (screen) => changeLines(laneSentence(state), state.effect, screen),
+    name: labelOf,
+    lines: (screen) => changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
   });
-  sayTrial(around, dryRun);
+  if (!state.paused && state.tasks.length === 0) say(context, ...(await pausedAlone(client, repo)));
+  sayDryRun(context, dryRun);
 };
 
-/** Each by itself: one that is refused does not keep the others from it. The first refusal is how the verb ends. */
+/** Pauses or resumes each task by itself. A refusal of one does not stop the others; the first refusal's exit code is
+ *  the verb's. */
 const oneByOne = async (
-  around: CliContext,
-  { name, one }: Verb,
+  context: CliContext,
+  { name, title, one }: Verb,
   workItems: readonly string[],
   { repo, dryRun, yes, output, ...note }: Options,
 ): Promise<void> => {
   if (workItems.length > 1 && !yes && !dryRun)
-    await confirm(
-      around,
-      `${name === "pause" ? "Pause" : "Resume"} ${workItems.length} tasks: ${listed(workItems)}?`,
-    );
-  const client = connect(around);
-  const why = noteOf(around, note);
-  let ended: number | undefined;
+    await confirm(context, `${title} ${workItems.length} tasks: ${listed(workItems)}?`);
+  const client = connect(context);
+  const why = noteOf(context, note);
+  let refused: number | undefined;
   for (const work_item of workItems) {
-    const query = {
-      work_item,
-      ...(repo === undefined ? {} : { repo }),
-      ...(dryRun ? { dry_run: dryRun } : {}),
-    };
+    const query = { work_item, repo, dry_run: dryRun };
     try {
-      await printOne(around, output, await about(client, query, () => one(client, query, why)));
+      const state = await suggestingWorkItems(client, query, () => one(client, query, why));
+      await print(context, output, {
+        response: state,
+        items: [state],
+        name: labelOf,
+        lines: (screen) => changeLines(taskSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
+      });
     } catch (error) {
       if (workItems.length === 1 || !(error instanceof ProblemError || error instanceof ExitError))
         throw error;
-      const { words, exit } = describeError(error, [name, work_item], around);
-      say(around, ...words);
-      ended ??= exit;
+      const argv = work_item.startsWith("-") ? [name, "--", work_item] : [name, work_item];
+      const { lines, exit } = describeError(error, argv, context);
+      say(context, ...lines);
+      refused ??= exit;
     }
   }
-  sayTrial(around, dryRun);
-  if (ended !== undefined) throw new ExitError(ended, "");
+  sayDryRun(context, dryRun);
+  if (refused !== undefined) throw new ExitError(refused, "");
 };
 
 const run = (
-  around: CliContext,
+  context: CliContext,
   verb: Verb,
   workItems: readonly string[],
   options: Options,
 ): Promise<void> => {
   const { repo, all } = options;
-  if (all && repo !== undefined && workItems.length === 0) return wholeLane(around, verb, repo, options);
+  if (all && repo !== undefined && workItems.length === 0) return wholeLane(context, verb, repo, options);
   if (all || workItems.length === 0)
     throw new ExitError(
       EXIT.usage,
-      `Say which: \`serial-gate ${verb.name} WORK_ITEM\`, or \`serial-gate ${verb.name} --repo REPO --all\`.`,
+      `Name work items (\`serial-gate ${verb.name} WORK_ITEM\`) or a repository (\`serial-gate ${verb.name} --repo REPO --all\`).`,
     );
-  return oneByOne(around, verb, workItems, options);
+  return oneByOne(context, verb, workItems, options);
 };
 
-export const pauseCommands = (program: Command, around: CliContext): void => {
+export const pauseCommands = (program: Command, context: CliContext): void => {
   program
     .command("pause")
-    .description("park tasks: later ones of their repository may overtake them")
+    .description("pause tasks, so that later tasks of their repository can overtake them")
     .argument("[work-item...]", "work items")
-    .option("--repo <repo>", "the repository, where several have the work item")
-    .option("--all", "with --repo: every unfinished task of it")
-    .option("--reason <text>", "why, for people to read")
-    .option("--until <time>", "resume by itself: 30m from now, or a time in ISO 8601", instant)
+    .addOption(repoOption())
+    .option("--all", "every unfinished task of the repository (needs --repo)")
+    .addOption(reasonOption())
+    .option("--until <time>", "resume automatically: 30m from now, or an ISO 8601 time", instant)
     .addOption(dryRunOption())
     .addOption(yesOption())
     .addOption(outputOption())
     .addHelpText("after", example('serial-gate pause WEB-7 --reason "waits for a human" --until 2h'))
-    .action((workItems: string[], options: Options) => run(around, PAUSE, workItems, options));
+    .action((workItems: string[], options: Options) => run(context, PAUSE, workItems, options));
   program
     .command("resume")
-    .description("take parked tasks back into their lanes")
+    .description("resume paused tasks: they return to their lanes")
     .argument("[work-item...]", "work items")
-    .option("--repo <repo>", "the repository, where several have the work item")
-    .option("--all", "with --repo: all that were parked together")
-    .option("--reason <text>", "why, for people to read")
+    .addOption(repoOption())
+    .option("--all", "every task that was paused with --all (needs --repo)")
+    .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(yesOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate resume WEB-7"))
-    .action((workItems: string[], options: Options) => run(around, RESUME, workItems, options));
+    .action((workItems: string[], options: Options) => run(context, RESUME, workItems, options));
 };

@@ -1,69 +1,77 @@
-/** serial-gate queue: what every lane does, what waits in it and why. */
+/** serial-gate queue: the state of every lane, and the reason why each job waits. */
 
 import type { Command } from "commander";
 import type { Lane, Queue } from "../../contract/queue.ts";
 import { example, repeated } from "../arguments.ts";
-import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
 import type { CliContext } from "../context.ts";
-import { plain, tableOf, type Column, type Style } from "../output/terminal.ts";
-import { connect, refuseUnknownRepo } from "../service.ts";
+import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
+import { labelInRepo } from "../output/label.ts";
+import { tableOf, type Column } from "../output/table.ts";
+import type { Style } from "../output/terminal.ts";
+import { plain } from "../output/text.ts";
 import { shownTime } from "../output/time.ts";
+import { connect, refuseUnknownRepo } from "../service.ts";
 import { watch } from "../watch.ts";
 
-/** A task of a lane, or one of its waiting jobs; a lane that has neither is a row by itself. */
+type Waiting = Lane["waiting"][number];
+
+/** A waiting job, a task without one, or a lane without tasks. */
 interface Row {
   readonly repo: string;
   readonly state: "open" | "frozen" | "degraded";
   readonly task_id?: number | null;
-  readonly job_id?: number;
+  readonly job_id?: number | undefined;
   readonly work_item_id?: string | null;
   readonly stage?: string | null;
-  readonly place?: string;
-  readonly held?: string;
+  readonly role?: "active" | "waiting" | "paused";
+  readonly position?: number | undefined;
+  readonly status?: string | undefined;
   readonly since?: string | null;
   readonly by?: string | null;
   readonly why?: string | null;
 }
 
-const MAY_START = "may start";
+const CAN_START = "can start";
 
 const stateOf = (lane: Lane, degraded: boolean): Row["state"] => {
-  // What cannot be read counts as frozen, and no one froze it.
+  // Freezes that cannot be read count as frozen, without a time.
   if (lane.frozen) return lane.frozen_at === null && degraded ? "degraded" : "frozen";
   return degraded ? "degraded" : "open";
 };
 
-/** The head of the lane, what waits in its order, what is parked; each task once for each of its waiting jobs. */
+const waitingCells = (job: Waiting | undefined): Partial<Row> =>
+  job ? { job_id: job.job_id, position: job.position, status: job.reason ?? CAN_START } : {};
+
+/** The active task, then the waiting jobs in their order, then the paused tasks. A task has a row for each of its
+ *  waiting jobs, or one row. */
 const rowsOf = (repo: string, lane: Lane, degraded: boolean): Row[] => {
   const state = stateOf(lane, degraded);
   const freeze = lane.frozen ? { since: lane.frozen_at, why: lane.frozen_reason } : {};
   const jobs = [...lane.waiting].sort((a, b) => a.position - b.position);
-  const jobsOf = (task_id: number): (Lane["waiting"][number] | undefined)[] => {
+  const jobsOf = (task_id: number): (Waiting | undefined)[] => {
     const own = jobs.filter((job) => job.task_id === task_id);
     return own.length > 0 ? own : [undefined];
   };
-  const waitingAs = (job: Lane["waiting"][number] | undefined, role: string | undefined): Partial<Row> => ({
-    ...(job ? { job_id: job.job_id, held: job.reason ?? MAY_START } : {}),
-    place: [role, job && `waiting ${job.position}`].filter((each) => each !== undefined).join(", "),
-  });
-  const { active_task, paused } = lane;
-  const active = active_task
-    ? jobsOf(active_task.task_id).map((job): Row => ({
-        ...{ repo, state, ...freeze, ...active_task },
-        ...waitingAs(job, "active"),
-      }))
-    : [];
-  const parked = paused.flatMap((task) =>
+  const active = [lane.active_task ?? []].flat().flatMap((task) =>
     jobsOf(task.task_id).map((job): Row => ({
-      ...{ repo, state, ...task, ...waitingAs(job, "paused") },
-      ...{ since: task.paused_at, by: task.paused_by, why: task.pause_reason },
+      ...{ repo, state, role: "active", ...freeze },
+      ...task,
+      ...waitingCells(job),
     })),
   );
-  const shown = new Set([...active, ...parked].map(({ job_id }) => job_id));
+  const paused = lane.paused.flatMap((task) =>
+    jobsOf(task.task_id).map((job): Row => ({
+      ...{ repo, state, role: "paused" },
+      ...{ since: task.paused_at, by: task.paused_by, why: task.pause_reason },
+      ...task,
+      ...waitingCells(job),
+    })),
+  );
+  const shown = new Set([...active, ...paused].map(({ job_id }) => job_id));
   const waiting = jobs
     .filter(({ job_id }) => !shown.has(job_id))
-    .map((job): Row => ({ repo, state, ...freeze, ...job, ...waitingAs(job, undefined) }));
-  const rows = [...active, ...waiting, ...parked];
+    .map((job): Row => ({ repo, state, role: "waiting", ...freeze, ...job, ...waitingCells(job) }));
+  const rows = [...active, ...waiting, ...paused];
   return rows.length > 0 ? rows : [{ repo, state, ...freeze }];
 };
 
@@ -73,9 +81,9 @@ const STATE_STYLE: Readonly<Record<Row["state"], Style>> = {
   degraded: "magenta",
 };
 
-const heldStyle = ({ held }: Row): Style | undefined => {
-  if (held === undefined) return undefined;
-  return held === MAY_START ? "green" : held === "freeze" ? "red" : "yellow";
+const statusStyle = ({ status }: Row): Style | undefined => {
+  if (status === undefined) return undefined;
+  return status === CAN_START ? "green" : status === "freeze" ? "red" : "yellow";
 };
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -83,8 +91,9 @@ const COLUMNS: readonly Column<Row>[] = [
   { head: "STATE", cell: ({ state }) => state, style: ({ state }) => STATE_STYLE[state] },
   { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
   { head: "STAGE", cell: ({ stage }) => stage },
-  { head: "PLACE", cell: ({ place }) => place },
-  { head: "HELD BY", cell: ({ held }) => held, style: heldStyle },
+  { head: "ROLE", cell: ({ role }) => role },
+  { head: "POSITION", cell: ({ position }) => position },
+  { head: "STATUS", cell: ({ status }) => status, style: statusStyle },
   { head: "TASK", cell: ({ task_id }) => task_id, wide: true },
   { head: "JOB", cell: ({ job_id }) => job_id, wide: true },
   { head: "SINCE", cell: ({ since }) => (since ? shownTime(since) : null), wide: true },
@@ -111,60 +120,64 @@ const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
   };
 };
 
-/** So many are told by themselves. */
 const MOST_STUCK = 5;
 
-/** Tasks that nothing moves without a person, a sentence each. */
+/** A sentence for each task that nothing moves without a person. */
 export const stuckIn = ({ serial_gate: { per_repo } }: Queue): string[] =>
   Object.entries(per_repo).flatMap(([repo, lane]) =>
-    lane.stuck.map(({ work_item_id, task_id, because }) =>
-      plain(`${work_item_id ?? `task ${task_id}`} in ${repo} cannot go on by itself: ${because}`),
-    ),
+    lane.stuck.map((task) => plain(`${labelInRepo({ ...task, repo })} is stuck: ${task.because}`)),
   );
 
-const stuckWords = (queue: Queue): string[] => {
+const stuckLines = (queue: Queue): string[] => {
   const stuck = stuckIn(queue);
   const more = stuck.length - MOST_STUCK;
-  return [...stuck.slice(0, MOST_STUCK), ...(more > 0 ? [`${more} more cannot go on by themselves.`] : [])];
+  return [
+    ...stuck.slice(0, MOST_STUCK),
+    ...(more > 0 ? [more === 1 ? "1 more task is stuck." : `${more} more tasks are stuck.`] : []),
+  ];
 };
 
-/** What the lanes do not tell. */
-const words = (queue: Queue): string[] => [
-  ...stuckWords(queue),
-  ...(Object.keys(queue.serial_gate.per_repo).length === 0 ? ["Nothing goes on."] : []),
+/** Notes that stand below the table. */
+const notes = (queue: Queue): string[] => [
+  ...stuckLines(queue),
+  ...(Object.keys(queue.serial_gate.per_repo).length === 0 ? ["No tasks, jobs or freezes."] : []),
   ...(queue.degraded
-    ? ["The gate is degraded: a part of its database cannot be read, and what is not known counts as frozen."]
+    ? [
+        "Degraded: part of the database cannot be read. A repository counts as frozen while its freezes are unknown.",
+      ]
     : []),
   ...(queue.serial_gate.enabled
     ? []
-    : ["The gate is switched off (SERIAL_GATE_ENABLED): only dependencies hold a job."]),
+    : ["The gate is switched off (SERIAL_GATE_ENABLED): only dependencies hold jobs."]),
 ];
 
-interface Options extends Printed {
+interface Options extends OutputOptions {
   readonly repo?: readonly string[];
   readonly watch?: true;
 }
 
-export const queueCommand = (program: Command, around: CliContext): void => {
+export const queueCommand = (program: Command, context: CliContext): void => {
   program
     .command("queue")
-    .description("show every lane: its active task, what waits in it and why, what is parked")
+    .description("show every lane: its active task, its waiting jobs and their reasons, its paused tasks")
     .option("--repo <repo>", "only this repository; may be repeated", repeated)
-    .option("--watch", "show it anew whenever something changes, until ctrl-C")
+    .option("--watch", "redraw on every change (Ctrl-C to stop)")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate queue --repo acme/web --watch"))
-    .action(async ({ repo: repos, watch: watching, output }: Options) => {
-      const client = connect(around);
+    .action(async ({ repo: repos, watch: isWatched, output }: Options) => {
+      const client = connect(context);
       for (const repo of repos ?? []) await refuseUnknownRepo(client, repo);
-      if (watching) {
-        await watch(around, client, output, async (signal) => {
+      if (isWatched) {
+        const read = async (signal: AbortSignal) => {
           const queue = await client.queue(repos, signal);
-          return { ...answerOf(queue), words: words(queue) };
-        });
+          return { ...answerOf(queue), words: notes(queue) };
+        };
+        const repo = repos?.length === 1 ? repos[0] : undefined;
+        await watch(context, { client, format: output, repo, read });
         return;
       }
       const queue = await client.queue(repos);
-      await print(around, output, answerOf(queue));
-      say(around, ...words(queue));
+      await print(context, output, answerOf(queue));
+      say(context, ...notes(queue));
     });
 };

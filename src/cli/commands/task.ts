@@ -1,4 +1,4 @@
-/** serial-gate task: what the orchestrator makes and moves, and what an operator reads of it. */
+/** serial-gate task: add, list, show, move and cancel tasks. */
 
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
@@ -6,18 +6,21 @@ import type { Job } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskQuery } from "../../contract/tasks.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example, json } from "../arguments.ts";
-import { changeLines, dryRunOption, sayTrial } from "../output/effect.ts";
-import { jobLines } from "./job.ts";
-import { outputOption, print, say, type Answer, type Printed } from "../output/format.ts";
+import { example, json, reasonOption, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { pairsOf, tableOf, type Column, type Screen } from "../output/terminal.ts";
-import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
+import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
+import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
+import { labelInRepo, labelOf } from "../output/label.ts";
+import { pairsOf, tableOf, type Column } from "../output/table.ts";
+import type { Screen } from "../output/terminal.ts";
+import { phrase } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
+import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
+import { jobLines } from "./job.ts";
 
 type Dependency = NonNullable<NewTask["depends_on"]>[number];
 
-/** `WORK_ITEM`, or `REPO:WORK_ITEM` for one of another repository. */
+/** `WORK_ITEM`, or `REPO:WORK_ITEM` in another repository. */
 const dependency = (text: string): Dependency => {
   const [, repo, work_item_id] = /^([\w./-]+):(.+)$/.exec(text) ?? [];
   return repo !== undefined && work_item_id !== undefined ? { repo, work_item_id } : text;
@@ -37,7 +40,7 @@ const COLUMNS: readonly Column<Task>[] = [
   { head: "REPO", cell: ({ repo }) => repo },
   { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
   { head: "STAGE", cell: stateOf, style: ({ paused_at }) => (paused_at === null ? undefined : "yellow") },
-  { head: "DEPENDS ON", cell: ({ depends_on }) => depends_on.map(nameOf).join(", ") },
+  { head: "DEPENDS ON", cell: ({ depends_on }) => depends_on.map(labelOf).join(", ") },
   { head: "TITLE", cell: ({ title }) => title },
   { head: "TASK", cell: ({ id }) => id, wide: true },
   { head: "CREATED", cell: ({ created_at }) => created_at && shownTime(created_at), wide: true },
@@ -46,28 +49,25 @@ const COLUMNS: readonly Column<Task>[] = [
   { head: "WHY", cell: ({ pause_reason }) => pause_reason, wide: true },
 ];
 
-const nameOf = (task: { work_item_id: string | null; id?: number; task_id?: number }): string =>
-  task.work_item_id ?? `task ${task.id ?? task.task_id ?? "?"}`;
-
 const tasksAnswer = (tasks: readonly Task[]): Answer<Task> => ({
   response: { tasks },
   items: tasks,
-  name: nameOf,
+  name: labelOf,
   lines: (screen, wide) => (tasks.length === 0 ? [] : tableOf(COLUMNS, tasks, screen, wide)),
 });
 
-/** Who, why and until when, as far as it is known. */
+/** When, by whom, until when and why a task was paused, as far as it is known. */
 const pauseOf = ({ paused_at, paused_by, pause_reason, pause_until }: Task): string | null =>
   paused_at === null
     ? null
-    : [
-        since(paused_at),
-        ...(paused_by === null ? [] : [`by ${paused_by}`]),
-        ...(pause_until === null ? [] : [`until ${shownTime(pause_until)}`]),
-        ...(pause_reason === null ? [] : [`: ${pause_reason}`]),
-      ]
-        .join(" ")
-        .replace(" : ", ": ");
+    : phrase(
+        [
+          since(paused_at),
+          paused_by !== null && `by ${paused_by}`,
+          pause_until !== null && `until ${shownTime(pause_until)}`,
+        ],
+        pause_reason,
+      );
 
 const taskLines = (task: Task, screen: Screen): string[] =>
   pairsOf(
@@ -78,46 +78,39 @@ const taskLines = (task: Task, screen: Screen): string[] =>
       ["title", task.title],
       ["stage", task.stage],
       ["paused", pauseOf(task)],
-      [
-        "depends on",
-        task.depends_on.map((each) => `${nameOf(each)} in ${each.repo} (${each.stage})`).join(", "),
-      ],
+      ["depends on", task.depends_on.map((each) => `${labelInRepo(each)} (${each.stage})`).join(", ")],
       ["created", task.created_at && since(task.created_at)],
       ["updated", task.updated_at && since(task.updated_at)],
     ],
     screen,
   );
 
-/** A task, and its jobs under it. */
-const taskAnswer = (whole: { task: Task }, jobs: readonly Job[]): Answer<Task> => ({
-  response: whole,
-  items: [whole.task],
-  name: nameOf,
+/** A task and, under it, its jobs. */
+const taskAnswer = (response: { task: Task }, jobs: readonly Job[], dryRun?: true): Answer<Task> => ({
+  response,
+  items: [response.task],
+  name: labelOf,
   lines: (screen, wide) => [
-    ...taskLines(whole.task, screen),
+    ...(dryRun ? [`${dryRunMark(dryRun)}The task and its job would be:`] : []),
+    ...taskLines(response.task, screen),
     ...(jobs.length === 0 ? [] : ["", ...jobLines(jobs, screen, wide)]),
   ],
 });
 
 const LONGEST_PAGE = 500;
 
-/** Every page. */
 const allTasks = async (client: Client, query: Partial<TaskQuery>): Promise<Task[]> => {
   const found: Task[] = [];
   for (let cursor: string | undefined; ;) {
-    const { tasks, next_cursor } = await client.tasks({
-      ...query,
-      limit: LONGEST_PAGE,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
+    const { tasks, next_cursor } = await client.tasks({ ...query, limit: LONGEST_PAGE, cursor });
     found.push(...tasks);
     if (next_cursor === null) return found;
     cursor = next_cursor;
   }
 };
 
-const addCommand = (task: Command, around: CliContext): void => {
-  interface Options extends Printed {
+const addCommand = (task: Command, context: CliContext): void => {
+  interface Options extends OutputOptions {
     readonly title?: string;
     readonly dependsOn?: readonly Dependency[];
     readonly stage?: string;
@@ -127,43 +120,44 @@ const addCommand = (task: Command, around: CliContext): void => {
   }
   task
     .command("add")
-    .description("create a task and its entry job; one that is there is left as it is")
+    .description("create a task and its entry job, unless it exists")
     .argument("<repo>", "such as acme/web")
-    .argument("<work-item>", "its own id, such as WEB-8")
-    .option("--title <text>", "what the work is")
+    .argument("<work-item>", "such as WEB-8")
+    .option("--title <text>", "title")
     .option(
       "--depends-on <work-item>",
-      "a task that must be finished first, REPO:WORK_ITEM in another repository; may be repeated",
+      "task that must finish first, REPO:WORK_ITEM in another repository; may be repeated",
       dependencies,
     )
-    .option("--stage <stage>", "where it stands (default: analysis)")
-    .option("--payload <json>", "what the worker of the entry job is given", json)
-    .option("--no-entry-job", "without the job that starts it")
+    .option("--stage <stage>", "initial stage (default: analysis)")
+    .option("--payload <json>", "payload of the entry job", json)
+    .option("--no-entry-job", "create no entry job")
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task add acme/web WEB-8 --depends-on acme/api:API-2"))
     .action(async (repo: string, work_item_id: string, options: Options) => {
       const { title, dependsOn, stage, entryJob, payload, dryRun, output } = options;
-      const input = {
-        repo,
-        work_item_id,
-        ...(title === undefined ? {} : { title }),
-        ...(stage === undefined ? {} : { stage }),
-        ...(dependsOn === undefined ? {} : { depends_on: [...dependsOn] }),
-        ...(entryJob ? (payload === undefined ? {} : { entry_job: { payload } }) : { entry_job: false }),
-      };
-      const { created, ...stands } = await connect(around).createTask(
-        input,
-        dryRun ? { dry_run: dryRun } : {},
+      const withPayload = payload === undefined ? undefined : { payload };
+      const { created, ...answer } = await connect(context).createTask(
+        {
+          repo,
+          work_item_id,
+          title,
+          stage,
+          depends_on: dependsOn && [...dependsOn],
+          entry_job: entryJob ? withPayload : false,
+        },
+        { dry_run: dryRun },
       );
-      await print(around, output, taskAnswer(stands, stands.job ? [stands.job] : []));
-      if (!created) say(around, `${repo} has ${work_item_id} already; nothing was changed.`);
-      else sayTrial(around, dryRun);
+      const mark = created ? dryRun : undefined;
+      await print(context, output, taskAnswer(answer, answer.job ? [answer.job] : [], mark));
+      if (!created) say(context, `${work_item_id} exists in ${repo} already; nothing was changed.`);
+      else sayDryRun(context, dryRun);
     });
 };
 
-const listCommand = (task: Command, around: CliContext): void => {
-  interface Options extends Printed {
+const listCommand = (task: Command, context: CliContext): void => {
+  interface Options extends OutputOptions {
     readonly repo?: string;
     readonly stage?: string;
     readonly paused?: true;
@@ -171,102 +165,112 @@ const listCommand = (task: Command, around: CliContext): void => {
   }
   task
     .command("list")
-    .description("list the tasks that are not finished, oldest first")
-    .option("--repo <repo>", "only of this repository")
-    .option("--stage <stage>", "only in this stage")
-    .option("--paused", "only those that are parked")
-    .option("--all", "finished ones too")
+    .description("list unfinished tasks, oldest first")
+    .option("--repo <repo>", "only this repository")
+    .option("--stage <stage>", "only this stage")
+    .option("--paused", "only paused tasks")
+    .option("--all", "finished tasks too")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task list --repo acme/web --paused"))
     .action(async ({ repo, stage, paused, all, output }: Options) => {
-      const client = connect(around);
-      const tasks = await allTasks(client, {
-        ...(repo === undefined ? {} : { repo }),
-        ...(stage === undefined ? (all ? {} : { finished: false }) : { stage }),
-        ...(paused ? { paused } : {}),
-      });
+      const client = connect(context);
+      const finished = stage === undefined && !all ? false : undefined;
+      const tasks = await allTasks(client, { repo, stage, finished, paused });
       if (tasks.length === 0) {
         await refuseUnknownRepo(client, repo);
-        say(around, "There is no such task.");
+        say(context, "No matching tasks.");
       }
-      await print(around, output, tasksAnswer(tasks));
+      await print(context, output, tasksAnswer(tasks));
     });
 };
 
-const showCommand = (task: Command, around: CliContext): void => {
+const showCommand = (task: Command, context: CliContext): void => {
   task
     .command("show")
     .description("show a task and its jobs")
-    .argument("<work-item>", "a work item, or a task's id")
-    .option("--repo <repo>", "the repository, where several have the work item")
+    .argument("<work-item>", "work item or task id")
+    .addOption(repoOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task show WEB-8"))
-    .action(async (workItem: string, { repo, output }: Printed & { readonly repo?: string }) => {
-      const client = connect(around);
-      const shown = await client.task((await findTask(client, workItem, repo)).id);
-      await print(around, output, taskAnswer(shown, shown.jobs));
+    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+      const client = connect(context);
+      const { id } = await findTask(client, { work_item, repo });
+      const answer = await client.task(id);
+      await print(context, output, taskAnswer(answer, answer.jobs));
     });
 };
 
-interface ChangeOptions extends Printed {
+interface ChangeOptions extends OutputOptions {
   readonly repo?: string;
   readonly reason?: string;
   readonly dryRun?: true;
 }
 
-/** Moves a task, and prints what it is now and what came of it. */
+/** Changes a task; prints its new state and the effect. */
 const change = async (
-  around: CliContext,
-  workItem: string,
+  context: CliContext,
+  work_item: string,
   { repo, reason, dryRun, output }: ChangeOptions,
-  call: (client: Client, id: number, note: Note, trial: { dry_run?: true }) => Promise<ChangedTask>,
+  call: (
+    client: Client,
+    id: number,
+    note: Note,
+    trial: { dry_run?: true | undefined },
+  ) => Promise<ChangedTask>,
 ): Promise<void> => {
-  const client = connect(around);
-  const { id } = await findTask(client, workItem, repo);
-  const changed = await call(client, id, noteOf(around, { reason }), dryRun ? { dry_run: dryRun } : {});
+  const client = connect(context);
+  const { id } = await findTask(client, { work_item, repo });
+  const changed = await call(client, id, noteOf(context, { reason }), { dry_run: dryRun });
   const { task, effect } = changed;
-  await print(around, output, {
+  await print(context, output, {
     response: changed,
     items: [task],
-    name: nameOf,
-    lines: (screen) => changeLines(`${nameOf(task)} in ${task.repo} is ${standing(task)}.`, effect, screen),
+    name: labelOf,
+    lines: (screen) =>
+      changeLines(
+        `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
+        { effect, dryRun },
+        screen,
+      ),
   });
-  sayTrial(around, dryRun);
+  sayDryRun(context, dryRun);
 };
 
-const stageCommand = (task: Command, around: CliContext): void => {
+const stageCommand = (task: Command, context: CliContext): void => {
   task
     .command("stage")
     .description("move a task to a stage; done and cancelled are final")
-    .argument("<work-item>", "a work item, or a task's id")
+    .argument("<work-item>", "work item or task id")
     .argument("<stage>", "such as development")
-    .option("--repo <repo>", "the repository, where several have the work item")
-    .option("--reason <text>", "why, for people to read")
+    .addOption(repoOption())
+    .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task stage WEB-8 done"))
     .action((workItem: string, stage: string, options: ChangeOptions) =>
-      change(around, workItem, options, (client, id, note, trial) => client.setStage(id, stage, note, trial)),
+      change(context, workItem, options, (client, id, note, trial) =>
+        client.setStage(id, stage, note, trial),
+      ),
     );
 };
 
-const cancelCommand = (task: Command, around: CliContext): void => {
+const cancelCommand = (task: Command, context: CliContext): void => {
   task
     .command("cancel")
-    .description("cancel a task and its waiting jobs, for good")
-    .argument("<work-item>", "a work item, or a task's id")
-    .option("--repo <repo>", "the repository, where several have the work item")
-    .option("--reason <text>", "why, for people to read")
+    .description("cancel a task and its waiting jobs; this is final")
+    .argument("<work-item>", "work item or task id")
+    .addOption(repoOption())
+    .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task cancel WEB-8 --dry-run"))
     .action((workItem: string, options: ChangeOptions) =>
-      change(around, workItem, options, (client, id, note, trial) => client.cancelTask(id, note, trial)),
+      change(context, workItem, options, (client, id, note, trial) => client.cancelTask(id, note, trial)),
     );
 };
 
-export const taskCommands = (program: Command, around: CliContext): void => {
+export const taskCommands = (program: Command, context: CliContext): void => {
   const task = program.command("task").description("add, list, show, move and cancel tasks");
   for (const command of [addCommand, listCommand, showCommand, stageCommand, cancelCommand])
-    command(task, around);
+    command(task, context);
 };

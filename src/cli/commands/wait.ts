@@ -1,96 +1,101 @@
-/** serial-gate wait: until a work item may start, or is finished. */
+/** serial-gate wait: blocks until a work item can start, or is done. */
 
 import { Option, type Command } from "commander";
 import { isUnanswered, type Client } from "../../client/client.ts";
+import { advisedCommand } from "../../contract/shell.ts";
 import type { Task } from "../../contract/tasks.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example } from "../arguments.ts";
-import { updates } from "../updates.ts";
-import { asTyped } from "../output/errors.ts";
-import { EXIT, ExitError } from "../output/exit-codes.ts";
-import { stopping } from "../interrupt.ts";
-import { outputOption, print, type Printed } from "../output/format.ts";
+import { example, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
-import { plain } from "../output/terminal.ts";
+import { stopSignal } from "../interrupt.ts";
+import { EXIT, ExitError } from "../output/exit-codes.ts";
+import { outputOption, print, type OutputOptions } from "../output/format.ts";
+import { labelInRepo } from "../output/label.ts";
+import { plain } from "../output/text.ts";
+import { durationBetween, exactLengthOf } from "../output/time.ts";
 import { connect, findTask } from "../service.ts";
+import { updates } from "../updates.ts";
 import { standing } from "./task.ts";
-import { duration, lengthOf } from "../output/time.ts";
 
-/** What a wait sees: that it is over and how, or why it goes on. */
-interface Sight {
+/** The state of the task at one look. */
+interface Look {
   readonly task: Task;
+  /** True when the wait is over. */
   readonly over: boolean;
-  readonly words: string;
+  /** Such as `is held (freeze)`. */
+  readonly state: string;
 }
 
-const isDone = (task: Task): Sight => {
-  if (task.stage === "cancelled") throw new ExitError(EXIT.failed, `${nameOf(task)} was cancelled.`);
-  return { task, over: task.stage === "done", words: `is ${standing(task)}` };
+const label = (task: Task): string => plain(labelInRepo(task));
+
+const isDone = (task: Task): Look => {
+  if (task.stage === "cancelled") throw new ExitError(EXIT.failed, `${label(task)} was cancelled.`);
+  return { task, over: task.stage === "done", state: `is ${standing(task)}` };
 };
 
-const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Promise<Sight> => {
+const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Promise<Look> => {
   if (isTerminal(task.stage))
-    throw new ExitError(EXIT.failed, `${nameOf(task)} is ${task.stage}: nothing of it waits to start.`);
+    throw new ExitError(EXIT.failed, `${label(task)} is ${task.stage}: it has no job to start.`);
   const [{ serial_gate }, { jobs }] = await Promise.all([
     client.queue([task.repo], signal),
     client.task(task.id, signal),
   ]);
   const waiting = serial_gate.per_repo[task.repo]?.waiting.filter(({ task_id }) => task_id === task.id) ?? [];
-  if (waiting.some(({ reason }) => reason === null)) return { task, over: true, words: "may start" };
+  if (waiting.some(({ reason }) => reason === null)) return { task, over: true, state: "can start" };
   const [held] = waiting;
-  if (held) return { task, over: false, words: `is held (${held.reason ?? "-"})` };
-  const begun = jobs.some(({ status }) => status === "running" || status === "done");
-  return { task, over: begun, words: begun ? "has started" : "has no job that waits" };
+  if (held) return { task, over: false, state: `is held (${held.reason ?? "-"})` };
+  const hasStarted = jobs.some(({ status }) => status === "running" || status === "done");
+  return { task, over: hasStarted, state: hasStarted ? "has started" : "has no waiting job" };
 };
 
-const nameOf = ({ work_item_id, id, repo }: Task): string =>
-  plain(`${work_item_id ?? `task ${id}`} in ${repo}`);
+/** The repository whose events can end the wait; undefined if those of several can. */
+const watchedRepo = ({ repo, depends_on }: Task): string | undefined =>
+  depends_on.every((needed) => needed.repo === repo || isTerminal(needed.stage)) ? repo : undefined;
 
-interface Options extends Printed {
+/** A timer takes at most 2 ** 31 milliseconds, about 24.8 days. */
+const timeoutValue = durationBetween("0s", "24d");
+
+interface Options extends OutputOptions {
   readonly for: "claimable" | "done";
   readonly repo?: string;
   readonly timeout?: number;
 }
 
-export const waitCommand = (program: Command, around: CliContext): void => {
+export const waitCommand = (program: Command, context: CliContext): void => {
   program
     .command("wait")
-    .description("wait until a work item may start, or is done")
-    .argument("<work-item>", "a work item, or a task's id")
+    .description("wait until a work item can start, or is done")
+    .argument("<work-item>", "work item or task id")
     .addOption(
-      new Option("--for <what>", "what to wait for").choices(["claimable", "done"]).makeOptionMandatory(),
+      new Option("--for <state>", "state to wait for").choices(["claimable", "done"]).makeOptionMandatory(),
     )
-    .option("--timeout <duration>", "give up after this, with exit code 6 (default: never)", duration)
-    .option("--repo <repo>", "the repository, where several have the work item")
+    .option(
+      "--timeout <duration>",
+      "give up after this, up to 24d, with exit code 6 (default: never)",
+      timeoutValue,
+    )
+    .addOption(repoOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate wait WEB-8 --for=done --timeout 10m"))
-    .action(async (workItem: string, { for: what, repo, timeout, output }: Options) => {
-      const client = connect(around);
-      const stop = stopping(around);
+    .action(async (work_item: string, { for: awaited, repo, timeout, output }: Options) => {
+      const client = connect(context);
+      const stop = stopSignal(context);
       const late = new AbortController();
-      const { id } = await findTask(client, workItem, repo);
-      let last: Sight | undefined;
-      const timer =
-        timeout === undefined
-          ? undefined
-          : setTimeout(() => {
-              const state = last ? `${nameOf(last.task)} ${last.words}` : "The service does not answer";
-              late.abort(
-                new ExitError(
-                  EXIT.timedOut,
-                  `${state} after ${lengthOf(timeout)}.`,
-                  ...(what === "claimable"
-                    ? [`\`${asTyped(["explain", workItem])}\` says what holds it.`]
-                    : []),
-                ),
-              );
-            }, timeout);
+      const found = await findTask(client, { work_item, repo });
+      let last: Look | undefined;
+      const giveUp = (ms: number): void => {
+        const state = last ? `${label(last.task)} ${last.state}` : "No answer from the service";
+        const explain = advisedCommand({ verb: ["explain"], options: { repo }, operands: [work_item] });
+        const hint = awaited === "claimable" ? [`\`${explain}\` says what holds it.`] : [];
+        late.abort(new ExitError(EXIT.timedOut, `${state} after ${exactLengthOf(ms)}.`, ...hint));
+      };
+      const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, timeout);
       try {
         const signal = AbortSignal.any([stop, late.signal]);
-        for await (const _ of updates(client, signal)) {
+        for await (const _ of updates(client, watchedRepo(found), signal)) {
           try {
-            const { task } = await client.task(id, signal);
-            last = what === "done" ? isDone(task) : await isClaimable(client, task, signal);
+            const { task } = await client.task(found.id, signal);
+            last = awaited === "done" ? isDone(task) : await isClaimable(client, task, signal);
           } catch (error) {
             if (error instanceof ExitError || !isUnanswered(error)) throw error;
             continue;
@@ -101,12 +106,12 @@ export const waitCommand = (program: Command, around: CliContext): void => {
         clearTimeout(timer);
       }
       if (!last) return;
-      const { task, words } = last;
-      await print(around, output, {
+      const { task, state } = last;
+      await print(context, output, {
         response: { task },
         items: [task],
         name: ({ work_item_id }) => work_item_id,
-        lines: () => [`${nameOf(task)} ${words}.`],
+        lines: () => [`${label(task)} ${state}.`],
       });
     });
 };

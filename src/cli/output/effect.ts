@@ -1,45 +1,56 @@
-/** What a change comes to: which entry jobs may start now, which are held now. */
+/** The effect of a change: the jobs that can start because of it, and the jobs that it holds. */
 
 import { Option } from "commander";
-import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
-import { say } from "./format.ts";
+import type { Effect } from "../../contract/effect.ts";
 import type { CliContext } from "../context.ts";
-import { listed, plain, type Screen } from "./terminal.ts";
+import { say } from "./format.ts";
+import { labelInRepo } from "./label.ts";
+import type { Screen } from "./terminal.ts";
+import { listed, plain } from "./text.ts";
 
-export const dryRunOption = (): Option =>
-  new Option("--dry-run", "say what would come of it, and change nothing");
+export const dryRunOption = (): Option => new Option("--dry-run", "show the effect; change nothing");
 
-const nameOf = ({ work_item_id, repo, job_id }: ChangedVerdict): string =>
-  plain(`${work_item_id ?? `job ${job_id}`} in ${repo}`);
+const HAPPENED = { starts: "can start now", holds: "held now" };
+const HYPOTHETICAL = { starts: "could start then", holds: "would be held" };
 
-/** A line for each of the two lists that has any. */
-export const effectLines = (effect: Effect | null | undefined, { paint }: Screen): string[] => {
+/** A line for the jobs that can start and a line for the jobs that are held, if there are any. */
+export const effectLines = (
+  effect: Effect | null | undefined,
+  { paint }: Screen,
+  isHypothetical: boolean,
+): string[] => {
   const { now_claimable = [], now_held = [] } = effect ?? {};
+  const words = isHypothetical ? HYPOTHETICAL : HAPPENED;
+  const started = now_claimable.map((job) => plain(labelInRepo(job)));
+  const held = now_held.map((job) => `${plain(labelInRepo(job))} (${job.reason ?? "-"})`);
   return [
-    ...(now_claimable.length > 0
-      ? [paint("green", `may start now: ${listed(now_claimable.map(nameOf))}`)]
-      : []),
-    ...(now_held.length > 0
-      ? [
-          paint(
-            "yellow",
-            `held now: ${listed(now_held.map((each) => `${nameOf(each)} (${each.reason ?? "-"})`))}`,
-          ),
-        ]
-      : []),
+    ...(started.length > 0 ? [paint("green", `${words.starts}: ${listed(started)}`)] : []),
+    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${listed(held)}`)] : []),
   ];
 };
 
-/** What was done, in a sentence, and what came of it. */
-export const changeLines = (sentence: string, effect: Effect | undefined, screen: Screen): string[] => [
-  plain(sentence),
-  ...effectLines(effect, screen).map((line) => `  ${line}`),
-  ...(effect && effect.now_claimable.length + effect.now_held.length === 0
-    ? [screen.paint("dim", "  no queued job is freed or held by it")]
-    : []),
-];
+interface Changed {
+  readonly effect: Effect | undefined;
+  readonly dryRun: true | undefined;
+}
 
-/** After what a dry run has printed. */
-export const sayTrial = (around: CliContext, dryRun: true | undefined): void => {
-  if (dryRun) say(around, "A dry run: nothing was changed.");
+/** The change in a sentence, then its effect. */
+export const changeLines = (sentence: string, { effect, dryRun }: Changed, screen: Screen): string[] => {
+  const lines = effectLines(effect, screen, dryRun === true);
+  const none = dryRun ? "No waiting job would be affected." : "No waiting job is affected.";
+  return [
+    `${dryRunMark(dryRun)}${plain(sentence)}`,
+    ...lines.map((line) => `  ${line}`),
+    ...(effect && lines.length === 0 ? [screen.paint("dim", `  ${none}`)] : []),
+  ];
+};
+
+/** Stands first on stdout, so that a pasted answer cannot be taken for the real one. */
+export const dryRunMark = (dryRun: true | undefined): string => (dryRun ? "(dry run) " : "");
+
+/** The verb of a sentence about a change or its dry run. */
+export const isOrWouldBe = (dryRun: true | undefined): string => (dryRun ? "would be" : "is");
+
+export const sayDryRun = (context: CliContext, dryRun: true | undefined): void => {
+  if (dryRun) say(context, "Dry run: nothing was changed.");
 };

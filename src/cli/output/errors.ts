@@ -1,89 +1,126 @@
-/** What an error becomes: words that say what to type instead, and an exit code. */
+/** Errors as lines for a person, which say what to type instead, and an exit code. */
 
 import { CommanderError } from "commander";
 import { ProblemError, type Problem } from "../../client/client.ts";
 import { parseConnection } from "../../config/client.ts";
-import { EXIT, ExitError, exitOfProblem } from "./exit-codes.ts";
+import { asTyped, withOption } from "../../contract/shell.ts";
 import type { CliContext } from "../context.ts";
+import { EXIT, ExitError, exitOfProblem } from "./exit-codes.ts";
 
-interface Told {
-  readonly words: readonly string[];
+interface ErrorReport {
+  readonly lines: readonly string[];
   readonly exit: number;
 }
 
-/** By name: the classes of some come with modules that most verbs never load. */
-const TOLD_IN_A_SENTENCE: Readonly<Record<string, number>> = {
+/** Errors whose message is written for people. By name: most verbs never load the modules of some. */
+const EXIT_OF: Readonly<Record<string, number>> = {
   ConfigError: EXIT.config,
   ConnectionError: EXIT.usage,
   MigrationError: EXIT.failed,
   StoreFault: EXIT.failed,
 };
 
-/** A word as a shell takes it. */
-export const quoted = (word: string): string =>
-  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+const SET_THE_ADDRESS = "Set SERIAL_GATE_URL to the address of the service.";
 
-/** `serial-gate …` as it would be typed. */
-export const asTyped = (argv: readonly string[]): string => ["serial-gate", ...argv.map(quoted)].join(" ");
+const addressOf = ({ env }: CliContext): string => parseConnection(env).urls.join(", ");
 
-const withoutToken = (around: CliContext): string =>
-  parseConnection(around.env).token === undefined
+const notOurs = (detail: string, context: CliContext): string[] => [
+  `There is no serial-gate at ${addressOf(context)}: ${detail}`,
+  SET_THE_ADDRESS,
+];
+
+const hasPath = (url: string): boolean => new URL(url).pathname !== "/";
+
+const tokenHint = ({ env }: CliContext): string =>
+  parseConnection(env).token === undefined
     ? "Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens."
     : "The service does not know the secret in SERIAL_GATE_TOKEN.";
 
-const NOT_OURS = "It is no serial-gate. Set SERIAL_GATE_URL to where the service is.";
+/** The fields of a request whose rule is worth a sentence: their name on the command line, and the rule. */
+const FIELDS: Readonly<Record<string, readonly [name: string, rule: string]>> = {
+  stage: ["stage", "lower-case letters, digits, dots, dashes and underscores, such as code-review"],
+  repo: [
+    "repo",
+    "letters, digits, dots, dashes and underscores in parts joined by slashes, such as acme/web",
+  ],
+  work_item_id: ["work-item", "at most 200 characters, with no control characters and no leading dash"],
+  agent: ["agent", "letters, digits, dots, dashes, underscores and colons, such as developer"],
+  agents: ["agent", "letters, digits, dots, dashes, underscores and colons, such as developer"],
+};
 
-const wordsOf = (
-  { code, detail, hint, repos = [] }: Problem,
-  argv: readonly string[],
-  around: CliContext,
-): string[] => {
+/** A line for each invalid field, by the name that it has on the command line; none where any is unknown here. */
+const inputLines = ({ errors = [] }: Problem, argv: readonly string[]): string[] => {
+  const lines = errors.map(({ pointer }) => {
+    const [name, rule] = FIELDS[pointer.split("/")[1] ?? ""] ?? [];
+    if (name === undefined || rule === undefined) return undefined;
+    const isOption = argv.some((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+    return `Invalid ${isOption ? `--${name}` : `<${name}>`}: expected ${rule}.`;
+  });
+  return lines.every((line) => line !== undefined) ? lines : [];
+};
+
+const linesOf = (problem: Problem, argv: readonly string[], context: CliContext): string[] => {
+  const { code, detail, hint, repos = [] } = problem;
+  const asGiven = hint === undefined ? [detail] : [detail, hint];
   switch (code) {
     case "ambiguous_work_item":
-      return [detail, "Say which:", ...repos.map((repo) => `  ${asTyped([...argv, "--repo", repo])}`)];
+      return [detail, "Add --repo:", ...repos.map((repo) => `  ${asTyped(withOption(argv, "repo", repo))}`)];
+    case "invalid_request": {
+      const lines = inputLines(problem, argv);
+      return lines.length > 0 ? lines : asGiven;
+    }
     case "unauthorized":
-      return [detail, withoutToken(around)];
+      return [detail, tokenHint(context)];
     case "not_found":
-      return [detail, "The service is older than this program."];
-    // What is not there, or says yes without saying what.
+      return parseConnection(context.env).urls.some(hasPath)
+        ? notOurs(detail, context)
+        : [detail, "The service is older than this program."];
+    // A missing page, or a success that is not JSON.
     case "http_404":
     case "http_200":
-      return [detail, NOT_OURS];
+      return notOurs(detail, context);
     default:
-      return hint === undefined ? [detail] : [detail, hint];
+      return asGiven;
   }
 };
 
-/** What fetch throws when there is no connection says nothing; its cause does. */
-const causeOf = (error: TypeError): string => {
+/** The message of fetch says only that it failed; its cause says why. */
+const connectionLines = (error: TypeError, context: CliContext): string[] => {
   const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
-  return cause.message || ("code" in cause ? String(cause.code) : cause.name);
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (code.startsWith("ERR_SSL"))
+    return [`The service at ${addressOf(context)} does not speak TLS.`, "Use http:// in SERIAL_GATE_URL."];
+  const why = cause instanceof Error ? cause.message || code || cause.name : error.message;
+  return [
+    `No service answers at ${addressOf(context)} (${why}).`,
+    `Start one with \`serial-gate serve\`, or set SERIAL_GATE_URL to its address.`,
+  ];
 };
 
-const unreachable = (error: TypeError, { env }: CliContext): string[] => [
-  `No service answers at ${parseConnection(env).urls.join(", ")} (${causeOf(error)}).`,
-  "Start one with `serial-gate serve`, or set SERIAL_GATE_URL to where it is.",
-];
+/** The message of an error of the system: of a socket, a file or a process. */
+const systemLine = (error: Error): string =>
+  "code" in error && error.code === "EADDRINUSE" && "port" in error
+    ? `Port ${String(error.port)} is in use. Set PORT to a free one.`
+    : error.message;
 
-/** @param argv what was typed */
-export const describeError = (error: unknown, argv: readonly string[], around: CliContext): Told => {
-  // Commander has said its words already.
+/** @param argv the arguments as they were typed */
+export const describeError = (error: unknown, argv: readonly string[], context: CliContext): ErrorReport => {
+  // Commander has printed its message already.
   if (error instanceof CommanderError)
-    return { words: [], exit: error.exitCode === 0 ? EXIT.done : EXIT.usage };
+    return { lines: [], exit: error.exitCode === 0 ? EXIT.done : EXIT.usage };
   if (error instanceof ExitError)
-    return { words: error.message === "" ? [] : [error.message], exit: error.exit };
+    return { lines: error.message === "" ? [] : [error.message], exit: error.exit };
   if (error instanceof ProblemError)
-    return { words: wordsOf(error.problem, argv, around), exit: exitOfProblem(error.problem) };
-  if (!(error instanceof Error)) return { words: [String(error)], exit: EXIT.failed };
-  // A timer that was aborted.
+    return { lines: linesOf(error.problem, argv, context), exit: exitOfProblem(error.problem) };
+  if (!(error instanceof Error)) return { lines: [String(error)], exit: EXIT.failed };
+  // An aborted timer.
   if (error.name === "AbortError" && error.cause instanceof ExitError)
-    return describeError(error.cause, argv, around);
+    return describeError(error.cause, argv, context);
   if (error instanceof TypeError && error.message === "fetch failed")
-    return { words: unreachable(error, around), exit: EXIT.failed };
-  const exit = TOLD_IN_A_SENTENCE[error.name] ?? ("syscall" in error ? EXIT.failed : undefined);
-  // Any other is a fault of the program and keeps its stack.
-  return exit === undefined
-    ? { words: [error.stack ?? error.message], exit: EXIT.failed }
-    : { words: [error.message], exit };
+    return { lines: connectionLines(error, context), exit: EXIT.failed };
+  const exit = EXIT_OF[error.name];
+  if (exit !== undefined) return { lines: [error.message], exit };
+  // Any other error is a fault of the program and keeps its stack.
+  const line = "syscall" in error ? systemLine(error) : (error.stack ?? error.message);
+  return { lines: [line], exit: EXIT.failed };
 };

@@ -1,21 +1,21 @@
-/** What a verb's end becomes for the shell: the one table of exit codes. */
+/** Exit codes: the one table that maps outcomes to them. */
 
 export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
-  /** The gate says no. */
+  /** The gate refuses. */
   refused: 3,
   notAllowed: 4,
   notFound: 5,
   timedOut: 6,
-  /** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+  /** EX_CONFIG of sysexits.h: a supervisor need not restart. */
   config: 78,
 } as const;
 
-/** By a problem's code, else by its status; any other is a failure. */
+/** By a problem's code, else by its status; any other problem is a failure. */
 const OF_PROBLEM: Readonly<Record<string | number, number>> = {
-  // No such route: an older program, or another one.
+  // No such route: an older service, or another program.
   not_found: EXIT.failed,
   http_404: EXIT.failed,
   400: EXIT.usage,
@@ -29,9 +29,9 @@ const OF_PROBLEM: Readonly<Record<string | number, number>> = {
 export const exitOfProblem = ({ code, status }: { code: string; status: number }): number =>
   OF_PROBLEM[code] ?? OF_PROBLEM[status] ?? EXIT.failed;
 
-/** Ends a verb with a sentence for a person and a code for a script. */
+/** Ends a verb with lines for a person and an exit code for a script. */
 export class ExitError extends Error {
-  override readonly name = "Ending";
+  override readonly name = "ExitError";
   readonly exit: number;
 
   constructor(exit: number, ...lines: readonly string[]) {

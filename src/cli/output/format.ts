@@ -1,4 +1,4 @@
-/** How a verb answers: data on stdout in the form that was asked for, words on stderr. */
+/** Answers in the format that was asked for, on stdout; words for a person, on stderr. */
 
 import { Option } from "commander";
 import type { CliContext } from "../context.ts";
@@ -7,18 +7,18 @@ import { screenOf, type Screen } from "./terminal.ts";
 const FORMATS = ["table", "wide", "json", "ndjson", "yaml", "name"] as const;
 export type Format = (typeof FORMATS)[number];
 
-export interface Printed {
+export interface OutputOptions {
   readonly output: Format;
 }
 
 export const outputOption = (): Option =>
-  new Option("-o, --output <format>", "how to print it").choices(FORMATS).default("table");
+  new Option("-o, --output <format>", "output format").choices(FORMATS).default("table");
 
-/** What a verb has to show. */
+/** An answer in all its formats. */
 export interface Answer<Item> {
-  /** As the service gave it: json and yaml. */
+  /** The service's own answer, for json and yaml. */
   readonly response: unknown;
-  /** Line by line: ndjson and name. */
+  /** One a line, for ndjson and name. */
   readonly items: readonly Item[];
   readonly name: (item: Item) => string | number | null;
   /** For people: table and wide. */
@@ -45,7 +45,7 @@ const textOf = async <Item>(answer: Answer<Item>, format: Format, screen: Screen
   }
 };
 
-/** Prints an answer. */
+/** Prints an answer on stdout. */
 export const print = async <Item>(
   { stdout, env }: CliContext,
   format: Format,
@@ -54,7 +54,7 @@ export const print = async <Item>(
   stdout.write(await textOf(answer, format, screenOf(stdout, env)));
 };
 
-/** Says something to the person at the terminal, which is no data. */
-export const say = ({ stderr }: CliContext, ...words: readonly string[]): void => {
-  for (const each of words) stderr.write(line(each));
+/** Prints lines for a person on stderr. */
+export const say = ({ stderr }: CliContext, ...lines: readonly string[]): void => {
+  for (const each of lines) stderr.write(line(each));
 };

@@ -1,4 +1,4 @@
-/** Times as people write and read them: 30m, 2h, ISO 8601; "3 h ago". */
+/** Times as people type and read them: 30m, 2h, ISO 8601; "3 h ago". */
 
 import { InvalidArgumentError } from "commander";
 
@@ -21,17 +21,27 @@ const millisecondsOf = (text: string): number | undefined =>
 /** A duration such as 10s, 30m or 1h30m, in milliseconds. */
 export const duration = (text: string): number => {
   const ms = millisecondsOf(text);
-  if (ms === undefined) throw new InvalidArgumentError("It wants a duration such as 10s, 30m, 2h or 1h30m.");
+  if (ms === undefined) throw new InvalidArgumentError("Expected a duration such as 10s, 30m, 2h or 1h30m.");
   return ms;
 };
 
-/** A time in ISO 8601, or a duration from now; gives ISO 8601 UTC. */
+/** A duration from `least` to `most`, both as a person would type them. */
+export const durationBetween = (least: string, most: string) => {
+  const [from, to] = [duration(least), duration(most)];
+  return (text: string): number => {
+    const ms = duration(text);
+    if (ms < from || ms > to) throw new InvalidArgumentError(`Expected a duration from ${least} to ${most}.`);
+    return ms;
+  };
+};
+
+/** An ISO 8601 time, or a duration from now; returns ISO 8601 UTC. */
 export const instant = (text: string): string => {
   const ms = millisecondsOf(text);
   const at = ms === undefined ? (INSTANT.test(text) ? Date.parse(text) : NaN) : Date.now() + ms;
   const date = new Date(at);
   if (Number.isNaN(date.getTime()))
-    throw new InvalidArgumentError("It wants a duration such as 30m, or a time such as 2026-06-15T18:00Z.");
+    throw new InvalidArgumentError("Expected a duration such as 30m, or a time such as 2026-06-15T18:00Z.");
   return date.toISOString();
 };
 
@@ -42,7 +52,7 @@ const STEPS = [
   ["s", UNITS.s],
 ] as const;
 
-/** A length of time in its two largest units: `3 h 12 min`. */
+/** A length of time in its two largest units: `3 h 12 min`; below a second `0 s`. */
 export const lengthOf = (ms: number): string => {
   const first = STEPS.findIndex(([, unit]) => ms >= unit);
   const [big, small] = STEPS.slice(Math.max(first, 0));
@@ -52,7 +62,10 @@ export const lengthOf = (ms: number): string => {
   return `${count} ${big[0]}${small && rest > 0 ? ` ${rest} ${small[0]}` : ""}`;
 };
 
-/** An answer's time to the second; one that another program wrote and is no time is shown as it is. */
+/** A length of time as `lengthOf`, below a second in milliseconds. */
+export const exactLengthOf = (ms: number): string => (ms < 1_000 ? `${ms} ms` : lengthOf(ms));
+
+/** A time to the second. Text of another program that is not a time stays as it is. */
 export const shownTime = (iso: string): string => iso.replace(/\.\d+Z$/, "Z");
 
 /** `2026-06-15T18:06:00Z (3 h 12 min ago)`, or `in 5 min` */

@@ -6,31 +6,34 @@ import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { laneOf } from "./job.ts";
 import { decode } from "../../store/json.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
-import type { Actor, Rules } from "../rule/policy.ts";
-import { type Lookup, type Visibility } from "../rule/visibility.ts";
+import type { BatchContext } from "./context.ts";
+import type { Actor } from "../rule/policy.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { overtakenBy } from "./task.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
 interface Candidate {
   readonly id: number;
+  readonly task_id: number | null;
   readonly repo: string | null;
 }
 
 /** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
 const FEW_AGENTS = 10;
 
-/** The oldest claimable jobs behind a job that the caller takes. They are looked at again once their lane is
- *  held. */
+/** A look for jobs: of these agents and repositories, behind that id. */
+interface Search extends Pick<ClaimRequest, "agents" | "repos"> {
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** The oldest claimable jobs that a search finds. They are looked at again once their lane is locked. */
 const candidates = (
-  rules: Rules,
-  { visible, useReadyIndex }: Lookup,
-  { agents, repos }: Pick<ClaimRequest, "agents" | "repos">,
-  after: number,
-  limit: number,
+  { rules, lookup: { visible, useReadyIndex } }: BatchContext,
+  { agents, repos, after, limit }: Search,
 ): Statement => {
   const oldest = (ofAgents: Statement): Statement =>
-    sql`SELECT j.id, j.repo FROM jobs j
+    sql`SELECT j.id, j.task_id, j.repo FROM jobs j
     WHERE ${raw(useReadyIndex ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
@@ -93,8 +96,7 @@ const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
  *  inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
 const leaseJobs = (
-  rules: Rules,
-  sight: Visibility,
+  { rules, lookup: { visible } }: BatchContext,
   from: string,
   leases: ReadonlyMap<number, Assignment>,
 ): Statement => {
@@ -106,8 +108,8 @@ const leaseJobs = (
       lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
     FROM ${byJob} AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
-      AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, sight, "jobs")}) ELSE status END IS NULL
-    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${sight.stages ? ITS_TASK : UNSEEN_TASK}`;
+      AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, visible, "jobs")}) ELSE status END IS NULL
+    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${visible.stages ? ITS_TASK : UNSEEN_TASK}`;
 };
 
 function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<ClaimedJob> {
@@ -128,27 +130,28 @@ function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<Claimed
   };
 }
 
-/** Gives jobs to wants, in order, but for those whose lane another holds or that may not start any more.
- *  @param passed is told of the lanes that another holds
- *  @returns the wants that got none */
-function* assign(
-  rules: Rules,
-  sight: Visibility,
-  jobs: readonly Candidate[],
-  wants: readonly Wish[],
-  from: string,
-  passed: Set<string>,
-): Tx<Wish[]> {
+interface Round {
+  readonly jobs: readonly Candidate[];
+  readonly wishes: readonly Wish[];
+  /** The start of the leases, as the database's text. */
+  readonly from: string;
+  /** Lanes that others hold; the round adds those that it meets. */
+  readonly passed: Set<string>;
+}
+
+/** Gives jobs to wishes, in order, but for jobs whose lane another holds or that may not start any more.
+ *  @returns the wishes that got none */
+function* assign(context: BatchContext, { jobs, wishes, from, passed }: Round): Tx<Wish[]> {
   const lanes = [...new Set(jobs.map(laneOf))];
-  const held = yield* tryLanes(lanes);
-  for (const lane of lanes) if (!held.has(lane)) passed.add(lane);
-  const free = jobs.filter((job) => held.has(laneOf(job)));
+  const locked = yield* tryLanes(lanes);
+  for (const lane of lanes) if (!locked.has(lane)) passed.add(lane);
+  const free = jobs.filter((job) => locked.has(laneOf(job)));
   const leases = new Map<number, Assignment>();
   free.forEach((job, index) => {
-    const want = wants[index];
-    if (want) leases.set(job.id, { ...want, lane: laneOf(job), token: rules.newToken() });
+    const wish = wishes[index];
+    if (wish) leases.set(job.id, { ...wish, lane: laneOf(job), token: context.rules.newToken() });
   });
-  const rows = leases.size > 0 ? yield* all<LeasedRow>(leaseJobs(rules, sight, from, leases)) : [];
+  const rows = leases.size > 0 ? yield* all<LeasedRow>(leaseJobs(context, from, leases)) : [];
   const changes: Change[] = [];
   for (const job of rows.sort((a, b) => a.id - b.id)) {
     const { id, repo, task_id, work_item_id, agent, attempts: attempt } = job;
@@ -164,46 +167,55 @@ function* assign(
     ]);
   }
   yield* recordAll(changes);
-  return [...leases.values(), ...wants.slice(free.length)];
+  return [...leases.values(), ...wishes.slice(free.length)];
 }
+
+/** The jobs up to the first one whose lane another task of them is about to acquire: that task's lease decides whether it
+ *  can still start. */
+const upToNextTask = (jobs: readonly Candidate[]): readonly Candidate[] => {
+  const tasks = new Map<string, number>();
+  const end = jobs.findIndex((job) => {
+    if (job.task_id === null) return false;
+    const lane = laneOf(job);
+    if (!tasks.has(lane)) tasks.set(lane, job.task_id);
+    return tasks.get(lane) !== job.task_id;
+  });
+  return end < 0 ? jobs : jobs.slice(0, end);
+};
 
 /** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
  *  passing over lanes that others hold.
  *  @returns what each gets */
-export function* claim(rules: Rules, attempts: readonly ClaimAttempt[], search: Lookup): Tx<ClaimedJob[][]> {
+export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[]): Tx<ClaimedJob[][]> {
   const at = yield* now();
   const from = toStored(at);
   const each = attempts.map(({ actor, request }) => ({
     actor,
     worker: request.worker ?? null,
-    expires: toStored(at + (request.lease_ms ?? rules.defaults.leaseMs)),
+    expires: toStored(at + (request.lease_ms ?? context.rules.defaults.leaseMs)),
     taken: [],
   }));
-  let wants: Wish[] = each.flatMap((want, index) =>
-    Array.from({ length: attempts[index]?.request.max ?? 0 }, () => want),
+  let wishes: Wish[] = each.flatMap((wish, index) =>
+    Array.from({ length: attempts[index]?.request.max ?? 0 }, () => wish),
   );
-  const kind = attempts[0]?.request ?? {};
+  const { agents, repos } = attempts[0]?.request ?? {};
   // Of a lane that another held nothing is taken later on either: an older job of it may be free by then, and has been
   // passed over.
   const passed = new Set<string>();
-  let limit = roundUp(wants.length);
-  for (let after: number | undefined = 0; after !== undefined && wants.length > 0;) {
-    const found: Candidate[] = yield* all<Candidate>(candidates(rules, search, kind, after, limit));
-    for (let left = found; wants.length > 0;) {
+  let limit = roundUp(wishes.length);
+  for (let after: number | undefined = 0; after !== undefined && wishes.length > 0;) {
+    const found: Candidate[] = yield* all<Candidate>(candidates(context, { agents, repos, after, limit }));
+    for (let left = found; wishes.length > 0;) {
       left = left.filter((job) => !passed.has(laneOf(job)));
       if (left.length === 0) break;
-      const next = left.slice(0, wants.length);
-      left = left.slice(wants.length);
-      wants = yield* assign(rules, search.visible, next, wants, from, passed);
+      const jobs = context.rules.policy.strictLanes
+        ? upToNextTask(left.slice(0, wishes.length))
+        : left.slice(0, wishes.length);
+      left = left.slice(jobs.length);
+      wishes = yield* assign(context, { jobs, wishes, from, passed });
     }
     after = found.length < limit ? undefined : found.at(-1)?.id;
-    limit = roundUp(Math.max(LOOK_FURTHER, wants.length));
+    limit = roundUp(Math.max(LOOK_FURTHER, wishes.length));
   }
   return each.map(({ taken }) => taken);
-}
-
-/** Serves one claim: see `claim`. */
-export function* claimOne(rules: Rules, attempt: ClaimAttempt, search: Lookup): Tx<ClaimedJob[]> {
-  const [jobs = []] = yield* claim(rules, [attempt], search);
-  return jobs;
 }

@@ -4,13 +4,14 @@
 import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/port.ts";
 import { idsIn, rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
+import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { enqueue, laneOf, readJobs, unknownJob } from "./job.ts";
 import { encode } from "../../store/json.ts";
 import { leaseLost, NO_LEASE, readLeasedJobs, taskCancelled, type LeasedJob } from "./lease.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
-import { outcomeOf, valueOf, valuesOf, type Outcome } from "./outcome.ts";
-import type { Actor, Rules } from "../rule/policy.ts";
+import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
+import type { Actor } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import {
   cancelWaitingJobs,
@@ -24,7 +25,7 @@ import {
 import { toStored } from "../../store/timestamps.ts";
 import type { TaskRef } from "./work-item.ts";
 
-/** What a worker asks for. */
+/** One completion of a batch. */
 export interface CompletionAttempt {
   readonly actor: Actor;
   readonly id: number;
@@ -69,9 +70,9 @@ function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
   return new Set(needed.map(({ id }) => id));
 }
 
-/** What of the attempts may be done together, and what is refused. Undefined is what must be done alone: in a lane that
- *  another holds, about a task that another of them is about, or with an end that touches other lanes. */
-function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | undefined)[]> {
+/** Decides which attempts may be made together and which are refused. Alone is made: an attempt in a lane that another
+ *  holds, a second one about the same task, and one whose end touches other lanes. */
+function* choose(attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
   const tokens = new Map<number, string>();
   for (const { id, input } of attempts) if (!tokens.has(id)) tokens.set(id, input.lease_token);
   const named = yield* all<Pick<LeasedJob, "repo">>(
@@ -81,24 +82,24 @@ function* choose(attempts: readonly CompletionAttempt[]): Tx<(Outcome<Finish> | 
   const jobs = yield* readLeasedJobs(tokens);
 
   const taken = new Set<string>();
-  const chosen = attempts.map((attempt): Outcome<Finish> | undefined => {
+  const chosen = attempts.map((attempt): Result<Finish> => {
     const job = jobs.get(attempt.id);
     if (!job) return { error: unknownJob(attempt.id) };
     const subject = job.task_id === null ? `job ${job.job_id}` : `task ${job.task_id}`;
-    if (!lanes.has(laneOf(job)) || taken.has(subject)) return undefined;
+    if (!lanes.has(laneOf(job)) || taken.has(subject)) return ALONE;
     taken.add(subject);
-    return outcomeOf(() => finishOf(attempt, job));
+    return resultOf(() => finishOf(attempt, job));
   });
   if (attempts.length === 1) return chosen;
   const touching = yield* touchingOthers(valuesOf(chosen));
   return chosen.map((each) =>
-    each && "value" in each && each.value.move && touching.has(each.value.move.task_id) ? undefined : each,
+    "value" in each && each.value.move && touching.has(each.value.move.task_id) ? ALONE : each,
   );
 }
 
 /** Makes the completions.
  *  @returns what each comes to */
-function* finish(rules: Rules, finishes: readonly Finish[]): Tx<Completed[]> {
+function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Completed[]> {
   const at = toStored(yield* now());
   const results = rowsOf(
     finishes.map(({ job, attempt }) => [job.job_id, { result: encode(attempt.input.result) }]),
@@ -121,7 +122,7 @@ function* finish(rules: Rules, finishes: readonly Finish[]): Tx<Completed[]> {
   for (const each of finishes) {
     const enqueued: Job[] = [];
     const { actor, input } = each.attempt;
-    for (const spec of input.next ?? []) enqueued.push(yield* enqueue(rules, actor, each.job, spec));
+    for (const spec of input.next ?? []) enqueued.push(yield* enqueue({ ...context, actor }, each.job, spec));
     next.set(each, enqueued);
   }
   const jobs = yield* readJobs(idsIn(finishes.map(({ job }) => job.job_id)));
@@ -129,39 +130,42 @@ function* finish(rules: Rules, finishes: readonly Finish[]): Tx<Completed[]> {
   const jobOf = new Map(jobs.map((job) => [job.id, job]));
   const taskById = new Map(tasks.map((task) => [task.id, task]));
   return finishes.map((each) => {
-    const job = jobOf.get(each.job.job_id);
-    if (!job) throw unknownJob(each.job.job_id);
-    return { job, task: taskById.get(each.job.task_id ?? NaN) ?? null, next: next.get(each) ?? [] };
+    const { job_id, task_id } = each.job;
+    const job = jobOf.get(job_id);
+    if (!job) throw unknownJob(job_id);
+    const task = task_id === null ? undefined : taskById.get(task_id);
+    return { job, task: task ?? null, next: next.get(each) ?? [] };
   });
 }
 
 /** Completes jobs, each all or nothing and none at the cost of another.
- *  @returns what came of each: GateError unknown_job, lease_lost, task_cancelled, task_terminal, or invalid_request for a
- *    stage where there is no task; undefined for one that must be completed alone */
+ *  @returns a result for each; its error is unknown_job, lease_lost, task_cancelled, task_terminal, or invalid_request for
+ *    a stage where there is no task */
 export function* completeTogether(
-  rules: Rules,
+  context: BatchContext,
   attempts: readonly CompletionAttempt[],
-): Tx<(Outcome<Completed> | undefined)[]> {
+): Tx<Result<Completed>[]> {
   const chosen = yield* choose(attempts);
   const finishes = valuesOf(chosen);
-  const completed = finishes.length > 0 ? yield* finish(rules, finishes) : [];
-  const byFinish = new Map(finishes.map((each, index) => [each, completed[index]]));
+  const completed = finishes.length > 0 ? yield* finish(context, finishes) : [];
+  const values = completed.values();
   return chosen.map((each) => {
-    if (!each || "error" in each) return each;
-    const value = byFinish.get(each.value);
-    return value && { value };
+    if (!("value" in each)) return each;
+    const { value } = values.next();
+    return value ? { value } : ALONE;
   });
 }
 
 /** Completes one job, waiting for its lane as long as needed.
- *  @throws GateError as `completeTogether` tells of */
-export function* complete(rules: Rules, attempt: CompletionAttempt): Tx<Completed> {
+ *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+export function* complete(context: Context, id: number, input: Completion): Tx<Completed> {
   for (;;) {
-    const job = yield* first<Pick<LeasedJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${attempt.id}`);
-    if (!job) throw unknownJob(attempt.id);
+    const job = yield* first<Pick<LeasedJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${id}`);
+    if (!job) throw unknownJob(id);
     yield* lockLane(laneOf(job));
-    const [outcome] = yield* completeTogether(rules, [attempt]);
-    if (outcome) return valueOf(outcome);
-    // It was moved to another lane in between.
+    const [result = ALONE] = yield* completeTogether(context, [{ actor: context.actor, id, input }]);
+    if ("value" in result) return result.value;
+    if ("error" in result) throw result.error;
+    // The job was moved to another lane in between.
   }
 }

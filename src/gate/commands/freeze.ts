@@ -1,14 +1,14 @@
 /** The freeze: a durable stop of a repository, until an operator clears it. */
 
-import { all, first, lockLane, now, type Tx } from "../../store/port.ts";
+import { all, lockLane, now, one, type Tx } from "../../store/port.ts";
 import { sql, when } from "../../store/sql.ts";
-import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
+import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";
 import type { FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
 import type { Note } from "../../contract/scalars.ts";
-import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
+import { whoActs, type Actor } from "../rule/policy.ts";
 import {
   asFreeze,
   FREEZE_COLUMNS,
@@ -21,9 +21,7 @@ import { toIso, toStored } from "../../store/timestamps.ts";
 /** Stops a repository. Each call is a freeze of its own: a second bad deploy is a second thing to clear.
  *  @throws GateError layer_disabled, invalid_request */
 export function* freeze(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
+  { rules: { policy }, lookup, actor }: Context,
   repo: string,
   note: FreezeNote,
 ): Tx<FreezeState> {
@@ -33,17 +31,15 @@ export function* freeze(
     });
   const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], insertFreeze(repo, who, note));
+  return yield* withEffect(policy, lookup, [repo], insertFreeze(repo, who, note));
 }
 
 function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeState, "effect">> {
   const at = toStored(yield* now());
   const { reason = null, work_item_id = null } = note;
-  const inserted = yield* first<{
-    id: number;
-  }>(sql`INSERT INTO repo_freeze(repo, frozen_at, frozen_by, reason, work_item_id, gate_writes)
-    VALUES (${repo}, ${at}, ${actor}, ${reason}, ${work_item_id}, 1) RETURNING id`);
-  const freeze_id = inserted?.id ?? NaN;
+  const { freeze_id } = yield* one<{ freeze_id: number }>(sql`INSERT INTO repo_freeze
+      (repo, frozen_at, frozen_by, reason, work_item_id, gate_writes)
+    VALUES (${repo}, ${at}, ${actor}, ${reason}, ${work_item_id}, 1) RETURNING id AS freeze_id`);
   yield* record("repo.frozen", { repo, work_item_id }, { actor, reason, detail: { freeze_id } });
   return { repo, frozen: true, frozen_at: toIso(at), frozen_reason: reason, freeze_id };
 }
@@ -51,20 +47,17 @@ function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<Fr
 /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
  *  @throws GateError invalid_request */
 export function* unfreeze(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
-  { repo, id }: UnfreezeQuery,
+  { rules: { policy }, lookup, actor }: Context,
+  query: UnfreezeQuery,
   note: Note,
 ): Tx<Unfrozen> {
   const who = whoActs(actor, note.by);
-  yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], clearFreezes(repo, id, who, note.reason));
+  yield* lockLane(query.repo);
+  return yield* withEffect(policy, lookup, [query.repo], clearFreezes(query, who, note.reason));
 }
 
 function* clearFreezes(
-  repo: string,
-  id: number | undefined,
+  { repo, id }: UnfreezeQuery,
   actor: Actor,
   reason: string | undefined,
 ): Tx<Omit<Unfrozen, "effect">> {

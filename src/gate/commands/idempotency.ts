@@ -1,30 +1,31 @@
-/** A call under a key happens once: its answer is written beside its effect, in one transaction, and who sends the key
- *  again gets that answer. The key's row comes first, so that a second call waits for the first to end.
- *  What is refused, or comes to nothing, leaves no row: the same key may try again.
- *  What HTTP makes of a key is the edge's business. */
+/** Idempotency: a call under a key happens once. Its answer is written beside its effect, in one transaction, and the
+ *  same key again gets that answer. The key's row comes first, so that a second call waits for the first to end.
+ *  A call that is refused, or that came to nothing, leaves no row: the same key may try again.
+ *  How HTTP carries a key is the edge's business. */
 
-import { all, first, now, run, type Tx } from "../../store/port.ts";
+import { all, first, now, one, run, type Tx } from "../../store/port.ts";
 import { rowsOf, sql } from "../../store/sql.ts";
 import { RolledBack } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
+import { ALONE, type Result } from "./outcome.ts";
 import type { Actor } from "../rule/policy.ts";
 import { toStored } from "../../store/timestamps.ts";
 
-/** How long an answer is kept at least, in milliseconds. */
+/** An answer is kept for at least this long, in milliseconds. */
 export const KEPT_MS = 24 * 60 * 60 * 1_000;
 
 /** A caller that may send the same call again. */
 export interface Call {
   readonly actor: Actor;
-  /** Its own among the calls of this actor. */
+  /** Unique among the calls of this actor. */
   readonly key: string;
-  /** What is asked for: the same text for the same call, another for any other. */
+  /** The same text for the same request, another for any other. */
   readonly fingerprint: string;
-  /** Told when the answer is one that was given before. */
+  /** Called when the answer is a stored one. */
   readonly replayed: () => void;
 }
 
-/** Who calls, by name alone or with a key. */
+/** The caller of an operation: a name alone, or a name with a key. */
 export type Caller = Actor | Call;
 
 export const actorOf = (caller: Caller): Actor => (isCall(caller) ? caller.actor : caller);
@@ -37,14 +38,14 @@ interface Row {
   readonly replays: number;
 }
 
-/** Runs an operation for a caller, or answers what it answered under the caller's key.
- *  @param isKept whether an answer is worth keeping; it must be one that JSON can hold
+/** Runs an operation for a caller, or gives the answer that is stored under the caller's key.
+ *  @param keepIf false for an answer that is not worth keeping; what is kept must fit into JSON
  *  @throws GateError idempotency_key_reused when the key was another call's
- *  @throws Undone with an answer that is not to be kept */
+ *  @throws RolledBack with an answer that is not to be kept */
 export function* idempotent<T>(
   caller: Caller,
   operation: (actor: Actor) => Tx<T>,
-  isKept: (value: T) => boolean = () => true,
+  keepIf: (value: T) => boolean = () => true,
 ): Tx<T> {
   if (!isCall(caller)) return yield* operation(caller);
   const { key, fingerprint, replayed } = caller;
@@ -67,48 +68,47 @@ export function* idempotent<T>(
     return JSON.parse(row.answer ?? "null") as T;
   }
   const value = yield* operation(caller.actor);
-  if (!isKept(value)) throw new RolledBack(value);
+  if (!keepIf(value)) throw new RolledBack(value);
   yield* run(sql`UPDATE gate_idempotency SET answer = ${JSON.stringify(value)}
     WHERE idempotency_key = ${key} AND actor = ${actor}`);
   return value;
 }
 
-/** Another call used one of the keys meanwhile: nothing happened, and each is to be made alone. */
-class KeyCollision extends Error {
-  override readonly name = "Interfered";
+/** Runs an operation for the requests of a batch, each of which happens once. The rows of the keys come last, so that a
+ *  refused request needs none.
+ *  @param operation gets the requests whose key is new, and gives a result for each
+ *  @param keepIf false for a value that is not worth keeping
+ *  @returns a result for each request; `alone` where its key was seen before, or may have been used meanwhile
+ *  @throws RolledBack with `alone` for all when another call took one of the keys meanwhile */
+export function* idempotentBatch<Request extends { readonly caller: Caller }, T>(
+  requests: readonly Request[],
+  operation: (fresh: readonly Request[]) => Tx<readonly Result<T>[]>,
+  keepIf: (value: T) => boolean = () => true,
+): Tx<Result<T>[]> {
+  const seen = yield* seenAmong(requests);
+  const fresh = requests.filter((_, index) => !seen.has(index));
+  const results = fresh.length > 0 ? yield* operation(fresh) : [];
+  const answers = results.flatMap((result, index) => {
+    const caller = fresh[index]?.caller ?? null;
+    return isCall(caller) && "value" in result && keepIf(result.value)
+      ? [{ caller, answer: result.value }]
+      : [];
+  });
+  if (!(yield* keepAnswers(answers))) throw new RolledBack(requests.map(() => ALONE));
+  const decided = results.values();
+  return requests.map(({ caller }, index): Result<T> => {
+    const result = seen.has(index) ? ALONE : (decided.next().value ?? ALONE);
+    // The same call, sent twice, may have ended elsewhere just now: a refusal under a key is looked at again.
+    return "error" in result && isCall(caller) ? ALONE : result;
+  });
 }
 
-/** Runs an operation for calls that are served together, each of which happens once. Here a key's row comes last: what
- *  is refused or comes to nothing needs none.
- *  @param operation is handed the calls whose key is new, and gives what comes of each
- *  @param answerOf what `once` would answer; undefined for what is not to be kept
- *  @returns what came of each; undefined where the key was seen before, so that the call is one for `once`
- *  @throws Interfered when nothing happened, and each is to be made alone */
-export function* idempotentBatch<Attempt extends { readonly caller: Caller }, T>(
-  attempts: readonly Attempt[],
-  operation: (fresh: readonly Attempt[]) => Tx<readonly T[]>,
-  answerOf: (value: T) => unknown,
-): Tx<(T | undefined)[]> {
-  const seen = yield* seenAmong(attempts);
-  const fresh = attempts.filter((_, index) => !seen.has(index));
-  const values = fresh.length > 0 ? yield* operation(fresh) : [];
-  yield* keep(
-    fresh.flatMap(({ caller }, index) => {
-      const value = values[index];
-      const answer = value === undefined ? undefined : answerOf(value);
-      return isCall(caller) && answer !== undefined ? [{ caller, answer }] : [];
-    }),
-  );
-  const rest = values.values();
-  return attempts.map((_, index) => (seen.has(index) ? undefined : rest.next().value));
-}
+const keyOf = ({ actor, key }: Call): { key: string; actor: string } => ({ key, actor: actor ?? "" });
 
-const nameOf = ({ actor, key }: Call): { key: string; actor: string } => ({ key, actor: actor ?? "" });
-
-/** The places of those whose key has a row. */
+/** The places of the requests whose key has a row. */
 function* seenAmong(attempts: readonly { readonly caller: Caller }[]): Tx<Set<number>> {
   const asked = attempts.flatMap(({ caller }, index): [number, unknown][] =>
-    isCall(caller) ? [[index, nameOf(caller)]] : [],
+    isCall(caller) ? [[index, keyOf(caller)]] : [],
   );
   if (asked.length === 0) return new Set();
   const rows = yield* all<{ place: number }>(sql`SELECT CAST(asked.key AS BIGINT) AS place
@@ -117,12 +117,11 @@ function* seenAmong(attempts: readonly { readonly caller: Caller }[]): Tx<Set<nu
   return new Set(rows.map(({ place }) => place));
 }
 
-/** Writes answers under their keys.
- *  @throws Interfered */
-function* keep(answers: readonly { readonly caller: Call; readonly answer: unknown }[]): Tx<void> {
-  if (answers.length === 0) return;
+/** Writes answers under their keys; false when one of the keys is taken. */
+function* keepAnswers(answers: readonly { readonly caller: Call; readonly answer: unknown }[]): Tx<boolean> {
+  if (answers.length === 0) return true;
   const rows = answers.map(({ caller, answer }) => ({
-    ...nameOf(caller),
+    ...keyOf(caller),
     fingerprint: caller.fingerprint,
     answer: JSON.stringify(answer),
   }));
@@ -130,17 +129,10 @@ function* keep(answers: readonly { readonly caller: Call; readonly answer: unkno
     SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'
     FROM ${rowsOf(rows.entries())} AS answered WHERE 1 = 1 ORDER BY 1, 2
     ON CONFLICT (idempotency_key, actor) DO NOTHING RETURNING idempotency_key`);
-  if (kept.length < rows.length) throw new KeyCollision();
+  return kept.length === rows.length;
 }
 
-/** Whether there is an answer under the key. */
-export function* hasStoredAnswer({ key, actor }: Call): Tx<boolean> {
-  const row = yield* first(sql`SELECT replays FROM gate_idempotency
-    WHERE idempotency_key = ${key} AND actor = ${actor ?? ""}`);
-  return row !== undefined;
-}
-
-/** Forgets an answer that no one will come for; false when someone came for it already, so that it must stand. */
+/** Forgets an answer whose caller has gone; false when it was asked for again already, so that it must stand. */
 export function* forgetAnswer(caller: Caller): Tx<boolean> {
   if (!isCall(caller)) return true;
   const forgotten = yield* first(sql`DELETE FROM gate_idempotency
@@ -153,8 +145,7 @@ export function* forgetAnswer(caller: Caller): Tx<boolean> {
 export function* pruneAnswers(limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - KEPT_MS);
   const old = sql`SELECT idempotency_key, actor FROM gate_idempotency WHERE at < ${cutoff} ORDER BY at LIMIT ${limit}`;
-  const forgotten = yield* first<{ many: number }>(sql`SELECT COUNT(*) AS many FROM (${old}) AS old`);
-  if (!forgotten || forgotten.many === 0) return 0;
-  yield* run(sql`DELETE FROM gate_idempotency WHERE (idempotency_key, actor) IN (${old})`);
-  return forgotten.many;
+  const { many } = yield* one<{ many: number }>(sql`SELECT COUNT(*) AS many FROM (${old}) AS old`);
+  if (many > 0) yield* run(sql`DELETE FROM gate_idempotency WHERE (idempotency_key, actor) IN (${old})`);
+  return many;
 }

@@ -1,15 +1,15 @@
 /** Jobs: enqueued for a task, read, and tried once more. */
 
-import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
+import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { decode, encode } from "../../store/json.ts";
 import { sql, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
+import type { Context } from "./context.ts";
 import { record, WRITTEN } from "./record.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
-import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
+import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane } from "./work-item.ts";
@@ -91,16 +91,15 @@ interface JobSpec {
 }
 
 /** Adds a job to the queue; one that is not due yet is delayed. */
-export function* enqueue(rules: Rules, actor: Actor, owner: JobOwner, spec: JobSpec): Tx<Job> {
+export function* enqueue({ rules, actor }: Context, owner: JobOwner, spec: JobSpec): Tx<Job> {
   const at = yield* now();
   const delayed = spec.runAfter !== undefined && spec.runAfter > at;
-  const inserted = yield* first<{ id: number }>(sql`INSERT INTO jobs
+  const { id } = yield* one<{ id: number }>(sql`INSERT INTO jobs
       (agent, repo, task_id, task_content, status, max_attempts, run_after, created_at, gate_writes)
     VALUES (${spec.agent}, ${owner.repo}, ${owner.task_id}, ${encode(spec.payload)},
       ${delayed ? "delayed" : "queued"}, ${spec.max_attempts ?? rules.defaults.maxAttempts},
       ${spec.runAfter === undefined ? null : toStored(spec.runAfter)}, ${toStored(at)}, 1)
     RETURNING id`);
-  const id = inserted?.id ?? NaN;
   yield* record("job.created", { ...owner, job_id: id }, { actor, detail: { agent: spec.agent } });
   return yield* readJob(id);
 }
@@ -115,11 +114,11 @@ const refuseFinished = (task: { work_item_id: string | null; stage: string }, en
 };
 
 /** Enqueues a job for the task of a work item.
- *  @throws GateError unknown_work_item, task_terminal */
-export function* createJob(rules: Rules, actor: Actor, input: NewJob): Tx<{ job: Job }> {
+ *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
   const task = yield* resolveInLane({ work_item: input.work_item_id, repo: input.repo });
-  refuseFinished(task, input.agent === rules.policy.entryAgent);
-  const job = yield* enqueue(rules, actor, task, {
+  refuseFinished(task, input.agent === context.rules.policy.entryAgent);
+  const job = yield* enqueue(context, task, {
     agent: input.agent,
     payload: input.payload,
     max_attempts: input.max_attempts,
@@ -136,20 +135,15 @@ interface FailedRow extends JobOwner {
 
 /** Puts a failed job back into the queue and allows it one more attempt.
  *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
-export function* retryJob(
-  rules: Rules,
-  search: Lookup,
-  actor: Actor,
-  id: number,
-  note: Note = {},
-): Tx<ChangedJob> {
-  const who = whoActs(actor, note.by);
+export function* retryJob(context: Context, id: number, note: Note): Tx<ChangedJob> {
+  const { rules, lookup } = context;
+  const actor = whoActs(context.actor, note.by);
   const repo = laneOf(yield* readJob(id));
   yield* lockLane(repo);
-  return yield* withEffect(rules.policy, search, [repo], requeue(rules, who, id, note.reason));
+  return yield* withEffect(rules.policy, lookup, [repo], requeue({ ...context, actor }, id, note.reason));
 }
 
-function* requeue(rules: Rules, actor: Actor, id: number, reason: string | undefined): Tx<{ job: Job }> {
+function* requeue({ rules, actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
   const [job] = yield* all<FailedRow>(sql`SELECT j.repo, j.task_id, t.work_item_id, j.status, j.agent, t.stage
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`);
   if (!job) throw unknownJob(id);
@@ -163,5 +157,29 @@ function* requeue(rules: Rules, actor: Actor, id: number, reason: string | undef
       max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
     WHERE id = ${id} AND status = 'failed'`);
   yield* record("job.retried", { ...job, job_id: id }, { actor, reason });
+  return { job: yield* readJob(id) };
+}
+
+/** Ends a job that has not started, or that failed: it becomes cancelled.
+ *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
+export function* cancelJob(context: Context, id: number, note: Note): Tx<ChangedJob> {
+  const { rules, lookup } = context;
+  const actor = whoActs(context.actor, note.by);
+  const repo = laneOf(yield* readJob(id));
+  yield* lockLane(repo);
+  return yield* withEffect(rules.policy, lookup, [repo], endJob({ ...context, actor }, id, note.reason));
+}
+
+function* endJob({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const job = yield* readJob(id);
+  if (job.status === "cancelled") return { job };
+  if (job.status === "running" || job.status === "done")
+    throw new GateError(
+      "job_not_cancellable",
+      `The job ${id} is ${job.status}; only a queued, delayed or failed job can be cancelled.`,
+    );
+  yield* run(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${toStored(yield* now())}, ${WRITTEN}
+    WHERE id = ${id}`);
+  yield* record("job.cancelled", { ...job, job_id: id }, { actor, reason });
   return { job: yield* readJob(id) };
 }

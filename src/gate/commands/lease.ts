@@ -4,11 +4,12 @@
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
+import type { Context } from "./context.ts";
 import { GATE_ACTOR, record, WRITTEN, type Subject } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
 import { laneOf, readJob, unknownJob } from "./job.ts";
-import type { Failure, Heartbeat, Job, Lease } from "../../contract/jobs.ts";
-import type { Actor, Defaults, Rules } from "../rule/policy.ts";
+import type { Failure, Heartbeat, Job, Lease, Release } from "../../contract/jobs.ts";
+import type { Defaults } from "../rule/policy.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
 export interface LeasedJob {
@@ -72,7 +73,7 @@ export const taskCancelled = ({ work_item_id, task_id }: LeasedJob): GateError =
 /** Keeps the lease for another term.
  *  @throws GateError unknown_job, lease_lost, task_cancelled */
 export function* heartbeat(
-  rules: Rules,
+  { rules }: Context,
   id: number,
   { lease_token, lease_ms }: Heartbeat,
 ): Tx<{ lease: Lease }> {
@@ -99,7 +100,7 @@ export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, rand
 
 /** The job went wrong: it is delayed while it has attempts left, else failed.
  *  @throws GateError unknown_job, lease_lost */
-export function* fail(rules: Rules, actor: Actor, id: number, failure: Failure): Tx<{ job: Job }> {
+export function* fail({ rules, actor }: Context, id: number, failure: Failure): Tx<{ job: Job }> {
   const job = yield* lockedLeasedJob(id, failure.lease_token);
   const at = yield* now();
   const { error } = failure;
@@ -120,8 +121,8 @@ export function* fail(rules: Rules, actor: Actor, id: number, failure: Failure):
 
 /** Gives the job back as if it had not been claimed.
  *  @throws GateError unknown_job, lease_lost */
-export function* release(actor: Actor, id: number, token: string): Tx<{ job: Job }> {
-  const job = yield* lockedLeasedJob(id, token);
+export function* release({ actor }: Context, id: number, { lease_token }: Release): Tx<{ job: Job }> {
+  const job = yield* lockedLeasedJob(id, lease_token);
   const cancelled = job.stage === "cancelled";
   yield* run(
     end(

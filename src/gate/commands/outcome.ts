@@ -1,25 +1,26 @@
-/** What came of one of many that are done together: one that is refused takes nothing from the others. */
+/** The result of one request of a batch. A request that is refused takes nothing from its neighbours.
+ *  The batched commands, their idempotency and the batcher speak this one type. */
 
 import { GateError } from "../../contract/errors.ts";
 
-export type Outcome<T> = { readonly value: T } | { readonly error: GateError };
+export type Result<T> =
+  | { readonly value: T }
+  | { readonly error: GateError }
+  /** Nothing was decided: the request must run in a transaction of its own. */
+  | { readonly alone: true };
 
-/** What a function gives, or the GateError that it throws. */
-export const outcomeOf = <T>(give: () => T): Outcome<T> => {
+export const ALONE = { alone: true } as const;
+
+/** The value of a function, or the GateError that it throws. */
+export const resultOf = <T>(decide: () => T): Result<T> => {
   try {
-    return { value: give() };
+    return { value: decide() };
   } catch (error) {
     if (error instanceof GateError) return { error };
     throw error;
   }
 };
 
-/** @throws GateError when it was refused */
-export const valueOf = <T>(outcome: Outcome<T>): T => {
-  if ("error" in outcome) throw outcome.error;
-  return outcome.value;
-};
-
-/** What the outcomes gave, without those that were refused or are open. */
-export const valuesOf = <T>(outcomes: readonly (Outcome<T> | undefined)[]): T[] =>
-  outcomes.flatMap((outcome) => (outcome && "value" in outcome ? [outcome.value] : []));
+/** The values among some results, in their order. */
+export const valuesOf = <T>(results: readonly Result<T>[]): T[] =>
+  results.flatMap((result) => ("value" in result ? [result.value] : []));

@@ -2,14 +2,14 @@
 
 import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
+import type { Context } from "./context.ts";
 import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
-import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
+import { type EventKind, isTerminal, LANE_STATE } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
-import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
+import { whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
@@ -53,8 +53,8 @@ interface PauseOptions {
 }
 
 /** @throws GateError layer_disabled, invalid_request for an end in the past */
-function* pauseOptions(policy: Policy, actor: Actor, note: PauseNote, together: boolean): Tx<PauseOptions> {
-  if (!policy.pause)
+function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boolean): Tx<PauseOptions> {
+  if (!rules.policy.pause)
     throw new GateError("layer_disabled", "The pause is switched off.", {
       hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
     });
@@ -66,6 +66,7 @@ function* pauseOptions(policy: Policy, actor: Actor, note: PauseNote, together: 
 function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
       pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
+      lane_state = CASE lane_state WHEN ${raw(String(LANE_STATE.acquired))} THEN ${raw(String(LANE_STATE.lost))} ELSE lane_state END,
       updated_at = ${toStored(at)}, ${WRITTEN}
     WHERE ${which} RETURNING ${TASK_REF}`);
   const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
@@ -93,18 +94,12 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
 /** Parks a task. One that is parked stays as it is.
  *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
-  query: WorkItemQuery,
-  note: PauseNote,
-): Tx<PauseState> {
-  const how = yield* pauseOptions(policy, actor, note, false);
+export function* pause(context: Context, query: WorkItemQuery, note: PauseNote): Tx<PauseState> {
+  const how = yield* pauseOptions(context, note, false);
   const task = yield* resolveInLane(query);
   if (isTerminal(task.stage))
     throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  return yield* withEffect(policy, search, [task.repo], pauseUnlessPaused(task, how));
+  return yield* withEffect(context.rules.policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
 }
 
 function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
@@ -115,15 +110,13 @@ function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
  *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
 export function* resume(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
+  { rules: { policy }, lookup, actor }: Context,
   query: WorkItemQuery,
   note: Note,
 ): Tx<PauseState> {
   const who = whoActs(actor, note.by);
   const task = yield* resolveInLane(query);
-  return yield* withEffect(policy, search, [task.repo], resumeIfPaused(task, who, note.reason));
+  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
 }
 
 function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
@@ -139,16 +132,10 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
 
 /** Parks every unfinished task of a repository that is not parked yet.
  *  @throws GateError layer_disabled, invalid_request */
-export function* pauseLane(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
-  repo: string,
-  note: PauseNote,
-): Tx<LanePauseState> {
-  const how = yield* pauseOptions(policy, actor, note, true);
+export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
+  const how = yield* pauseOptions(context, note, true);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], pauseAll(repo, how));
+  return yield* withEffect(context.rules.policy, context.lookup, [repo], pauseAll(repo, how));
 }
 
 function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
@@ -159,15 +146,13 @@ function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
 /** Takes back the tasks that were parked together; one that was parked by itself stays so.
  *  @throws GateError invalid_request */
 export function* resumeLane(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
+  { rules: { policy }, lookup, actor }: Context,
   repo: string,
   note: Note,
 ): Tx<LanePauseState> {
   const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, search, [repo], resumeAll(repo, who, note.reason));
+  return yield* withEffect(policy, lookup, [repo], resumeAll(repo, who, note.reason));
 }
 
 function* resumeAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {

@@ -1,21 +1,21 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
-import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
+import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
-import type { Lookup } from "../rule/visibility.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
+import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job } from "../../contract/jobs.ts";
-import type { Note } from "../../contract/scalars.ts";
-import type { ChangedTask, NewTask, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
+import { ambiguousWorkItem, resolveTask, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
 
 interface TaskRow {
   id: number;
@@ -72,6 +72,13 @@ export function* readTask(id: number): Tx<Task> {
   const [task] = yield* readTasks(sql`SELECT t.id FROM tasks t WHERE t.id = ${id}`);
   if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
   return task;
+}
+
+/** The task that a work item stands for: the unfinished one if there is one, else the latest.
+ *  @throws GateError unknown_work_item, ambiguous_work_item */
+export function* taskOfWorkItem(query: WorkItemQuery): Tx<Task> {
+  const { task_id } = yield* resolveTask(query);
+  return yield* readTask(task_id);
 }
 
 export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {
@@ -152,28 +159,27 @@ const refuseItself = (
 
 /** The same (repo, work_item_id) again gives what stands. */
 function* standing(
-  rules: Rules,
-  repo: string,
-  workItem: string,
+  { policy }: Rules,
+  { repo, work_item_id }: NewTask,
 ): Tx<{ task: Task; job: Job | null } | undefined> {
-  const [task] = yield* tasksOf(workItem, repo);
+  const [task] = yield* tasksOf(work_item_id, repo);
   if (!task) return undefined;
   const [job] = yield* readJobs(sql`SELECT id FROM jobs
-    WHERE task_id = ${task.task_id} AND agent = ${rules.policy.entryAgent} ORDER BY id LIMIT 1`);
+    WHERE task_id = ${task.task_id} AND agent = ${policy.entryAgent} ORDER BY id LIMIT 1`);
   return { task: yield* readTask(task.task_id), job: job ?? null };
 }
 
 /** Creates a task with its dependencies and its entry job, unless the work item has one already.
- *  @throws GateError unknown_work_item or ambiguous_work_item for a dependency, task_terminal for an entry
- *    job of a finished task */
+ *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
+ *    entry job of a finished task */
 export function* createTask(
-  rules: Rules,
-  actor: Actor,
+  context: Context,
   input: NewTask,
 ): Tx<{ created: boolean; task: Task; job: Job | null }> {
+  const { rules, actor } = context;
   const { repo, work_item_id, title = null, stage } = input;
   yield* lockLane(repo);
-  const stands = yield* standing(rules, repo, work_item_id);
+  const stands = yield* standing(rules, input);
   if (stands) return { created: false, ...stands };
 
   const finished = isTerminal(stage);
@@ -190,11 +196,10 @@ export function* createTask(
   }
 
   const at = toStored(yield* now());
-  const inserted = yield* first<{ id: number }>(sql`INSERT INTO tasks
+  const { task_id } = yield* one<{ task_id: number }>(sql`INSERT INTO tasks
       (repo, work_item_id, title, stage, cancelled_at, created_at, updated_at, gate_writes)
     VALUES (${repo}, ${work_item_id}, ${title}, ${stage}, ${stage === "cancelled" ? at : null}, ${at}, ${at}, 1)
-    RETURNING id`);
-  const task_id = inserted?.id ?? NaN;
+    RETURNING id AS task_id`);
   for (const id of new Set(needed))
     yield* run(
       sql`INSERT INTO job_deps(task_id, depends_on_task_id, created_at, gate_writes) VALUES (${task_id}, ${id}, ${at}, 1)`,
@@ -205,8 +210,7 @@ export function* createTask(
     wanted === false
       ? null
       : yield* enqueue(
-          rules,
-          actor,
+          context,
           { repo, task_id, work_item_id },
           {
             agent: rules.policy.entryAgent,
@@ -267,31 +271,26 @@ function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
 }
 
 /** @throws GateError unknown_task, task_terminal, invalid_request */
-export function* setStage(
-  { policy }: Rules,
-  search: Lookup,
-  actor: Actor,
-  id: number,
-  stage: string,
-  note: Note = {},
-): Tx<ChangedTask> {
-  const who = whoActs(actor, note.by);
+export function* setStage(context: Context, id: number, change: StageChange): Tx<ChangedTask> {
+  const { rules, lookup } = context;
+  const { stage: to, reason } = change;
+  const actor = whoActs(context.actor, change.by);
   const task = yield* taskInLane(id);
-  return yield* withEffect(policy, search, yield* reposAround(task), move(task, stage, who, note.reason));
+  const repos = yield* reposAround(task);
+  return yield* withEffect(rules.policy, lookup, repos, moveTo({ ...task, to, actor, reason }));
 }
 
 /** The same stage again changes nothing, but that a cancelled task's waiting jobs end also where another program
  *  cancelled it. */
-function* move(task: TaskRef, to: string, actor: Actor, reason: string | undefined): Tx<{ task: Task }> {
+function* moveTo(move: Move): Tx<{ task: Task }> {
   const at = toStored(yield* now());
-  if (to !== task.stage) {
-    refuseTerminal(task);
-    const moves = [{ ...task, to, actor, reason }];
-    yield* moveStages(moves, at);
-    yield* recordAll(moves.map(stageChange));
+  if (move.to !== move.stage) {
+    refuseTerminal(move);
+    yield* moveStages([move], at);
+    yield* recordAll([stageChange(move)]);
   }
-  if (to === "cancelled") yield* cancelWaitingJobs(task, actor, at);
-  return { task: yield* readTask(task.task_id) };
+  if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
+  return { task: yield* readTask(move.task_id) };
 }
 
 interface Overtake {

@@ -43,17 +43,26 @@ function* turnsIn(policy: Policy, repo: string): Tx<Map<number, Turn>> {
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+/** @param sorted at least one value */
+const quantile = (sorted: readonly number[], share: number): number => {
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  if (value === undefined) throw new RangeError("There is no quantile of no values.");
+  return value;
+};
+
+/** Milliseconds, in ascending order. */
+interface Spans {
+  /** The rest of the head's turn. */
+  readonly head: readonly number[];
+  /** A whole turn. */
+  readonly each: readonly number[];
+  /** How many tasks are ahead beside the head. */
+  readonly others: number;
+}
 
 /** A quantile of what is left for the head, and then for the others ahead of it. That of the sum is taken to be as
  *  far from its mean as if the parts were independent. */
-const sumQuantile = (
-  head: readonly number[],
-  each: readonly number[],
-  others: number,
-  share: number,
-): number => {
+const sumQuantile = ({ head, each, others }: Spans, share: number): number => {
   const offHead = quantile(head, share) - mean(head);
   const offEach = quantile(each, share) - mean(each);
   const off = Math.sign(offHead + others * offEach) * Math.hypot(offHead, Math.sqrt(others) * offEach);
@@ -74,12 +83,13 @@ export function* estimateStart(policy: Policy, repo: string, ahead: readonly num
   if (each.length < FEWEST)
     return noEstimate(`${each.length} tasks of ${repo} are on record from start to end; it takes ${FEWEST}`);
   const at = yield* now();
-  const started = turns.get(ahead[0] ?? NaN)?.from;
+  const [first, ...others] = ahead;
+  const started = first === undefined ? undefined : turns.get(first)?.from;
   const gone = started === undefined ? 0 : at - started;
   const head = each.filter((ms) => ms > gone).map((ms) => ms - gone);
   if (head.length === 0)
     return noEstimate(`the task ahead takes longer than any of the last ${each.length} of ${repo}`);
   const time = (share: number): string =>
-    new Date(at + sumQuantile(head, each, ahead.length - 1, share)).toISOString();
+    new Date(at + sumQuantile({ head, each, others: others.length }, share)).toISOString();
   return { p50: time(0.5), p90: time(0.9), unavailable: null };
 }

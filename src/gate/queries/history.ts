@@ -1,12 +1,15 @@
 /** What happened, read from the record: a page at a time, by id, so that who goes on behind the last event that he saw
  *  misses none and sees none twice. How the record is written: events.ts. */
 
-import { all, type Tx } from "../../store/port.ts";
-import { raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
+import { all, first, type Tx } from "../../store/port.ts";
+import { list, raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
+import type { WorkItemQuery } from "../../contract/scalars.ts";
+import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
+import { resolveTask } from "../commands/work-item.ts";
 
 /** The table of the record. */
 export const EVENTS = "gate_events";
@@ -22,21 +25,58 @@ const ofWorkItem = (workItem: string): Statement =>
   sql`(e.work_item_id = ${workItem} OR e.work_item_id IS NULL AND e.task_id IN
     (SELECT t.id FROM tasks t WHERE t.work_item_id = ${workItem}))`;
 
-const matching = ({ repo, work_item }: EventQuery): Statement =>
-  sql`${when(repo !== undefined, sql` AND e.repo = ${repo ?? null}`)}${when(
+const FREEZE_KINDS = EVENT_KINDS.filter((kind) => kind.startsWith("repo."));
+const TASK_KINDS = EVENT_KINDS.filter((kind) => kind.startsWith("task."));
+/** Events by which a task lets later tasks of its repository overtake it, or takes its place back. */
+const MAKES_WAY: readonly EventKind[] = ["task.paused", "task.resumed", "task.cancelled"];
+
+/** Matches the life of a work item's task: its own events, those of its dependencies, the pauses, resumes and
+ *  cancellations of earlier tasks in its repository, and the freezes of all these repositories, from its creation on;
+ *  from the first event kept when its creation is not among them.
+ *  @throws GateError unknown_work_item, ambiguous_work_item */
+function* lifeOf(query: WorkItemQuery): Tx<Statement> {
+  const { task_id: id, repo, work_item_id } = yield* resolveTask(query);
+  const creation = yield* first<{ id: number }>(sql`SELECT e.id FROM gate_events e
+    WHERE e.work_item_id = ${work_item_id} AND e.task_id = ${id} AND e.kind = 'task.created' ORDER BY e.id LIMIT 1`);
+  const dependencies = sql`(SELECT d.depends_on_task_id FROM job_deps d WHERE d.task_id = ${id})`;
+  return sql` AND e.id >= ${creation?.id ?? 0}
+    AND e.repo IN (SELECT t.repo FROM tasks t WHERE t.id = ${id} OR t.id IN ${dependencies})
+    AND (e.task_id = ${id}
+      OR e.kind IN ${list(FREEZE_KINDS)}
+      OR e.kind IN ${list(TASK_KINDS)} AND e.task_id IN ${dependencies}
+      OR e.kind IN ${list(MAKES_WAY)} AND e.repo = ${repo} AND e.task_id < ${id})`;
+}
+
+function* matching({ about, repo, work_item }: EventQuery): Tx<Statement> {
+  if (about !== undefined) return yield* lifeOf({ work_item: about, repo });
+  return sql`${when(repo !== undefined, sql` AND e.repo = ${repo ?? null}`)}${when(
     work_item !== undefined,
     sql` AND ${ofWorkItem(work_item ?? "")}`,
   )}`;
+}
+
+const leftOut = (name: keyof EventQuery, beside: keyof EventQuery): InputFault => ({
+  in: "query",
+  pointer: `/${name}`,
+  detail: `must be left out beside ${beside}`,
+});
+
+/** A life is one selection of events, a work item's own events are another.
+ *  @throws GateError invalid_request */
+const refuseTwoSelections = ({ about, work_item }: EventQuery): void => {
+  if (about === undefined || work_item === undefined) return;
+  throw new GateError("invalid_request", "Events are selected by about or by work_item, not by both.", {
+    faults: [leftOut("about", "work_item")],
+  });
+};
 
 /** A page begins at one place.
  *  @throws GateError invalid_request */
 const refuseSeveralBeginnings = (query: EventQuery): void => {
   const given = (["after", "before", "last"] as const).filter((name) => query[name] !== undefined);
-  const [, ...others] = given;
-  if (others.length === 0) return;
-  const faults = others.map((name): InputFault => {
-    return { in: "query", pointer: `/${name}`, detail: `must be left out beside ${given[0] ?? ""}` };
-  });
+  const [beginning, ...others] = given;
+  if (beginning === undefined || others.length === 0) return;
+  const faults = others.map((name) => leftOut(name, beginning));
   throw new GateError(
     "invalid_request",
     `A page of events begins at one place, not at ${given.join(" and ")}.`,
@@ -48,18 +88,20 @@ const refuseSeveralBeginnings = (query: EventQuery): void => {
 
 /** A page of the record.
  *  @param settled up to which id the record is complete
- *  @throws GateError invalid_request */
+ *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
 export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   refuseSeveralBeginnings(query);
+  refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
+  const selected = yield* matching(query);
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
     FROM gate_events e WHERE e.id <= ${settled}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
-    }${matching(query)} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
+    }${selected} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
   if (backward) rows.reverse();
   const seen = rows.at(-1)?.id ?? before ?? after;
   // Where all that there is was shown, the next page need not look at it again.

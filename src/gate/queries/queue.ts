@@ -3,6 +3,7 @@
 import { all, first, now, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { groupBy } from "../group-by.ts";
+import type { BatchContext } from "../commands/context.ts";
 import { type Lane, type Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
@@ -65,13 +66,18 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
       : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS failed FROM gate_lanes l")
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
-/** The queued entry jobs, each with its reason. */
-const waiting = (policy: Policy, sight: Visibility): Statement =>
-  sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
-    sight.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
-  }, (${heldReason(policy, sight)}) AS reason
-    FROM jobs j${when(sight.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
-    WHERE j.status = 'queued' AND ${isEntryJob(policy, "j")}`;
+/** The queued entry jobs, and every other queued job that is held, each with its reason. */
+const waiting = (policy: Policy, visible: Visibility): Statement => {
+  const reason = heldReason(policy, visible);
+  return sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
+    visible.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
+  }, (${reason}) AS reason
+    FROM jobs j${when(visible.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
+    WHERE j.status = 'queued' AND (${isEntryJob(policy, "j")}${when(
+      policy.strictLanes,
+      sql` OR (${reason}) IS NOT NULL`,
+    )})`;
+};
 
 const repoOf = ({ repo }: { repo: string }): string => repo;
 
@@ -224,10 +230,9 @@ function* stuckIn(
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
 export function* snapshot(
-  policy: Policy,
+  { rules: { policy }, lookup: { visible: sight } }: BatchContext,
   projects: readonly string[],
   repos: readonly string[] | undefined,
-  sight: Visibility,
 ): Tx<Omit<Queue, "degraded">> {
   const selected = selecting(repos);
   const seeLanes = sight.lanes && sight.stages;

@@ -1,6 +1,6 @@
 /** A lane in SQL: which tasks are in it, and which of them hold it against the tasks behind them. */
 
-import { TERMINAL_STAGES } from "../../contract/vocabulary.ts";
+import { LANE_STATE, TERMINAL_STAGES } from "../../contract/vocabulary.ts";
 import { raw, sql, when, type Statement } from "../../store/sql.ts";
 import type { Policy } from "./policy.ts";
 
@@ -19,3 +19,21 @@ export const NO_END = Number.MAX_SAFE_INTEGER;
 /** The id of the first task of a repository that holds its lane. */
 export const headOf = (policy: Policy, repo: Statement): Statement =>
   sql`(SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")})`;
+
+/** True for a task of which a job was claimed. Spelled as the partial index is, so that the planner takes it. */
+const started = (task: string): string => `${task}.lane_state <> ${LANE_STATE.none}`;
+
+/** True for a task that acquired its lane and has not been paused since. */
+export const acquired = (task: string): Statement =>
+  raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.acquired}`);
+
+/** True for a task that acquired its lane and lost it by a pause. */
+export const lost = (task: string): Statement =>
+  raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.lost}`);
+
+/** FROM and WHERE of the holders of a lane, `h`, except for one task: the tasks that make progress in it now. A task that
+ *  lost the lane counts while a job of it still runs. */
+export const otherHolders = (policy: Policy, repo: Statement, task: Statement): Statement =>
+  sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND ${raw(started("h"))} AND h.id <> ${task}
+      AND (h.lane_state = ${raw(String(LANE_STATE.acquired))}
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))`;

@@ -10,6 +10,9 @@ export interface Policy {
   readonly freeze: boolean;
   readonly pause: boolean;
   readonly dependencies: boolean;
+  /** One task of a repository makes progress at a time, whatever is paused and resumed (SERIAL_GATE_STRICT_LANES). Off,
+   *  every decision is the orchestrator's own. */
+  readonly strictLanes: boolean;
   /** The agent whose jobs are entry jobs. */
   readonly entryAgent: string;
 }

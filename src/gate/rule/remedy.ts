@@ -1,6 +1,7 @@
 /** The remedies: calls that remove a blocker, spelled as an HTTP call and as a command that can be pasted. */
 
 import type { Fix } from "../../contract/explanation.ts";
+import { advisedCommand } from "../../contract/shell.ts";
 
 export type Remedy =
   | { readonly action: "unfreeze"; readonly repo: string; readonly id: number }
@@ -11,7 +12,7 @@ export type Remedy =
       readonly repo: string;
       readonly work_item: string | null;
     }
-  | { readonly action: "retry"; readonly job_id: number };
+  | { readonly action: "retry" | "cancel-job"; readonly job_id: number };
 
 interface Named {
   readonly id: number;
@@ -32,12 +33,6 @@ export const pauseRemedy = (
   { repo, work_item_id }: Omit<Named, "id">,
 ): Remedy[] => (work_item_id === null ? [] : [{ action, repo, work_item: work_item_id }]);
 
-const PLAIN = /^[A-Za-z0-9_./:@%+=,#-]+$/;
-
-/** Quotes a word for a shell. */
-const word = (text: string): string =>
-  PLAIN.test(text) && !text.startsWith("#") ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-
 const query = (parts: Readonly<Record<string, string | number>>): string =>
   Object.entries(parts)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
@@ -49,23 +44,36 @@ export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
     case "unfreeze":
       return {
         call: `POST /unfreeze?${query({ repo: remedy.repo, id: remedy.id })}`,
-        command: `serial-gate unfreeze ${word(remedy.repo)} --id ${remedy.id}`,
+        command: advisedCommand({ verb: ["unfreeze"], options: { id: remedy.id }, operands: [remedy.repo] }),
       };
     case "pause":
     case "resume":
       return {
         call: `POST /serial-gate/${remedy.action}?${query({ work_item: remedy.work_item, repo: remedy.repo })}`,
-        command: `serial-gate ${remedy.action} ${word(remedy.work_item)} --repo ${word(remedy.repo)}`,
+        command: advisedCommand({
+          verb: [remedy.action],
+          options: { repo: remedy.repo },
+          operands: [remedy.work_item],
+        }),
       };
     case "cancel":
       return {
         call: `POST /tasks/${remedy.task_id}/cancel`,
-        command:
+        command: advisedCommand(
           remedy.work_item === null
-            ? `serial-gate task cancel ${remedy.task_id}`
-            : `serial-gate task cancel ${word(remedy.work_item)} --repo ${word(remedy.repo)}`,
+            ? { verb: ["task", "cancel"], operands: [remedy.task_id] }
+            : { verb: ["task", "cancel"], options: { repo: remedy.repo }, operands: [remedy.work_item] },
+        ),
+      };
+    case "cancel-job":
+      return {
+        call: `POST /jobs/${remedy.job_id}/cancel`,
+        command: `serial-gate job cancel ${remedy.job_id}`,
       };
     case "retry":
-      return { call: `POST /jobs/${remedy.job_id}/retry`, command: `serial-gate job retry ${remedy.job_id}` };
+      return {
+        call: `POST /jobs/${remedy.job_id}/retry`,
+        command: advisedCommand({ verb: ["job", "retry"], operands: [remedy.job_id] }),
+      };
   }
 };

@@ -1,232 +1,125 @@
-/** Who waits to be served, oldest first: for a job, until something may have changed, or for those before them.
- *  Those who want the same form one line. Its first are served together, those of one turn of the event loop and
- *  those who came while others were being served; when one of them gets nothing, those behind would get nothing
- *  either, so a change costs one claim a line, not one a waiter. */
+/** Collects requests and flushes them together: one queue for each key, one flush of it at a time, and each request gets
+ *  its own result. It knows nothing of what a flush does. The model is River's BatchCompleter. */
 
-/** One who waits. */
-interface Waiter<Request, Answer> {
-  readonly request: Request;
-  /** Asks once, and does not wait for a change. */
-  readonly hurried: boolean;
-  readonly gone: AbortSignal | undefined;
-  readonly answer: (answer: Answer | undefined) => void;
-  readonly reject: (error: unknown) => void;
-  /** While it is, the serving decides what becomes of it. */
-  beingServed: boolean;
-  /** There was nothing for it the last time that it was looked for. */
-  isIdle: boolean;
-  /** Its time is over, or it is gone. */
-  over: boolean;
-}
+import { StoreFault } from "../../store/port.ts";
+import { valuesOf, type Result } from "../commands/outcome.ts";
 
-interface Line<Request, Answer> {
-  readonly waiters: Set<Waiter<Request, Answer>>;
-  serving: boolean;
-  /** Something changed while the line was being served, or someone came. */
-  again: boolean;
-}
+/** The size of a flush: a larger transaction would lock its lanes for long. */
+const MOST_TOGETHER = 128;
 
-interface Service<Request, Answer> {
-  /** Waiters of one key take the same jobs. */
+interface Work<Request, T> {
+  /** Requests of one key are flushed together. */
   readonly keyOf: (request: Request) => string;
-  /** How much a waiter asks for. */
+  /** The share of a request in the size of a flush. */
   readonly sizeOf: (request: Request) => number;
-  /** Tries to serve; undefined for each for whom there is nothing. */
-  readonly serve: (requests: readonly Request[]) => Promise<readonly (Answer | undefined)[]>;
-  /** Whether all who are served together would be told of this error. */
-  readonly isOfAll: (error: unknown) => boolean;
-  /** Takes back what was given to someone who had gone. */
-  readonly takeBack: (answer: Answer, request: Request) => Promise<void>;
-  /** Called when there is someone who waits for a change; returns what to call when there is no one any more. */
-  readonly occupied: () => () => void;
+  /** Does the work of some requests; one result each, in their order. */
+  readonly together: (requests: readonly Request[]) => Promise<readonly Result<T>[]>;
+  /** Does the work of one request, without its neighbours. */
+  readonly alone: (request: Request) => Promise<T>;
+  /** True when a value is also the answer to a request behind it in the queue, so that it need not be flushed. */
+  readonly answersAlso?: (value: T, request: Request) => boolean;
 }
 
-/** How much is asked for together: more would hold its lanes for long. */
-const SIZE_AT_ONCE = 128;
+interface Pending<Request, T> {
+  readonly request: Request;
+  readonly resolve: (value: T | Promise<T>) => void;
+  readonly reject: (error: unknown) => void;
+}
 
-const endOfTurn = (): Promise<void> => new Promise((wake) => setImmediate(wake));
+/** True when a failure concerns every request of a batch, not one of them. */
+export const concernsWholeBatch = (error: unknown): boolean =>
+  error instanceof StoreFault && error.kind !== "refused";
 
-export class WaitingRoom<Request, Answer> {
-  readonly #service: Service<Request, Answer>;
-  readonly #lines = new Map<string, Line<Request, Answer>>();
-  #patient = 0;
-  #vacate: (() => void) | undefined;
+const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-  constructor(service: Service<Request, Answer>) {
-    this.#service = service;
+export class Batcher<Request, T> {
+  readonly #work: Work<Request, T>;
+  /** A queue is here while it is being flushed. */
+  readonly #queues = new Map<string, Pending<Request, T>[]>();
+
+  constructor(work: Work<Request, T>) {
+    this.#work = work;
   }
 
-  /** Waits until there is an answer, the time is over (undefined) or the caller is gone (undefined).
-   *  @param ms 0 to ask once */
-  wait(request: Request, ms: number, gone?: AbortSignal): Promise<Answer | undefined> {
-    return new Promise((accept, reject) => {
-      const key = this.#service.keyOf(request);
-      const line = this.#lines.get(key) ?? { waiters: new Set(), serving: false, again: false };
-      const hurried = ms === 0;
-      const leave = (): void => {
-        this.#dismiss(key, line, waiter);
-      };
-      const timer = hurried ? undefined : setTimeout(leave, ms);
-      const settle = (): void => {
-        clearTimeout(timer);
-        gone?.removeEventListener("abort", leave);
-      };
-      const waiter: Waiter<Request, Answer> = {
-        request,
-        hurried,
-        gone,
-        answer: (answer) => {
-          settle();
-          accept(answer);
-        },
-        reject: (error) => {
-          settle();
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it came
-          reject(error);
-        },
-        beingServed: false,
-        isIdle: false,
-        over: false,
-      };
-      gone?.addEventListener("abort", leave);
-      line.waiters.add(waiter);
-      this.#lines.set(key, line);
-      if (!hurried) {
-        this.#patient += 1;
-        this.#vacate ??= this.#service.occupied();
-      }
-      if (gone?.aborted) leave();
-      else void this.#serve(key, line);
+  /** Adds a request to the next flush of its key.
+   *  @returns the value of its result
+   *  @throws the error of its result, or the failure of the whole flush */
+  submit(request: Request): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const key = this.#work.keyOf(request);
+      const pending = { request, resolve, reject };
+      const queue = this.#queues.get(key);
+      if (queue) queue.push(pending);
+      else void this.#flushAll(key, [pending]);
     });
   }
 
-  /** Something may have become claimable. */
-  ring(): void {
-    for (const [key, line] of this.#lines) void this.#serve(key, line);
+  async #flushAll(key: string, queue: Pending<Request, T>[]): Promise<void> {
+    this.#queues.set(key, queue);
+    await this.#gather(queue);
+    while (queue.length > 0) await this.#flush(this.#takeBatch(queue), queue);
+    this.#queues.delete(key);
   }
 
-  /** Sends everyone away with nothing. */
-  close(): void {
-    for (const [key, line] of this.#lines)
-      for (const waiter of line.waiters) this.#dismiss(key, line, waiter);
-  }
-
-  #dismiss(key: string, line: Line<Request, Answer>, waiter: Waiter<Request, Answer>): void {
-    waiter.over = true;
-    if (waiter.beingServed) return;
-    this.#remove(key, line, [waiter]);
-    waiter.answer(undefined);
-  }
-
-  #remove(key: string, line: Line<Request, Answer>, leaving: readonly Waiter<Request, Answer>[]): void {
-    for (const waiter of leaving) if (line.waiters.delete(waiter) && !waiter.hurried) this.#patient -= 1;
-    if (line.waiters.size === 0 && this.#lines.get(key) === line) this.#lines.delete(key);
-    if (this.#patient > 0) return;
-    this.#vacate?.();
-    this.#vacate = undefined;
-  }
-
-  async #serve(key: string, line: Line<Request, Answer>): Promise<void> {
-    line.again = true;
-    if (line.serving) return;
-    line.serving = true;
-    try {
-      await this.#gather(line);
-      while (line.again) {
-        line.again = false;
-        await this.#serveWhileThereIs(key, line);
-      }
-    } finally {
-      line.serving = false;
-    }
-  }
-
-  /** Waits for those who come together: to the end of a turn of the event loop, and of another while each brings more. */
-  async #gather({ waiters }: Line<Request, Answer>): Promise<void> {
-    for (let before = 0; waiters.size > before && before < SIZE_AT_ONCE;) {
-      before = waiters.size;
+  /** Waits to the end of a turn of the event loop, and of another while each brings more requests. */
+  async #gather(queue: readonly unknown[]): Promise<void> {
+    for (let before = 0; queue.length > before && before < MOST_TOGETHER;) {
+      before = queue.length;
       await endOfTurn();
     }
   }
 
-  /** Serves those who are in the line now, while there is something for them. Where there was nothing before, the first
-   *  is served alone: most often there still is nothing, and then no more is asked for. */
-  async #serveWhileThereIs(key: string, line: Line<Request, Answer>): Promise<void> {
-    let unserved = [...line.waiters];
-    let isFirst = true;
-    while (unserved.length > 0) {
-      const front = isFirst && unserved[0]?.isIdle ? unserved.slice(0, 1) : this.#front(unserved);
-      isFirst = false;
-      let more: boolean;
-      try {
-        more = await this.#serveTogether(key, line, front);
-      } catch (error) {
-        this.#refuse(key, line, unserved, error);
-        return;
-      }
-      unserved = unserved.slice(front.length).filter(({ over }) => !over);
-      if (more) continue;
-      for (const waiter of unserved) if (waiter.hurried) this.#dismiss(key, line, waiter);
+  /** Takes the first requests of a queue, as many as are flushed together: one at least. */
+  #takeBatch(queue: Pending<Request, T>[]): Pending<Request, T>[] {
+    let size = 0;
+    const end = queue.findIndex(({ request }, index) => {
+      size += this.#work.sizeOf(request);
+      return index > 0 && size > MOST_TOGETHER;
+    });
+    return queue.splice(0, end < 0 ? queue.length : end);
+  }
+
+  async #flush(batch: readonly Pending<Request, T>[], queue: Pending<Request, T>[]): Promise<void> {
+    const behind = new Set(queue);
+    let results: readonly Result<T>[];
+    try {
+      results = await this.#work.together(batch.map(({ request }) => request));
+    } catch (error) {
+      // The requests behind the batch would wait only to fail alike.
+      if (concernsWholeBatch(error)) for (const { reject } of [...batch, ...queue.splice(0)]) reject(error);
+      else await this.#isolate(batch, error);
       return;
     }
-  }
-
-  /** The first of them, as many as are served together: one at least. */
-  #front(waiters: readonly Waiter<Request, Answer>[]): readonly Waiter<Request, Answer>[] {
-    let size = 0;
-    const end = waiters.findIndex(({ request }, index) => {
-      size += this.#service.sizeOf(request);
-      return index > 0 && size > SIZE_AT_ONCE;
+    batch.forEach(({ request, resolve, reject }, index) => {
+      const result = results[index];
+      if (result && "value" in result) resolve(result.value);
+      else if (result && "error" in result) reject(result.error);
+      else resolve(this.#work.alone(request));
     });
-    return waiters.slice(0, end < 0 ? undefined : end);
+    this.#answerBehind(valuesOf(results), behind, queue);
   }
 
-  /** @returns whether there may be something for others yet
-   *  @throws what all would be told */
-  async #serveTogether(
-    key: string,
-    line: Line<Request, Answer>,
-    front: readonly Waiter<Request, Answer>[],
-  ): Promise<boolean> {
-    for (const waiter of front) waiter.beingServed = true;
-    let answers: readonly (Answer | undefined)[];
-    try {
-      answers = await this.#service.serve(front.map(({ request }) => request));
-    } catch (error) {
-      if (this.#service.isOfAll(error)) throw error;
-      // Whose it is is not known: each alone, so that one does not fail its neighbours.
-      if (front.length === 1) this.#refuse(key, line, front, error);
-      else for (const waiter of front) await this.#serveTogether(key, line, [waiter]);
-      return true;
-    }
-    const given = await Promise.all(front.map((waiter, index) => this.#unlessGone(waiter, answers[index])));
-    const leaving = front.filter(({ hurried, over }, index) => given[index] !== undefined || hurried || over);
-    this.#remove(key, line, leaving);
-    front.forEach((waiter, index) => {
-      waiter.beingServed = false;
-      waiter.isIdle = true;
-      if (waiter.hurried || waiter.over || given[index] !== undefined) waiter.answer(given[index]);
-    });
-    return !answers.includes(undefined);
-  }
-
-  #refuse(
-    key: string,
-    line: Line<Request, Answer>,
-    waiters: readonly Waiter<Request, Answer>[],
-    error: unknown,
+  /** Answers requests that were behind a batch with a value of it. Newcomers ask for a later state: they wait. */
+  #answerBehind(
+    values: readonly T[],
+    behind: ReadonlySet<Pending<Request, T>>,
+    queue: Pending<Request, T>[],
   ): void {
-    this.#remove(key, line, waiters);
-    for (const waiter of waiters) waiter.reject(error);
+    const { answersAlso } = this.#work;
+    if (!answersAlso || behind.size === 0) return;
+    for (const pending of queue.splice(0)) {
+      const value = behind.has(pending)
+        ? values.find((each) => answersAlso(each, pending.request))
+        : undefined;
+      if (value === undefined) queue.push(pending);
+      else pending.resolve(value);
+    }
   }
 
-  async #unlessGone(
-    { gone, request }: Waiter<Request, Answer>,
-    answer: Answer | undefined,
-  ): Promise<Answer | undefined> {
-    if (answer === undefined || !gone?.aborted) return answer;
-    // No one is left to be told that it failed; what is not taken back lapses.
-    await this.#service.takeBack(answer, request).catch(() => undefined);
-    return undefined;
+  /** Finds the request that made its batch fail: it alone is refused. */
+  async #isolate(batch: readonly Pending<Request, T>[], error: unknown): Promise<void> {
+    for (const { request, resolve, reject } of batch)
+      if (batch.length === 1) reject(error);
+      else await this.#work.alone(request).then(resolve, reject);
   }
 }

@@ -1,69 +1,71 @@
-/** What is decided when a part of the database cannot be read: the same decision with less sight.
- *  What is then assumed is `heldReason`'s; here is only how the sight is found, and that people are told. */
+/** Degraded mode: when a part of the database cannot be read, the same decision runs again without that part.
+ *  What is then assumed is `heldReason`'s business; here the readable parts are found, and people are told. */
 
 import { run, StoreFault, type Store } from "../../store/port.ts";
 import type { Log } from "./log.ts";
 import { PROBES } from "../rule/probes.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 
-const WHOLE = JSON.stringify(EVERYTHING_READABLE);
+const HEALTHY = JSON.stringify(EVERYTHING_READABLE);
 
 const isUnreadable = (error: unknown): boolean => error instanceof StoreFault && error.kind === "unreadable";
 
-interface Seen<T> {
+interface PartialDecision<T> {
   readonly value: T;
-  readonly sight: Visibility;
+  readonly visible: Visibility;
 }
 
-/** What else the fault asks for. */
-interface Damage {
-  /** The sight became another. */
-  readonly changed: () => void;
-  /** Nothing could be decided at all: takes away what may stand in the way; false when there is nothing. */
-  readonly clear: () => Promise<boolean>;
+/** The ready index, which is wrong or in the way while the database is damaged. */
+interface Dependent {
+  /** The readable parts became others. */
+  distrust(): void;
+  /** Nothing could be decided at all: removes triggers that may stand in the way; false when there are none. */
+  drop(): Promise<boolean>;
 }
 
 export class DegradedMode {
   readonly #store: Store;
   readonly #log: Log;
-  readonly #damage: Damage;
-  #sight = WHOLE;
+  readonly #readyIndex: Dependent;
+  #visible = HEALTHY;
 
-  constructor(store: Store, log: Log, damage: Damage) {
+  constructor(store: Store, log: Log, readyIndex: Dependent) {
     this.#store = store;
     this.#log = log;
-    this.#damage = damage;
+    this.#readyIndex = readyIndex;
   }
 
-  /** The last decision saw all that it needed. */
+  /** True when the last decision could read everything that it needed. */
   get isHealthy(): boolean {
-    return this.#sight === WHOLE;
+    return this.#visible === HEALTHY;
   }
 
-  /** Decides with all that the decision reads or, where a part of it is damaged, with what can be read.
+  /** Decides with everything or, where a part of the database is damaged, with the parts that can be read.
    *  @throws StoreFault when nothing can be decided at all */
-  async decide<T>(decide: (sight: Visibility) => Promise<T>): Promise<{ value: T; degraded: boolean }> {
+  async decide<T>(decide: (visible: Visibility) => Promise<T>): Promise<{ value: T; degraded: boolean }> {
     let fault: unknown;
     try {
       const value = await decide(EVERYTHING_READABLE);
-      this.#saw(EVERYTHING_READABLE);
+      this.#remember(EVERYTHING_READABLE);
       return { value, degraded: false };
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       fault = error;
     }
-    const seen =
+    const partial =
       (await this.#decideWithLess(decide)) ??
-      ((await this.#damage.clear()) ? await this.#decideWithLess(decide) : undefined);
-    if (!seen) throw fault;
-    this.#saw(seen.sight, fault);
-    return { value: seen.value, degraded: true };
+      ((await this.#readyIndex.drop()) ? await this.#decideWithLess(decide) : undefined);
+    if (!partial) throw fault;
+    this.#remember(partial.visible, fault);
+    return { value: partial.value, degraded: true };
   }
 
-  async #decideWithLess<T>(decide: (sight: Visibility) => Promise<T>): Promise<Seen<T> | undefined> {
-    for (const sight of await this.#lesser()) {
+  async #decideWithLess<T>(
+    decide: (visible: Visibility) => Promise<T>,
+  ): Promise<PartialDecision<T> | undefined> {
+    for (const visible of await this.#lesser()) {
       try {
-        return { value: await decide(sight), sight };
+        return { value: await decide(visible), visible };
       } catch (error) {
         if (!isUnreadable(error)) throw error;
       }
@@ -71,9 +73,9 @@ export class DegradedMode {
     return undefined;
   }
 
-  /** From what the probes find down to nothing: a damaged page may let a probe pass and a decision fail. */
+  /** From the parts that the probes can read down to none: a damaged page may let a probe pass and a decision fail. */
   async #lesser(): Promise<Visibility[]> {
-    const sees = async (part: keyof Visibility): Promise<boolean> => {
+    const canRead = async (part: keyof Visibility): Promise<boolean> => {
       try {
         await this.#store.read(() => run(PROBES[part]));
         return true;
@@ -83,25 +85,25 @@ export class DegradedMode {
       }
     };
     const probed: Visibility = {
-      freezes: await sees("freezes"),
-      dependencies: await sees("dependencies"),
-      stages: await sees("stages"),
-      lanes: await sees("lanes"),
+      freezes: await canRead("freezes"),
+      dependencies: await canRead("dependencies"),
+      stages: await canRead("stages"),
+      lanes: await canRead("lanes"),
     };
     const withoutTasks = { ...probed, stages: false, lanes: false };
     return [probed, withoutTasks, { ...withoutTasks, freezes: false, dependencies: false }];
   }
 
-  /** Says once that the gate became degraded, and once that it is whole again. */
-  #saw(sight: Visibility, fault?: unknown): void {
-    const seen = JSON.stringify(sight);
-    if (seen === this.#sight) return;
-    this.#sight = seen;
-    this.#damage.changed();
+  /** Logs once that the gate became degraded, and once that it is healthy again. */
+  #remember(visible: Visibility, fault?: unknown): void {
+    const text = JSON.stringify(visible);
+    if (text === this.#visible) return;
+    this.#visible = text;
+    this.#readyIndex.distrust();
     if (fault === undefined) this.#log.info({}, "The gate reads all of its database again.");
     else
       this.#log.error(
-        { err: fault, sight },
+        { err: fault, visible },
         "The gate is degraded: what it cannot read counts as frozen, or as no one ahead in the lane.",
       );
   }

@@ -1,62 +1,68 @@
-/** The record as it grows, for those who follow it. Each has a place in it and nothing else: what it has not taken
- *  yet stays in the table, so that one who is slow costs nothing and misses nothing. Who waits is woken by
- *  this gate's own changes, by the store's word of others', and by a look once a second at how far the record is
- *  complete: what was held up by a transaction that came to nothing has no one else to tell of it. */
+/** Follows the event log. A follower has a place in the log and nothing else: events that it has not taken yet stay in
+ *  the table, so that a slow follower costs nothing and misses nothing. Notifications of our own commits and of other
+ *  programs' only wake followers sooner; a poll once a second finds events that no commit announces, because a
+ *  transaction that held them up was rolled back. */
 
-import type { EventPage, HistoryEvent } from "../../contract/events.ts";
+import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../../contract/events.ts";
 
-/** How often one who follows hears something, in milliseconds: that there is nothing, if there is nothing. */
+/** A follower gets an empty list when it got nothing else for this long, in milliseconds. */
 const HEARTBEAT_MS = 15_000;
-const LOOK_EVERY_MS = 1_000;
-/** Changes of this long wake those who wait once. */
+const POLL_EVERY_MS = 1_000;
+/** Notifications within this many milliseconds wake followers once. */
 const GATHER_MS = 25;
+/** A follower is given this many events at a time: a slow one holds no more in memory. */
+const EVENTS_AT_ONCE = 100;
 
 interface Source {
-  /** A page behind a place of the record. */
-  readonly read: (after: number) => Promise<EventPage>;
-}
-
-interface FeedParts {
-  /** How far the record is complete. */
-  readonly settled: () => Promise<number>;
-  /** Called when someone follows; returns what to call when no one does any more. */
-  readonly occupied: () => () => void;
+  /** Reads a page of the log. */
+  readonly page: (query: EventQuery) => Promise<EventPage>;
+  /** The id up to which the log is complete. */
+  readonly completeUpTo: () => Promise<number>;
+  /** Runs a listener after commits of other programs; returns how to stop that. */
+  readonly watch: (listener: () => void) => () => void;
 }
 
 export class EventStream {
-  readonly #parts: FeedParts;
+  readonly #source: Source;
   readonly #waiting = new Set<() => void>();
   #changes = 0;
   #followers = 0;
-  #settled = 0;
-  #vacate: (() => void) | undefined;
+  #completeUpTo = 0;
+  #unwatch: (() => void) | undefined;
   #polling: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(parts: FeedParts) {
-    this.#parts = parts;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
-  /** The record may have grown. */
-  notify(): void {
+  /** Wakes followers: the log may have grown. */
+  readonly notify = (): void => {
     if (this.#followers === 0) return;
     this.#gathering ??= setTimeout(() => {
       this.#wake();
     }, GATHER_MS);
-  }
+  };
 
-  /** Whoever follows has come to the end. */
+  /** Ends every stream. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** The events of a page, then those behind it as they come; an empty list when there were none for a while.
-   *  It ends when the caller is gone, or with the feed. */
-  async *follow(
+  /** The events from a place on, as they come, a page at a time; an empty list when there were none for a while.
+   *  Without a place it begins with the next event. It ends when the caller is gone, or when the stream is closed.
+   *  @throws what reading the first page throws */
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+    const last = query.after === undefined ? (query.last ?? 0) : query.last;
+    const first = await this.#source.page({ ...query, last, limit: EVENTS_AT_ONCE });
+    return this.#pages(query, first, gone);
+  }
+
+  async *#pages(
+    { repo, work_item }: FollowQuery,
     { events, next_cursor }: EventPage,
-    source: Source,
     gone: AbortSignal,
   ): AsyncGenerator<readonly HistoryEvent[]> {
     this.#enter();
@@ -68,8 +74,13 @@ export class EventStream {
           quietSince = Date.now();
         }
         const seen = this.#changes;
-        ({ events: page, next_cursor: place } = await source.read(place));
-        if (page.length === 0) await this.#change(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
+        ({ events: page, next_cursor: place } = await this.#source.page({
+          after: place,
+          repo,
+          work_item,
+          limit: EVENTS_AT_ONCE,
+        }));
+        if (page.length === 0) await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
       }
     } finally {
       this.#leave();
@@ -78,15 +89,15 @@ export class EventStream {
 
   #enter(): void {
     this.#followers += 1;
-    this.#vacate ??= this.#parts.occupied();
-    this.#polling ??= setInterval(() => void this.#poll(), LOOK_EVERY_MS);
+    this.#unwatch ??= this.#source.watch(this.notify);
+    this.#polling ??= setInterval(() => void this.#poll(), POLL_EVERY_MS);
   }
 
   #leave(): void {
     this.#followers -= 1;
     if (this.#followers > 0) return;
-    this.#vacate?.();
-    this.#vacate = undefined;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
     clearInterval(this.#polling);
     clearTimeout(this.#gathering);
     this.#polling = this.#gathering = undefined;
@@ -94,12 +105,12 @@ export class EventStream {
 
   async #poll(): Promise<void> {
     try {
-      const settled = await this.#parts.settled();
-      if (settled === this.#settled) return;
-      this.#settled = settled;
+      const completeUpTo = await this.#source.completeUpTo();
+      if (completeUpTo === this.#completeUpTo) return;
+      this.#completeUpTo = completeUpTo;
       this.#wake();
     } catch {
-      // Who reads is told of the fault; a look has no one to tell.
+      // A follower meets the same fault when it reads, and its caller is told.
     }
   }
 
@@ -110,8 +121,8 @@ export class EventStream {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Waits until something has changed since, but no longer than that. */
-  #change(seen: number, ms: number, gone: AbortSignal): Promise<void> {
+  /** Waits until something changed after `seen`, or for so many milliseconds. */
+  #waitForChange(seen: number, ms: number, gone: AbortSignal): Promise<void> {
     if (this.#changes !== seen || gone.aborted) return Promise.resolve();
     return new Promise((over) => {
       const wake = (): void => {

@@ -1,4 +1,4 @@
-/** /jobs: what workers claim, keep and finish. */
+/** /jobs: the calls of workers (claim, heartbeat, complete, fail, release), and creating and retrying jobs. */
 
 import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
@@ -35,12 +35,12 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         summary: "Enqueue a job for a task",
         querystring: TrialQuery,
         body: NewJob,
-        response: { 201: ["It is enqueued.", OneJob] },
+        response: { 201: ["The new job.", OneJob] },
         problems: [404, 409],
       }),
     },
     async (request, reply) =>
-      reply.code(201).send(await gate.createJob(request.caller, request.body, request.query)),
+      reply.code(201).send(await gate.createJob(request.caller, { ...request.body, ...request.query })),
   );
 
   app.get<{ Params: Params }>(
@@ -64,10 +64,10 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "claimJobs",
-        summary: "Claim the oldest jobs that may start",
-        description: "An empty body claims one job of any kind. Empty `jobs` when there is none.",
+        summary: "Claim the oldest ready jobs",
+        description: "An empty body claims one job of any agent. `jobs` is empty if none is ready.",
         body: ClaimRequest,
-        response: { 200: ["The caller's jobs.", Claim] },
+        response: { 200: ["The claimed jobs.", Claim] },
       }),
     },
     (request, reply) =>
@@ -84,14 +84,14 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "heartbeat",
-        summary: "Keep a lease for another term",
+        summary: "Renew a lease",
         params: IdParams,
         body: Heartbeat,
-        response: { 200: ["The lease as it is now.", OneLease] },
+        response: { 200: ["The renewed lease.", OneLease] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.heartbeat(request.params.id, request.body, request.caller),
+    (request) => gate.heartbeat(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Body: Completion }>(
@@ -100,10 +100,10 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "completeJob",
-        summary: "Complete a job, move its task and enqueue what is next, all or nothing",
+        summary: "Complete a job, move its task and enqueue the next jobs, in one transaction",
         params: IdParams,
         body: Completion,
-        response: { 200: ["What came of it.", Completed] },
+        response: { 200: ["The completed job, its task and the next jobs.", Completed] },
         problems: [404, 409],
       }),
     },
@@ -116,10 +116,10 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "failJob",
-        summary: "Say that a job went wrong: it is delayed, or failed at its last attempt",
+        summary: "Report a failure; the job is retried with backoff or fails for good",
         params: IdParams,
         body: Failure,
-        response: { 200: ["The job as it is now.", OneJob] },
+        response: { 200: ["The job after the change.", OneJob] },
         problems: [404, 409],
       }),
     },
@@ -132,14 +132,14 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "releaseJob",
-        summary: "Give a job back as if it had not been claimed",
+        summary: "Return a job to the queue as if it had not been claimed",
         params: IdParams,
         body: Release,
-        response: { 200: ["The job as it is now.", OneJob] },
+        response: { 200: ["The job after the change.", OneJob] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.release(request.caller, request.params.id, request.body.lease_token),
+    (request) => gate.release(request.caller, request.params.id, request.body),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
@@ -148,14 +148,31 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "retryJob",
-        summary: "Queue a failed job once more",
+        summary: "Queue a failed job for another attempt",
         params: IdParams,
         querystring: TrialQuery,
         body: Note,
-        response: { 200: ["The job as it is now.", ChangedJob] },
+        response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.retryJob(request.caller, request.params.id, request.body, request.query),
+    (request) => gate.retryJob(request.caller, { ...request.params, ...request.query }, request.body),
+  );
+
+  app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
+    "/jobs/:id/cancel",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "cancelJob",
+        summary: "Cancel a job that has not started, or that failed",
+        params: IdParams,
+        querystring: TrialQuery,
+        body: Note,
+        response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.cancelJob(request.caller, { ...request.params, ...request.query }, request.body),
   );
 };

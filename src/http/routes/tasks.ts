@@ -1,10 +1,10 @@
-/** /tasks: what the orchestrator creates and moves. */
+/** /tasks: the calls of the orchestrator, which creates and moves tasks. */
 
 import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
-import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
-import { ChangedTask, NewTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import { IdParams, Note, TrialQuery, WorkItemQuery } from "../../contract/scalars.ts";
+import { ChangedTask, NewTask, OneTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { TaskWithJobs, TaskAndJob } from "../../contract/jobs.ts";
 import { routeSchema } from "../schemas.ts";
 
@@ -21,15 +21,19 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         tags,
         operationId: "createTask",
         summary: "Create a task and its entry job",
-        description: "The same repository and work item again gives what stands and changes nothing.",
+        description:
+          "If the repository already has the work item, nothing changes and the existing task is returned.",
         querystring: TrialQuery,
         body: NewTask,
-        response: { 200: ["It stood already.", TaskAndJob], 201: ["It is created.", TaskAndJob] },
+        response: { 200: ["The existing task.", TaskAndJob], 201: ["The new task.", TaskAndJob] },
         problems: [404, 409],
       }),
     },
     async (request, reply) => {
-      const { created, ...answer } = await gate.createTask(request.caller, request.body, request.query);
+      const { created, ...answer } = await gate.createTask(request.caller, {
+        ...request.body,
+        ...request.query,
+      });
       return reply.code(created ? 201 : 200).send(answer);
     },
   );
@@ -40,12 +44,29 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "listTasks",
-        summary: "List tasks by id, a page at a time",
+        summary: "List tasks in pages, ordered by id",
         querystring: TaskQuery,
         response: { 200: ["A page of tasks.", TaskPage] },
       }),
     },
     (request) => gate.listTasks(request.query),
+  );
+
+  app.get<{ Querystring: WorkItemQuery }>(
+    "/tasks/resolve",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "resolveTask",
+        summary: "Find the task of a work item",
+        description:
+          "The unfinished task if there is one, else the latest. Send `repo` if several repositories have the work item.",
+        querystring: WorkItemQuery,
+        response: { 200: ["The task.", OneTask] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.resolveTask(request.query),
   );
 
   app.get<{ Params: Params }>(
@@ -73,12 +94,11 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         params: IdParams,
         querystring: TrialQuery,
         body: StageChange,
-        response: { 200: ["The task as it is now.", ChangedTask] },
+        response: { 200: ["The task after the change, and the effect on others.", ChangedTask] },
         problems: [404, 409],
       }),
     },
-    (request) =>
-      gate.setStage(request.caller, request.params.id, request.body.stage, request.body, request.query),
+    (request) => gate.setStage(request.caller, { ...request.params, ...request.query }, request.body),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
@@ -87,14 +107,14 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "cancelTask",
-        summary: "Cancel a task and its waiting jobs",
+        summary: "Cancel a task and its queued and delayed jobs",
         params: IdParams,
         querystring: TrialQuery,
         body: Note,
-        response: { 200: ["The task as it is now.", ChangedTask] },
+        response: { 200: ["The task after the change, and the effect on others.", ChangedTask] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.cancelTask(request.caller, request.params.id, request.body, request.query),
+    (request) => gate.cancelTask(request.caller, { ...request.params, ...request.query }, request.body),
   );
 };

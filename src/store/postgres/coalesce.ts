@@ -1,12 +1,12 @@
-/** Answers that callers share. Who asks while others are being answered shares the next answer with all who come
- *  meanwhile: the one under way may have looked before what he wants to see was committed. */
+/** Single flight: concurrent callers share one answer. A caller that arrives while a question is being answered shares the
+ *  next one, because the running one may have read before the commit that the caller wants to see. */
 
 export const coalesce = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
-  let asked: Promise<T> | undefined;
+  let running: Promise<T> | undefined;
   let next: Promise<T> | undefined;
-  const begin = (): Promise<T> => {
+  const start = (): Promise<T> => {
     next = undefined;
-    return (asked = ask().finally(() => (asked = undefined)));
+    return (running = ask().finally(() => (running = undefined)));
   };
-  return () => (asked ? (next ??= asked.then(begin, begin)) : begin());
+  return () => (running ? (next ??= running.then(start, start)) : start());
 };

@@ -1,59 +1,59 @@
-/** Tells the nodes over one database of each other's commits, and finds what no one told.
- *  It has one connection of its own, and nothing depends on it: where the connection is lost or does not hear
- *  (behind a transaction-mode pooler), a look once a second finds every change. */
+/** LISTEN/NOTIFY between the nodes of one database, on a connection of its own.
+ *  A notification only saves latency: a poll once a second finds every commit, also while the connection is lost or a
+ *  transaction-mode pooler swallows notifications. */
 
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 
 const CHANNEL = "serial_gate";
-/** Commits of this long share one notification: a commit that notifies waits for every other that does. */
-const GATHER_MS = 25;
-const LOOK_EVERY_MS = 1_000;
+/** Commits within this time share one notification: PostgreSQL serialises the commits of transactions that notify. */
+const BATCH_MS = 25;
+const POLL_EVERY_MS = 1_000;
 const RECONNECT_MS = { least: 250, most: 5_000 };
 
-interface BellParts {
+interface NotifierParts {
   readonly connection: pg.ClientConfig;
-  /** Something that every commit of interest moves. */
+  /** Reads a text that every relevant commit changes. */
   readonly fingerprint: () => Promise<string>;
 }
 
 export class Notifier {
-  readonly #parts: BellParts;
+  readonly #parts: NotifierParts;
   readonly #self = randomUUID();
   readonly #listeners = new Set<() => void>();
   #client: pg.Client | undefined;
   #opening: Promise<void> | undefined;
   #failures = 0;
   #reconnect: NodeJS.Timeout | undefined;
-  #gathering: NodeJS.Timeout | undefined;
-  /** Commits that no one was told of yet. */
+  #batch: NodeJS.Timeout | undefined;
+  /** Commits that were not notified yet. */
   #pending = false;
   #notifying = false;
   #polling: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   #closed = false;
 
-  constructor(parts: BellParts) {
+  constructor(parts: NotifierParts) {
     this.#parts = parts;
   }
 
-  /** This node has committed. */
+  /** Announces a commit of this node to the others. */
   notify(): void {
     if (this.#closed) return;
     this.#pending = true;
     this.#connect();
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
+    this.#batch ??= setTimeout(() => {
+      this.#batch = undefined;
       void this.#notify();
-    }, GATHER_MS);
+    }, BATCH_MS);
   }
 
-  /** @returns what to call to hear no more */
+  /** Runs the listener after a commit of another node or program, until the returned function is called. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener);
     this.#connect();
-    // It looks on when no one listens, so that who listens next misses nothing.
-    this.#polling ??= setInterval(() => void this.#poll(), LOOK_EVERY_MS);
+    // The poll goes on without listeners, so that the next one misses no commit.
+    this.#polling ??= setInterval(() => void this.#poll(), POLL_EVERY_MS);
     return () => {
       this.#listeners.delete(listener);
     };
@@ -62,7 +62,7 @@ export class Notifier {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#reconnect);
-    clearTimeout(this.#gathering);
+    clearTimeout(this.#batch);
     clearInterval(this.#polling);
     await this.#opening;
     await this.#client?.end();
@@ -81,7 +81,7 @@ export class Notifier {
         await this.#client.query("SELECT pg_notify($1, $2)", [CHANNEL, this.#self]);
       }
     } catch {
-      // What no one was told of is found by the look.
+      // The other nodes' polls find the commits.
     } finally {
       this.#notifying = false;
     }
@@ -94,7 +94,7 @@ export class Notifier {
       this.#seen = current;
       this.#wake();
     } catch {
-      // The operation that needs the database reports its fault; a look has no one to tell.
+      // A poll has no caller to report to; the next operation reports the fault.
     }
   }
 
@@ -105,7 +105,7 @@ export class Notifier {
 
   async #open(): Promise<void> {
     const client = new pg.Client(this.#parts.connection);
-    client.on("error", () => undefined); // The end follows.
+    client.on("error", () => undefined); // An "end" event follows.
     client.on("notification", ({ payload }) => {
       if (payload !== this.#self) this.#wake();
     });

@@ -1,25 +1,25 @@
-/** The program's SQL as PostgreSQL takes it: `$1` for `?`, under a name by which a connection knows it again.
+/** Translates portable SQL for PostgreSQL: `$1` for `?`, and a name under which a connection prepares the statement.
  *  Text to text; nothing here talks to a database. */
 
 import { createHash } from "node:crypto";
 import type { Statement, Value } from "../sql.ts";
 
-/** A connection keeps what it has prepared. Texts beyond these (lists come in every length) get no name. */
+/** A connection keeps its prepared statements for good, so further texts (lists have every length) get no name. */
 const NAMED_TEXTS = 500;
 
-/** Literals, quoted names, dollar-quoted bodies and comments, in which a question mark is itself. */
-const NOT_CODE = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\?/g;
+/** Literals, quoted names, dollar-quoted bodies and comments, in which a question mark is no placeholder; or a placeholder. */
+const LITERAL_OR_PLACEHOLDER = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\?/g;
 
-const PREPARABLE = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
+const ROW_STATEMENT = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 
-const MOST_INTEGER = 2_147_483_647;
+const MAX_INTEGER = 2_147_483_647;
 
-/** A number that PostgreSQL would refuse beside an INTEGER, which an orchestrator's ids may be. */
-const isWide = (value: Value | undefined): boolean => typeof value === "number" && value > MOST_INTEGER;
+/** True for a number that PostgreSQL refuses to compare with an INTEGER column, such as an orchestrator's id, untyped. */
+const isWide = (value: Value | undefined): boolean => typeof value === "number" && value > MAX_INTEGER;
 
 const numbered = ({ sql, params }: Statement): string => {
   let next = 0;
-  return sql.replace(NOT_CODE, (part) => {
+  return sql.replace(LITERAL_OR_PLACEHOLDER, (part) => {
     if (part !== "?") return part;
     const type = isWide(params[next]) ? "::bigint" : "";
     return `$${++next}${type}`;
@@ -28,27 +28,27 @@ const numbered = ({ sql, params }: Statement): string => {
 
 export interface Translated {
   readonly text: string;
-  /** Only where the text is worth preparing. */
+  /** Undefined where the statement is not to be prepared. */
   readonly name: string | undefined;
-  /** Whether it reads or writes rows; else it is a command, such as CREATE. */
-  readonly ofRows: boolean;
+  /** True for a statement that reads or writes rows, false for a command such as CREATE. */
+  readonly isRowStatement: boolean;
 }
 
-/** Translates each text once. */
+/** Returns a translator that caches its translations. */
 export const translator = (): ((statement: Statement) => Translated) => {
   const known = new Map<string, Translated>();
   return (statement) => {
     const { sql, params } = statement;
     const wide = params.flatMap((value, index) => (isWide(value) ? [index] : []));
     const key = wide.length > 0 ? `${wide.join()} ${sql}` : sql;
-    const there = known.get(key);
-    if (there) return there;
-    const ofRows = PREPARABLE.test(sql);
-    const keep = ofRows && known.size < NAMED_TEXTS;
+    const cached = known.get(key);
+    if (cached) return cached;
+    const isRowStatement = ROW_STATEMENT.test(sql);
+    const isNamed = isRowStatement && known.size < NAMED_TEXTS;
     const text = params.length > 0 ? numbered(statement) : sql;
-    const name = keep ? createHash("sha256").update(text).digest("hex").slice(0, 32) : undefined;
-    const translated = { text, name, ofRows };
-    if (keep) known.set(key, translated);
+    const name = isNamed ? createHash("sha256").update(text).digest("hex").slice(0, 32) : undefined;
+    const translated = { text, name, isRowStatement };
+    if (isNamed) known.set(key, translated);
     return translated;
   };
 };

@@ -1,44 +1,44 @@
-/** Up to which id a table is complete. Ids are drawn by transactions that run side by side, so that a lower one may be
- *  committed after a higher one, and whoever reads behind the highest that he saw would pass it over.
- *  A transaction that adds to the table holds the table's RowExclusiveLock from before it draws an id until after
- *  its commit is seen. So a lock is what tells of ids that are drawn and not there yet: no column, no statement of
- *  the writers, and no wait for the long transactions of those who write elsewhere. */
+/** The id up to which a table is complete. Concurrent transactions draw ids in one order and may commit in another, so a
+ *  reader that continues behind the highest id it saw would skip the ids that commit later.
+ *  A transaction that inserts into the table holds the table's RowExclusiveLock from before it draws an id until after its
+ *  commit is visible. pg_locks therefore shows every drawn id that is not visible yet: writers need no extra column or
+ *  statement, and long transactions elsewhere do not delay the answer. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { coalesce } from "./coalesce.ts";
 
-/** How long one who asks is made to wait for the transactions that are under way as he asks. */
-const PATIENCE_MS = 250;
-const LOOK_AGAIN_MS = 5;
+/** How long a caller waits for the transactions that run when it asks. */
+const WAIT_FOR_MS = 250;
+const POLL_EVERY_MS = 5;
 
 interface Result {
   readonly rows: readonly Record<string, unknown>[];
 }
 
-/** A moment at which ids were drawn up to `drawn`, and the transactions that were under way right after it and
- *  still are. When there is none left, the table is complete up to there. */
+/** A moment at which ids were drawn up to `drawn`, and the transactions that ran right after it and still do. Once there
+ *  are none, the table is complete up to `drawn`. */
 interface Observation {
   readonly drawn: number;
   readonly waitsFor: ReadonlySet<string>;
 }
 
-// The second statement begins after the first has read: a transaction that drew one of those ids is among the
-// writers, or has committed. A virtual transaction's id is not used again while the server runs.
-const look = (table: string): string => `
+// The second statement starts after the first has read: a transaction that drew one of those ids is among the writers, or
+// has committed. The id of a virtual transaction is not reused while the server runs.
+const observe = (table: string): string => `
   SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('${table}', 'id')::regclass), 0) AS drawn;
   SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = '${table}'::regclass
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 export class Watermark {
-  readonly #look: () => Promise<Observation>;
-  /** In their order; each waits for all that the one before it waits for, and more. */
-  #marks: readonly Observation[] = [];
-  #known = 0;
+  readonly #observe: () => Promise<Observation>;
+  /** Oldest first. Each waits for every transaction that the one before it waits for, and for more. */
+  #observations: readonly Observation[] = [];
+  #completeUpTo = 0;
 
   constructor(table: string, query: (text: string) => Promise<readonly Result[]>) {
-    const text = look(table);
-    this.#look = async () => {
+    const text = observe(table);
+    this.#observe = async () => {
       const [last, writers] = await query(text);
       return {
         drawn: Number(last?.rows[0]?.drawn),
@@ -47,29 +47,30 @@ export class Watermark {
     };
   }
 
-  readonly upTo = coalesce(() => this.#find());
+  readonly completeUpTo = coalesce(() => this.#wait());
 
-  async #find(): Promise<number> {
-    const patientUntil = performance.now() + PATIENCE_MS;
-    const wanted = await this.#mark();
-    while (this.#known < wanted && performance.now() < patientUntil) {
-      await sleep(LOOK_AGAIN_MS);
-      await this.#mark();
+  async #wait(): Promise<number> {
+    const waitUntil = performance.now() + WAIT_FOR_MS;
+    const wanted = await this.#update();
+    while (this.#completeUpTo < wanted && performance.now() < waitUntil) {
+      await sleep(POLL_EVERY_MS);
+      await this.#update();
     }
-    return this.#known;
+    return this.#completeUpTo;
   }
 
-  /** @returns up to where ids are drawn by now */
-  async #mark(): Promise<number> {
-    const now = await this.#look();
-    const marks = [...this.#marks, now].map(({ drawn, waitsFor }) => ({
+  /** @returns the highest id drawn so far */
+  async #update(): Promise<number> {
+    const now = await this.#observe();
+    const observations = [...this.#observations, now].map(({ drawn, waitsFor }) => ({
       drawn,
       waitsFor: new Set([...waitsFor].filter((writer) => now.waitsFor.has(writer))),
     }));
-    this.#known = marks.findLast(({ waitsFor }) => waitsFor.size === 0)?.drawn ?? this.#known;
-    // Of those that wait for the same, the last says the most.
-    this.#marks = marks.filter(
-      ({ waitsFor }, index) => waitsFor.size > 0 && marks[index + 1]?.waitsFor.size !== waitsFor.size,
+    this.#completeUpTo =
+      observations.findLast(({ waitsFor }) => waitsFor.size === 0)?.drawn ?? this.#completeUpTo;
+    // Among observations that wait for the same transactions, the last has the highest id.
+    this.#observations = observations.filter(
+      ({ waitsFor }, index) => waitsFor.size > 0 && observations[index + 1]?.waitsFor.size !== waitsFor.size,
     );
     return now.drawn;
   }

@@ -1,24 +1,23 @@
-/** A connection to the embedded database: how a file is opened, set and asked, and what its errors mean. */
+/** A connection to a SQLite file: opening and configuring it, running operations on it, and translating its errors.
+ *  It holds no transaction policy: see group-commit.ts and readers.ts. */
 
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
 
-/** How long SQLite itself waits for a lock. It stalls the whole event loop, so the patience is in the
- *  asynchronous retry instead. */
+/** How long SQLite itself waits for a lock. The wait blocks the event loop, so it is short; retry.ts waits instead. */
 const BUSY_TIMEOUT_MS = 20;
 const CACHED_STATEMENTS = 500;
-/** Pages that gather in the WAL before they are put in their places: a hot one is written there once in the place of
- *  many times. 16 MB. */
+/** Pages in the WAL before a checkpoint (16 MB): a hot page is then copied to the database once instead of many times. */
 const CHECKPOINT_PAGES = 4_000;
 
-/** Also a trigger of another program's that raises. */
+/** Includes RAISE in another program's trigger. */
 const REFUSED = /^SQLITE_(CONSTRAINT|TOOBIG)/;
 const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
 
 export const busyFault = (cause?: unknown): StoreFault =>
-  new StoreFault("busy", "Another program holds the database.", cause);
+  new StoreFault("busy", "Another program has locked the database.", cause);
 
 /** A driver's error as the port's typed fault; any other error as it is. */
 export const faultOf = (error: unknown): unknown => {
@@ -32,21 +31,21 @@ export const faultOf = (error: unknown): unknown => {
   return new StoreFault(kind, `The database answered ${error.code}: ${error.message}`, error);
 };
 
-/** WAL for a file that we create; a file that others may have open keeps the mode it has. Whoever loses
- *  the race to create it finds what the winner set. */
+/** Sets WAL on a file that this process creates; an existing file keeps its mode, because another program may have it
+ *  open. A process that loses the race to create the file finds the winner's mode. */
 export const configure = (db: Database.Database): void => {
-  const fresh = db.pragma("page_count", { simple: true }) === 0;
-  if (fresh) db.pragma("journal_mode = WAL");
+  const isNew = db.pragma("page_count", { simple: true }) === 0;
+  if (isNew) db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("temp_store = MEMORY");
-  // Another program's schema may declare references that it does not enforce itself.
+  // Another program's schema may declare foreign keys that the program does not enforce.
   db.pragma("foreign_keys = OFF");
   const synchronous = db.pragma("synchronous", { simple: true });
   if (synchronous !== 2)
     throw new StoreFault(
       "unavailable",
-      `The database does not take synchronous=FULL (it says ${String(synchronous)}).`,
+      `SQLite did not accept synchronous=FULL (it reports ${String(synchronous)}).`,
     );
 };
 
@@ -62,11 +61,11 @@ export const openFile = (path: string): Database.Database => {
   }
 };
 
-/** Whether a reader that takes its time would keep others from writing: in every mode but WAL. */
-export const isShared = (db: Database.Database): boolean =>
-  db.pragma("journal_mode", { simple: true }) !== "wal";
+/** True in WAL mode, the only one in which a slow reader does not block writers. */
+export const isWal = (db: Database.Database): boolean =>
+  db.pragma("journal_mode", { simple: true }) === "wal";
 
-/** A further connection to a file that is open and set already, for reading. */
+/** A read-only connection to a file that is already open and configured. */
 export const openReader = (path: string): Database.Database => {
   const db = new Database(resolve(path), { timeout: BUSY_TIMEOUT_MS, readonly: true });
   db.pragma("synchronous = FULL");
@@ -76,11 +75,11 @@ export const openReader = (path: string): Database.Database => {
 
 export interface Connection {
   readonly db: Database.Database;
-  /** The statement of that text, prepared once. */
+  /** Prepares a statement, or returns the cached one. */
   readonly prepare: (text: string) => Database.Statement;
-  /** Answers a step of an operation, inside a transaction that is begun. */
+  /** Runs one step of an operation. The caller has begun the transaction. */
   readonly answer: (step: Step) => unknown;
-  /** Answers all of an operation's. */
+  /** Runs an operation to its end. */
   readonly drive: <T>(tx: Tx<T>) => T;
 }
 
@@ -106,7 +105,7 @@ export const connectionTo = (db: Database.Database, clock: Clock): Connection =>
       case "now":
         return clock();
       case "lane":
-        return true; // A write transaction is alone in the file.
+        return true; // BEGIN IMMEDIATE already excludes every other writer.
       case "lanes":
         return step.repos;
     }

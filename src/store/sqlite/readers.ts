@@ -1,14 +1,15 @@
-/** Reads of the embedded database that go on over many turns of the event loop, each on one state of the file.
- *  A long read gives way after a few milliseconds, so that a whole queue can be read while others are served.
- *  Only for a file in WAL mode: in any other, a reader that takes its time would keep every writer out. */
+/** Long reads that span many turns of the event loop, each on one snapshot of the file: a read yields every few
+ *  milliseconds, so that reading a whole queue does not delay other requests.
+ *  Only for a file in WAL mode; in any other mode a slow reader blocks every writer. */
 
 import type Database from "better-sqlite3";
 import type { Clock, Tx } from "../port.ts";
 import { connectionTo, type Connection } from "./connection.ts";
 
-/** Reads at once; a further one waits for a connection. */
-const AT_ONCE = 4;
-const TURN_MS = 8;
+/** Concurrent reads; further ones wait for a connection. */
+const MAX_CONNECTIONS = 4;
+/** How long a read runs before it yields to the event loop. */
+const SLICE_MS = 8;
 
 const nextTurn = (): Promise<void> => new Promise((wake) => setImmediate(wake));
 
@@ -37,30 +38,30 @@ export class Readers {
     }
   }
 
-  /** Waits for the reads under way, then closes every connection. */
+  /** Waits for running reads, then closes every connection. */
   async close(): Promise<void> {
     for (; this.#opened > 0; this.#opened -= 1) {
       const connection =
-        this.#idle.pop() ?? (await new Promise<Connection>((give) => this.#waiting.push(give)));
+        this.#idle.pop() ?? (await new Promise<Connection>((resolve) => this.#waiting.push(resolve)));
       connection.db.close();
     }
   }
 
   async #connect(): Promise<Connection> {
-    if (this.#opened >= AT_ONCE) return new Promise((give) => this.#waiting.push(give));
+    if (this.#opened >= MAX_CONNECTIONS) return new Promise((resolve) => this.#waiting.push(resolve));
     const connection = connectionTo(this.#open(), this.#clock);
     this.#opened += 1;
     return connection;
   }
 
   async #drive<T>({ answer }: Connection, tx: Tx<T>): Promise<T> {
-    let began = performance.now();
+    let sliceStart = performance.now();
     let step = tx.next();
     while (!step.done) {
       step = tx.next(answer(step.value));
-      if (performance.now() - began < TURN_MS) continue;
+      if (performance.now() - sliceStart < SLICE_MS) continue;
       await nextTurn();
-      began = performance.now();
+      sliceStart = performance.now();
     }
     return step.value;
   }

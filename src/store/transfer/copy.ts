@@ -1,44 +1,45 @@
-/** Moves a database out of its file: copies all that serial-gate and the orchestrator keep there into an empty
- *  PostgreSQL database, ids and all, and proves by a count and a checksum of every table that it is the same.
- *  One transaction: nothing is there before everything is. The file is only read. Which columns there are is asked
- *  of the two databases; here no table is known but by what it says of a database itself. */
+/** Copies a SQLite database into an empty PostgreSQL database in one transaction, ids included, and verifies each table
+ *  by a row count and a checksum.
+ *  The file is only read. Tables and columns come from the two databases' catalogues; only their metadata tables are known
+ *  here by name. */
 
 import { createHash } from "node:crypto";
-import { MigrationError, migrateWithin } from "../migrate.ts";
+import { MigrationError, migrateWithin, recordOrigin } from "../migrate.ts";
 import { all, first, run, StoreFault, type Dialect, type Store, type Tx } from "../port.ts";
 import {
-  anyRow,
-  closeTable,
-  drawnColumns,
-  drawnUpTo,
-  endReading,
+  selectAnyRow,
+  enableTriggers,
+  sequenceColumns,
+  advanceSequence,
+  closeCursor,
   insertRows,
-  nextRows,
-  openTable,
-  readRows,
+  fetchRows,
+  disableTriggers,
+  openCursor,
 } from "./postgres-target.ts";
 import { openSource, type Row, type Source, type SourceTable } from "./sqlite-source.ts";
 
-/** What a database says of itself, not of the work: its migrations, and what its triggers were made from. */
-const OF_THE_DATABASE = ["gate_migrations", "gate_settings"];
+/** Tables that describe the database itself: its migrations, and the settings that its triggers were rendered from. */
+const METADATA_TABLES = ["gate_migrations", "gate_settings"];
 
-/** How many rows are read back at once: each may hold a megabyte. */
-const READ_BACK = 200;
+/** Rows fetched at once for verification. A row may be a megabyte. */
+const FETCH_SIZE = 200;
 
 export interface CopiedTable {
   readonly table: string;
   readonly rows: number;
-  /** 16 hexadecimal digits; whatever the order of the rows. */
+  /** 16 hexadecimal digits, independent of the order of the rows. */
   readonly checksum: string;
 }
 
 export interface Copied {
   readonly tables: readonly CopiedTable[];
-  /** Tables of other programs, which the target does not have. */
+  /** Other programs' tables, which the target lacks. They were not copied. */
   readonly leftBehind: readonly string[];
 }
 
-/** A time as PostgreSQL writes one that it keeps as a time: no more digits than needed, a space, and a zone. */
+/** The common form of a time in both databases: PostgreSQL prints a timestamp with a space, no trailing zeros and a
+ *  zone. */
 const canonical = (text: string): string =>
   text.replace(
     /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:(\.\d*?)0*)?(?:\+00|Z)?$/,
@@ -47,7 +48,7 @@ const canonical = (text: string): string =>
   );
 
 /** Counts rows and adds up their digests. */
-class Tally {
+class TableDigest {
   rows = 0;
   #sum = 0n;
 
@@ -62,104 +63,119 @@ class Tally {
   }
 }
 
-/** @throws MigrationError for a text that PostgreSQL does not take */
+/** @throws MigrationError for a text that PostgreSQL cannot store */
 const refuseNul = ({ name, columns }: SourceTable, row: Row): void => {
   const index = row.findIndex((value) => value?.includes("\0"));
   if (index >= 0)
     throw new MigrationError(
-      `${name}.${columns[index] ?? ""} (where ${columns[0] ?? ""} is ${row[0] ?? "NULL"}) holds a NUL character, which PostgreSQL does not take. Nothing was copied.`,
+      `${name}.${columns[index] ?? ""} (where ${columns[0] ?? ""} is ${row[0] ?? "NULL"}) contains a NUL character, which PostgreSQL cannot store. Nothing was copied.`,
     );
 };
 
-function* fill(source: Source, table: SourceTable): Tx<Tally> {
+function* fill(source: Source, table: SourceTable): Tx<TableDigest> {
   const { name, columns } = table;
-  const tally = new Tally();
+  const digest = new TableDigest();
   for (const batch of source.batches(table)) {
     for (const row of batch) {
       refuseNul(table, row);
-      tally.add(row);
+      digest.add(row);
     }
     const objects = batch.map((row) =>
       Object.fromEntries(columns.map((column, index) => [column, row[index]])),
     );
     yield* run(insertRows(name, columns, objects));
   }
-  return tally;
+  return digest;
 }
 
-function* readBack({ name, columns }: SourceTable): Tx<Tally> {
-  const tally = new Tally();
-  yield* run(readRows(name, columns));
-  for (let count = READ_BACK; count === READ_BACK;) {
-    const rows: Record<string, string | null>[] = yield* all(nextRows(READ_BACK));
-    for (const row of rows) tally.add(columns.map((column) => row[column] ?? null));
+function* readBack({ name, columns }: SourceTable): Tx<TableDigest> {
+  const digest = new TableDigest();
+  yield* run(openCursor(name, columns));
+  for (let count = FETCH_SIZE; count === FETCH_SIZE;) {
+    const rows: Record<string, string | null>[] = yield* all(fetchRows(FETCH_SIZE));
+    for (const row of rows) digest.add(columns.map((column) => row[column] ?? null));
     count = rows.length;
   }
-  yield* run(endReading());
-  return tally;
+  yield* run(closeCursor());
+  return digest;
 }
 
-/** The tables that both have, and that hold work.
- *  @throws MigrationError when the target would lose a column */
+/** The tables that exist in both databases, without the metadata tables.
+ *  @throws MigrationError when the target lacks a column */
 function* tablesToCopy(source: Source, target: Dialect): Tx<SourceTable[]> {
-  const there = new Map<string, string[]>();
+  const targetColumns = new Map<string, string[]>();
   for (const { table_name, column_name } of yield* all<{ table_name: string; column_name: string }>(
     target.columns,
   ))
-    there.set(table_name, [...(there.get(table_name) ?? []), column_name]);
-  const tables = source.tables.filter(({ name }) => there.has(name) && !OF_THE_DATABASE.includes(name));
+    targetColumns.set(table_name, [...(targetColumns.get(table_name) ?? []), column_name]);
+  const tables = source.tables.filter(
+    ({ name }) => targetColumns.has(name) && !METADATA_TABLES.includes(name),
+  );
   for (const { name, columns } of tables) {
-    const lacking = columns.filter((column) => !there.get(name)?.includes(column));
+    const lacking = columns.filter((column) => !targetColumns.get(name)?.includes(column));
     if (lacking.length > 0)
       throw new MigrationError(
-        `The file's table ${name} has ${lacking.join(", ")}, and the target's has not: add it there first. Nothing was copied.`,
+        `The target's table ${name} lacks a column of the file: ${lacking.join(", ")}. Add it first. Nothing was copied.`,
       );
   }
-  // An orchestrator's own tables refer to tasks.
+  // Tasks first: an orchestrator's own tables may reference them.
   return tables.sort((a, b) => Number(b.name === "tasks") - Number(a.name === "tasks"));
 }
 
-/** @param at is told which table is copied, and at last that none is */
-function* copyAll(source: Source, target: Dialect, at: (table: string | undefined) => void): Tx<Copied> {
-  at(undefined);
+/** The name of the program that made the file. */
+const originOf = (source: Source): "serial-gate" | "orchestrator" => {
+  const settings = source.tables.find(({ name }) => name === "gate_settings");
+  if (!settings) return "orchestrator";
+  const [name, value] = [settings.columns.indexOf("name"), settings.columns.indexOf("value")];
+  const rows = [...source.batches(settings)].flat();
+  return rows.some((row) => row[name] === "origin" && row[value] === "serial-gate")
+    ? "serial-gate"
+    : "orchestrator";
+};
+
+/** @param onTable called with each table before it is copied, and with undefined outside of the tables */
+function* copyAll(source: Source, target: Dialect, onTable: (table: string | undefined) => void): Tx<Copied> {
+  onTable(undefined);
   yield* migrateWithin(target);
+  // The copy decides as the original did: the program that made the file made it.
+  yield* recordOrigin(originOf(source));
   const tables = yield* tablesToCopy(source, target);
-  for (const { name } of tables) yield* run(openTable(name));
+  for (const { name } of tables) yield* run(disableTriggers(name));
   for (const { name } of tables)
-    if (yield* first(anyRow(name)))
+    if (yield* first(selectAnyRow(name)))
       throw new MigrationError(
-        `The target is not empty: its table ${name} has rows. Nothing was copied; it wants an empty database.`,
+        `The target is not empty: its table ${name} has rows. Nothing was copied. Use an empty database.`,
       );
 
   const copied: CopiedTable[] = [];
   for (const table of tables) {
-    at(table.name);
+    onTable(table.name);
     const sent = yield* fill(source, table);
     const { rows, checksum } = yield* readBack(table);
     if (sent.rows !== rows || sent.checksum !== checksum)
       throw new MigrationError(
-        `The table ${table.name} did not arrive as it is: ${sent.rows} rows with the checksum ${sent.checksum} became ${rows} with ${checksum}. Nothing was copied.`,
+        `The copy of table ${table.name} differs: ${sent.rows} rows with the checksum ${sent.checksum} in the file, ${rows} with ${checksum} in the target. Nothing was copied.`,
       );
     copied.push({ table: table.name, rows, checksum });
   }
-  at(undefined);
+  onTable(undefined);
   for (const { name, lastId } of tables) {
-    yield* run(closeTable(name));
-    for (const { column } of yield* all<{ column: string }>(drawnColumns(name)))
-      yield* run(drawnUpTo(name, column, lastId));
+    yield* run(enableTriggers(name));
+    for (const { column } of yield* all<{ column: string }>(sequenceColumns(name)))
+      yield* run(advanceSequence(name, column, lastId));
   }
-  const known = [...OF_THE_DATABASE, ...tables.map(({ name }) => name)];
+  const known = [...METADATA_TABLES, ...tables.map(({ name }) => name)];
   return {
     tables: copied,
     leftBehind: source.tables.map(({ name }) => name).filter((name) => !known.includes(name)),
   };
 }
 
-/** Copies the database in a file into an empty PostgreSQL database, which is migrated first.
- *  @throws MigrationError when the file is not there or in use, the target is not empty, or something does not fit;
- *    nothing is copied then
- *  @throws StoreFault when one of the two cannot be read or written; nothing is copied then, unless the message says
- *    that no one knows */
+/** Copies a SQLite file into an empty PostgreSQL database, which it migrates first.
+ *  @throws MigrationError when the file is missing or in use, the target is not empty, or a value does not fit; nothing is
+ *    copied
+ *  @throws StoreFault when a database cannot be read or written; nothing is copied, unless the message says that the
+ *    outcome is unknown */
 export const copyDatabase = async (path: string, target: Store): Promise<Copied> => {
   const source = openSource(path);
   let table: string | undefined;
@@ -169,7 +185,7 @@ export const copyDatabase = async (path: string, target: Store): Promise<Copied>
     if (!(error instanceof StoreFault) || table === undefined) throw error;
     throw new StoreFault(
       error.kind,
-      `The table ${table} could not be copied: ${error.message}. Nothing was copied.`,
+      `Table ${table} could not be copied: ${error.message}. Nothing was copied.`,
       error,
     );
   } finally {

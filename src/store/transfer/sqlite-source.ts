@@ -1,6 +1,6 @@
-/** An embedded database as something to copy from: all of it in one state, migrated, every value as text.
- *  The file is only read: its migration is in a transaction that is never committed. While it is open here no one
- *  else writes to it. */
+/** A SQLite file as the source of a copy: one snapshot, migrated, every value as text.
+ *  The file stays unchanged, because its migration runs in a transaction that is never committed; the exclusive lock keeps
+ *  other programs out meanwhile. */
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -11,8 +11,8 @@ import { sql } from "../sql.ts";
 import { connectionTo, faultOf } from "../sqlite/connection.ts";
 import { DIALECT } from "../sqlite/dialect.ts";
 
-const WAIT_MS = 1_000;
-/** A batch ends at whichever comes first. */
+const BUSY_TIMEOUT_MS = 1_000;
+/** The limits of a batch: the first one reached ends it. */
 const BATCH = { rows: 1_000, bytes: 4_000_000 };
 
 export type Row = readonly (string | null)[];
@@ -20,26 +20,26 @@ export type Row = readonly (string | null)[];
 export interface SourceTable {
   readonly name: string;
   readonly columns: readonly string[];
-  /** The highest id that was drawn, which may be gone; 0 where that is not kept. */
+  /** The highest id ever drawn, even if its row was deleted; 0 for a table without AUTOINCREMENT. */
   readonly lastId: number;
 }
 
 export interface Source {
   readonly tables: readonly SourceTable[];
   /** All rows of a table, in batches; one table at a time.
-   *  @throws MigrationError for what is not text and has no form as text */
+   *  @throws MigrationError for a value that has no form as text */
   batches(table: SourceTable): Generator<readonly Row[]>;
   close(): void;
 }
 
-/** A value as it is read here: a text is its bytes, which the driver would make valid without a word. */
-type Held = number | bigint | Buffer | typeof BYTES | null;
+/** A value as read: text as its bytes, because the driver replaces invalid UTF-8 silently. */
+type SourceValue = number | bigint | Buffer | typeof BYTES | null;
 const BYTES = "bytes";
 
-const held = (column: string): string =>
+const selectExpression = (column: string): string =>
   `CASE typeof("${column}") WHEN 'text' THEN CAST("${column}" AS BLOB) WHEN 'blob' THEN '${BYTES}' ELSE "${column}" END`;
 
-/** Every table that a program made, under the lower-case names by which the other database knows it. */
+/** Every table but SQLite's own, under lower-case names, as PostgreSQL has them. */
 function* readTables(): Tx<SourceTable[]> {
   const columns = yield* all<{ table_name: string; column_name: string }>(DIALECT.columns);
   const drawn = yield* all<{ name: string; seq: number }>(
@@ -56,25 +56,25 @@ function* readTables(): Tx<SourceTable[]> {
     }));
 }
 
-/** What is said of a file that cannot be copied from. */
+/** Rewords an error for a file that cannot be the source of a copy. */
 const refusalOf = (path: string, error: unknown): unknown => {
   const fault = faultOf(error);
   if (!(fault instanceof StoreFault)) return fault;
   return new MigrationError(
     fault.kind === "busy"
-      ? `Another program has ${path} open. Stop it first: what it writes from now on would stay behind.`
+      ? `Another program has ${path} open. Stop it first: its later writes would not be copied.`
       : `Cannot use the database ${path}: ${fault.message}`,
   );
 };
 
-/** Opens a file that is there and that no one else uses.
+/** Opens an existing file that no other program has open.
  *  @throws MigrationError when it cannot be copied from; its message is the reason */
 export const openSource = (path: string): Source => {
   const file = resolve(path);
-  if (!existsSync(file)) throw new MigrationError(`There is no database ${path}.`);
+  if (!existsSync(file)) throw new MigrationError(`No database at ${path}.`);
   let db: Database.Database | undefined;
   try {
-    db = new Database(file, { fileMustExist: true, timeout: WAIT_MS });
+    db = new Database(file, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
     return sourceOf(db);
   } catch (error) {
     db?.close();
@@ -83,7 +83,7 @@ export const openSource = (path: string): Source => {
 };
 
 const sourceOf = (db: Database.Database): Source => {
-  // In WAL mode this is refused while another connection is there, idle or not.
+  // In WAL mode SQLite refuses this while another connection exists, even an idle one.
   db.pragma("locking_mode = EXCLUSIVE");
   db.pragma("foreign_keys = OFF");
   db.prepare("BEGIN EXCLUSIVE").run();
@@ -93,9 +93,9 @@ const sourceOf = (db: Database.Database): Source => {
 
   const encoding = String(db.pragma("encoding", { simple: true }));
   const decoder = new TextDecoder(encoding.toLowerCase(), { fatal: true, ignoreBOM: true });
-  const textOf = (value: Held, where: () => string): string | null => {
+  const textOf = (value: SourceValue, where: () => string): string | null => {
     if (value === null) return null;
-    if (value === BYTES) throw new MigrationError(`${where()} holds bytes, not text. Nothing was copied.`);
+    if (value === BYTES) throw new MigrationError(`${where()} is binary, not text. Nothing was copied.`);
     if (!Buffer.isBuffer(value)) return String(value);
     try {
       return decoder.decode(value);
@@ -104,13 +104,13 @@ const sourceOf = (db: Database.Database): Source => {
     }
   };
 
-  let reading: IterableIterator<Held[]> | undefined;
+  let reading: IterableIterator<SourceValue[]> | undefined;
   return {
     tables,
     *batches({ name, columns }) {
-      reading?.return?.(); // Whoever read last may have given up in the middle.
+      reading?.return?.(); // The previous reader may have stopped before the end.
       reading = db
-        .prepare<[], Held[]>(`SELECT ${columns.map(held).join(", ")} FROM "${name}"`)
+        .prepare<[], SourceValue[]>(`SELECT ${columns.map(selectExpression).join(", ")} FROM "${name}"`)
         .raw()
         .safeIntegers()
         .iterate();

@@ -5,6 +5,7 @@ import type { Trigger } from "../port.ts";
 import type { TriggerSet } from "./install.ts";
 import { FOREIGN_EVENTS } from "./foreign-events.ts";
 import { LANE_COUNTERS } from "./lane-counters.ts";
+import { LANE_STATES } from "./lane-state.ts";
 import { OVERTAKES } from "./overtakes.ts";
 
 export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
@@ -12,6 +13,7 @@ export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
 /** The triggers by the module that has them. */
 export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
   "src/store/triggers/lane-counters.ts": LANE_COUNTERS,
+  "src/store/triggers/lane-state.ts": LANE_STATES,
   "src/store/triggers/overtakes.ts": OVERTAKES,
   "src/store/triggers/foreign-events.ts": FOREIGN_EVENTS,
 };

@@ -1,11 +1,11 @@
-/** serial-gate doctor */
+/** serial-gate doctor: repairs the ready index, and lists stuck tasks. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { stuckIn } from "../queue.ts";
 
-const says = (ready: number): string => (ready === 1 ? "may start" : "held");
+const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
 
 export const doctorCommand = (
   program: Command,
@@ -14,30 +14,35 @@ export const doctorCommand = (
 ): void => {
   program
     .command("doctor")
-    .description("mend the marks of what may start; tell which tasks cannot go on by themselves")
+    .description("check and repair the ready index; list stuck tasks (reads DATABASE_URL)")
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
-      const [{ pino }, { parseConfig }, { Gate }, { openStore }] = await Promise.all([
-        import("pino"),
-        import("../../../config/service.ts"),
-        import("../../../gate/gate.ts"),
-        import("../../../store/open.ts"),
-      ]);
-      const { databaseUrl, policy, defaults } = parseConfig(env);
+      const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
+        await Promise.all([
+          import("pino"),
+          import("../../../config/service.ts"),
+          import("../../../gate/gate.ts"),
+          import("../../../store/migrate.ts"),
+          import("../../../store/open.ts"),
+        ]);
+      const { databaseUrl, policy: configured, defaults } = parseConfig(env);
       const store = await openStore(databaseUrl);
-      const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
       try {
+        const policy = policyFor(configured, await store.read(readOrigin));
+        const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
         const { compared, wrong, mended } = await gate.audit(({ id, repo, ready, shouldBe }) => {
           stdout.write(
-            `job ${id} (${repo ?? "no repository"}): marked ${says(ready)}, is ${says(shouldBe)}\n`,
+            `job ${id} (${repo ?? "no repository"}): ${verdictOf(ready)} in the index, ${verdictOf(shouldBe)} by the rule\n`,
           );
         });
-        stdout.write(`${compared} queued jobs compared, ${wrong} marks wrong, ${mended} mended\n`);
-        // A mark in a lane that somebody holds just now is left to the service's own audit.
+        stdout.write(
+          `${compared} queued jobs checked, ${wrong} wrong in the ready index, ${mended} repaired\n`,
+        );
+        // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
-      } finally {
         gate.drain();
+      } finally {
         await store.close();
       }
     });

@@ -1,10 +1,11 @@
-/** serial-gate migrate: to this program's schema, or out of a file into PostgreSQL. */
+/** serial-gate migrate: creates or upgrades a database, or copies a SQLite file into PostgreSQL. */
 
 import type { Command } from "commander";
 import type { Copied } from "../../../store/transfer/copy.ts";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
-import { screenOf, tableOf } from "../../output/terminal.ts";
+import { tableOf } from "../../output/table.ts";
+import { screenOf } from "../../output/terminal.ts";
 
 const migrateInPlace = async ({ env, stdout }: CliContext): Promise<void> => {
   const [{ parseConfig }, { migrate }, { openStore, shownUrl }] = await Promise.all([
@@ -37,29 +38,39 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext
     screenOf(stdout, env),
     false,
   ),
-  ...(leftBehind.length > 0 ? [`Not copied, as they are another program's: ${leftBehind.join(", ")}`] : []),
+  ...(leftBehind.length > 0
+    ? [`Not copied, because they belong to another program: ${leftBehind.join(", ")}`]
+    : []),
 ];
 
-const copy = async (from: string, to: string, command: Command, around: CliContext): Promise<void> => {
-  const [{ pino }, { parseConfig }, { Gate }, { copyDatabase }, { isServer, openStore, pathOf, shownUrl }] =
-    await Promise.all([
-      import("pino"),
-      import("../../../config/service.ts"),
-      import("../../../gate/gate.ts"),
-      import("../../../store/transfer/copy.ts"),
-      import("../../../store/open.ts"),
-    ]);
+const copy = async (from: string, to: string, command: Command, context: CliContext): Promise<void> => {
+  const [
+    { pino },
+    { parseConfig, policyFor },
+    { Gate },
+    { readOrigin },
+    { copyDatabase },
+    { isServer, openStore, pathOf, shownUrl },
+  ] = await Promise.all([
+    import("pino"),
+    import("../../../config/service.ts"),
+    import("../../../gate/gate.ts"),
+    import("../../../store/migrate.ts"),
+    import("../../../store/transfer/copy.ts"),
+    import("../../../store/open.ts"),
+  ]);
   const path = pathOf(from);
-  if (path === undefined) command.error("--from wants file:PATH.");
-  if (!isServer(to)) command.error("--to wants postgres://USER:PASSWORD@HOST:PORT/DATABASE.");
-  const { policy, defaults } = parseConfig(around.env);
+  if (path === undefined) command.error("error: --from takes file:PATH");
+  if (!isServer(to)) command.error("error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+  const { policy: configured, defaults } = parseConfig(context.env);
   const store = await openStore(to);
   try {
     const copied = await copyDatabase(path, store);
-    for (const line of copiedLines(copied, around)) around.stdout.write(`${line}\n`);
-    // What may start under the policy here is marked before anyone asks.
+    for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
+    // Builds the ready index under the policy here, so that the first claim need not.
+    const policy = policyFor(configured, await store.read(readOrigin));
     await new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
-    around.stdout.write(`All of it is verified. From now on: DATABASE_URL=${shownUrl(to)}\n`);
+    context.stdout.write(`Copied and verified. Now set DATABASE_URL=${shownUrl(to)}\n`);
   } finally {
     await store.close();
   }
@@ -70,12 +81,15 @@ interface Options {
   readonly to?: string;
 }
 
-export const migrateCommand = (program: Command, around: CliContext): void => {
+export const migrateCommand = (program: Command, context: CliContext): void => {
   const command = program
     .command("migrate")
-    .description("bring the database to this program's schema; does nothing to one that is there")
-    .option("--from <url>", "copy all of this database instead: file:PATH, which no one else has open")
-    .option("--to <url>", "into this one, which is empty: postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+    .description("create or upgrade the database (safe to repeat)")
+    .option("--from <url>", "source SQLite file (no other program may have it open): file:PATH")
+    .option(
+      "--to <url>",
+      "target PostgreSQL database (must be empty): postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    )
     .addHelpText(
       "after",
       example(
@@ -84,9 +98,9 @@ export const migrateCommand = (program: Command, around: CliContext): void => {
       ),
     );
   command.action(async ({ from, to }: Options) => {
-    if (from === undefined && to === undefined) return migrateInPlace(around);
+    if (from === undefined && to === undefined) return migrateInPlace(context);
     if (from === undefined || to === undefined)
-      return command.error("--from and --to go together: file:PATH and postgres://…");
-    return copy(from, to, command, around);
+      return command.error("error: --from and --to go together: file:PATH and postgres://…");
+    return copy(from, to, command, context);
   });
 };

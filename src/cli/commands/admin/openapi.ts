@@ -1,4 +1,4 @@
-/** serial-gate openapi */
+/** serial-gate openapi: prints the description of the HTTP API. */
 
 import type { Command } from "commander";
 import { VERSION } from "../../../version.ts";
@@ -7,14 +7,15 @@ import type { CliContext } from "../../context.ts";
 
 /** The OpenAPI document of the routes, as YAML. */
 export const openapiYaml = async (): Promise<string> => {
-  const [{ pino }, { parseConfig }, { Gate }, { buildApp }, { openStore }] = await Promise.all([
+  const [{ pino }, { parseConfig, policyFor }, { Gate }, { buildApp }, { openStore }] = await Promise.all([
     import("pino"),
     import("../../../config/service.ts"),
     import("../../../gate/gate.ts"),
     import("../../../http/app.ts"),
     import("../../../store/open.ts"),
   ]);
-  const { policy, defaults } = parseConfig({});
+  const { policy: configured, defaults } = parseConfig({});
+  const policy = policyFor(configured, "serial-gate");
   const logger = pino({ level: "silent" });
   const store = await openStore("file::memory:");
   const gate = new Gate({ store, policy, defaults, log: logger });

@@ -1,4 +1,4 @@
-/** serial-gate replay: real work items through a real service, and the proof afterwards. */
+/** serial-gate replay: runs real work items through a real service, then verifies the database. */
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const SAMPLE = fileURLToPath(new URL("../../../../samples/work-items.jsonl", imp
 const MOST_WORKERS = 1_000;
 const MOST_NODES = 32;
 
-/** A file that cannot be read, or has a line that is no work item, is the caller's mistake: nothing is started. */
+/** Ends with a usage error, before anything starts, for a file that cannot be read or has an invalid line. */
 const readItems = async (file: string, command: Command): Promise<WorkItem[]> => {
   const { parseWorkItems, WorkItemsError } = await import("../../../replay/work-items.ts");
   try {
@@ -25,15 +25,16 @@ const readItems = async (file: string, command: Command): Promise<WorkItem[]> =>
   }
 };
 
-/** A database that is given must be one that a replay may fill and judge. What is said of it has no password. */
+/** Ends with a usage error for a database that is not PostgreSQL or not empty. Messages show its URL without the
+ *  password. */
 const refuseDatabase = async (url: string, command: Command): Promise<void> => {
   const [{ isServer, shownUrl }, { hasWork }] = await Promise.all([
     import("../../../store/open.ts"),
     import("../../../replay/database.ts"),
   ]);
-  if (!isServer(url)) command.error("--database wants postgres://USER:PASSWORD@HOST:PORT/DATABASE.");
+  if (!isServer(url)) command.error("error: --database takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
   if (await hasWork(url))
-    command.error(`${shownUrl(url)} has tasks or jobs already: a replay wants an empty database.`);
+    command.error(`error: ${shownUrl(url)} has tasks or jobs; a replay needs an empty database`);
 };
 
 interface Options {
@@ -45,29 +46,29 @@ interface Options {
 
 export const replayCommand = (
   program: Command,
-  around: CliContext,
+  context: CliContext,
   exitWith: (code: number) => void,
 ): void => {
   const command = program
     .command("replay")
-    .description("run real work items through a fresh service, and verify from its database what it did")
-    .argument("[file]", "work items, one JSON object a line; a sample of 200 when left out")
-    .option("--workers <count>", "how many workers claim", wholeNumber(1, MOST_WORKERS), 32)
-    .option("--database <url>", "an empty PostgreSQL database to run over, instead of a file")
-    .option("--nodes <count>", "how many nodes serve, over that database", wholeNumber(1, MOST_NODES), 1)
-    .option("--keep", "keep the file and say where it is; one that is not verified is always kept")
+    .description("run real work items through a fresh service, then verify its database")
+    .argument("[file]", "work items, one JSON object a line (default: a sample of 200)")
+    .option("--workers <count>", "number of workers", wholeNumber(1, MOST_WORKERS), 32)
+    .option("--database <url>", "run on this empty PostgreSQL database instead of a file")
+    .option("--nodes <count>", "number of service nodes on that database", wholeNumber(1, MOST_NODES), 1)
+    .option("--keep", "keep the database file and print its path; always kept if verification fails")
     .addHelpText("after", example("serial-gate replay --workers 64 work-items.jsonl"));
   command.action(async (file: string | undefined, { workers, nodes, database, keep }: Options) => {
     const items = await readItems(file ?? SAMPLE, command);
     if (database !== undefined) await refuseDatabase(database, command);
     else if (nodes > 1)
-      command.error("Several nodes want a database that they share: add --database postgres://…");
+      command.error("error: several nodes need a shared database: add --database postgres://…");
     const folder = mkdtempSync(join(tmpdir(), "serial-gate-replay-"));
     const path = join(folder, "gate.db");
     const databaseUrl = database ?? `file:${path}`;
     let kept = true;
     try {
-      const [{ replay }, { isVerified, tableOf }] = await Promise.all([
+      const [{ replay }, { isVerified, reportText }] = await Promise.all([
         import("../../../replay/run.ts"),
         import("../../../replay/report.ts"),
       ]);
@@ -77,15 +78,15 @@ export const replayCommand = (
         nodes,
         databaseUrl,
         folder,
-        stderr: around.stderr,
-        onStop: around.onStop,
+        stderr: context.stderr,
+        onStop: context.onStop,
       });
-      around.stdout.write(tableOf(report));
+      context.stdout.write(reportText(report));
       const verified = isVerified(report);
       if (!verified) exitWith(1);
       kept = keep === true || !verified;
     } finally {
-      if (kept && database === undefined) around.stdout.write(`The database is ${path}\n`);
+      if (kept && database === undefined) context.stdout.write(`The database is ${path}\n`);
       else rmSync(folder, { recursive: true, force: true });
     }
   });

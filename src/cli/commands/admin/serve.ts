@@ -1,4 +1,4 @@
-/** serial-gate serve */
+/** serial-gate serve: runs the service. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";

@@ -1,33 +1,62 @@
-/** An earlier task of the same repository that is unfinished and not paused. LOWER id, not "another" task: a batch of
- *  fresh tasks would block each other for ever, and a rework entry job would block itself. Fails open: a broken lane
- *  must not wedge every repository. */
+/** Another task of the same repository that has the lane. Fails open: a broken lane must not wedge every repository.
+ *  As the orchestrator has it, an entry job waits for every task with a LOWER id, not for "another" one: a batch of fresh
+ *  tasks would block each other for ever, and a rework entry job would block itself.
+ *  Strict lanes add the holder, so that one task makes progress at a time: a task that acquired the lane keeps it until it
+ *  finishes or is paused, and a task that lost it by a pause waits for the task that overtook it, with all of its jobs. */
 
-import { all, type Tx } from "../../../store/port.ts";
-import { exists, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
-import type { HoldReason } from "../hold-reason.ts";
+import { all, first, type Tx } from "../../../store/port.ts";
+import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import { labelOf } from "../../../contract/label.ts";
-import { holdsLane, NO_END, unfinished } from "../lane.ts";
+import type { Write, HoldReason } from "../hold-reason.ts";
+import { acquired, headOf, holdsLane, lost, NO_END, otherHolders, unfinished } from "../lane.ts";
 import type { Policy } from "../policy.ts";
 import { pauseRemedy } from "../remedy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
 
-/** FROM and WHERE of the tasks that are ahead of a task in its lane, `ahead`. */
+interface TaskKey {
+  readonly id: number;
+  readonly repo: string;
+}
+
+/** FROM and WHERE of the tasks with a lower id that have not given up the lane, `ahead`. */
 const tasksAhead = (policy: Policy, repo: Statement, task: Statement): Statement =>
   sql`tasks ahead
       WHERE ahead.repo = ${repo} AND ahead.id < ${task} AND ${holdsLane(policy, "ahead")}`;
 
 /** Reads the tasks ahead of a task, the head of the lane first, at most `limit`. */
-export function* readTasksAhead(
-  policy: Policy,
-  { repo, id }: { readonly repo: string; readonly id: number },
-  limit: number,
-): Tx<number[]> {
+export function* readTasksAhead(policy: Policy, { repo, id }: TaskKey, limit: number): Tx<number[]> {
   const rows = yield* all<{ id: number }>(
     sql`SELECT ahead.id FROM ${tasksAhead(policy, sql`${repo}`, sql`${id}`)}
       ORDER BY ahead.id LIMIT ${inlineInteger(limit)}`,
   );
   return rows.map((row) => row.id);
 }
+
+/** Reads another task that holds the lane, the oldest first. */
+function* readOtherHolder(policy: Policy, { repo, id }: TaskKey): Tx<number | undefined> {
+  const holders = otherHolders(policy, sql`${repo}`, sql`${id}`);
+  return (yield* first<{ id: number }>(sql`SELECT h.id FROM ${holders} ORDER BY h.id LIMIT 1`))?.id;
+}
+
+// --- The condition
+
+const heldByLowerId = (policy: Policy, job: string): Statement =>
+  sql`${isEntryJob(policy, job)} AND ${exists(tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`)))}`;
+
+/** An entry job whose task has not acquired the lane waits for lower ids and for the holder; another job of a task that
+ *  lost the lane waits for the holder. */
+const heldInStrictLane = (policy: Policy, job: string): Statement => {
+  const repo = raw(`${job}.repo`);
+  const task = raw(`${job}.task_id`);
+  const its = (state: Statement): Statement => exists(sql`tasks own WHERE own.id = ${task} AND ${state}`);
+  const ahead = exists(tasksAhead(policy, repo, task));
+  const beside = exists(otherHolders(policy, repo, task));
+  return sql`CASE WHEN ${isEntryJob(policy, job)}
+      THEN NOT ${its(acquired("own"))} AND (${ahead} OR ${beside})
+      ELSE ${its(lost("own"))} AND ${beside} END`;
+};
+
+// --- The writes that change it
 
 /** The jobs from a task that gave up the lane to the next one that holds it; none while an earlier task holds it. */
 const jobsBehind = (policy: Policy, task: string): Statement => {
@@ -37,62 +66,121 @@ const jobsBehind = (policy: Policy, task: string): Statement => {
     AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id < ${raw(task)}.id AND ${holder})`;
 };
 
+/** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it. */
+const nextInLane = (policy: Policy, row: string): Statement => {
+  const repo = raw(`${row}.repo`);
+  return sql`repo = ${repo} AND (task_id = ${headOf(policy, repo)} OR task_id IN
+    (SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND ${lost("t")}))`;
+};
+
+const OWN_JOBS = raw("task_id = NEW.id");
+
+const writesOf = (policy: Policy): Write[] => {
+  const { strictLanes } = policy;
+  const holds = (row: string): Statement => holdsLane(policy, row);
+  const heldNow = strictLanes
+    ? sql`repo = NEW.repo AND task_id <> NEW.id AND ${holds("NEW")}`
+    : sql`repo = NEW.repo AND task_id > NEW.id AND ${holds("NEW")}`;
+  const releasedBy = (row: string): Statement =>
+    strictLanes ? nextInLane(policy, row) : jobsBehind(policy, row);
+  return [
+    {
+      name: "created",
+      table: "tasks",
+      after: "INSERT",
+      when: unfinished("NEW"),
+      affects: [
+        { effect: "held", jobs: heldNow },
+        { effect: "either", jobs: OWN_JOBS },
+      ],
+    },
+    {
+      name: "moved",
+      table: "tasks",
+      after: `UPDATE OF id, repo, stage, paused_at${strictLanes ? ", lane_state" : ""}`,
+      when: sql`((${holds("OLD")}) <> (${holds("NEW")}) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id${when(
+        strictLanes,
+        raw(" OR OLD.lane_state <> NEW.lane_state"),
+      )})`,
+      affects: [
+        { effect: "held", jobs: heldNow },
+        { effect: "released", jobs: releasedBy("OLD") },
+        ...(strictLanes
+          ? [
+              { effect: "released" as const, jobs: releasedBy("NEW") },
+              { effect: "either" as const, jobs: OWN_JOBS },
+            ]
+          : []),
+      ],
+    },
+    {
+      name: "deleted",
+      table: "tasks",
+      after: "DELETE",
+      when: unfinished("OLD"),
+      affects: [
+        { effect: "released", jobs: releasedBy("OLD") },
+        ...(strictLanes ? [{ effect: "either" as const, jobs: raw("task_id = OLD.id") }] : []),
+      ],
+    },
+    ...(strictLanes ? endsOfRuns(policy) : []),
+  ];
+};
+
+/** The end of the last running job of a task that lost the lane: until then the task holds it beside its overtaker. A
+ *  job that begins to run needs no write here, since its task acquires the lane with it. */
+const endsOfRuns = (policy: Policy): Write[] => {
+  const released = sql`${nextInLane(policy, "OLD")}
+    AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ${lost("ended")})`;
+  const affects = [{ effect: "released" as const, jobs: released }];
+  return [
+    {
+      name: "run_ended",
+      table: "jobs",
+      after: "UPDATE OF status, task_id, repo",
+      when: raw(
+        "OLD.status = 'running' AND OLD.task_id IS NOT NULL AND (NEW.status <> 'running' OR NEW.task_id IS NULL OR NEW.task_id <> OLD.task_id OR NEW.repo <> OLD.repo)",
+      ),
+      affects,
+    },
+    {
+      name: "run_deleted",
+      table: "jobs",
+      after: "DELETE",
+      when: raw("OLD.status = 'running' AND OLD.task_id IS NOT NULL"),
+      affects,
+    },
+  ];
+};
+
 export const activeTask: HoldReason = {
   name: "active-task",
   applies: (policy) => policy.enabled,
   holds: (policy, job, visible) => {
     if (!visible.lanes) return undefined;
-    const ahead = tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`));
-    return sql`${isEntryJob(policy, job)} AND ${isInScope(policy, job)} AND ${exists(ahead)}`;
+    const held = policy.strictLanes ? heldInStrictLane(policy, job) : heldByLowerId(policy, job);
+    return sql`${isInScope(policy, job)} AND ${held}`;
   },
-  probes: { lanes: sql`SELECT repo, id, stage, paused_at FROM tasks LIMIT 1` },
-  reevaluatedBy: (policy) => {
-    const holds = (row: string): Statement => holdsLane(policy, row);
-    const nowBehind = sql`repo = NEW.repo AND task_id > NEW.id AND ${holds("NEW")}`;
-    return [
-      {
-        name: "created",
-        table: "tasks",
-        after: "INSERT",
-        when: unfinished("NEW"),
-        affects: [
-          { effect: "held", jobs: nowBehind },
-          { effect: "either", jobs: raw("task_id = NEW.id") },
-        ],
-      },
-      {
-        name: "moved",
-        table: "tasks",
-        after: "UPDATE OF id, repo, stage, paused_at",
-        when: sql`((${holds("OLD")}) <> (${holds("NEW")}) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id)`,
-        affects: [
-          { effect: "held", jobs: nowBehind },
-          { effect: "released", jobs: jobsBehind(policy, "OLD") },
-        ],
-      },
-      {
-        name: "deleted",
-        table: "tasks",
-        after: "DELETE",
-        when: unfinished("OLD"),
-        affects: [{ effect: "released", jobs: jobsBehind(policy, "OLD") }],
-      },
-    ];
-  },
+  probes: { lanes: sql`SELECT repo, id, stage, paused_at, lane_state FROM tasks LIMIT 1` },
+  reevaluatedBy: writesOf,
   *blockers({ policy, job, task, readTask, readOpenJobs }) {
-    const [first, second] = yield* readTasksAhead(policy, task, 2);
-    if (first === undefined) return [];
-    const head = yield* readTask(first);
-    const jobs = yield* readOpenJobs(first);
+    const [ahead, second] = yield* readTasksAhead(policy, task, 2);
+    const holder = policy.strictLanes ? yield* readOtherHolder(policy, task) : undefined;
+    const id = holder ?? ahead;
+    if (id === undefined) return [];
+    const other = yield* readTask(id);
+    const jobs = yield* readOpenJobs(id);
+    const place =
+      id === ahead || (ahead !== undefined && id < task.id) ? "is ahead in the lane" : "has the lane";
     return [
       {
         since: job.created_at,
         by: jobs.find(({ lease }) => lease !== null)?.lease?.worker ?? null,
-        detail: `${labelOf(head, task.repo)} is ahead in the lane (${head.stage}${
-          second === undefined ? "" : ", first of several"
+        detail: `${labelOf(other, task.repo)} ${place} (${other.stage}${
+          id === ahead && second !== undefined ? ", first of several" : ""
         })`,
-        blocker: { kind: "task", task: head, jobs, freeze: null },
-        remedies: policy.pause ? pauseRemedy("pause", head) : [],
+        blocker: { kind: "task", task: other, jobs, freeze: null },
+        remedies: policy.pause ? pauseRemedy("pause", other) : [],
       },
     ];
   },

@@ -1,0 +1,60 @@
+/** Text on its way to a terminal: harmless, joined and cut to width. It knows lines, no noun of the domain. */
+
+import { stripVTControlCharacters } from "node:util";
+
+/** Replaces every character that could steer a terminal or reorder its text; spaces stay as they are. */
+export const harmless = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
+
+/** Text of other programs as one harmless line. */
+export const plain = (text: string): string => harmless(text.replace(/\s+/g, " ")).trim();
+
+/** `3 tasks`, `1 task` */
+export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+type Part = string | false | null | undefined;
+
+/** The parts that are there, joined by spaces; then, if it is known, the reason: `paused by ann: waits for legal` */
+export const phrase = (parts: readonly Part[], reason?: string | null): string => {
+  const words = parts.filter((part) => typeof part === "string" && part !== "").join(" ");
+  return reason === undefined || reason === null || reason === "" ? words : `${words}: ${reason}`;
+};
+
+const MOST_LISTED = 10;
+
+/** `WEB-7, WEB-8`; of more than ten names the first ten and the count. */
+export const listed = (names: readonly string[]): string =>
+  [
+    ...names.slice(0, MOST_LISTED),
+    ...(names.length > MOST_LISTED ? [`… (${names.length} in all)`] : []),
+  ].join(", ");
+
+const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}]/u;
+const NO_WIDTH = /\p{M}/u;
+
+const widthOfCharacter = (character: string): number =>
+  NO_WIDTH.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+
+/** The number of columns that a text takes, without its colours. */
+export const widthOf = (text: string): number =>
+  Array.from(stripVTControlCharacters(text)).reduce((sum, each) => sum + widthOfCharacter(each), 0);
+
+// Colours are the only escape sequences in our lines.
+const PIECE = /\u001b\[[\d;]*m|./gsu;
+
+/** A line cut to a number of columns. Colours after the cut are kept, so that they end. */
+export const cut = (line: string, columns: number): string => {
+  if (widthOf(line) <= columns) return line;
+  let left = columns - 1;
+  let shown = "";
+  for (const [piece] of line.matchAll(PIECE)) {
+    if (piece.startsWith("\u001b")) {
+      shown += piece;
+      continue;
+    }
+    if (left < 0) continue;
+    left -= widthOfCharacter(piece);
+    if (left >= 0) shown += piece;
+    else shown += "…";
+  }
+  return shown;
+};

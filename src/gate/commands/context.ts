@@ -1,0 +1,15 @@
+/** The surroundings of a command: its second half beside the input. The pipeline makes one for every run. */
+
+import type { Actor, Rules } from "../rule/policy.ts";
+import type { Lookup } from "../rule/visibility.ts";
+
+/** For a batch, whose requests have an actor each. */
+export interface BatchContext {
+  readonly rules: Rules;
+  /** How jobs are looked for: which parts of the database can be read, and whether by the ready index. */
+  readonly lookup: Lookup;
+}
+
+export interface Context extends BatchContext {
+  readonly actor: Actor;
+}

@@ -1,0 +1,38 @@
+/** The request's id and its one line in the log. The line has no header and no body, and so no secret. */
+
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+
+const REQUEST_ID = /^[\x21-\x7e]{1,100}$/;
+
+/** The caller's X-Request-Id if it is usable, otherwise a new id. */
+export const requestId = ({ headers }: Pick<IncomingMessage, "headers">): string => {
+  const sent = headers["x-request-id"];
+  return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
+};
+
+export const logRequest = (request: FastifyRequest, reply: FastifyReply): void => {
+  request.log.info(
+    {
+      reqId: request.id,
+      method: request.method,
+      url: request.url,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      actor: request.actor ?? undefined,
+    },
+    "request",
+  );
+};
+
+export const useRequestLog = (app: FastifyInstance): void => {
+  app.addHook("onRequest", (request, reply, done) => {
+    void reply.header("x-request-id", request.id);
+    done();
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    logRequest(request, reply);
+    done();
+  });
+};

@@ -1,0 +1,53 @@
+/** /queue and /queue/explain: the whole state, and why a work item waits. */
+
+import type { FastifyInstance } from "fastify";
+import type * as z from "zod";
+import { Explanation } from "../../contract/explanation.ts";
+import { Queue, QueueQuery } from "../../contract/queue.ts";
+import { WorkItemQuery } from "../../contract/scalars.ts";
+import type { Gate } from "../../gate/gate.ts";
+import { sendUnlessKnown } from "../etag.ts";
+import { queueBody } from "../queue-text.ts";
+import { routeSchema } from "../schemas.ts";
+
+const tags = ["operator"] as const;
+
+export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
+  app.get<{ Querystring: z.output<typeof QueueQuery> }>(
+    "/queue",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "getQueue",
+        summary: "The whole state: each lane's active task, and its waiting jobs with their reasons",
+        querystring: QueueQuery,
+        response: { 200: ["A consistent snapshot.", Queue] },
+        tagged: true,
+      }),
+    },
+    async (request, reply) => {
+      const { repo } = request.query;
+      return sendUnlessKnown(request, reply, {
+        tag: await gate.queueTag(repo),
+        body: async () => queueBody(await gate.queue(repo)),
+      });
+    },
+  );
+
+  app.get<{ Querystring: WorkItemQuery }>(
+    "/queue/explain",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "explainWorkItem",
+        summary: "Why a work item waits: all its blockers down to the root, and the calls that remove them",
+        description:
+          "Each call in `fix` is executed and rolled back; `effect` is its result. `chain` follows the first reason.",
+        querystring: WorkItemQuery,
+        response: { 200: ["The explanation.", Explanation] },
+        problems: [404, 409],
+      }),
+    },
+    (request) => gate.explain(request.query),
+  );
+};

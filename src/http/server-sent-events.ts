@@ -1,0 +1,42 @@
+/** Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the wire format of the event log,
+ *  and its streams' end at shutdown. It does not read events itself. */
+
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { HistoryEvent } from "../contract/events.ts";
+
+/** Browsers wait this long before they reconnect; another node may answer them. */
+const RECONNECT_MS = 1_000;
+
+const asMessage = (event: HistoryEvent): string =>
+  `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
+
+/** The first chunk comes at once, so that the caller knows that it is connected; an empty page is a keep-alive. */
+async function* chunks(pages: AsyncGenerator<readonly HistoryEvent[]>): AsyncGenerator<string> {
+  yield `retry: ${RECONNECT_MS}\n\n`;
+  for await (const events of pages)
+    yield events.length > 0 ? events.map(asMessage).join("") : ": nothing new\n\n";
+}
+
+/** Returns how a route sends pages of events as a stream. At shutdown, streams whose reader has unread data are cut: nobody
+ *  can wait for their end, and the reader resumes elsewhere behind the last complete event. */
+export const eventStreams = (
+  app: FastifyInstance,
+): ((reply: FastifyReply, pages: AsyncGenerator<readonly HistoryEvent[]>) => FastifyReply) => {
+  const open = new Set<ServerResponse>();
+  app.addHook("preClose", (done) => {
+    for (const response of open) if ((response.socket?.writableLength ?? 0) > 0) response.destroy();
+    done();
+  });
+  return (reply, pages) => {
+    const response = reply.raw;
+    open.add(response);
+    response.once("close", () => open.delete(response));
+    // Closes the connection after the stream, so that shutdown need not wait for an idle one.
+    return reply
+      .type("text/event-stream; charset=utf-8")
+      .headers({ "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" })
+      .send(Readable.from(chunks(pages), { highWaterMark: 1 }));
+  };
+};

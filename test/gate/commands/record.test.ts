@@ -1,0 +1,87 @@
+import { beforeEach, expect, it } from "vitest";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { openWorld, reasonsIn, WEB, type World } from "../world.ts";
+
+onEveryDatabase((open) => {
+  let world: World;
+
+  beforeEach(async () => {
+    world = await openWorld(open);
+  });
+
+  it("records every change once, with its actor", async () => {
+    await world.gate.adopt();
+    const { id, job_id } = await world.task(WEB, "A");
+    const [job] = (await world.claim({ worker: "w-1" })).jobs;
+    await world.gate.complete("ci", job_id, {
+      lease_token: job?.lease.token ?? "",
+      stage: "development",
+      next: [{ agent: "developer" }],
+    });
+    await world.gate.cancelTask("ann", { id });
+    await world.gate.freeze("ann", { repo: WEB }, { reason: "DEGRADED" });
+    await world.gate.unfreeze("bob", { repo: WEB });
+    const events = await world.rows(
+      "SELECT kind, actor, task_id, job_id, reason FROM gate_events ORDER BY id",
+    );
+    expect(events).toEqual([
+      { kind: "task.created", actor: null, task_id: id, job_id: null, reason: null },
+      { kind: "job.created", actor: null, task_id: id, job_id, reason: null },
+      { kind: "job.claimed", actor: null, task_id: id, job_id, reason: null },
+      { kind: "job.completed", actor: "ci", task_id: id, job_id, reason: null },
+      { kind: "task.stage", actor: "ci", task_id: id, job_id: null, reason: null },
+      { kind: "job.created", actor: "ci", task_id: id, job_id: job_id + 1, reason: null },
+      { kind: "task.cancelled", actor: "ann", task_id: id, job_id: null, reason: null },
+      { kind: "job.cancelled", actor: "ann", task_id: id, job_id: job_id + 1, reason: null },
+      { kind: "repo.frozen", actor: "ann", task_id: null, job_id: null, reason: "DEGRADED" },
+      { kind: "repo.unfrozen", actor: "bob", task_id: null, job_id: null, reason: null },
+    ]);
+  });
+
+  it("records the `by` of the request when there are no tokens", async () => {
+    const { id } = await world.task(WEB, "A");
+    const why = { by: "ann", reason: "at night" };
+    await world.gate.pause(null, { work_item: "A" }, why);
+    expect((await world.gate.task(id)).task).toMatchObject({ paused_by: "ann", pause_reason: "at night" });
+    await world.gate.resume(null, { work_item: "A" }, why);
+    await world.gate.freeze(null, { repo: WEB }, why);
+    await world.gate.unfreeze(null, { repo: WEB }, why);
+    await world.gate.cancelTask(null, { id }, why);
+    expect(await world.operatorEvents()).toEqual(
+      ["task.paused", "task.resumed", "repo.frozen", "repo.unfrozen", "task.cancelled"].map((kind) => ({
+        kind,
+        actor: "ann",
+        reason: "at night",
+      })),
+    );
+  });
+
+  it("records the token's name and refuses another `by`", async () => {
+    await world.task(WEB, "A");
+    await expect(world.gate.pause("ci", { work_item: "A" }, { by: "ann" })).rejects.toMatchObject({
+      code: "invalid_request",
+    });
+    await world.gate.pause("ci", { work_item: "A" }, { by: "ci" });
+    expect(await world.operatorEvents()).toMatchObject([{ kind: "task.paused", actor: "ci" }]);
+  });
+
+  it("stores the operators of a freeze in its row", async () => {
+    await world.gate.freeze("ann", { repo: WEB }, {});
+    await world.gate.unfreeze("bob", { repo: WEB });
+    expect(await world.rows("SELECT frozen_by, cleared_by FROM repo_freeze")).toEqual([
+      { frozen_by: "ann", cleared_by: "bob" },
+    ]);
+  });
+
+  it("records the gate as the actor when a pause ends by itself", async () => {
+    await world.task(WEB, "A");
+    await world.task(WEB, "B");
+    await world.gate.pauseLane("ann", { repo: WEB }, { until: "2026-06-15T08:10:00Z" });
+    world.clock.pass(601_000);
+    expect(reasonsIn(await world.gate.queue())).toEqual({ A: null, B: "active-task" });
+    expect((await world.operatorEvents()).slice(2)).toEqual([
+      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ran out" },
+      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ran out" },
+    ]);
+  });
+});

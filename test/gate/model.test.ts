@@ -1,0 +1,53 @@
+/** The gate agrees with a plain model of the rules through random histories. */
+
+import * as fc from "fast-check";
+import { afterAll, beforeAll, it } from "vitest";
+import type { Store } from "../../src/store/port.ts";
+import { onEveryDatabase } from "../support/databases.ts";
+import { ModelRun } from "./model-run.ts";
+import { command, policies } from "./random-commands.ts";
+import { TestClock } from "./world.ts";
+
+const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
+/** Histories in CI, and in the long run. */
+const RUNS = { SQLite: LONG ? 10_000 : 300, PostgreSQL: LONG ? 2_000 : 60 };
+
+const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_overtakes", "gate_lanes"];
+
+onEveryDatabase((open, database) => {
+  let store: Store;
+  const clock = new TestClock();
+
+  beforeAll(async () => {
+    store = await open(clock.read);
+  });
+
+  afterAll(async () => {
+    await store.close();
+  });
+
+  it(
+    "agrees with the model in queue, claim and ready flags after every command of a random history",
+    async () => {
+      const property = fc.asyncProperty(
+        policies,
+        fc.array(command, { minLength: 40, maxLength: 60, size: "max" }),
+        async (policy, steps) => {
+          const run = new ModelRun(store, clock, policy);
+          for (const table of EMPTIED) await run.world.sql(`DELETE FROM ${table}`);
+          await run.world.gate.adopt();
+          try {
+            for (const step of steps) {
+              await run.runAndCheckEvents(step);
+              await run.expectAgreement();
+            }
+          } finally {
+            run.world.gate.drain();
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: RUNS[database] });
+    },
+    LONG ? 7_200_000 : 240_000,
+  );
+});

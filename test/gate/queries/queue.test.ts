@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { onEveryDatabase } from "../../support/databases.ts";
+import { startWorld, World } from "../world.ts";
+
+onEveryDatabase((open) => {
+  it("shows configured projects that have no tasks", async () => {
+    const world = await startWorld(open);
+    const idle = new World(world.store, world.clock, {}, ["acme/idle"]);
+    expect((await idle.gate.queue()).serial_gate.per_repo["acme/idle"]).toEqual({
+      active_task: null,
+      waiting: [],
+      paused: [],
+      frozen: false,
+      frozen_reason: null,
+      frozen_at: null,
+      stuck: [],
+    });
+    expect((await idle.gate.queue(["acme/other"])).serial_gate.per_repo).toEqual({});
+  });
+});
