@@ -40,7 +40,7 @@ it(
     const again = await startProgram(["replay", ...args]).ended;
     expect(again).toMatchObject({ code: 2, stdout: "" });
     expect(again.stderr).toMatch(
-      /^postgres:\/\/\S+ has tasks or jobs already: a replay wants an empty database\.$/m,
+      /^error: postgres:\/\/\S+ has tasks or jobs; a replay needs an empty database$/m,
     );
     expect(again.stderr).not.toContain(new URL(url).password);
   },
@@ -86,13 +86,13 @@ it.each([
   [
     "several nodes without a database that they share",
     ["--nodes", "2"],
-    /share: add --database postgres:\/\//,
+    /shared database: add --database postgres:\/\//,
   ],
-  ["no node at all", ["--nodes", "0"], /It wants a whole number from 1 to 32\./],
+  ["no node at all", ["--nodes", "0"], /Expected a whole number from 1 to 32\./],
   [
     "a database of another kind, without saying its password",
     ["--database", "mysql://root:not-said@127.0.0.1/gate"],
-    /^--database wants postgres:\/\/USER:PASSWORD@HOST:PORT\/DATABASE\.$/m,
+    /^error: --database takes postgres:\/\/USER:PASSWORD@HOST:PORT\/DATABASE$/m,
   ],
 ])("refuses %s", async (_, args, words) => {
   const { code, stdout, stderr } = await startProgram(["replay", ...args]).ended;

@@ -92,7 +92,7 @@ it(
 
 it.each([
   ["a file that is not there", ["no/such/file.jsonl"], /^Cannot read no\/such\/file\.jsonl: ENOENT/],
-  ["no worker at all", ["--workers", "0"], /It wants a whole number from 1 to 1000\./],
+  ["no worker at all", ["--workers", "0"], /Expected a whole number from 1 to 1000\./],
   ["an option that there is not", ["--wrokers", "2"], /unknown option '--wrokers'/],
 ])("refuses %s", async (_, args, words) => {
   const { code, stdout, stderr } = await replay(...args);

@@ -125,7 +125,7 @@ it(
     const url = await testDatabase("empty");
     expect(await move(path, url)).toMatchObject({ code: 0 });
     const doctor = await startProgram(["doctor"], { DATABASE_URL: url }).ended;
-    expect(doctor.stdout).toMatch(/^\d+ queued jobs compared, 0 marks wrong, 0 mended$/m);
+    expect(doctor.stdout).toMatch(/^\d+ queued jobs checked, 0 wrong in the ready index, 0 repaired$/m);
     const moved = await startService({ DATABASE_URL: url });
     const stayed = await startService({ DATABASE_URL: `file:${path}` });
     for (const [method, call, body] of [
@@ -260,7 +260,7 @@ it("copies later tables and columns and names the tables that it leaves", { time
   await other.query("ALTER TABLE jobs ADD COLUMN cost DOUBLE PRECISION");
   const { code, stdout, stderr } = await move(path, url);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toContain("another program's: scratch\n");
+  expect(stdout).toContain("belong to another program: scratch\n");
   const { rows } = await other.query("SELECT word, at::text FROM gate_words ORDER BY word");
   expect(rows).toEqual([
     { word: "a", at: null },
@@ -445,9 +445,9 @@ describe("migrate options", () => {
   it.each([
     [["--from", "file:./gate.db"], "go together"],
     [["--to", SERVER], "go together"],
-    [["--from", SERVER, "--to", SERVER], "--from wants file:"],
-    [["--from", "file:./a.db", "--to", "file:./b.db"], "--to wants postgres://"],
-    [["--from", "file:./a.db", "--to", "postgres://ana:hush@["], "--to wants postgres://"],
+    [["--from", SERVER, "--to", SERVER], "--from takes file:"],
+    [["--from", "file:./a.db", "--to", "file:./b.db"], "--to takes postgres://"],
+    [["--from", "file:./a.db", "--to", "postgres://ana:hush@["], "--to takes postgres://"],
   ])("refuses the options %j as a usage error", async (args, says) => {
     const { code, stdout, stderr } = await migrateVerb(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

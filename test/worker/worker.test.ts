@@ -142,7 +142,7 @@ it("fails a job whose outcome the service refuses, with the service's message", 
   hire({ handle: () => Promise.resolve({ stage: "No Such Stage" }) });
   const { status, error } = await jobThat(id, hasEnded);
   expect(status).toBe("failed");
-  expect(error).toContain("/stage");
+  expect(error).toContain("stage must be a stage");
 });
 
 it("tells the handler that its task was cancelled, and releases the job", async () => {
