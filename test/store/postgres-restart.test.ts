@@ -88,14 +88,20 @@ it(
         if (done) acknowledged.done.add(job.id);
       }
     };
+      /** Waits for a second, and on a slow machine until enough jobs are done. */
+      const whileWorkIsDone = async (): Promise<void> => {
+        const enough = acknowledged.done.size + 8;
+        await sleep(1_000);
+        while (acknowledged.done.size < enough) await sleep(50);
+      };
     const restarts = async (): Promise<void> => {
       for (let round = 0; round < 2; round += 1) {
-        await sleep(1_000);
+          await whileWorkIsDone();
         await server.stop();
         await sleep(1_000);
         await server.start();
       }
-      await sleep(1_000);
+        await whileWorkIsDone();
       stopping = true;
     };
     await Promise.all([
@@ -128,7 +134,6 @@ it(
     expect(jobs).toEqual([]);
     const { violations } = await store.read(() => verify({ entryAgent: POLICY.entryAgent }));
     expect(violations).toEqual([]);
-    expect(acknowledged.done.size).toBeGreaterThan(20);
   },
 );
 
