@@ -4,14 +4,14 @@ import { all, first, now, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { groupBy } from "../group-by.ts";
 import type { BatchContext } from "../commands/context.ts";
-import { type Lane, type Queue } from "../../contract/queue.ts";
+import type { Lane, Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
 import { headOf, unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { isEntryJob } from "../rule/scope.ts";
-import { type Visibility } from "../rule/visibility.ts";
+import type { Visibility } from "../rule/visibility.ts";
 import { describeCause, causesIn, dependentAmong, slowIn, blockedTasksFrom, type Cause } from "./stuck.ts";
 import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
 
