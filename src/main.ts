@@ -3,12 +3,22 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { parseEnv } from "node:util";
 import { run } from "./cli/program.ts";
+import { DotEnvError, parseDotEnv } from "./config/dot-env.ts";
+import { layered, type Env } from "./config/env.ts";
 
 const DOT_ENV = ".env";
 
-const dotEnv = existsSync(DOT_ENV) ? parseEnv(readFileSync(DOT_ENV, "utf8")) : {};
+const readDotEnv = (): Env | DotEnvError => {
+  try {
+    return existsSync(DOT_ENV) ? parseDotEnv(readFileSync(DOT_ENV, "utf8")) : {};
+  } catch (error) {
+    if (error instanceof DotEnvError) return error;
+    return new DotEnvError(`.env cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+};
+
+const dotEnv = readDotEnv();
 
 /** Undefined for a user id that the system has no name for, as in some containers. */
 const userName = (): string | undefined => {
@@ -26,9 +36,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await run(process.argv.slice(2), {
-  // The environment wins over the file.
-  env: { ...dotEnv, ...process.env },
-  isFromFile: (name) => name in dotEnv && !(name in process.env),
+  ...(dotEnv instanceof DotEnvError
+    ? { ...layered(process.env, {}), environmentError: dotEnv }
+    : layered(process.env, dotEnv)),
   userName,
   stdin: process.stdin,
   stdout: process.stdout,

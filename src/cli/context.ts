@@ -4,6 +4,8 @@ import type { Env } from "../config/env.ts";
 
 export interface CliContext {
   readonly env: Env;
+  /** Why the file .env was refused. Every verb ends with it: the file may have set any variable. */
+  readonly environmentError?: Error;
   /** True for a variable that comes from the file .env, not from the environment. */
   readonly isFromFile: (name: string) => boolean;
   /** The operating system's name for the user; undefined for a user without one. */

@@ -39,6 +39,9 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
+    })
+    .hook("preAction", () => {
+      if (context.environmentError) throw context.environmentError;
     });
   program.commandsGroup("For operators:");
   queueCommand(program, context);

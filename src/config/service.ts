@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
-import type { Env } from "./env.ts";
+import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { REPO_NAME } from "../contract/scalars.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import { isServer, pathOf, shownUrl } from "../store/open.ts";
@@ -49,18 +49,6 @@ export class ConfigError extends Error {
     super(`The configuration is invalid:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
   }
 }
-
-/** An orchestrator's .env has the gate's switches under this prefix. */
-const ORCHESTRATOR_PREFIX = "ORCH_";
-const SWITCHES = [
-  "SERIAL_GATE_ENABLED",
-  "SERIAL_GATE_REPOS",
-  "SERIAL_GATE_FREEZE_ENABLED",
-  "SERIAL_GATE_PAUSE_ENABLED",
-  "TASK_DEPS_ENABLED",
-  "SERIAL_GATE_ENTRY_AGENT",
-  "SERIAL_GATE_STRICT_LANES",
-];
 
 /** Variables that may contain a secret: their values are never shown. */
 const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS", "SERIAL_GATE_TOKEN"];
@@ -186,7 +174,7 @@ const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 /** The name under which a variable is set: its own or, for a switch, the orchestrator's. A blank value counts as not
  *  set. */
 const sourceOf = (env: Env, name: string): string | undefined =>
-  (SWITCHES.includes(name) ? [name, ORCHESTRATOR_PREFIX + name] : [name]).find((each) => env[each]?.trim());
+  spellingsOf(name).find((each) => env[each]?.trim());
 
 const set = (env: Env): Record<string, string> =>
   Object.fromEntries(

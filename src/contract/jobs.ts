@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
+import { ERROR_LENGTH } from "./people-text.ts";
 import {
   Agent,
   Count,
@@ -145,7 +146,7 @@ export const Failure = model(
   "Reports that an attempt failed.",
   z.strictObject({
     lease_token: LeaseToken,
-    error: text("The error, for people."),
+    error: text("The error, for people.", ERROR_LENGTH),
     retry: z.boolean().default(true),
   }),
 );

@@ -1,10 +1,10 @@
 /** The building blocks of the contract's shapes: names, ids, times and texts, each with its limits. */
 
 import * as z from "zod";
+import { PEOPLE_TEXT_LENGTH } from "./people-text.ts";
 import { REASONS } from "./vocabulary.ts";
 
 const NAME_LENGTH = 200;
-const TEXT_LENGTH = 100_000;
 
 export const model = <T extends z.ZodType>(id: string, description: string, shape: T): T =>
   shape.meta({ id, description });
@@ -17,12 +17,11 @@ export const lookup = (description: string) =>
     .max(NAME_LENGTH)
     .regex(/^[^\p{Cc}\p{Cs}]+$/u)
     .meta({ description });
-export const text = (description: string) =>
-  z
-    .string()
-    .max(TEXT_LENGTH)
-    .regex(/^[^\u0000\p{Cs}]*$/u)
-    .meta({ description });
+/** Text that only people read: any is taken, and made storable by people-text.ts. */
+export const text = (description: string, length = PEOPLE_TEXT_LENGTH) =>
+  z.string().meta({
+    description: `${description} Cut at ${length.toLocaleString("en")} characters; U+FFFD stands for NUL and for half of a surrogate pair.`,
+  });
 export const time = (description: string) =>
   z.string().meta({ format: "date-time", description, examples: ["2026-06-15T18:06:00.000Z"] });
 export const instant = (description: string) => z.iso.datetime({ offset: true }).meta({ description });

@@ -27,6 +27,7 @@ import type {
   UnfreezeQuery,
   Unfrozen,
 } from "../contract/operations.ts";
+import { ERROR_LENGTH, peopleText, withStorableReason } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, WorkItemQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
@@ -145,7 +146,9 @@ export class Gate {
     caller: Caller,
     input: NewTask & DryRun,
   ): Promise<{ created: boolean; task: Task; job: Job | null }> {
-    return this.#run({ caller, dryRun: input.dry_run }, (context) => createTask(context, input));
+    const { title } = input;
+    const task = title === undefined ? input : { ...input, title: peopleText(title) };
+    return this.#run({ caller, dryRun: input.dry_run }, (context) => createTask(context, task));
   }
 
   /** Lists tasks by id, a page at a time: `next_cursor` is null on the last page. */
@@ -168,7 +171,9 @@ export class Gate {
   /** Moves a task to a stage. The same stage again changes nothing.
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
-    return this.#run({ caller, dryRun, decides: true }, (context) => setStage(context, id, change));
+    return this.#run({ caller, dryRun, decides: true }, (context) =>
+      setStage(context, id, withStorableReason(change)),
+    );
   }
 
   /** Cancels a task and its jobs that have not started.
@@ -196,7 +201,9 @@ export class Gate {
   /** Queues a failed job again, with one more attempt.
    *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
   retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
-    return this.#run({ caller, dryRun, decides: true }, (context) => retryJob(context, id, note));
+    return this.#run({ caller, dryRun, decides: true }, (context) =>
+      retryJob(context, id, withStorableReason(note)),
+    );
   }
 
   /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
@@ -235,7 +242,8 @@ export class Gate {
   /** Ends an attempt that went wrong: the job is delayed with backoff, or failed at its last attempt.
    *  @throws GateError unknown_job, lease_lost */
   fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
-    return this.#run({ caller, due: ({ job }) => [job.run_after] }, (context) => fail(context, id, input));
+    const failure = { ...input, error: peopleText(input.error, ERROR_LENGTH) };
+    return this.#run({ caller, due: ({ job }) => [job.run_after] }, (context) => fail(context, id, failure));
   }
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
@@ -251,7 +259,7 @@ export class Gate {
    *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
   pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
     return this.#run({ caller, dryRun: query.dry_run, decides: true, due: () => [note.until] }, (context) =>
-      pause(context, query, note),
+      pause(context, query, withStorableReason(note)),
     );
   }
 
@@ -260,7 +268,7 @@ export class Gate {
    *  @throws GateError layer_disabled, invalid_request */
   pauseLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: PauseNote): Promise<LanePauseState> {
     return this.#run({ caller, dryRun, decides: true, due: () => [note.until] }, (context) =>
-      pauseLane(context, repo, note),
+      pauseLane(context, repo, withStorableReason(note)),
     );
   }
 
@@ -268,20 +276,24 @@ export class Gate {
    *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request */
   resume(caller: Caller, query: WorkItemQuery & DryRun, note: Note = {}): Promise<PauseState> {
     return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
-      resume(context, query, note),
+      resume(context, query, withStorableReason(note)),
     );
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
    *  @throws GateError invalid_request */
   resumeLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: Note = {}): Promise<LanePauseState> {
-    return this.#run({ caller, dryRun, decides: true }, (context) => resumeLane(context, repo, note));
+    return this.#run({ caller, dryRun, decides: true }, (context) =>
+      resumeLane(context, repo, withStorableReason(note)),
+    );
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
    *  @throws GateError layer_disabled, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
-    return this.#run({ caller, dryRun, decides: true }, (context) => freeze(context, repo, note));
+    return this.#run({ caller, dryRun, decides: true }, (context) =>
+      freeze(context, repo, withStorableReason(note)),
+    );
   }
 
   /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
@@ -289,7 +301,7 @@ export class Gate {
    *  @throws GateError invalid_request */
   unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
     return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
-      unfreeze(context, query, note),
+      unfreeze(context, query, withStorableReason(note)),
     );
   }
 

@@ -29,7 +29,7 @@ const NAMES_OF_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** A key as a segment of a JSON pointer. */
-const escape = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+export const segmentOf = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
 const typesIn = ({ params: { type } }: ValidationError): string[] =>
   [type].flat().map((name) => NAMES_OF_TYPES[String(name)] ?? String(name));
@@ -81,9 +81,9 @@ const faultOf = (error: ValidationError, part: InputFault["in"]): InputFault => 
   const { instancePath, params } = error;
   const { additionalProperty, missingProperty } = params;
   if (typeof additionalProperty === "string")
-    return { in: part, pointer: `${instancePath}/${escape(additionalProperty)}`, detail: UNKNOWN };
+    return { in: part, pointer: `${instancePath}/${segmentOf(additionalProperty)}`, detail: UNKNOWN };
   if (typeof missingProperty === "string")
-    return { in: part, pointer: `${instancePath}/${escape(missingProperty)}`, detail: "is required" };
+    return { in: part, pointer: `${instancePath}/${segmentOf(missingProperty)}`, detail: "is required" };
   return { in: part, pointer: instancePath, detail: phraseFor(error, part) };
 };
 
@@ -129,7 +129,7 @@ const sentenceFor = ({ in: part, pointer, detail }: InputFault): string => {
 /** A fault for a key that the route does not know. */
 export const unknownKey = (part: InputFault["in"], key: string): InputFault => ({
   in: part,
-  pointer: `/${escape(key)}`,
+  pointer: `/${segmentOf(key)}`,
   detail: UNKNOWN,
 });
 

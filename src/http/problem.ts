@@ -125,16 +125,18 @@ interface Answer {
 
 const RETRY_AFTER = { "retry-after": "1" };
 
+export const UNSUPPORTED_MEDIA_TYPE: EdgeErrorParts = {
+  code: "unsupported_media_type",
+  detail: "Content-Type must be application/json.",
+  hint: "Add the header Content-Type: application/json",
+};
+
 const FRAMEWORK_ERRORS: Readonly<Record<string, Answer>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: "body_too_large",
     detail: "The body is larger than 1 MiB.",
   },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    code: "unsupported_media_type",
-    detail: "Content-Type must be application/json.",
-    hint: "Add the header Content-Type: application/json",
-  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE,
 };
 
 const gateAnswer = ({ code, message, context }: GateError): Answer => ({

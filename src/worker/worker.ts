@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
 import type { ClaimedJob, Completed } from "../contract/jobs.ts";
+import { ERROR_LENGTH, peopleText } from "../contract/people-text.ts";
 
 /** A success: the job's result, the task's next stage and the next jobs. */
 export type Outcome = Omit<Parameters<Client["complete"]>[1], "lease_token">;
@@ -38,7 +39,6 @@ export interface Worker {
 
 /** Delay between attempts to reach the service, doubling from the first to the longest. Milliseconds. */
 const RETRY_MS = { first: 200, longest: 15_000 };
-const ERROR_CHARACTERS = 10_000;
 
 /** Exponential backoff with jitter. */
 const retryDelay = (failures: number): number =>
@@ -55,8 +55,15 @@ const delay = (ms: number, until: AbortSignal): Promise<boolean> =>
 const isGone = (error: unknown): boolean =>
   ["lease_lost", "task_cancelled", "unknown_job"].includes(codeOf(error) ?? "");
 
-const messageOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replaceAll("\0", "").slice(0, ERROR_CHARACTERS);
+/** Anything that was thrown, in words that the service stores: a failure must reach it, whatever it is. */
+const messageOf = (error: unknown): string => {
+  try {
+    const message = error instanceof Error ? error.message || error.name : error;
+    return peopleText(String(message), ERROR_LENGTH);
+  } catch {
+    return "The handler threw a value that has no text.";
+  }
+};
 
 /** Starts a worker, which runs until it is stopped. */
 export const startWorker = ({
@@ -117,6 +124,8 @@ export const startWorker = ({
     try {
       const outcome = await handle(job, gone);
       gone.throwIfAborted();
+      // An outcome that is no JSON would fail in every repeat of the report; here it fails the job.
+      JSON.stringify(outcome);
       return await report(job, gone, (key) => client.complete(id, { lease_token, ...outcome }, key));
     } catch (error) {
       gone.throwIfAborted();

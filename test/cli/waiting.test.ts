@@ -1,5 +1,6 @@
 import { beforeAll, expect, it, vi } from "vitest";
 import type { HistoryEvent } from "../../src/contract/events.ts";
+import { sleep } from "../support/calls.ts";
 import { cliOf, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 
@@ -53,6 +54,15 @@ it("wait exits with 6 after its timeout and with 130 after ctrl-C", async () => 
   });
   const waiting = cli.start("events", "--follow", "-o", "name");
   await waiting.lines(1);
+  waiting.kill("SIGINT");
+  expect(await waiting.ended).toMatchObject({ code: 130, stderr: "" });
+});
+
+it.each(["25d", "30d", "60d", "9999d"])("wait --timeout %s still waits after a second", async (timeout) => {
+  await add("acme/long", "LONG-1");
+  const waiting = cli.start("wait", "LONG-1", "--for=done", "--timeout", timeout);
+  const early = await Promise.race([waiting.ended, sleep(1_500)]);
+  expect(early).toBe(undefined);
   waiting.kill("SIGINT");
   expect(await waiting.ended).toMatchObject({ code: 130, stderr: "" });
 });

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
 import { expect, it } from "vitest";
 import { ConfigError, parseConfig, VARIABLES } from "../../src/config/service.ts";
 import { type Env } from "../../src/config/env.ts";
+import { parseDotEnv } from "../../src/config/dot-env.ts";
 import { CONNECTION_VARIABLES } from "../../src/config/client.ts";
 import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 
@@ -42,7 +42,7 @@ it(".env.example lists every variable with its default, and no other", () => {
 
 it(".env.example as it stands changes no default and names the unit of every time", () => {
   const text = readFileSync(new URL("../../.env.example", import.meta.url), "utf8");
-  expect(parseConfig(parseEnv(text))).toEqual(parseConfig({}));
+  expect(parseConfig(parseDotEnv(text))).toEqual(parseConfig({}));
   for (const name of Object.keys(VARIABLES).filter((each) => each.endsWith("_MS")))
     expect(text).toMatch(new RegExp(`^# .*milliseconds.*\\n${name}=`, "m"));
 });

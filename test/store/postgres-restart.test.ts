@@ -88,20 +88,20 @@ it(
         if (done) acknowledged.done.add(job.id);
       }
     };
-      /** Waits for a second, and on a slow machine until enough jobs are done. */
-      const whileWorkIsDone = async (): Promise<void> => {
-        const enough = acknowledged.done.size + 8;
-        await sleep(1_000);
-        while (acknowledged.done.size < enough) await sleep(50);
-      };
+    /** Waits for a second, and on a slow machine until enough jobs are done. */
+    const whileWorkIsDone = async (): Promise<void> => {
+      const enough = acknowledged.done.size + 8;
+      await sleep(1_000);
+      while (acknowledged.done.size < enough) await sleep(50);
+    };
     const restarts = async (): Promise<void> => {
       for (let round = 0; round < 2; round += 1) {
-          await whileWorkIsDone();
+        await whileWorkIsDone();
         await server.stop();
         await sleep(1_000);
         await server.start();
       }
-        await whileWorkIsDone();
+      await whileWorkIsDone();
       stopping = true;
     };
     await Promise.all([

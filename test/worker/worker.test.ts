@@ -130,10 +130,53 @@ it("fails a job whose handler throws, and claims it again after its delay", asyn
   });
   expect(await jobThat(id, ({ status }) => status !== "queued" && status !== "running")).toMatchObject({
     status: "delayed",
-    error: "The base is gone.",
+    error: "The base\ufffd is gone.",
   });
   expect(await jobThat(id, hasEnded)).toMatchObject({ status: "done", attempt: 2 });
   expect(troubles).toMatchObject([{ message: "The base\0 is gone." }]);
+});
+
+it.each<[string, unknown, string]>([
+  [
+    "a message that is too long, with an emoji at its end",
+    new Error("x".repeat(19_998) + "🚀🚀🚀"),
+    `${"x".repeat(19_998)}🚀…`,
+  ],
+  ["half of an emoji", new Error("tests are red \ud83d"), "tests are red \ufffd"],
+  ["a megabyte", new Error("\u0001".repeat(2_000_000)), `${"\u0001".repeat(19_999)}…`],
+  ["an error without a message", new TypeError(), "TypeError"],
+  [
+    "an error whose message is no text",
+    Object.assign(new Error(), { message: { code: 5 } }),
+    "[object Object]",
+  ],
+  ["a value that has no text", Object.create(null), "The handler threw a value that has no text."],
+  ["nothing", undefined, "undefined"],
+])("reports a handler that throws %s", async (_, thrown, told) => {
+  const { client, hire, jobThat } = await shift({ SERIAL_GATE_MAX_ATTEMPTS: "1" });
+  const id = await entryOf(client, "WEB-1");
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a handler may throw anything
+  hire({ handle: () => Promise.reject(thrown) });
+  const { status, error } = await jobThat(id, hasEnded);
+  expect(status).toBe("failed");
+  expect(error).toBe(told);
+});
+
+it.each<[string, () => unknown]>([
+  ["a number that JSON has not", () => 1n],
+  [
+    "a circle",
+    () => {
+      const circle: Record<string, unknown> = {};
+      circle.self = circle;
+      return circle;
+    },
+  ],
+])("fails a job whose result contains %s", async (_, result) => {
+  const { client, hire, jobThat } = await shift({ SERIAL_GATE_MAX_ATTEMPTS: "1" });
+  const id = await entryOf(client, "WEB-1");
+  hire({ handle: () => Promise.resolve({ result: result() }) });
+  expect((await jobThat(id, hasEnded)).status).toBe("failed");
 });
 
 it("fails a job whose outcome the service refuses, with the service's message", async () => {
@@ -142,7 +185,7 @@ it("fails a job whose outcome the service refuses, with the service's message", 
   hire({ handle: () => Promise.resolve({ stage: "No Such Stage" }) });
   const { status, error } = await jobThat(id, hasEnded);
   expect(status).toBe("failed");
-  expect(error).toContain("stage must be a stage");
+  expect(error).toContain("stage must be");
 });
 
 it("tells the handler that its task was cancelled, and releases the job", async () => {

@@ -8,11 +8,12 @@ import { isTerminal } from "../../contract/vocabulary.ts";
 import { example, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
+import { startTimer } from "../long-timer.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, type OutputOptions } from "../output/format.ts";
 import { labelInRepo } from "../output/label.ts";
 import { plain } from "../output/text.ts";
-import { durationBetween, exactLengthOf } from "../output/time.ts";
+import { duration, exactLengthOf } from "../output/time.ts";
 import { connect, findTask } from "../service.ts";
 import { updates } from "../updates.ts";
 import { standing } from "./task.ts";
@@ -52,9 +53,6 @@ const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Pro
 const watchedRepo = ({ repo, depends_on }: Task): string | undefined =>
   depends_on.every((needed) => needed.repo === repo || isTerminal(needed.stage)) ? repo : undefined;
 
-/** A timer takes at most 2 ** 31 milliseconds, about 24.8 days. */
-const timeoutValue = durationBetween("0s", "24d");
-
 interface Options extends OutputOptions {
   readonly for: "claimable" | "done";
   readonly repo?: string;
@@ -71,8 +69,8 @@ export const waitCommand = (program: Command, context: CliContext): void => {
     )
     .option(
       "--timeout <duration>",
-      "give up after this, up to 24d, with exit code 6 (default: never)",
-      timeoutValue,
+      "give up after this, such as 10m or 60d, with exit code 6 (default: never)",
+      duration,
     )
     .addOption(repoOption())
     .addOption(outputOption())
@@ -89,7 +87,12 @@ export const waitCommand = (program: Command, context: CliContext): void => {
         const hint = awaited === "claimable" ? [`\`${explain}\` says what holds it.`] : [];
         late.abort(new ExitError(EXIT.timedOut, `${state} after ${exactLengthOf(ms)}.`, ...hint));
       };
-      const timer = timeout === undefined ? undefined : setTimeout(giveUp, timeout, timeout);
+      const cancel =
+        timeout === undefined
+          ? undefined
+          : startTimer(timeout, () => {
+              giveUp(timeout);
+            });
       try {
         const signal = AbortSignal.any([stop, late.signal]);
         for await (const _ of updates(client, watchedRepo(found), signal)) {
@@ -103,7 +106,7 @@ export const waitCommand = (program: Command, context: CliContext): void => {
           if (last.over) break;
         }
       } finally {
-        clearTimeout(timer);
+        cancel?.();
       }
       if (!last) return;
       const { task, state } = last;

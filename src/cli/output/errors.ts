@@ -16,6 +16,7 @@ interface ErrorReport {
 const EXIT_OF: Readonly<Record<string, number>> = {
   ConfigError: EXIT.config,
   ConnectionError: EXIT.usage,
+  DotEnvError: EXIT.config,
   MigrationError: EXIT.failed,
   StoreFault: EXIT.failed,
 };

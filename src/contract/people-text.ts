@@ -1,0 +1,34 @@
+/** Text for people (an error, a reason, a title) made storable. It is never refused for what it contains: a failure whose
+ *  log was cut or binary must still be told. Names, payloads and results are not for here. */
+
+/** In characters (code points). */
+export const PEOPLE_TEXT_LENGTH = 4_000;
+export const ERROR_LENGTH = 20_000;
+
+const CUT = "…";
+/** NUL, which PostgreSQL cannot store, and halves of surrogate pairs, which UTF-8 cannot. */
+const UNSTORABLE = /[\0\p{Cs}]/gu;
+
+/** The place in the text, in UTF-16 units, behind its first characters. */
+const endOf = (text: string, characters: number): number => {
+  let at = 0;
+  for (let count = 0; count < characters && at < text.length; count += 1)
+    at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+  return at;
+};
+
+/** The text with U+FFFD for what no database can store, cut with `…` at a whole character as a reader sees it. */
+export const peopleText = (text: string, length = PEOPLE_TEXT_LENGTH): string => {
+  const storable = text.replace(UNSTORABLE, "\ufffd");
+  // No text has more characters than UTF-16 units.
+  if (storable.length <= length || endOf(storable, length) === storable.length) return storable;
+  const end = endOf(storable, length - CUT.length);
+  // An emoji of several code points is one character. What is longer than the text's whole room is cut anywhere.
+  const whole = new Intl.Segmenter().segment(storable.slice(0, end + length)).containing(end)?.index ?? end;
+  return `${storable.slice(0, whole > 0 ? whole : end)}${CUT}`;
+};
+
+/** An actor's note, or another input with a reason, with the reason made storable. */
+export const withStorableReason = <Note extends { readonly reason?: string | undefined }>(
+  note: Note,
+): Note => (note.reason === undefined ? note : { ...note, reason: peopleText(note.reason) });

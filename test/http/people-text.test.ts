@@ -1,0 +1,57 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { EventPage } from "../../src/contract/events.ts";
+import { isolatedRepos } from "../support/calls.ts";
+import { servicesOverPostgres, shareService } from "../support/service.ts";
+
+const BAD = "bad \ud83d\0 text ";
+const STORED = "bad \ufffd\ufffd text ";
+
+describe.each(["SQLite", "PostgreSQL"])("on %s", (database) => {
+  beforeAll(() => {
+    if (database === "PostgreSQL") servicesOverPostgres();
+  });
+  const shared = shareService();
+
+  it.each([
+    ["cut and binary", BAD, STORED],
+    ["long", "x".repeat(150_000), `${"x".repeat(19_999)}…`],
+    ["long, with emoji", "🚀".repeat(20_001), `${"🚀".repeat(19_999)}…`],
+  ])("a failure is told although its text is %s", async (_, error, stored) => {
+    const { web, add, next, report, job } = isolatedRepos(shared());
+    await add("WEB-1");
+    const claimed = await next();
+    expect((await report(claimed, "fail", { error, retry: false })).status).toBe(200);
+    expect(await job(claimed.id)).toMatchObject({ status: "failed", error: stored });
+    const { events } = (await shared().get<EventPage>(`/events?repo=${web}&last=1`)).body;
+    expect(events).toMatchObject([{ kind: "job.failed", reason: stored }]);
+  });
+
+  it("every reason and title is made storable and cut at 4,000 characters", async () => {
+    const { web, add, next, report, job } = isolatedRepos(shared());
+    const { post, call, get } = shared();
+    const long = BAD + "x".repeat(5_000);
+    const stored = `${STORED}${"x".repeat(3_999 - STORED.length)}…`;
+    const { task } = await add("WEB-1", { title: long });
+    expect(task.title).toBe(stored);
+    const said = { reason: long };
+    const query = `repo=${web}&work_item=WEB-1`;
+    const failed = await next();
+    await report(failed, "fail", { error: "e", retry: false });
+    const answers = [
+      await post(`/jobs/${failed.id}/retry`, said),
+      await post(`/serial-gate/pause?${query}`, said),
+      await post(`/serial-gate/resume?${query}`, said),
+      await post(`/serial-gate/pause?repo=${web}`, said),
+      await post(`/serial-gate/resume?repo=${web}`, said),
+      await post(`/freeze?repo=${web}`, said),
+      await post(`/unfreeze?repo=${web}`, said),
+      await call("PATCH", `/tasks/${task.id}`, { stage: "review", ...said }),
+      await post(`/tasks/${task.id}/cancel`, said),
+    ];
+    expect(answers.map(({ status }) => status)).not.toContain(400);
+    expect((await job(failed.id)).status).toBe("cancelled");
+    const { events } = (await get<EventPage>(`/events?repo=${web}&limit=100`)).body;
+    const reasons = new Set(events.map(({ reason }) => reason));
+    expect([...reasons].filter((reason) => reason !== null && reason !== "e")).toEqual([stored]);
+  });
+});
