@@ -92,7 +92,7 @@ describe("over HTTP", () => {
         next: [`/jobs/${id}/complete`, `{${token},"next":[{"agent":"a","payload":{"n":9007199254740993}}]}`],
         entry_job: ["/tasks", `{"repo":"${web}","work_item_id":"WEB-2","entry_job":{"payload":1e400}}`],
       }[member] ?? ["", ""];
-      const answer = await shared().post(path, body);
+      const answer = await shared().post(path ?? "", body);
       expectProblem(answer, { status: 400, code: "invalid_request" });
       expect(answer.body).toMatchObject({ errors: [{ in: "body", pointer }] });
       expect((await shared().get<{ job: object }>(`/jobs/${id}`)).body.job).toMatchObject({
