@@ -41,8 +41,3 @@ CREATE INDEX IF NOT EXISTS gate_jobs_ready_lane ON jobs(repo, task_id, id) WHERE
 -- Finds the jobs of a lane that the end of a hold may touch. It is as deep as the backlog; a claim does not change it,
 -- because a ready job is not in it.
 CREATE INDEX IF NOT EXISTS gate_jobs_held_lane ON jobs(repo, task_id, id) WHERE status = 'queued' AND ready = 0;
-
--- A task that is in progress when the database is adopted acquired its lane when its first job started.
-UPDATE tasks SET lane_state = CASE WHEN paused_at IS NULL THEN 1 ELSE 2 END
-WHERE lane_state = 0 AND stage NOT IN ('done', 'cancelled')
-  AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.started_at IS NOT NULL);

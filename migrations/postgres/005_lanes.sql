@@ -72,3 +72,8 @@ END $$;
 
 CREATE TRIGGER gate_tasks_note_drawn BEFORE INSERT ON tasks
   FOR EACH STATEMENT EXECUTE FUNCTION gate_tasks_note_drawn();
+
+-- A task that is in progress when the database is adopted acquired its lane when its first job started.
+UPDATE tasks SET lane_state = CASE WHEN paused_at IS NULL THEN 1 ELSE 2 END
+WHERE lane_state = 0 AND stage NOT IN ('done', 'cancelled')
+  AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.started_at IS NOT NULL);

@@ -282,28 +282,6 @@ EXECUTE FUNCTION gate_lane_job_deps_deleted();
 
 -- src/store/triggers/lane-state.ts
 
-CREATE FUNCTION gate_state_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
-BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
-  RETURN NULL;
-END $gate$;
-
-CREATE TRIGGER gate_state_jobs_inserted AFTER INSERT ON jobs FOR EACH ROW
-WHEN (NEW.status = 'running' AND NEW.task_id IS NOT NULL)
-EXECUTE FUNCTION gate_state_jobs_inserted();
-
-CREATE FUNCTION gate_state_jobs_claimed() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
-BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
-  RETURN NULL;
-END $gate$;
-
-CREATE TRIGGER gate_state_jobs_claimed AFTER UPDATE OF status ON jobs FOR EACH ROW
-WHEN (NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL)
-EXECUTE FUNCTION gate_state_jobs_claimed();
-
 CREATE FUNCTION gate_state_tasks_paused() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
@@ -529,6 +507,28 @@ WHEN (OLD.cleared_at IS NULL)
 EXECUTE FUNCTION gate_log_repo_freeze_deleted();
 
 -- src/gate/rule/ready-index.ts, under the default policy
+
+CREATE FUNCTION gate_ready_lane_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_ready_lane_jobs_inserted AFTER INSERT ON jobs FOR EACH ROW
+WHEN (NEW.status = 'running' AND NEW.task_id IS NOT NULL)
+EXECUTE FUNCTION gate_ready_lane_jobs_inserted();
+
+CREATE FUNCTION gate_ready_lane_jobs_claimed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_ready_lane_jobs_claimed AFTER UPDATE OF status ON jobs FOR EACH ROW
+WHEN (NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL)
+EXECUTE FUNCTION gate_ready_lane_jobs_claimed();
 
 CREATE FUNCTION gate_ready_own_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$

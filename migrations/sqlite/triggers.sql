@@ -153,18 +153,6 @@ END;
 
 -- src/store/triggers/lane-state.ts
 
-CREATE TRIGGER gate_state_jobs_inserted AFTER INSERT ON jobs
-WHEN NEW.status = 'running' AND NEW.task_id IS NOT NULL
-BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
-END;
-
-CREATE TRIGGER gate_state_jobs_claimed AFTER UPDATE OF status ON jobs
-WHEN NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL
-BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
-END;
-
 CREATE TRIGGER gate_state_tasks_paused AFTER UPDATE OF paused_at ON tasks
 WHEN NEW.paused_at IS NOT NULL AND OLD.paused_at IS NULL AND NEW.lane_state = 1
 BEGIN
@@ -305,6 +293,18 @@ BEGIN
 END;
 
 -- src/gate/rule/ready-index.ts, under the default policy
+
+CREATE TRIGGER gate_ready_lane_jobs_inserted AFTER INSERT ON jobs
+WHEN NEW.status = 'running' AND NEW.task_id IS NOT NULL
+BEGIN
+  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+END;
+
+CREATE TRIGGER gate_ready_lane_jobs_claimed AFTER UPDATE OF status ON jobs
+WHEN NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL
+BEGIN
+  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+END;
 
 CREATE TRIGGER gate_ready_own_jobs_inserted AFTER INSERT ON jobs
 WHEN NEW.status = 'queued'

@@ -189,7 +189,8 @@ describe.each([
       ["UPDATE tasks SET stage = 'development' WHERE id = 1", { web: 1 }],
       ["INSERT INTO jobs(id, agent, repo, task_id) VALUES (1, 'analyst', 'web', 1)", { web: 1 }],
       ["INSERT INTO jobs(id, agent) VALUES (2, 'deployer')", { "": 1 }],
-      ["UPDATE jobs SET status = 'running' WHERE id = 1", { web: 1 }],
+      // Two rows change: the job's, and its task's, which acquires the lane.
+      ["UPDATE jobs SET status = 'running' WHERE id = 1", { web: 2 }],
       ["UPDATE jobs SET error = 'late' WHERE id = 1", {}],
       ["UPDATE jobs SET repo = 'api' WHERE id = 1", { web: 1, api: 1 }],
       ["UPDATE jobs SET repo = '' WHERE id = 2", { "": 1 }],

@@ -12,8 +12,9 @@ import {
   installTriggers,
   type TriggerSet,
 } from "../../store/triggers/install.ts";
+import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
-import { NO_END } from "./lane.ts";
+import { NO_END, unfinished } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
@@ -68,8 +69,38 @@ const OWN_WRITES: readonly Write[] = [
   },
 ];
 
+const ACQUIRE_LANE = raw(
+  `UPDATE tasks SET lane_state = ${LANE_STATE.acquired} WHERE id = NEW.task_id AND lane_state <> ${LANE_STATE.acquired}`,
+);
+
+/** A task acquires its lane when a job of it begins to run, whichever program writes. Kept without strict lanes too, so
+ *  that they can be switched on at any time. */
+const LANE_TRIGGERS: readonly Trigger[] = [
+  {
+    name: `${READY_INDEX.prefix}lane_jobs_inserted`,
+    table: "jobs",
+    after: "INSERT",
+    when: raw("NEW.status = 'running' AND NEW.task_id IS NOT NULL"),
+    body: [ACQUIRE_LANE],
+  },
+  {
+    name: `${READY_INDEX.prefix}lane_jobs_claimed`,
+    table: "jobs",
+    after: "UPDATE OF status",
+    when: raw("NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL"),
+    body: [ACQUIRE_LANE],
+  },
+];
+
+/** Gives the lane to tasks of which a job started while the triggers were dropped. */
+const ACQUIRE_MISSED_LANES = sql`UPDATE tasks SET lane_state = CASE WHEN paused_at IS NULL
+    THEN ${raw(String(LANE_STATE.acquired))} ELSE ${raw(String(LANE_STATE.lost))} END
+  WHERE lane_state = ${raw(String(LANE_STATE.none))} AND ${unfinished("tasks")}
+    AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.started_at IS NOT NULL)`;
+
 /** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
+  ...LANE_TRIGGERS,
   ...OWN_WRITES.map((write) => asTrigger(policy, "own", write)),
   ...HOLD_REASONS.filter(({ applies }) => applies(policy)).flatMap(({ name, reevaluatedBy }) =>
     reevaluatedBy(policy).map((write) => asTrigger(policy, name, write)),
@@ -84,7 +115,9 @@ export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> 
  *  were there before are left to the audit. */
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
-  return yield* installTriggers(dialect, READY_INDEX, readyTriggers(policy));
+  const isChanged = yield* installTriggers(dialect, READY_INDEX, readyTriggers(policy));
+  if (isChanged) yield* run(ACQUIRE_MISSED_LANES);
+  return isChanged;
 }
 
 /** Drops the triggers: over a damaged table they would make every write fail. */

@@ -28,7 +28,7 @@ export const useJsonBody = (app: FastifyInstance): void => {
       return;
     }
     void parse(request, body as string, (error, value: unknown) => {
-      if (error) done(invalidJson(`The body is not valid JSON: ${error.message}.`));
+      if (error) done(invalidJson("The body is not valid JSON."));
       else if (isTooDeep(value)) done(invalidJson(`The body is nested deeper than ${DEPTH_LIMIT} levels.`));
       else {
         const faults = numberFaults(body as string);
