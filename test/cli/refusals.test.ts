@@ -268,14 +268,14 @@ it("config prints the source of every value and no secret", async () => {
   const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
-      "FOR           VARIABLE                    VALUE                        FROM
-      command line  SERIAL_GATE_TOKEN           (set)                        environment
-      a service started here  PORT                        8082                         environment
-      a service started here  DATABASE_URL                postgres://gate:***@db/gate  .env
-      a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
-      SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
-      "
-    `);
+    "FOR                     VARIABLE                    VALUE                        FROM
+    command line            SERIAL_GATE_TOKEN           (set)                        environment
+    a service started here  PORT                        8082                         environment
+    a service started here  DATABASE_URL                postgres://gate:***@db/gate  .env
+    a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
+    SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
+    "
+  `);
   expect(code).toBe(0);
 });
 

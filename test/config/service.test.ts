@@ -23,7 +23,7 @@ it("uses the defaults for an empty environment: loopback, SQLite, every switch o
     databaseUrl: "file:./data/serial-gate.db",
     logLevel: "info",
     tokens: [],
-    policy: POLICY,
+    policy: { ...POLICY, strictLanes: null },
     defaults: DEFAULTS,
     projects: [],
     eventsDays: 90,

@@ -44,7 +44,13 @@ export const startService = async (env: Env = {}, atEnd: AtEnd = onTestFinished)
       ? await testDatabase("migrated", atEnd)
       : `file:${join(temporaryFolder(atEnd), "gate.db")}`);
   const logs: string[] = [];
-  const config = parseConfig({ PORT: "0", ...env, DATABASE_URL: databaseUrl });
+  // The orchestrator's decisions, unless a test asks for strict lanes.
+  const config = parseConfig({
+    PORT: "0",
+    SERIAL_GATE_STRICT_LANES: "false",
+    ...env,
+    DATABASE_URL: databaseUrl,
+  });
   const service = await serve(config, { write: (line) => logs.push(line) });
   atEnd(() => service.close());
   const call: TestService["call"] = async <Body>(

@@ -1,5 +1,5 @@
-/** The marks of what may start, over a service's life: made when it starts, audited slowly while it runs, not gone by
- *  when they may be wrong, and made anew when the database is whole again. What a mark is: lanes.ts. */
+/** Keeps the ready index over a service's life: builds it at start-up, audits it slowly, distrusts it while it may be wrong,
+ *  and rebuilds it once the database can be read again. What the index is: rule/ready-index.ts. */
 
 import type { Store } from "../../store/port.ts";
 import {
@@ -52,7 +52,7 @@ export class ReadyIndexKeeper {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
     const { wrong } = await this.audit();
-    if (made || wrong > 0) this.#log.info({ made, wrong }, "The marks of what may start are up to date.");
+    if (made || wrong > 0) this.#log.info({ made, wrong }, "The ready index is up to date.");
     this.#state = "kept";
   }
 
@@ -96,7 +96,7 @@ export class ReadyIndexKeeper {
     try {
       return await this.#tend();
     } catch (err) {
-      this.#log.warn({ err }, "The marks of what may start could not be audited; it is tried again.");
+      this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
       return false;
     } finally {
       this.#tending = false;
@@ -113,7 +113,11 @@ export class ReadyIndexKeeper {
     }
     const { wrong, mended, next } = await this.#step(this.#auditedTo, STEP.running);
     this.#auditedTo = next ?? 0;
-    if (wrong.length > 0) this.#log.warn({ wrong, mended }, "Marks of what may start were wrong.");
+    if (wrong.length > 0)
+      this.#log.warn(
+        { wrong, mended },
+        "The ready index was wrong for some jobs; a claim may have come late.",
+      );
     return mended > 0;
   }
 

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import type { Claim } from "../../src/contract/jobs.ts";
+import type { Queue } from "../../src/contract/queue.ts";
+import { startService } from "../support/service.ts";
+
+const REPO = "acme/big";
+
+it("starts nothing when every task of a repository is paused in strict lanes, and one task at a time after the resume", async () => {
+  const { post, get } = await startService({ SERIAL_GATE_STRICT_LANES: "true" });
+  for (let n = 1; n <= 30; n += 1) await post("/tasks", { repo: REPO, work_item_id: `BIG-${n}` });
+  const claimAll = async (): Promise<Claim["jobs"]> =>
+    (await post<Claim>("/jobs/claim", { max: 100, repos: [REPO] })).body.jobs;
+
+  const first = await claimAll();
+  expect(first.map((job) => job.work_item_id)).toEqual(["BIG-1"]);
+  await post(`/serial-gate/pause?repo=${REPO}`);
+  expect(await claimAll()).toEqual([]);
+  const queue = (await get<Queue>("/queue")).body.serial_gate.per_repo[REPO];
+  expect(new Set(queue?.waiting.map(({ reason }) => reason))).toEqual(new Set(["paused"]));
+
+  await post(`/serial-gate/resume?repo=${REPO}`);
+  expect(await claimAll()).toEqual([]);
+  const [job] = first;
+  await post(`/jobs/${job?.id ?? 0}/complete`, { lease_token: job?.lease.token, stage: "done" });
+  expect((await claimAll()).map((each) => each.work_item_id)).toEqual(["BIG-2"]);
+});
+
+it("holds a paused task's own jobs in strict lanes, and lets the resumed task wait for the one that overtook it", async () => {
+  const { post } = await startService({ SERIAL_GATE_STRICT_LANES: "true" });
+  const claim = async (): Promise<string[]> =>
+    (await post<Claim>("/jobs/claim", { max: 100 })).body.jobs.map(
+      ({ work_item_id, agent }) => `${work_item_id ?? ""} ${agent}`,
+    );
+  for (const work_item_id of ["Z-1", "Z-2", "Z-3"]) await post("/tasks", { repo: REPO, work_item_id });
+  const { jobs } = (await post<Claim>("/jobs/claim", {})).body;
+  await post("/serial-gate/pause?work_item=Z-1");
+  const overtaker = (await post<Claim>("/jobs/claim", { max: 100 })).body.jobs;
+  expect(overtaker.map((job) => job.work_item_id)).toEqual(["Z-2"]);
+  await post(`/jobs/${jobs[0]?.id ?? 0}/complete`, {
+    lease_token: jobs[0]?.lease.token,
+    next: [{ agent: "developer" }],
+  });
+  expect(await claim()).toEqual([]);
+  await post("/serial-gate/resume?work_item=Z-1");
+  expect(await claim()).toEqual([]);
+  await post(`/jobs/${overtaker[0]?.id ?? 0}/complete`, {
+    lease_token: overtaker[0]?.lease.token,
+    stage: "done",
+  });
+  expect(await claim()).toEqual(["Z-1 developer"]);
+});
