@@ -74,19 +74,19 @@ const wholeNumber = (fallback: number, least: number, most: number, unit = "") =
 const milliseconds = (fallback: number, least: number, most: number) =>
   wholeNumber(fallback, least, most, " milliseconds");
 
-const asSwitch = (text: string): { isOn: boolean } | undefined => {
-  if (/^(true|on|yes|1|t|y)$/i.test(text)) return { isOn: true };
-  return /^(false|off|no|0|f|n)$/i.test(text) ? { isOn: false } : undefined;
+const asSwitch = (text: string): boolean | undefined => {
+  if (/^(true|on|yes|1|t|y)$/i.test(text)) return true;
+  return /^(false|off|no|0|f|n)$/i.test(text) ? false : undefined;
 };
 
 const onOff = (fallback: boolean) =>
-  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", (text) => asSwitch(text)?.isOn);
+  variable(String(fallback), "true or false (or on/off, yes/no, 1/0)", asSwitch);
 
 /** A switch that the database decides unless it is set. */
 const autoOrSwitch = () =>
-  variable("auto", "auto, true or false (or on/off, yes/no, 1/0)", (text) =>
-    /^auto$/i.test(text) ? { isOn: null } : asSwitch(text),
-  ).transform(({ isOn }) => isOn);
+  variable("auto", "auto, true or false (or on/off, yes/no, 1/0)", (text): boolean | null | undefined =>
+    /^auto$/i.test(text) ? null : asSwitch(text),
+  );
 
 const oneOf = (fallback: string, allowed: readonly string[]) =>
   variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
