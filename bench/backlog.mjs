@@ -1,4 +1,4 @@
-/** What is in the databases that are measured: lanes whose head holds back a backlog, and jobs that may start. */
+/** The contents of the measured databases: lanes whose head holds back a backlog, and jobs that may start. */
 
 import { makeDatabase } from "./databases.mjs";
 

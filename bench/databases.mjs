@@ -57,7 +57,7 @@ const openServer = async () => {
           WHERE tablename IN ('tasks', 'jobs') AND indexname NOT LIKE '%pkey'
         UNION ALL SELECT 'DROP TRIGGER ' || t.tgname || ' ON ' || c.relname FROM pg_trigger t
           JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relname IN ('tasks', 'jobs') AND NOT t.tgisinternal`,
-      // What autovacuum would do within a minute, and a checkpoint that would come in the middle of a round.
+      // Vacuums and checkpoints now, as autovacuum and the server would in the middle of a round.
       settle: async () => {
         await client.query("VACUUM ANALYZE");
         await client.query("CHECKPOINT");

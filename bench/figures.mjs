@@ -1,4 +1,4 @@
-/** What a figure must reach, and how it is shown. */
+/** The target of a figure, and its presentation. */
 
 export const atMost = (bound) => ({ text: `≤ ${bound}`, isReached: (value) => value <= bound });
 export const atLeast = (bound) => ({ text: `≥ ${bound}`, isReached: (value) => value >= bound });

@@ -68,13 +68,13 @@ const sizes = options.quick ? QUICK : FULL;
 const rounds = Number(options.rounds ?? sizes.rounds);
 const pattern = new RegExp(options.only, "i");
 
-/** What is going on, after the seconds since the start. */
+/** Logs the current step after the seconds since the start. */
 const say = (text) =>
   process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  ${text}\n`);
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-bench-"));
 const ends = [() => rmSync(folder, { recursive: true, force: true })];
 
-/** What a function gives, made once for each key. */
+/** Memoizes a function by key. */
 const once = (make) => {
   const made = new Map();
   return (key) => {

@@ -7,7 +7,7 @@ import { setUp } from "./setup.mjs";
 
 const bench = fileURLToPath(new URL("../bench/", import.meta.url));
 
-/** What the benchmarks compare with is optional: without it they say so in the rows concerned. */
+/** The queues to compare with are optional: without it they say so in the rows concerned. */
 const installPeers = () => {
   const installed = `${bench}node_modules/.package-lock.json`;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${bench}package-lock.json`).mtimeMs)

@@ -12,7 +12,7 @@ const STAMP = `${root}dist/.built-from`;
 const SQLITE_BUILD = `${root}node_modules/better-sqlite3/build/`;
 const PROGRESS_MS = 15_000;
 
-/** What node-gyp compiles SQLite with, under the names that it goes by. */
+/** The tools that node-gyp compiles SQLite with, each under its command names. */
 const TOOLS = {
   "Python 3": ["python3", "python"],
   make: ["make", "gmake"],

@@ -1,4 +1,4 @@
-/** What the framework costs by itself: a route that does nothing. */
+/** The cost of the framework alone: a route that does nothing. */
 
 import Fastify from "fastify";
 

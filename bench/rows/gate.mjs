@@ -1,4 +1,4 @@
-/** What operations of the gate cost in one process: claims beside claims at another depth or with the gate switched
+/** The cost of gate operations in one process: claims beside claims at another depth or with the gate switched
  *  off, and the rest beside a claim. */
 
 import { freeLane, headOf, heldLane } from "../backlog.mjs";

@@ -1,4 +1,4 @@
-/** What the service costs over HTTP beside a route that does nothing: both in processes of their own, the callers in
+/** The cost of the service over HTTP beside a route that does nothing: both in processes of their own, the callers in
  *  the bench's. */
 
 import { atLeast, atMost, count, none, number, perSecond } from "../figures.mjs";
@@ -91,7 +91,7 @@ export const pairs = (url, completion = {}) => {
 /** The entity tag of the queue as it is, or undefined where the service gives none. */
 const tagOf = async (url) => {
   const answer = await fetch(`${url}/queue`, { headers: AUTHORIZED });
-  // What is not read to its end holds up the service's, for more than a minute.
+  // An answer that is not read to its end delays the service's close for more than a minute.
   await answer.arrayBuffer();
   return answer.headers.get("etag") ?? undefined;
 };

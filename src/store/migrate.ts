@@ -16,7 +16,7 @@ export class MigrationError extends Error {
   override readonly name = "MigrationError";
 }
 
-/** What a statement makes, by which the runner sees whether it is there. */
+/** The thing that a statement makes: the runner looks for it first. */
 type Made =
   | { readonly kind: "table"; readonly table: string; readonly columns: readonly string[] }
   | { readonly kind: "column"; readonly table: string; readonly column: string }
@@ -98,7 +98,7 @@ const readMigrations = (folder: string): Migration[] =>
       };
     });
 
-/** What is in the database: names of tables, of `table.column` and of objects. */
+/** The contents of the database: names of tables, of `table.column` and of objects. */
 interface Present {
   readonly tables: ReadonlySet<string>;
   readonly columns: ReadonlySet<string>;
@@ -131,7 +131,7 @@ const isThere = (made: Made, present: Present): boolean => {
 /** A migration of which something is missing, or its record. */
 interface Pending extends Migration {
   readonly recorded: boolean;
-  /** Those whose thing is not there, with those that fill it. */
+  /** The statements whose thing is missing, with the ones that fill it. */
   readonly statements: readonly MigrationStatement[];
 }
 

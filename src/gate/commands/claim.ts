@@ -80,13 +80,13 @@ interface Wish {
   readonly actor: Actor;
   readonly worker: string | null;
   readonly expires: string;
-  /** What that claim has taken. */
+  /** The jobs of that claim so far. */
   readonly taken: ClaimedJob[];
 }
 
 type Assignment = Wish & { readonly lane: string; readonly token: string };
 
-/** What the claimed job's task is, and how many finished while it was parked. */
+/** The claimed job's task, and the number of tasks that overtook it. */
 const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
       (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
       (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);

@@ -1,5 +1,5 @@
 /** Jobs that are done: each ends, its task moves to a stage and what is next is enqueued, all or nothing.
- *  Those that are told of together are completed together, in a handful of statements however many they are. */
+ *  Completions that arrive together share a handful of statements, however many they are. */
 
 import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/port.ts";
 import { idsIn, rowsOf, sql } from "../../store/sql.ts";
@@ -60,7 +60,7 @@ const finishOf = (attempt: CompletionAttempt, job: LeasedJob & { readonly valid:
   return { attempt, job, move: { ...task, to, actor } };
 };
 
-/** Those whose task another repository's tasks wait for: its end touches their lanes, which are not held. */
+/** Finds the tasks that other repositories' tasks depend on: their end touches lanes that are not locked. */
 function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
   const ends = finishes.flatMap(({ move }) => (move && isTerminal(move.to) ? [move.task_id] : []));
   if (ends.length === 0) return new Set();

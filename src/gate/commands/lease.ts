@@ -26,7 +26,7 @@ const LEASED_JOB_COLUMNS = raw(
   `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
 );
 
-/** Those of the jobs that there are, by id, with whether the token is their current lease's.
+/** Reads the jobs that exist, by id, each with a flag: is the token its current lease's?
  *  @param tokens by the id of the job */
 export function* readLeasedJobs(
   tokens: ReadonlyMap<number, string>,
@@ -141,7 +141,7 @@ interface ExpiredJob extends LeasedJob {
   readonly lease_expires_at: string;
 }
 
-/** What a job becomes when its holder was silent for too long: queued while it has attempts left. */
+/** The next state of a job whose lease expired: queued while it has attempts left. */
 const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: Statement; why: string } => {
   const why = `the lease of ${job.lease_worker ?? "a worker"} lapsed in attempt ${job.attempts} of ${job.max_attempts}`;
   if (job.stage === "cancelled") return { kind: "job.cancelled", change: becomesCancelled(at), why };

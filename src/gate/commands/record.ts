@@ -10,7 +10,7 @@ import { toStored } from "../../store/timestamps.ts";
 /** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
 export const WRITTEN = raw("gate_writes = gate_writes + 1");
 
-/** What an event is about. A row of `tasks` or `jobs` carries it under these names. */
+/** The subject of an event. A row of `tasks` or `jobs` carries it under these names. */
 export interface Subject {
   readonly repo: string | null;
   readonly task_id?: number | null;

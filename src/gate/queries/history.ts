@@ -1,4 +1,4 @@
-/** What happened, read from the record: a page at a time, by id, so that who goes on behind the last event that he saw
+/** Reads the event log a page at a time, by id, so that a reader that continues after its last event
  *  misses none and sees none twice. How the record is written: events.ts. */
 
 import { all, first, type Tx } from "../../store/port.ts";

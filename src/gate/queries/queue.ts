@@ -128,7 +128,7 @@ function* inPages<Row>(
   }
 }
 
-/** Those of some repositories lane by lane, held or not, in the order of the index that finds them; those of all by id. */
+/** Reads the waiting jobs: of some repositories lane by lane, in the order of the index; of all by id. */
 function* readWaiting(
   policy: Policy,
   sight: Visibility,
@@ -199,7 +199,7 @@ const activeTaskOf = (lane: LaneRow | undefined): Lane["active_task"] => {
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
 };
 
-/** What in the lanes cannot go on by itself: among the tasks that wait for a dependency, and the heads of lanes where
+/** Finds the stuck tasks of the lanes: among the tasks that wait for a dependency, and the heads of lanes where
  *  a job failed. */
 function* stuckIn(
   policy: Policy,
@@ -226,7 +226,7 @@ function* stuckIn(
   return causesIn(waiters);
 }
 
-/** What `GET /queue` answers.
+/** Answers `GET /queue`.
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
 export function* snapshot(

@@ -17,7 +17,7 @@ export interface Policy {
   readonly entryAgent: string;
 }
 
-/** What the gate gives when a caller names nothing else. All times in milliseconds. */
+/** The values for callers that name none. All times in milliseconds. */
 export interface Defaults {
   readonly leaseMs: number;
   readonly maxAttempts: number;
@@ -35,10 +35,10 @@ export interface Rules {
   readonly random: () => number;
 }
 
-/** Who calls: the name of the token, or null when the service asks for none. */
+/** The caller: the name of the token, or null when the service asks for none. */
 export type Actor = string | null;
 
-/** Who is recorded: the token's name, or the name that is sent where the service asks for no token.
+/** The recorded name: the token's name, or the name that is sent where the service asks for no token.
  *  @throws GateError invalid_request for a name beside a token's */
 export const whoActs = (actor: Actor, by: string | undefined): Actor => {
   if (by === undefined || by === actor) return actor;

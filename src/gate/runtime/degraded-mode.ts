@@ -1,5 +1,5 @@
 /** Degraded mode: when a part of the database cannot be read, the same decision runs again without that part.
- *  What is then assumed is `heldReason`'s business; here the readable parts are found, and people are told. */
+ *  The rule decides what to assume about the rest; this module finds the readable parts and logs the change. */
 
 import { run, StoreFault, type Store } from "../../store/port.ts";
 import type { Log } from "./log.ts";

@@ -1,4 +1,4 @@
-/** What falls due by itself: delayed jobs, lapsed leases, pauses that run out.
+/** Runs the work that is due by the clock: delayed jobs, expired leases, pauses that end.
  *  It is done before a claim or a snapshot decides, and by a timer for those who wait. The time that the timer is set
  *  to is a hint; what is due is what the rows say. */
 
@@ -9,7 +9,7 @@ import type { Log } from "./log.ts";
 import { resumeExpired } from "../commands/pause.ts";
 import { fromStored } from "../../store/timestamps.ts";
 
-/** What is due is looked for at least this often: another program may have written it. */
+/** The longest time between two looks: another program may have written a time. */
 const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
@@ -53,7 +53,7 @@ export class Maintenance {
     }, wait);
   }
 
-  /** What is due is done before anything is decided, so that no answer depends on a timer. */
+  /** Runs due work before a decision, so that no answer depends on a timer. */
   async runIfDue(): Promise<void> {
     if (this.#running || this.#clock() >= this.#next) await this.#run();
   }
@@ -78,7 +78,7 @@ export class Maintenance {
       for (const chore of TASKS) done += await this.#runOne(chore);
       if (done > 0) due = await this.#findNext();
     }
-    // What stays due although it was tried is tried again with the next round, not at once.
+    // Work that stays due although it was tried waits for the next round.
     this.scheduleAt(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
     this.#after(done);
   }

@@ -1,4 +1,4 @@
-/** What is kept for a while only: the record for as many days as it is told, answers under a key for a day. A bounded
+/** Prunes old rows: events after the configured number of days, stored answers after a day. A bounded
  *  batch at a time, so that no one waits for it. */
 
 import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
@@ -12,7 +12,7 @@ const AT_ONCE = 500;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Forgets the events from the lowest id on that are older than that, at most `limit`; returns how many.
- *  What remains has no gap: whoever reads on behind an event that is gone misses nothing that is there. */
+ *  The rest has no gap: a reader that continues after a pruned event misses nothing that is kept. */
 export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - olderThanMs);
   const oldest = yield* all<{ id: number; at: string }>(

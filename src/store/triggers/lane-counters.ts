@@ -8,7 +8,7 @@ import type { LaneUpdate, Trigger } from "../port.ts";
 import { join, raw, sql, type Statement } from "../sql.ts";
 import { changes, changesLane, laneOf, type Row } from "./columns.ts";
 
-/** What an update sets in a lane for a row that enters it, leaves it, or does both when it changes within the lane. */
+/** The columns that an update sets in a lane for a row that enters it, leaves it, or does both when it changes within the lane. */
 type Set = (row: { readonly enters?: "NEW"; readonly leaves?: "OLD" }) => Statement;
 
 const REVISION = raw("revision = revision + 1");
