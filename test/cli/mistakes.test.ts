@@ -110,7 +110,7 @@ describe("the command line answers a mistake with the way out", () => {
     expect((withPath + withTls).replaceAll(`https://127.0.0.1:${port}`, "https://HOST:PORT"))
       .toMatchInlineSnapshot(`
         "$ serial-gate queue
-        There is no serial-gate at http://HOST:PORT/x: There is nothing at /x/queue.
+        There is no serial-gate at http://HOST:PORT/x: Nothing at /x/queue.
         Set SERIAL_GATE_URL to the address of the service.
         [1]
         $ serial-gate queue

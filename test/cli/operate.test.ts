@@ -30,37 +30,37 @@ it("pauses the task that holds a lane and prints the effect", async () => {
       ["resume", "WEB-7"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
-      acme/api  open   API-2      analysis  active   1         can start
-      acme/web  open   WEB-7      analysis  active   1         can start
-      acme/web  open   WEB-8      analysis  waiting 2          active-task
-      acme/web  open   WEB-9      analysis  waiting 3          dependency
+    "$ serial-gate queue
+    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
+    acme/api  open   API-2      analysis  active   1         can start
+    acme/web  open   WEB-7      analysis  active   1         can start
+    acme/web  open   WEB-8      analysis  waiting  2         active-task
+    acme/web  open   WEB-9      analysis  waiting  3         dependency
 
-      $ serial-gate pause WEB-7 --dry-run
-      (dry run) WEB-7 in acme/web (analysis) would be paused.
-        could start then: WEB-8 in acme/web
-      Dry run: nothing was changed.
+    $ serial-gate pause WEB-7 --dry-run
+    (dry run) WEB-7 in acme/web (analysis) would be paused.
+      could start then: WEB-8 in acme/web
+    Dry run: nothing was changed.
 
-      $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
-        can start now: WEB-8 in acme/web
+    $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
+    WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
+      can start now: WEB-8 in acme/web
 
-      $ serial-gate pause WEB-7
-      WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
-        No waiting job is affected.
+    $ serial-gate pause WEB-7
+    WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
+      No waiting job is affected.
 
-      $ serial-gate queue --repo acme/web -o wide
-      REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
-      acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
-      acme/web  open   WEB-9      analysis  waiting 3          dependency  4     4    -                     -    -
-      acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+    $ serial-gate queue --repo acme/web -o wide
+    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
+    acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
+    acme/web  open   WEB-9      analysis  waiting  3         dependency  4     4    -                     -    -
+    acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
-      $ serial-gate resume WEB-7
-      WEB-7 in acme/web (analysis) is back in its lane.
-        held now: WEB-8 in acme/web (active-task)
-      "
-    `);
+    $ serial-gate resume WEB-7
+    WEB-7 in acme/web (analysis) is back in its lane.
+      held now: WEB-8 in acme/web (active-task)
+    "
+  `);
 });
 
 it("freezes and unfreezes a repository and prints the effect", async () => {

@@ -22,12 +22,12 @@ it("wait ends when the work item is ready", async () => {
   await add("acme/one", "ONE-2");
   const waiting = cli.start("wait", "ONE-2", "--for=claimable", "--timeout", "60s");
   expect(await cli.session(["wait", "ONE-2", "--for=claimable", "--timeout", "10ms"])).toMatchInlineSnapshot(`
-      "$ serial-gate wait ONE-2 --for=claimable --timeout 10ms
-        No answer from the service after 10 ms.
-      \`serial-gate explain ONE-2\` says what holds it.
-      [6]
-      "
-    `);
+    "$ serial-gate wait ONE-2 --for=claimable --timeout 10ms
+    No answer from the service after 10 ms.
+    \`serial-gate explain ONE-2\` says what holds it.
+    [6]
+    "
+  `);
   await cli("pause", "ONE-1");
   expect(await waiting.ended).toMatchObject({
     code: 0,
