@@ -171,9 +171,7 @@ export class Gate {
   /** Moves a task to a stage. The same stage again changes nothing.
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
-    return this.#run({ caller, dryRun, decides: true }, (context) =>
-      setStage(context, id, withStorableReason(change)),
-    );
+    return this.#decide({ caller, dryRun }, change, (context, said) => setStage(context, id, said));
   }
 
   /** Cancels a task and its jobs that have not started.
@@ -201,15 +199,13 @@ export class Gate {
   /** Queues a failed job again, with one more attempt.
    *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
   retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
-    return this.#run({ caller, dryRun, decides: true }, (context) =>
-      retryJob(context, id, withStorableReason(note)),
-    );
+    return this.#decide({ caller, dryRun }, note, (context, said) => retryJob(context, id, said));
   }
 
   /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
    *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
   cancelJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
-    return this.#run({ caller, dryRun, decides: true }, (context) => cancelJob(context, id, note));
+    return this.#decide({ caller, dryRun }, note, (context, said) => cancelJob(context, id, said));
   }
 
   /** Claims up to `request.max` of the oldest ready jobs, waiting for one for up to `request.wait_ms` milliseconds.
@@ -258,51 +254,43 @@ export class Gate {
    *  @param note.until ISO 8601; the task resumes by itself then
    *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
   pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
-    return this.#run({ caller, dryRun: query.dry_run, decides: true, due: () => [note.until] }, (context) =>
-      pause(context, query, withStorableReason(note)),
-    );
+    const operation = { caller, dryRun: query.dry_run, due: () => [note.until] };
+    return this.#decide(operation, note, (context, said) => pause(context, query, said));
   }
 
   /** Pauses every unfinished task of a repository that is not paused yet.
    *  @param note.until ISO 8601; the tasks resume by themselves then
    *  @throws GateError layer_disabled, invalid_request */
   pauseLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: PauseNote): Promise<LanePauseState> {
-    return this.#run({ caller, dryRun, decides: true, due: () => [note.until] }, (context) =>
-      pauseLane(context, repo, withStorableReason(note)),
-    );
+    const operation = { caller, dryRun, due: () => [note.until] };
+    return this.#decide(operation, note, (context, said) => pauseLane(context, repo, said));
   }
 
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
    *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request */
   resume(caller: Caller, query: WorkItemQuery & DryRun, note: Note = {}): Promise<PauseState> {
-    return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
-      resume(context, query, withStorableReason(note)),
-    );
+    const operation = { caller, dryRun: query.dry_run };
+    return this.#decide(operation, note, (context, said) => resume(context, query, said));
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
    *  @throws GateError invalid_request */
   resumeLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: Note = {}): Promise<LanePauseState> {
-    return this.#run({ caller, dryRun, decides: true }, (context) =>
-      resumeLane(context, repo, withStorableReason(note)),
-    );
+    return this.#decide({ caller, dryRun }, note, (context, said) => resumeLane(context, repo, said));
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
    *  @throws GateError layer_disabled, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
-    return this.#run({ caller, dryRun, decides: true }, (context) =>
-      freeze(context, repo, withStorableReason(note)),
-    );
+    return this.#decide({ caller, dryRun }, note, (context, said) => freeze(context, repo, said));
   }
 
   /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
    *  @returns how many were cleared: 0 where there was none
    *  @throws GateError invalid_request */
   unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
-    return this.#run({ caller, dryRun: query.dry_run, decides: true }, (context) =>
-      unfreeze(context, query, withStorableReason(note)),
-    );
+    const operation = { caller, dryRun: query.dry_run };
+    return this.#decide(operation, note, (context, said) => unfreeze(context, query, said));
   }
 
   // --- Reads
@@ -394,6 +382,17 @@ export class Gate {
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
     const { value } = await this.#pipeline.run(operation, command);
     return value;
+  }
+
+  /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made
+   *  storable. */
+  #decide<N extends Pick<Note, "reason">, T>(
+    operation: Omit<Operation<T>, "decides">,
+    note: N,
+    command: (context: Context, said: N) => Tx<T>,
+  ): Promise<T> {
+    const said = withStorableReason(note);
+    return this.#run({ ...operation, decides: true }, (context) => command(context, said));
   }
 
   #notify(audience: Audience): void {
