@@ -21,39 +21,39 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
   const { service } = await startService({ DATABASE_URL: `file:${path}` });
   const cli = cliOf(service.url);
   expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
-      api           frozen  API-2      analysis     active   1         freeze
-      api           frozen  -          -            waiting 2          freeze
-      orchestrator  open    ORCH-116   development  active   -         -
-      orchestrator  open    ORCH-123   analysis     waiting 1          active-task
-      web-shop      open    WEB-7      analysis     active   1         can start
-      web-shop      open    WEB-8      analysis     waiting 2          dependency
-      ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
+    "$ serial-gate queue
+    REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
+    api           frozen  API-2      analysis     active   1         freeze
+    api           frozen  -          -            waiting  2         freeze
+    orchestrator  open    ORCH-116   development  active   -         -
+    orchestrator  open    ORCH-123   analysis     waiting  1         active-task
+    web-shop      open    WEB-7      analysis     active   1         can start
+    web-shop      open    WEB-8      analysis     waiting  2         dependency
+    ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
-      $ serial-gate explain WEB-8
-      WEB-8 in web-shop waits: dependency, active-task.
-        job 5 (analyst) is queued, position 2, no estimate: it waits for a dependency
+    $ serial-gate explain WEB-8
+    WEB-8 in web-shop waits: dependency, active-task.
+      job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
 
-      1. dependency: API-2 in api is unfinished (analysis)
-         since yyyy-mm-ddThh:mm:ssZ (a while)
-         job 6 (analyst) is queued
-         to free it:  serial-gate unfreeze --id 2 api
-                      could start then: API-2 in api, job 8 in api
-         to free it:  serial-gate task cancel --repo api API-2
-                      This alone would start nothing.
+    1. dependency: API-2 in api is unfinished (analysis)
+       since yyyy-mm-ddThh:mm:ssZ (a while)
+       job 6 (analyst) is queued
+       to free it:  serial-gate unfreeze --id 2 api
+                    could start then: API-2 in api, job 8 in api
+       to free it:  serial-gate task cancel --repo api API-2
+                    This alone would start nothing.
 
-      2. active-task: WEB-7 is ahead in the lane (analysis)
-         since yyyy-mm-ddThh:mm:ssZ (a while)
-         job 4 (analyst) is queued
-         to free it:  serial-gate pause --repo web-shop WEB-7
-                      This alone would start nothing.
+    2. active-task: WEB-7 is ahead in the lane (analysis)
+       since yyyy-mm-ddThh:mm:ssZ (a while)
+       job 4 (analyst) is queued
+       to free it:  serial-gate pause --repo web-shop WEB-7
+                    This alone would start nothing.
 
-      Cause chain:
-         WEB-8 in web-shop: dependency, on API-2
-         API-2 in api: freeze, on api frozen since yyyy-mm-ddThh:mm:ss.mmmZ
-      "
-    `);
+    Cause chain:
+       WEB-8 in web-shop: dependency, on API-2
+       API-2 in api: freeze, on api is frozen: post-deploy DEGRADED: error rate 4.1% (after API-1), since yyyy-mm-ddThh:mm:ss.mmmZ
+    "
+  `);
   const commands: string[][] = [];
   for (;;) {
     const { jobs } = JSON.parse((await cli("explain", "WEB-8", "-o", "json")).stdout) as Explanation;
@@ -87,17 +87,17 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
       ]
     `);
   expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
-      "$ serial-gate explain WEB-8
-      WEB-8 in web-shop can start now: the next claim hands it out.
-        job 5 (analyst) waits for a worker
+    "$ serial-gate explain WEB-8
+    WEB-8 in web-shop can start now: the next claim hands it out.
+      job 5 (analyst) can start; no worker has claimed it yet
 
-      $ serial-gate blame WEB-8
-      AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
-      yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
-      yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
-      "
-    `);
+    $ serial-gate blame WEB-8
+    AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
+    "
+  `);
   expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
 });
 
@@ -126,35 +126,35 @@ it("explains running, failed, finished and unknown work items", async () => {
   await cli("task", "stage", "WEB-1", "done");
   expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
     .toMatchInlineSnapshot(`
-        "$ serial-gate explain WEB-1
-        WEB-1 in acme/web can start now: the next claim hands it out.
-          job 1 (analyst) waits for a worker
+      "$ serial-gate explain WEB-1
+      WEB-1 in acme/web can start now: the next claim hands it out.
+        job 1 (analyst) can start; no worker has claimed it yet
 
-        $ serial-gate explain WEB-1
-        WEB-1 in acme/web has started.
-          job 1 (analyst) runs at w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
+      $ serial-gate explain WEB-1
+      WEB-1 in acme/web has started.
+        job 1 (analyst) has been running on w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
 
-        $ serial-gate explain WEB-1
-        WEB-1 in acme/web has failed and will not be retried automatically.
-        its job 1 (analyst) failed: tests are red. The way out: serial-gate job retry 1
+      $ serial-gate explain WEB-1
+      WEB-1 in acme/web has failed and will not be retried automatically.
+      its job 1 (analyst) failed: tests are red. To free it: serial-gate job retry 1
 
-        $ serial-gate queue
-        REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
-        acme/web  open   WEB-1      analysis  active  -         -
-        WEB-1 in acme/web is stuck: its job 1 (analyst) failed: tests are red
+      $ serial-gate queue
+      REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
+      acme/web  open   WEB-1      analysis  active  -         -
+      WEB-1 in acme/web is stuck: its job 1 (analyst) failed: tests are red
 
-        $ serial-gate job retry 1 --dry-run
-        (dry run) Job 1 (analyst) of WEB-1 would be queued: attempt 2 of 2 comes next.
-          could start then: WEB-1 in acme/web
-        Dry run: nothing was changed.
+      $ serial-gate job retry 1 --dry-run
+      (dry run) Job 1 (analyst) of WEB-1 would be queued: attempt 2 of 2 comes next.
+        could start then: WEB-1 in acme/web
+      Dry run: nothing was changed.
 
-        $ serial-gate explain WEB-1
-        WEB-1 in acme/web is done.
+      $ serial-gate explain WEB-1
+      WEB-1 in acme/web is done.
 
-        $ serial-gate explain WEB-2
-        No task has the work item WEB-2.
-        Did you mean WEB-1?
-        [5]
-        "
-      `);
+      $ serial-gate explain WEB-2
+      No task has the work item WEB-2.
+      Did you mean WEB-1?
+      [5]
+      "
+    `);
 });

@@ -311,7 +311,7 @@ it("--help groups the verbs by their users", async () => {
 
       For the orchestrator:
         task                             add, list, show, move and cancel tasks
-        job                              add, show and retry jobs
+        job                              add, show, retry and cancel jobs
 
       For workers:
         claim [options]                  claim the oldest jobs that can start, and

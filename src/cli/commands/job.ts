@@ -1,4 +1,4 @@
-/** serial-gate job: add, show and retry jobs. */
+/** serial-gate job: add, show, retry and cancel jobs. */
 
 import type { Command } from "commander";
 import type { Job } from "../../contract/jobs.ts";
@@ -100,13 +100,69 @@ const addCommand = (job: Command, context: CliContext): void => {
     });
 };
 
-interface RetryOptions extends OutputOptions {
+interface ChangeOptions extends OutputOptions {
   readonly reason?: string;
   readonly dryRun?: true;
 }
 
+/** A command that changes one job. */
+interface Change {
+  readonly name: string;
+  readonly method: "retryJob" | "cancelJob";
+  readonly description: string;
+  /** Ends the sentence that tells the job's new status. */
+  readonly outlook: (job: Job) => string;
+}
+
+const CHANGES: readonly Change[] = [
+  {
+    name: "retry",
+    method: "retryJob",
+    description: "queue a failed job again, with one more attempt",
+    outlook: ({ attempt, max_attempts }) => `: attempt ${attempt + 1} of ${max_attempts} comes next.`,
+  },
+  {
+    name: "cancel",
+    method: "cancelJob",
+    description: "cancel a job that has not started, or that failed",
+    outlook: () => ".",
+  },
+];
+
+const changeCommand = (
+  program: Command,
+  context: CliContext,
+  { name, method, description, outlook }: Change,
+): void => {
+  program
+    .command(name)
+    .description(description)
+    .argument("<job>", "job id", wholeNumber())
+    .addOption(reasonOption())
+    .addOption(dryRunOption())
+    .addOption(outputOption())
+    .addHelpText("after", example(`serial-gate job ${name} 41`))
+    .action(async (id: number, { reason, dryRun, output }: ChangeOptions) => {
+      const note = noteOf(context, { reason });
+      const response = await connect(context)[method](id, note, { dry_run: dryRun });
+      const { job, effect } = response;
+      await print(context, output, {
+        response,
+        items: [job],
+        name: (each) => each.id,
+        lines: (screen) =>
+          changeLines(
+            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}${outlook(job)}`,
+            { effect, dryRun },
+            screen,
+          ),
+      });
+      sayDryRun(context, dryRun);
+    });
+};
+
 export const jobCommands = (program: Command, context: CliContext): void => {
-  const job = program.command("job").description("add, show and retry jobs");
+  const job = program.command("job").description("add, show, retry and cancel jobs");
   addCommand(job, context);
   job
     .command("show")
@@ -117,52 +173,5 @@ export const jobCommands = (program: Command, context: CliContext): void => {
     .action(async (id: number, { output }: OutputOptions) => {
       await print(context, output, jobAnswer(await connect(context).job(id)));
     });
-  job
-    .command("retry")
-    .description("queue a failed job again, with one more attempt")
-    .argument("<job>", "job id", wholeNumber())
-    .addOption(reasonOption())
-    .addOption(dryRunOption())
-    .addOption(outputOption())
-    .addHelpText("after", example("serial-gate job retry 41"))
-    .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
-      const changed = await connect(context).retryJob(id, noteOf(context, { reason }), { dry_run: dryRun });
-      const { job, effect } = changed;
-      await print(context, output, {
-        response: changed,
-        items: [job],
-        name: (each) => each.id,
-        lines: (screen) =>
-          changeLines(
-            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}: attempt ${job.attempt + 1} of ${job.max_attempts} comes next.`,
-            { effect, dryRun },
-            screen,
-          ),
-      });
-      sayDryRun(context, dryRun);
-    });
-  job
-    .command("cancel")
-    .description("cancel a job that has not started, or that failed")
-    .argument("<job>", "job id", wholeNumber())
-    .addOption(reasonOption())
-    .addOption(dryRunOption())
-    .addOption(outputOption())
-    .addHelpText("after", example("serial-gate job cancel 41"))
-    .action(async (id: number, { reason, dryRun, output }: RetryOptions) => {
-      const changed = await connect(context).cancelJob(id, noteOf(context, { reason }), { dry_run: dryRun });
-      const { job, effect } = changed;
-      await print(context, output, {
-        response: changed,
-        items: [job],
-        name: (each) => each.id,
-        lines: (screen) =>
-          changeLines(
-            `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}.`,
-            { effect, dryRun },
-            screen,
-          ),
-      });
-      sayDryRun(context, dryRun);
-    });
+  for (const change of CHANGES) changeCommand(job, context, change);
 };

@@ -1,4 +1,4 @@
-/** Jobs: enqueued for a task, read, and tried once more. */
+/** Jobs: enqueued for a task, read, tried once more and cancelled. */
 
 import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { decode, encode } from "../../store/json.ts";
@@ -127,6 +127,20 @@ export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
   return { job };
 }
 
+/** Makes a change to a job under the lock of its lane, in the name of who acts, and adds the effect. */
+function* changeJob(
+  context: Context,
+  id: number,
+  note: Note,
+  change: (context: Context, id: number, reason: string | undefined) => Tx<{ job: Job }>,
+): Tx<ChangedJob> {
+  const { rules, lookup } = context;
+  const actor = whoActs(context.actor, note.by);
+  const repo = laneOf(yield* readJob(id));
+  yield* lockLane(repo);
+  return yield* withEffect(rules.policy, lookup, [repo], change({ ...context, actor }, id, note.reason));
+}
+
 interface FailedRow extends JobOwner {
   readonly status: string;
   readonly agent: string;
@@ -136,11 +150,7 @@ interface FailedRow extends JobOwner {
 /** Puts a failed job back into the queue and allows it one more attempt.
  *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
 export function* retryJob(context: Context, id: number, note: Note): Tx<ChangedJob> {
-  const { rules, lookup } = context;
-  const actor = whoActs(context.actor, note.by);
-  const repo = laneOf(yield* readJob(id));
-  yield* lockLane(repo);
-  return yield* withEffect(rules.policy, lookup, [repo], requeue({ ...context, actor }, id, note.reason));
+  return yield* changeJob(context, id, note, requeue);
 }
 
 function* requeue({ rules, actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
@@ -163,11 +173,7 @@ function* requeue({ rules, actor }: Context, id: number, reason: string | undefi
 /** Ends a job that has not started, or that failed: it becomes cancelled.
  *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
 export function* cancelJob(context: Context, id: number, note: Note): Tx<ChangedJob> {
-  const { rules, lookup } = context;
-  const actor = whoActs(context.actor, note.by);
-  const repo = laneOf(yield* readJob(id));
-  yield* lockLane(repo);
-  return yield* withEffect(rules.policy, lookup, [repo], endJob({ ...context, actor }, id, note.reason));
+  return yield* changeJob(context, id, note, endJob);
 }
 
 function* endJob({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
