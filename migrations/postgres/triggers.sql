@@ -579,20 +579,7 @@ EXECUTE FUNCTION gate_ready_own_jobs_updated();
 CREATE FUNCTION gate_ready_paused_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -609,13 +596,13 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_ready_paused_tasks_changed AFTER UPDATE OF id, paused_at ON tasks FOR EACH ROW
-WHEN (((OLD.paused_at IS NULL) <> (NEW.paused_at IS NULL) OR OLD.id <> NEW.id))
+WHEN (((OLD.paused_at IS NOT NULL) <> (NEW.paused_at IS NOT NULL) OR OLD.id <> NEW.id))
 EXECUTE FUNCTION gate_ready_paused_tasks_changed();
 
 CREATE FUNCTION gate_ready_paused_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -638,7 +625,7 @@ EXECUTE FUNCTION gate_ready_paused_tasks_created();
 CREATE FUNCTION gate_ready_paused_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -658,23 +645,10 @@ CREATE TRIGGER gate_ready_paused_tasks_deleted AFTER DELETE ON tasks FOR EACH RO
 WHEN (OLD.paused_at IS NOT NULL)
 EXECUTE FUNCTION gate_ready_paused_tasks_deleted();
 
-CREATE FUNCTION gate_ready_finished_tasks_finished() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION gate_ready_finished_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -690,14 +664,14 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_ready_finished_tasks_finished AFTER UPDATE OF id, stage ON tasks FOR EACH ROW
-WHEN (((OLD.stage NOT IN ('done', 'cancelled')) <> (NEW.stage NOT IN ('done', 'cancelled')) OR OLD.id <> NEW.id))
-EXECUTE FUNCTION gate_ready_finished_tasks_finished();
+CREATE TRIGGER gate_ready_finished_tasks_changed AFTER UPDATE OF id, stage ON tasks FOR EACH ROW
+WHEN (((NOT (OLD.stage NOT IN ('done', 'cancelled'))) <> (NOT (NEW.stage NOT IN ('done', 'cancelled'))) OR OLD.id <> NEW.id))
+EXECUTE FUNCTION gate_ready_finished_tasks_changed();
 
 CREATE FUNCTION gate_ready_finished_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -720,7 +694,7 @@ EXECUTE FUNCTION gate_ready_finished_tasks_created();
 CREATE FUNCTION gate_ready_finished_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -839,7 +813,7 @@ CREATE FUNCTION gate_ready_dependency_tasks_created() RETURNS trigger LANGUAGE p
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -866,20 +840,7 @@ BEGIN
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -904,7 +865,7 @@ CREATE FUNCTION gate_ready_dependency_tasks_deleted() RETURNS trigger LANGUAGE p
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -1019,7 +980,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -1083,7 +1044,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -1120,7 +1081,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id

@@ -343,22 +343,9 @@ BEGIN
 END;
 
 CREATE TRIGGER gate_ready_paused_tasks_changed AFTER UPDATE OF id, paused_at ON tasks
-WHEN ((OLD.paused_at IS NULL) <> (NEW.paused_at IS NULL) OR OLD.id <> NEW.id)
+WHEN ((OLD.paused_at IS NOT NULL) <> (NEW.paused_at IS NOT NULL) OR OLD.id <> NEW.id)
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -376,7 +363,7 @@ END;
 CREATE TRIGGER gate_ready_paused_tasks_created AFTER INSERT ON tasks
 WHEN NEW.paused_at IS NOT NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -394,7 +381,7 @@ END;
 CREATE TRIGGER gate_ready_paused_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.paused_at IS NOT NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -409,23 +396,10 @@ BEGIN
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
-CREATE TRIGGER gate_ready_finished_tasks_finished AFTER UPDATE OF id, stage ON tasks
-WHEN ((OLD.stage NOT IN ('done', 'cancelled')) <> (NEW.stage NOT IN ('done', 'cancelled')) OR OLD.id <> NEW.id)
+CREATE TRIGGER gate_ready_finished_tasks_changed AFTER UPDATE OF id, stage ON tasks
+WHEN ((NOT (OLD.stage NOT IN ('done', 'cancelled'))) <> (NOT (NEW.stage NOT IN ('done', 'cancelled'))) OR OLD.id <> NEW.id)
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -443,7 +417,7 @@ END;
 CREATE TRIGGER gate_ready_finished_tasks_created AFTER INSERT ON tasks
 WHEN NOT (NEW.stage NOT IN ('done', 'cancelled'))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -461,7 +435,7 @@ END;
 CREATE TRIGGER gate_ready_finished_tasks_deleted AFTER DELETE ON tasks
 WHEN NOT (OLD.stage NOT IN ('done', 'cancelled'))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -560,7 +534,7 @@ WHEN NEW.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -582,20 +556,7 @@ BEGIN
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -615,7 +576,7 @@ WHEN OLD.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -710,7 +671,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -769,7 +730,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -801,7 +762,7 @@ BEGIN
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id

@@ -6,7 +6,7 @@ import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
-import { type EventKind, isTerminal, LANE_STATE } from "../../contract/vocabulary.ts";
+import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
@@ -66,7 +66,6 @@ function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boo
 function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
       pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
-      lane_state = CASE lane_state WHEN ${raw(String(LANE_STATE.acquired))} THEN ${raw(String(LANE_STATE.lost))} ELSE lane_state END,
       updated_at = ${toStored(at)}, ${WRITTEN}
     WHERE ${which} RETURNING ${TASK_REF}`);
   const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
@@ -177,7 +176,7 @@ const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | 
 export function* resumeExpired(limit: number): Tx<number> {
   const at = toStored(yield* now());
   const isOver = sql`pause_until <= ${at}`;
-  const due = yield* all<TaskRef>(sql`SELECT id AS task_id, repo, work_item_id, stage FROM tasks
+  const due = yield* all<TaskRef>(sql`SELECT ${TASK_REF} FROM tasks
     WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
   let resumed = 0;
   for (const task of due) {

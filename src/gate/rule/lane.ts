@@ -1,7 +1,7 @@
 /** A lane in SQL: which tasks are in it, and which of them hold it against the tasks behind them. */
 
 import { LANE_STATE, TERMINAL_STAGES } from "../../contract/vocabulary.ts";
-import { raw, sql, when, type Statement } from "../../store/sql.ts";
+import { inlineInteger, raw, sql, when, type Statement } from "../../store/sql.ts";
 import type { Policy } from "./policy.ts";
 
 const TERMINAL_SQL = `('${TERMINAL_STAGES.join("', '")}')`;
@@ -35,5 +35,5 @@ export const lost = (task: string): Statement =>
  *  lost the lane counts while a job of it still runs. */
 export const otherHolders = (policy: Policy, repo: Statement, task: Statement): Statement =>
   sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND ${raw(started("h"))} AND h.id <> ${task}
-      AND (h.lane_state = ${raw(String(LANE_STATE.acquired))}
+      AND (h.lane_state = ${inlineInteger(LANE_STATE.acquired)}
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))`;

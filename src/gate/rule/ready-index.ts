@@ -5,7 +5,7 @@
  *  flag may delay a job, never let one through; the audit finds and repairs it. */
 
 import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
-import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
   dropTriggers,
@@ -94,8 +94,8 @@ const LANE_TRIGGERS: readonly Trigger[] = [
 
 /** Gives the lane to tasks of which a job started while the triggers were dropped. */
 const ACQUIRE_MISSED_LANES = sql`UPDATE tasks SET lane_state = CASE WHEN paused_at IS NULL
-    THEN ${raw(String(LANE_STATE.acquired))} ELSE ${raw(String(LANE_STATE.lost))} END
-  WHERE lane_state = ${raw(String(LANE_STATE.none))} AND ${unfinished("tasks")}
+    THEN ${inlineInteger(LANE_STATE.acquired)} ELSE ${inlineInteger(LANE_STATE.lost)} END
+  WHERE lane_state = ${inlineInteger(LANE_STATE.none)} AND ${unfinished("tasks")}
     AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.started_at IS NOT NULL)`;
 
 /** The triggers that keep the index. */

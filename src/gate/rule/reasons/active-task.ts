@@ -9,6 +9,7 @@ import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../
 import { labelOf } from "../../../contract/label.ts";
 import type { Write, HoldReason } from "../hold-reason.ts";
 import { acquired, headOf, holdsLane, lost, NO_END, otherHolders, unfinished } from "../lane.ts";
+import { ownJobs, ownTaskIs } from "../own-task.ts";
 import type { Policy } from "../policy.ts";
 import { pauseRemedy } from "../remedy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
@@ -48,12 +49,11 @@ const heldByLowerId = (policy: Policy, job: string): Statement =>
 const heldInStrictLane = (policy: Policy, job: string): Statement => {
   const repo = raw(`${job}.repo`);
   const task = raw(`${job}.task_id`);
-  const its = (state: Statement): Statement => exists(sql`tasks own WHERE own.id = ${task} AND ${state}`);
   const ahead = exists(tasksAhead(policy, repo, task));
   const beside = exists(otherHolders(policy, repo, task));
   return sql`CASE WHEN ${isEntryJob(policy, job)}
-      THEN NOT ${its(acquired("own"))} AND (${ahead} OR ${beside})
-      ELSE ${its(lost("own"))} AND ${beside} END`;
+      THEN NOT ${ownTaskIs(job, acquired)} AND (${ahead} OR ${beside})
+      ELSE ${ownTaskIs(job, lost)} AND ${beside} END`;
 };
 
 // --- The writes that change it
@@ -73,8 +73,6 @@ const nextInLane = (policy: Policy, row: string): Statement => {
     (SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND ${lost("t")}))`;
 };
 
-const OWN_JOBS = raw("task_id = NEW.id");
-
 const writesOf = (policy: Policy): Write[] => {
   const { strictLanes } = policy;
   const holds = (row: string): Statement => holdsLane(policy, row);
@@ -89,10 +87,7 @@ const writesOf = (policy: Policy): Write[] => {
       table: "tasks",
       after: "INSERT",
       when: unfinished("NEW"),
-      affects: [
-        { effect: "held", jobs: heldNow },
-        { effect: "either", jobs: OWN_JOBS },
-      ],
+      affects: [{ effect: "held", jobs: heldNow }, ownJobs("NEW")],
     },
     {
       name: "moved",
@@ -105,12 +100,7 @@ const writesOf = (policy: Policy): Write[] => {
       affects: [
         { effect: "held", jobs: heldNow },
         { effect: "released", jobs: releasedBy("OLD") },
-        ...(strictLanes
-          ? [
-              { effect: "released" as const, jobs: releasedBy("NEW") },
-              { effect: "either" as const, jobs: OWN_JOBS },
-            ]
-          : []),
+        ...(strictLanes ? [{ effect: "released" as const, jobs: releasedBy("NEW") }, ownJobs("NEW")] : []),
       ],
     },
     {
@@ -118,10 +108,7 @@ const writesOf = (policy: Policy): Write[] => {
       table: "tasks",
       after: "DELETE",
       when: unfinished("OLD"),
-      affects: [
-        { effect: "released", jobs: releasedBy("OLD") },
-        ...(strictLanes ? [{ effect: "either" as const, jobs: raw("task_id = OLD.id") }] : []),
-      ],
+      affects: [{ effect: "released", jobs: releasedBy("OLD") }, ...(strictLanes ? [ownJobs("OLD")] : [])],
     },
     ...(strictLanes ? endsOfRuns(policy) : []),
   ];

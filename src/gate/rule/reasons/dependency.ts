@@ -4,9 +4,10 @@
 import { all } from "../../../store/port.ts";
 import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
-import type { HoldReason, Write } from "../hold-reason.ts";
+import type { Affected, HoldReason, Write } from "../hold-reason.ts";
 import { labelOf } from "../../../contract/label.ts";
 import { unfinished } from "../lane.ts";
+import { idsOf } from "../own-task.ts";
 import { cancelRemedy, pauseRemedy } from "../remedy.ts";
 import { isEntryJob } from "../scope.ts";
 
@@ -15,8 +16,10 @@ export const unfinishedDependencies = (task: Statement): Statement =>
   sql`job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = ${task} AND ${unfinished("needed")}`;
 
-const jobsOfDependents = (task: string): Statement =>
-  raw(`task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id = ${task}.id)`);
+const jobsOfDependents = (...rows: readonly ("OLD" | "NEW")[]): Affected => ({
+  effect: "either",
+  jobs: raw(`task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (${idsOf(rows)}))`),
+});
 
 /** Locks the lanes of the tasks that depend on a task of another lane: their verdict changes with it. */
 const lockLanesOfDependents = (task: string): Statement =>
@@ -54,7 +57,7 @@ export const dependency: HoldReason = {
       after: "INSERT",
       when: unfinished("NEW"),
       locks: [lockLanesOfDependents("NEW")],
-      affects: [{ effect: "either", jobs: jobsOfDependents("NEW") }],
+      affects: [jobsOfDependents("NEW")],
     },
     {
       name: "finished",
@@ -62,10 +65,7 @@ export const dependency: HoldReason = {
       after: "UPDATE OF id, repo, stage",
       when: sql`((${unfinished("OLD")}) <> (${unfinished("NEW")}) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id)`,
       locks: [lockLanesOfDependents("NEW"), lockLanesOfDependents("OLD")],
-      affects: [
-        { effect: "either", jobs: jobsOfDependents("NEW") },
-        { effect: "either", jobs: jobsOfDependents("OLD") },
-      ],
+      affects: [jobsOfDependents("OLD", "NEW")],
     },
     {
       name: "deleted",
@@ -73,7 +73,7 @@ export const dependency: HoldReason = {
       after: "DELETE",
       when: unfinished("OLD"),
       locks: [lockLanesOfDependents("OLD")],
-      affects: [{ effect: "either", jobs: jobsOfDependents("OLD") }],
+      affects: [jobsOfDependents("OLD")],
     },
     declared("declared", "INSERT", "NEW"),
     declared("changed", "UPDATE OF task_id, depends_on_task_id", "OLD", "NEW"),

@@ -3,48 +3,23 @@
 
 import { TERMINAL_STAGES } from "../../../contract/vocabulary.ts";
 import type { Tx } from "../../../store/port.ts";
-import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
+import { sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
 import { unfinished } from "../lane.ts";
+import { ownTaskIs, turnsOf } from "../own-task.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
 
-const finishedTask = (task: Statement): Statement =>
-  sql`tasks own WHERE own.id = ${task} AND NOT (${unfinished("own")})`;
+const isFinished = (task: string): Statement => sql`NOT (${unfinished(task)})`;
 
 export const finished: HoldReason = {
   name: "finished",
   applies: (policy) => policy.enabled && policy.strictLanes,
   holds: (policy, job, visible) =>
     visible.lanes
-      ? sql`${isEntryJob(policy, job)} AND ${isInScope(policy, job)} AND ${exists(finishedTask(raw(`${job}.task_id`)))}`
+      ? sql`${isEntryJob(policy, job)} AND ${isInScope(policy, job)} AND ${ownTaskIs(job, isFinished)}`
       : undefined,
   probes: {},
-  reevaluatedBy: () => [
-    {
-      name: "finished",
-      table: "tasks",
-      after: "UPDATE OF id, stage",
-      when: sql`((${unfinished("OLD")}) <> (${unfinished("NEW")}) OR OLD.id <> NEW.id)`,
-      affects: [
-        { effect: "either", jobs: raw("task_id = OLD.id") },
-        { effect: "either", jobs: raw("task_id = NEW.id") },
-      ],
-    },
-    {
-      name: "created",
-      table: "tasks",
-      after: "INSERT",
-      when: sql`NOT (${unfinished("NEW")})`,
-      affects: [{ effect: "either", jobs: raw("task_id = NEW.id") }],
-    },
-    {
-      name: "deleted",
-      table: "tasks",
-      after: "DELETE",
-      when: sql`NOT (${unfinished("OLD")})`,
-      affects: [{ effect: "either", jobs: raw("task_id = OLD.id") }],
-    },
-  ],
+  reevaluatedBy: () => turnsOf("stage", isFinished),
   *blockers({ task, job }): Tx<FoundBlocker[]> {
     return [
       {

@@ -2,46 +2,21 @@
  *  its end. Fails open, as all that strict lanes add. */
 
 import type { Tx } from "../../../store/port.ts";
-import { exists, raw, sql } from "../../../store/sql.ts";
-import type { Affected, FoundBlocker, HoldReason } from "../hold-reason.ts";
+import { raw, sql, type Statement } from "../../../store/sql.ts";
+import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
+import { ownTaskIs, turnsOf } from "../own-task.ts";
 import { pauseRemedy } from "../remedy.ts";
 import { isInScope } from "../scope.ts";
 
-const ofTask = (row: "OLD" | "NEW"): Affected => ({ effect: "either", jobs: raw(`task_id = ${row}.id`) });
+const isPaused = (task: string): Statement => raw(`${task}.paused_at IS NOT NULL`);
 
 export const paused: HoldReason = {
   name: "paused",
   applies: (policy) => policy.enabled && policy.pause && policy.strictLanes,
   holds: (policy, job, visible) =>
-    visible.lanes
-      ? sql`${isInScope(policy, job)} AND ${exists(
-          raw(`tasks own WHERE own.id = ${job}.task_id AND own.paused_at IS NOT NULL`),
-        )}`
-      : undefined,
+    visible.lanes ? sql`${isInScope(policy, job)} AND ${ownTaskIs(job, isPaused)}` : undefined,
   probes: {},
-  reevaluatedBy: () => [
-    {
-      name: "changed",
-      table: "tasks",
-      after: "UPDATE OF id, paused_at",
-      when: raw("((OLD.paused_at IS NULL) <> (NEW.paused_at IS NULL) OR OLD.id <> NEW.id)"),
-      affects: [ofTask("OLD"), ofTask("NEW")],
-    },
-    {
-      name: "created",
-      table: "tasks",
-      after: "INSERT",
-      when: raw("NEW.paused_at IS NOT NULL"),
-      affects: [ofTask("NEW")],
-    },
-    {
-      name: "deleted",
-      table: "tasks",
-      after: "DELETE",
-      when: raw("OLD.paused_at IS NOT NULL"),
-      affects: [ofTask("OLD")],
-    },
-  ],
+  reevaluatedBy: () => turnsOf("paused_at", isPaused),
   *blockers({ task }): Tx<FoundBlocker[]> {
     const { paused_at, paused_by, pause_reason, pause_until } = task;
     return [
