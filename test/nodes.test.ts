@@ -51,7 +51,7 @@ const LOG = { info: silent, warn: silent, error: silent };
 /** A service's gate, with a store and a pool of its own. */
 const startNode = async (url: string): Promise<{ gate: Gate; store: Store }> => {
   const store = await openPostgres(url);
-  // What is tried again is tried soon and as often as it takes: here it is about what a gate lets through.
+  // Retries come soon and as often as it takes: this test is about the jobs that a gate lets through.
   const defaults = { ...DEFAULTS, leaseMs: LEASE_MS, maxAttempts: 1_000, retryMs: 20, retryMaxMs: 100 };
   const gate = new Gate({ store, policy: POLICY, defaults, log: LOG });
   await gate.adopt();
@@ -63,7 +63,7 @@ const startNode = async (url: string): Promise<{ gate: Gate; store: Store }> => 
   return { gate, store };
 };
 
-/** What a caller was told is so. */
+/** Holds every answer that a caller got against the rows. */
 interface Told {
   readonly created: Set<number>;
   readonly completed: number[];
@@ -91,7 +91,7 @@ class Bustle {
   async run(workers: number, tasks: number): Promise<void> {
     const working = times(workers, () => this.#untilOver(() => this.#work()));
     try {
-      // Who works ends with the others, unless it is with an error.
+      // A worker ends with the others, unless it ends with an error.
       await Promise.race([this.#flow(tasks), Promise.all(working)]);
     } finally {
       this.#over.abort();
@@ -110,7 +110,7 @@ class Bustle {
     await Promise.race([stuck, Promise.all([created, operated]).then(() => this.#finished())]);
   }
 
-  /** What the gate refuses is part of the bustle, as the row may have changed; what the database does not answer
+  /** A refusal of the gate is part of the bustle, as the row may have changed; what the database does not answer
    *  is tried again. Anything else is a fault of the program. */
   async #try<T>(call: () => Promise<T>): Promise<T | undefined> {
     try {
@@ -231,7 +231,7 @@ class Bustle {
   }
 }
 
-/** What was told to anyone is in the rows, once, and the record of the rest holds against every promise. */
+/** Every answer that anyone got is in the rows, once, and the record of the rest holds against every promise. */
 const judge = async (url: string, { told }: Bustle): Promise<Verdict> => {
   const store = await openPostgres(url);
   onTestFinished(() => store.close());

@@ -10,6 +10,7 @@ import {
   LeaseMs,
   LeaseToken,
   MaxAttempts,
+  Payload,
   RepoLookup,
   Stage,
   WorkItemLookup,
@@ -36,7 +37,7 @@ export const Job = model(
     status: z.enum(JOB_STATUSES),
     attempt: Count.meta({ description: "0 before the first claim, 1 after it." }),
     max_attempts: Count,
-    payload: anyJson("Input for the worker, any JSON."),
+    payload: Payload,
     result: anyJson("The worker's result, any JSON."),
     error: z.string().nullable(),
     run_after: time("The job does not start before this time.").nullable(),
@@ -76,7 +77,7 @@ export const ClaimedJob = model(
     work_item_id: z.string().nullable(),
     agent: z.string(),
     stage: z.string().nullable(),
-    payload: anyJson("Input for the worker, any JSON."),
+    payload: Payload,
     attempt: Count,
     max_attempts: Count,
     lease: Lease,
@@ -98,7 +99,7 @@ export const NewJob = model(
     repo: RepoLookup,
     work_item_id: WorkItemLookup,
     agent: Agent,
-    payload: anyJson("Input for the worker, any JSON.").optional(),
+    payload: Payload.optional(),
     max_attempts: MaxAttempts.optional(),
     run_after: instant("The job does not start before this time.").optional(),
   }),
@@ -134,7 +135,7 @@ export const Completion = model(
     result: anyJson("The worker's result, any JSON.").optional(),
     stage: Stage.optional(),
     next: z
-      .array(z.strictObject({ agent: Agent, payload: anyJson("Input for the worker, any JSON.").optional() }))
+      .array(z.strictObject({ agent: Agent, payload: Payload.optional() }))
       .max(100)
       .optional(),
   }),

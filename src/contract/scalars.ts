@@ -26,6 +26,7 @@ export const time = (description: string) =>
   z.string().meta({ format: "date-time", description, examples: ["2026-06-15T18:06:00.000Z"] });
 export const instant = (description: string) => z.iso.datetime({ offset: true }).meta({ description });
 export const anyJson = (description: string) => z.unknown().meta({ description });
+export const Payload = anyJson("Input for the worker, any JSON.");
 export const milliseconds = (least: number, most: number, description: string) =>
   z.int().min(least).max(most).meta({ description });
 

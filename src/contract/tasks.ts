@@ -5,12 +5,12 @@ import { Effect } from "./effect.ts";
 import {
   Id,
   MaxAttempts,
+  Payload,
   RepoLookup,
   RepoName,
   Stage,
   WorkItemId,
   WorkItemLookup,
-  anyJson,
   lookup,
   model,
   text,
@@ -69,7 +69,7 @@ export const NewTask = model(
       .union([
         z.boolean(),
         z.strictObject({
-          payload: anyJson("Input for the worker, any JSON.").optional(),
+          payload: Payload.optional(),
           max_attempts: MaxAttempts.optional(),
         }),
       ])

@@ -24,7 +24,7 @@ beforeAll(async () => {
     await shared().post("/tasks", { repo, work_item_id });
 });
 
-/** What is offered in the place of the last word, as bash would ask. */
+/** The words offered in the place of the last one, as bash would ask. */
 const offered = async (...words: string[]): Promise<string[]> => {
   const { stdout, stderr, exit } = await cli("__complete", "bash", "--", ...words);
   expect({ stderr, exit }).toEqual({ stderr: "", exit: 0 });

@@ -87,7 +87,7 @@ export class Model {
     task.paused = true;
   }
 
-  /** What is due happens: delayed jobs are queued, lapsed leases given back, pauses run out. */
+  /** Does everything that is due: delayed jobs are queued, lapsed leases given back, pauses run out. */
   passTime(now: number): void {
     for (const job of this.jobs.values())
       if (job.at <= now && job.status === "delayed") job.status = "queued";

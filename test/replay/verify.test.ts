@@ -252,7 +252,7 @@ it.each<[string, string[], RegExp[]]>([
 ])("finds %s", async (_, corruption, expected) => {
   const world = await overtaken();
   for (const statement of corruption) await world.sql(statement);
-  // What the record itself tells of another program's changes is judged in foreign-events.test.ts.
+  // The record of another program's changes is judged in foreign-events.test.ts.
   await world.sql(`DELETE FROM gate_events WHERE detail LIKE '%"foreign"%'`);
   const { violations } = await judge(world, [
     { repo: REPO, work_item_id: "WEB-1" },

@@ -271,7 +271,7 @@ describe("claim", () => {
   });
 });
 
-/** What the record and the rows say that should not have happened. Everything must be at its end. */
+/** Everything in the record and the rows that should not have happened. Everything must be at its end. */
 const violations = async (store: Store): Promise<readonly string[]> =>
   (await store.read(() => verify({ entryAgent: POLICY.entryAgent }))).violations;
 

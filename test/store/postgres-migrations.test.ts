@@ -108,7 +108,7 @@ describe("a database of the orchestrator", () => {
     expect(ofOurs(await schemaOf(old.client))).toEqual(ofOurs(await schemaOf(fresh.client)));
   });
 
-  /** What the gate says and does with it, without what differs in any two runs. */
+  /** The gate's answers and changes, without anything that differs in any two runs. */
   const lifeOf = async (store: Store): Promise<unknown> => {
     const clock = new TestClock();
     const world = new World(store, clock);
@@ -242,7 +242,7 @@ describe("a database that is not for this program", () => {
   };
 
   interface Case {
-    /** What other programs did before. */
+    /** Changes that other programs made before. */
     readonly sql?: string;
     readonly migrated: boolean;
     readonly folder?: () => string;

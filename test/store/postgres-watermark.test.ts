@@ -70,7 +70,7 @@ it("an open transaction delays only the events after its own, until it ends", as
   await addEvent(second);
   expect((await follow(store, 1)).ids).toEqual([]);
   await first.query("COMMIT");
-  // What was drawn before the second began is complete; only what came later waits for it.
+  // Ids drawn before the second transaction began are complete; only later ones wait for it.
   expect((await follow(store, 1)).ids).toEqual([2]);
   await second.query("ROLLBACK");
   await addEvent(other);

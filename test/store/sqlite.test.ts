@@ -69,7 +69,7 @@ const longestStall = async (work: () => Promise<unknown>): Promise<number> => {
   return longest;
 };
 
-/** What the contract allows is 200 ms; the rest is the machine's. */
+/** The contract allows 200 ms; the rest is the machine's. */
 const STALL_MS = 300;
 
 const isBusy: unknown = expect.objectContaining({ name: "StoreFault", kind: "busy" });

@@ -86,7 +86,7 @@ const migratedRows = async (path: string): Promise<Tables> => {
   return rowsInFile(copy);
 };
 
-/** What the command says of the tables, by name. */
+/** The command's lines about the tables, by name. */
 const toldIn = (stdout: string): Record<string, number> =>
   Object.fromEntries(
     [...stdout.matchAll(/^(\w+) +(\d+) +[0-9a-f]{16}$/gm)].map(([, table = "", rows]) => [

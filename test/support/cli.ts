@@ -38,7 +38,7 @@ export interface Cli {
   (...args: string[]): Promise<Said>;
   /** The same while it runs. */
   start(...args: string[]): Running;
-  /** What a command line prints, words and exit code after the data: `$ serial-gate ARGS` and what follows. */
+  /** The output of a command line, words and exit code after the data: `$ serial-gate ARGS` and what follows. */
   session(...lines: readonly (readonly string[])[]): Promise<string>;
 }
 

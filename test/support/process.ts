@@ -14,7 +14,7 @@ export interface Ended {
 
 export interface Running {
   readonly ended: Promise<Ended>;
-  /** What it has said so far. */
+  /** Its output so far. */
   readonly heard: { readonly stdout: string; readonly stderr: string };
   /** Resolves when the process has written that many lines, or has ended. */
   lines(count: number): Promise<void>;

@@ -16,7 +16,7 @@ export interface Answer<Body> {
 export interface TestService {
   readonly service: Service;
   readonly databaseUrl: string;
-  /** What the service logged, one JSON object a line. */
+  /** The service's log, one JSON object a line. */
   readonly logs: readonly string[];
   /** A body that is a text is sent as it is, any other as JSON. */
   readonly call: <Body>(

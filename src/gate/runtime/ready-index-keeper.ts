@@ -17,8 +17,9 @@ import type { Policy } from "../rule/policy.ts";
 /** How many jobs one step of the audit compares: few while the service runs, many while it starts. */
 const STEP = { running: 500, starting: 5_000 } as const;
 
-/** `none`: this gate keeps none. `kept`: by our policy, and right but for what the audit finds. `doubtful`: something may
- *  have been missed. `dropped`: they stood in the way. `foreign`: by another node's policy. */
+/** The state of the index. `none`: this gate keeps none. `kept`: by our policy, and right but for what the audit finds.
+ *  `doubtful`: something may have been missed. `dropped`: its triggers stood in the way. `foreign`: by another node's
+ *  policy. */
 type State = "none" | "kept" | "doubtful" | "dropped" | "foreign";
 
 export class ReadyIndexKeeper {
@@ -37,17 +38,17 @@ export class ReadyIndexKeeper {
     this.#log = log;
   }
 
-  /** Whether a claim may go by them. */
+  /** True when a claim may go by the index. */
   get isUsable(): boolean {
     return this.#state === "kept";
   }
 
-  /** How many were found wrong, and mended, since the service started. */
+  /** How many flags were found wrong, and repaired, since the service started. */
   get audited(): { wrong: number; mended: number } {
     return { wrong: this.#wrong, mended: this.#repaired };
   }
 
-  /** Has the database keep them by our policy, and brings them up to date. */
+  /** Has the database keep the index by our policy, and brings it up to date. */
   async adopt(): Promise<void> {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
@@ -56,9 +57,9 @@ export class ReadyIndexKeeper {
     this.#state = "kept";
   }
 
-  /** Compares every mark with the rule and mends those that are wrong, a batch at a time.
-   *  @param tell is told of each
-   *  @returns how many were compared, were wrong and are mended; one in a lane that others hold stays for later */
+  /** Compares every flag with the rule and repairs wrong ones, a batch at a time.
+   *  @param tell is told of each wrong one
+   *  @returns how many were compared, were wrong and are repaired; one in a lane that others hold stays for later */
   async audit(
     tell?: (wrong: WrongFlag) => void,
   ): Promise<{ compared: number; wrong: number; mended: number }> {
@@ -74,13 +75,13 @@ export class ReadyIndexKeeper {
     return sum;
   }
 
-  /** Part of the database was damaged or away: they may have missed something. */
+  /** Part of the database was damaged or away: the index may have missed something. */
   distrust(): void {
     if (this.#state === "kept") this.#state = "doubtful";
   }
 
-  /** Their triggers read what the decision reads, and over a damaged table they make every write fail.
-   *  @returns whether there were any to drop */
+  /** Drops the triggers: they read what the decision reads, and over a damaged table they make every write fail.
+   *  @returns false when there were none */
   async drop(): Promise<boolean> {
     if (this.#state === "none" || this.#state === "dropped") return false;
     await this.#store.write(() => dropReadyIndex(this.#store.dialect));
@@ -88,8 +89,8 @@ export class ReadyIndexKeeper {
     return true;
   }
 
-  /** A step of the slow audit, or what else they need.
-   *  @returns whether jobs were found that may start and were not marked so */
+  /** Makes a step of the slow audit, or adopts the index again.
+   *  @returns true when flags were repaired: a waiting claim may find a job */
   async tend(): Promise<boolean> {
     if (this.#tending) return false;
     this.#tending = true;

@@ -7,7 +7,7 @@ import { startWorld, type World } from "../world.ts";
 onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
 
-  /** What the record says of each change: kind, subject and detail. */
+  /** The record of each change: kind, subject and detail. */
   const toldOf = async (world: World, sql: string): Promise<unknown[]> => {
     const { next_cursor } = await world.gate.events({ last: 0, limit: 100 });
     await world.sql(sql);
