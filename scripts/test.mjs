@@ -12,7 +12,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 process.on("exit", (code) => {
   if (code !== 0) counts.failed ||= 1;
   const { passed, failed, skipped } = counts;
-  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  console.log(`\n${skipped > 0 ? `${skipped} skipped\n` : ""}${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 });
 

@@ -12,21 +12,26 @@ const runFixture = (file: string, config = "vitest.config.ts", ...args: string[]
 
 const endOf = ({ code, stdout }: Ended): unknown => [code, stdout.trimEnd().split("\n").at(-1)];
 
-it.each<[file: string, code: number, closingLine: string]>([
+it.each<[file: string, code: number, closingLine: string, lineBefore?: string]>([
   ["passes.ts", 0, "1 passed, 0 failed"],
   ["passes-beside-postgres.ts", 0, "1 passed, 0 failed"],
   ["fails.ts", 1, "1 passed, 1 failed"],
   ["fails-beside-postgres.ts", 1, "0 passed, 1 failed"],
-  ["fails-in-a-hook.ts", 1, "0 passed, 1 failed, 1 skipped"],
+  ["fails-in-a-hook.ts", 1, "0 passed, 1 failed", "1 skipped"],
   ["cannot-be-loaded.ts", 1, "0 passed, 1 failed"],
   ["rejects-outside-of-tests.ts", 1, "1 passed, 1 failed"],
   ["kills-vitest.ts", 1, "0 passed, 1 failed"],
-  ["skips.ts", 1, "0 passed, 1 failed, 1 skipped"],
+  ["skips.ts", 1, "0 passed, 1 failed", "1 skipped"],
   ["no-such-file.ts", 1, "0 passed, 1 failed"],
-])("npm test of a file that %s ends with code %i and says %s", { timeout: LONG_MS }, async (file, ...end) => {
-  const ended = await runFixture(file);
-  expect(endOf(ended), ended.stdout + ended.stderr).toEqual(end);
-});
+])(
+  "npm test of a file that %s ends with code %i and says %s",
+  { timeout: LONG_MS },
+  async (file, code, closingLine, lineBefore = "") => {
+    const ended = await runFixture(file);
+    expect(endOf(ended), ended.stdout + ended.stderr).toEqual([code, closingLine]);
+    expect(ended.stdout.trimEnd().split("\n").at(-2)).toBe(lineBefore);
+  },
+);
 
 it(
   "npm test fails after a failed test even when a library ends vitest with 0",
