@@ -79,14 +79,16 @@ const didYouMeanRepo = async (client: Client, repo: string): Promise<string[]> =
 const hasTasks = async (client: Client, repo: string): Promise<boolean> =>
   (await client.tasks({ repo, limit: 1 })).tasks.length > 0;
 
-/** A warning for a repository that nothing has, and near names; nothing for any other. */
+/** A line for a repository that nothing has, and one for near names; nothing for any other.
+ *  @param nouns names the things that it lacks */
 export const unknownRepoLines = (
   repo: string,
   { known, near }: { readonly known: boolean; readonly near: readonly string[] },
+  nouns = "tasks, jobs or freezes",
 ): string[] => {
   if (known) return [];
   const guess = near.length === 0 ? [] : [`Did you mean ${near.join(" or ")}?`];
-  return [`No task, job or project has ${repo}.`, ...guess];
+  return [`No ${nouns} in ${repo}.`, ...guess];
 };
 
 /** True where the gate acts on freezes and lanes of a repository. */

@@ -51,7 +51,7 @@ const freezeLines = (state: FreezeState, dryRun: true | undefined, screen: Scree
 /** Asks before a repository is frozen that nothing has: its name may be mistyped.
  *  @throws ExitError unless the answer is yes */
 const confirmUnknown = async (context: CliContext, client: Client, repo: string): Promise<void> => {
-  const lines = unknownRepoLines(repo, await client.freeze(repo, {}, { dry_run: true }));
+  const lines = unknownRepoLines(repo, await client.freeze(repo, {}, { dry_run: true }), "tasks");
   if (lines.length > 0) await confirmAtTerminal(context, `${lines.join(" ")} Freeze ${repo} all the same?`);
 };
 
@@ -79,7 +79,7 @@ const freezeCommand = (program: Command, context: CliContext): void => {
         lines: (screen) => freezeLines(state, dryRun, screen),
       });
       // An emergency stop is not refused for an unknown name, but the name may be mistyped.
-      say(context, ...unknownRepoLines(repo, state));
+      say(context, ...unknownRepoLines(repo, state, "tasks"));
       sayDryRun(context, dryRun);
       if (!state.in_force) throw new ExitError(EXIT.refused, "");
     });

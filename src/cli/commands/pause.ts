@@ -123,11 +123,11 @@ const wholeLane = async (
   const trial = await lane(client, { repo, dry_run: true }, why);
   if (trial.tasks.length === 0 && !trial.known)
     throw new ExitError(EXIT.notFound, ...unknownRepoLines(repo, trial));
-  if (!dryRun && !yes && trial.tasks.length > 1)
-    await confirm(
-      context,
-      `${consequence(trial)} ${title} ${trial.tasks.length} tasks of ${repo}: ${listed(trial.tasks.map(labelOf))}?`,
-    );
+  if (!dryRun && !yes && trial.tasks.length > 1) {
+    say(context, plain(consequence(trial)));
+    const tasks = listed(trial.tasks.map(labelOf));
+    await confirm(context, `${title} ${trial.tasks.length} tasks of ${repo}: ${tasks}?`);
+  }
   const state = dryRun ? trial : await lane(client, { repo }, why);
   await print(context, output, {
     response: state,

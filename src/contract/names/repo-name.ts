@@ -1,12 +1,12 @@
 /** The form of repository names, and when two of them look alike. It knows no database: gate/commands/repo.ts asks which
  *  names are known. */
 
-/** One part between slashes: letters, marks and digits of any script, and the punctuation of forges that exist
- *  (`~user/repo`, `user/c++-lib`). No part is `.` or `..`. */
-const PART = String.raw`(?!\.{1,2}(?:/|$))[\p{L}\p{M}\p{N}._~+-]+`;
+/** One part between slashes, with the punctuation of forges that exist (`~user/repo`, `user/c++-lib`). None is `.` or
+ *  `..`. Other scripts are left out because some of their letters cannot be told from ours, and spaces because in a list
+ *  of names one cannot be told from a separator. */
+const PART = String.raw`(?!\.{1,2}(?:/|$))[A-Za-z0-9._~+-]+`;
 
-/** A repository name. Spaces are left out: in a list of names one could not be told from a separator. */
-export const REPO_NAME = new RegExp(`^${PART}(?:/${PART})*$`, "u");
+export const REPO_NAME = new RegExp(`^${PART}(?:/${PART})*$`);
 
 /** The form in words, to end a sentence that begins with the field. */
 export const REPO_FORM =
