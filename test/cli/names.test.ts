@@ -1,0 +1,2 @@
+import { beforeAll, expect, it, vi } from "vitest";
+import { run, sql } from "../../src/store/sql.ts";
