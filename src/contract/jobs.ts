@@ -21,6 +21,7 @@ import {
   model,
   text,
   time,
+  tried,
 } from "./scalars.ts";
 import { Task } from "./tasks.ts";
 import { JOB_STATUSES } from "./vocabulary.ts";
@@ -160,6 +161,7 @@ export const Release = model(
 );
 export type Release = z.output<typeof Release>;
 export const OneJob = z.strictObject({ job: Job });
+export const NewJobAnswer = z.strictObject({ job: Job, ...tried });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),
   degraded: z.boolean().meta({
@@ -170,8 +172,8 @@ export type Claim = z.output<typeof Claim>;
 export const OneLease = z.strictObject({ lease: Lease });
 export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next: z.array(Job) });
 export type Completed = z.output<typeof Completed>;
-export const ChangedJob = z.strictObject({ job: Job, effect: Effect });
+export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
 
-export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
+export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

@@ -23,6 +23,7 @@ const GATE_STATUS = {
   job_not_failed: 409,
   layer_disabled: 409,
   lease_lost: 409,
+  repo_looks_alike: 409,
   task_cancelled: 409,
   task_terminal: 409,
   unknown_job: 404,
@@ -89,7 +90,15 @@ z.object({
     .optional(),
   hint: z.string().optional().meta({ description: "The one obvious next step." }),
   repos: z.array(z.string()).optional().meta({
-    description: "The repositories that have an ambiguous work item.",
+    description:
+      "The repositories that have an ambiguous work item, or that look like the one that was sent.",
+  }),
+  tasks: z.array(z.int()).optional().meta({
+    description: "The ids of the unfinished tasks that have an ambiguous work item in one repository.",
+  }),
+  work_item_id: z.string().optional().meta({ description: "The ambiguous work item." }),
+  near: z.array(z.string()).optional().meta({
+    description: "Known repositories whose names are near the one that was sent.",
   }),
   path: z.array(z.string()).optional().meta({
     description: "The cycle that the dependencies would form.",
