@@ -11,6 +11,7 @@ import { BODY_LIMIT, useJsonBody } from "./plugins/json-body.ts";
 import { useMethodTable } from "./plugins/method-table.ts";
 import { useMetrics } from "./plugins/metrics.ts";
 import { useOpenApi } from "./plugins/openapi.ts";
+import { answerParserError, useParserErrors } from "./plugins/parser-errors.ts";
 import { logRequest, requestId, useRequestLog } from "./plugins/request-log.ts";
 import { SECURITY_HEADERS, useSecurityHeaders } from "./plugins/security-headers.ts";
 import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
@@ -50,12 +51,16 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
     http: { connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6, headersTimeout: REQUEST_TIMEOUT_MS },
     requestIdHeader: false,
     genReqId: requestId,
+    clientErrorHandler: (error, socket) => {
+      answerParserError(app)(error, socket);
+    },
     // A URL that cannot be decoded reaches no route and no hook.
     frameworkErrors: (error, request, reply) => {
       void sendProblem(error, request, reply.headers(SECURITY_HEADERS));
       logRequest(request, reply);
     },
   });
+  useParserErrors(app);
   useMethodTable(app);
   useJsonBody(app);
   addModels(app);

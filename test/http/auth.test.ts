@@ -1,25 +1,13 @@
-import { connect } from "node:net";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { isolatedRepos, expectProblem } from "../support/calls.ts";
-import { callRaw } from "../support/raw.ts";
+import { callRaw, exchange } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
 
 const SECRET = "0123456789abcdef-night";
 const OTHER = "fedcba9876543210-robot";
 const TOKENS = { SERIAL_GATE_TOKENS: `night-shift:${SECRET},ci:${OTHER}` };
 const bearing = (secret: string) => ({ authorization: `Bearer ${secret}` });
-
-/** Sends bytes on a connection of its own and reads until it is closed. */
-const exchange = (url: string, bytes: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
-    let text = "";
-    socket.setEncoding("utf8").on("data", (part: string) => (text += part));
-    socket.on("error", reject).on("close", () => {
-      resolve(text);
-    });
-  });
 
 /** The same service, called with a token. */
 const as = (secret: string, service: TestService): TestService => {
