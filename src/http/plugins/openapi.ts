@@ -4,6 +4,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { PAGE_POLICY } from "./security-headers.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -99,6 +100,6 @@ export const useOpenApi = async (app: FastifyInstance, version: string): Promise
     docs.addHook("onRoute", (route) => {
       route.config = { ...route.config, open: true };
     });
-    await docs.register(swaggerUi, { routePrefix: "/docs" });
+    await docs.register(swaggerUi, { routePrefix: "/docs", staticCSP: PAGE_POLICY });
   });
 };
