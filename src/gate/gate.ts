@@ -42,6 +42,7 @@ import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from ".
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
+import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -220,7 +221,7 @@ export class Gate {
     return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
   }
 
-  /** Extends a lease by `lease_ms` milliseconds from now, or by the default.
+  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @throws GateError unknown_job, lease_lost, task_cancelled */
   heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
     return this.#run({ caller, notify: "nobody", due: ({ lease }) => [lease.expires_at] }, (context) =>
@@ -352,6 +353,17 @@ export class Gate {
   /** How many ready flags the audits of this gate found wrong, and repaired. */
   get audited(): ReadyIndexKeeper["audited"] {
     return this.#readyIndex.audited;
+  }
+
+  /** How many times of jobs and tasks, written by another program, are no time: nothing falls due by them. As of the last
+   *  maintenance, which runs every second. */
+  get unreadableTimes(): number {
+    return this.#maintenance.unreadable;
+  }
+
+  /** Describes those times, a sentence each, at most `limit` of each table. */
+  async describeUnreadableTimes(limit = 1_000): Promise<string[]> {
+    return (await this.#store.read(() => unreadableTimes(limit))).map(sentenceOf);
   }
 
   /** Starts the timer of the maintenance. */

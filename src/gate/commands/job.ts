@@ -12,6 +12,7 @@ import type { Note } from "../../contract/scalars.ts";
 import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { instantIn } from "./instant.ts";
 import { resolveInLane } from "./work-item.ts";
 
 interface JobRow {
@@ -122,7 +123,7 @@ export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
     agent: input.agent,
     payload: input.payload,
     max_attempts: input.max_attempts,
-    runAfter: input.run_after === undefined ? undefined : Date.parse(input.run_after),
+    runAfter: input.run_after === undefined ? undefined : instantIn(input.run_after, "/run_after"),
   });
   return { job };
 }
