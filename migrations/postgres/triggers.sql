@@ -535,8 +535,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_times_jobs_changed AFTER UPDATE OF status, started_at, run_after, lease_token, lease_expires_at ON jobs FOR EACH ROW
-WHEN ((NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))) OR (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.run_after <> OLD.run_after OR (NEW.run_after IS NULL) <> (OLD.run_after IS NULL) OR NEW.lease_token <> OLD.lease_token OR (NEW.lease_token IS NULL) <> (OLD.lease_token IS NULL) OR NEW.lease_expires_at <> OLD.lease_expires_at OR (NEW.lease_expires_at IS NULL) <> (OLD.lease_expires_at IS NULL))
-    AND CASE WHEN NEW.status = 'delayed' OR NEW.status = 'running' AND NEW.lease_token IS NOT NULL
+WHEN ((NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))) OR CASE WHEN NEW.status = 'delayed' OR NEW.status = 'running' AND NEW.lease_token IS NOT NULL
       THEN NEW.due_ms IS NULL OR NEW.due_ms = OLD.due_ms ELSE NEW.due_ms IS NOT NULL END)
 EXECUTE FUNCTION gate_times_jobs_changed();
 

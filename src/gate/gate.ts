@@ -12,6 +12,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -36,7 +37,7 @@ import type { Context } from "./commands/context.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
-import { fail, heartbeat, release } from "./commands/lease.ts";
+import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { explain } from "./queries/explain.ts";
@@ -245,8 +246,15 @@ export class Gate {
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
    *  @throws GateError unknown_job, lease_lost */
-  release(caller: Caller, id: number, input: Release): Promise<{ job: Job }> {
-    return this.#run({ caller }, (context) => release(context, id, input));
+  release(caller: Caller, id: number, input: Release & DryRun): Promise<{ job: Job }> {
+    return this.#run({ caller, dryRun: input.dry_run }, (context) => release(context, id, input));
+  }
+
+  /** Takes a running job from its worker, or from another program that left it running, and gives it back to the queue: no
+   *  attempt is counted, and the lease's token is worthless from then on.
+   *  @throws GateError unknown_job, job_not_running, invalid_request */
+  releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
+    return this.#decide({ caller, dryRun }, note, (context, said) => releaseByForce(context, id, said));
   }
 
   // --- Operators

@@ -129,7 +129,7 @@ export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
 }
 
 /** Makes a change to a job under the lock of its lane, in the name of who acts, and adds the effect. */
-function* changeJob(
+export function* changeJob(
   context: Context,
   id: number,
   note: Note,

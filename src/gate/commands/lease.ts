@@ -5,10 +5,18 @@ import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/po
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { GATE_ACTOR, record, WRITTEN, type Subject } from "./record.ts";
+import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
-import { laneOf, readJob, unknownJob } from "./job.ts";
-import type { Failure, Heartbeat, Job, Lease, Release } from "../../contract/jobs.ts";
+import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
+import type {
+  ChangedJob,
+  Failure,
+  ForcedRelease,
+  Heartbeat,
+  Job,
+  Lease,
+  Release,
+} from "../../contract/jobs.ts";
 import type { Actor, Defaults } from "../rule/policy.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
@@ -141,16 +149,38 @@ export function* fail(context: Context, id: number, failure: Failure): Tx<{ job:
 export function* release(context: Context, id: number, { lease_token }: Release): Tx<{ job: Job }> {
   const { actor } = context;
   const job = yield* lockedLeasedJob(context, id, lease_token);
+  yield* giveBack(job, { actor });
+  return { job: yield* readJob(id) };
+}
+
+/** Ends the run as if it had not begun: another program may have begun it without counting an attempt. */
+function* giveBack(job: LeasedJob, why: Why): Tx<void> {
   const cancelled = job.stage === "cancelled";
-  yield* run(
-    end(
-      job,
-      cancelled
-        ? becomesCancelled(toStored(yield* now()))
-        : sql`status = 'queued', attempts = attempts - 1, started_at = NULL`,
-    ),
+  const change = cancelled
+    ? becomesCancelled(toStored(yield* now()))
+    : sql`status = 'queued', attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END, started_at = NULL`;
+  yield* run(end(job, change));
+  yield* record(cancelled ? "job.cancelled" : "job.released", job, why);
+}
+
+/** Takes a running job from its worker, or from another program that left it running, and gives it back.
+ *  @throws GateError unknown_job, job_not_running, invalid_request */
+export function* releaseByForce(context: Context, id: number, note: ForcedRelease): Tx<ChangedJob> {
+  return yield* changeJob(context, id, note, takeFromWorker);
+}
+
+function* takeFromWorker({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const job = yield* first<LeasedJob & { status: string; lease_worker: string | null }>(
+    sql`SELECT ${LEASED_JOB_COLUMNS}, j.status, j.lease_worker
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`,
   );
-  yield* record(cancelled ? "job.cancelled" : "job.released", job, { actor });
+  if (!job) throw unknownJob(id);
+  if (job.status !== "running")
+    throw new GateError(
+      "job_not_running",
+      `The job ${id} is ${job.status}; only a running job is released by force.`,
+    );
+  yield* giveBack(job, { actor, reason, detail: { force: true, worker: job.lease_worker } });
   return { job: yield* readJob(id) };
 }
 
