@@ -33,4 +33,4 @@ export const unreadableTimes = (limit: number): Tx<UnreadableTime[]> =>
 
 /** One as a sentence, for people. */
 export const sentenceOf = ({ table, id, repo, column, text }: UnreadableTime): string =>
-  `${table === "jobs" ? "job" : "task"} ${id} (${repo ?? "no repository"}): ${column} ${JSON.stringify(text)} is not a time. Write it as 2026-06-15 08:05:00, in UTC`;
+  `${table === "jobs" ? "job" : "task"} ${id} (${repo ?? "no repository"}): ${column} ${JSON.stringify(text)} is not a time. Write it as 2026-06-15 08:05:00, in UTC.`;

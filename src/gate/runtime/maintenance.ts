@@ -123,7 +123,7 @@ export class Maintenance {
     const sentences = times.map(sentenceOf);
     for (const [index, sentence] of sentences.entries())
       if (!this.#named.has(sentence))
-        this.#log.warn({ ...times[index] }, `Unreadable time skipped: ${sentence}.`);
+        this.#log.warn({ ...times[index] }, `Unreadable time skipped: ${sentence}`);
     this.#named = new Set(sentences);
   }
 }
