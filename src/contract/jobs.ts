@@ -177,7 +177,10 @@ export type ReleaseQuery = z.output<typeof ReleaseQuery>;
 export const ReleaseBody = model(
   "Release",
   "Returns a job to the queue without counting the attempt: by the lease's token, or by force with a reason.",
-  z.strictObject({ ...ForcedRelease.shape, ...Release.shape }).partial(),
+  z
+    .strictObject({ ...ForcedRelease.shape, ...Release.shape })
+    .partial()
+    .meta({ anyOf: [{ required: ["lease_token"] }, { required: ["reason"] }] }),
 );
 export type ReleaseBody = z.output<typeof ReleaseBody>;
 
