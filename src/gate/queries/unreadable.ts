@@ -12,8 +12,8 @@ export interface UnreadableTime {
 }
 
 /** The conditions are those of the indexes gate_jobs_unreadable and gate_tasks_unreadable, word by word. */
-const JOBS = raw(`jobs WHERE due_ms IS NULL AND (status = 'delayed'
-    OR status = 'running' AND lease_token IS NOT NULL AND lease_expires_at IS NOT NULL)`);
+const JOBS = raw(`jobs WHERE due_ms IS NULL AND CASE WHEN status = 'delayed' THEN 1
+    WHEN status = 'running' AND lease_token IS NOT NULL AND lease_expires_at IS NOT NULL THEN 1 ELSE 0 END = 1`);
 const TASKS = raw("tasks WHERE pause_until IS NOT NULL AND resume_ms IS NULL");
 
 /** Shows this many characters of a text. */
