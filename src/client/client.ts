@@ -19,6 +19,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -266,7 +267,7 @@ export class Client {
     return this.#call("POST", "/jobs/claim", request, signal, key);
   }
 
-  /** Extends the lease of a running job to `lease_ms` milliseconds from now.
+  /** Renews the lease of a running job: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @throws ProblemError unknown_job, lease_lost, task_cancelled: stop working on the job */
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
     return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal, NO_KEY);
@@ -292,6 +293,14 @@ export class Client {
   }
 
   // --- For operators
+
+  /** Takes a running job from its worker, or from another program that left it running, back into the queue. No attempt
+   *  is counted, and the lease's token is worthless from then on.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_running */
+  releaseByForce(id: number, note: Input<typeof ForcedRelease>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", withQuery(`/jobs/${id}/release`, { force: true, ...trial }), note);
+  }
 
   /** Pauses a task, so that later tasks of its repository can overtake it. Pausing again keeps the first time.
    *  @param query a work item, with its repository if several have it, or a task id

@@ -11,6 +11,7 @@ export const GATE_ERRORS = {
   invalid_request: "The input is invalid; `errors` points at it.",
   job_not_cancellable: "Only a queued, delayed or failed job can be cancelled.",
   job_not_failed: "Only a failed job can be retried.",
+  job_not_running: "Only a running job can be released by force.",
   layer_disabled: "Pausing or freezing is switched off.",
   lease_lost: "The token is not that of the job's current lease.",
   repo_looks_alike:

@@ -12,6 +12,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -36,7 +37,7 @@ import type { Context } from "./commands/context.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
-import { fail, heartbeat, release } from "./commands/lease.ts";
+import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { foldLanes, nameWarnings } from "./commands/repo.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
@@ -44,6 +45,7 @@ import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
+import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -233,7 +235,7 @@ export class Gate {
     return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
   }
 
-  /** Extends a lease by `lease_ms` milliseconds from now, or by the default.
+  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @throws GateError unknown_job, lease_lost, task_cancelled */
   heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
     return this.#run({ caller, notify: "nobody", due: ({ lease }) => [lease.expires_at] }, (context) =>
@@ -257,8 +259,15 @@ export class Gate {
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
    *  @throws GateError unknown_job, lease_lost */
-  release(caller: Caller, id: number, input: Release): Promise<{ job: Job }> {
-    return this.#run({ caller }, (context) => release(context, id, input));
+  release(caller: Caller, id: number, input: Release & DryRun): Promise<{ job: Job }> {
+    return this.#run({ caller, dryRun: input.dry_run }, (context) => release(context, id, input));
+  }
+
+  /** Takes a running job from its worker, or from another program that left it running, and gives it back to the queue: no
+   *  attempt is counted, and the lease's token is worthless from then on.
+   *  @throws GateError unknown_job, job_not_running, invalid_request */
+  releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
+    return this.#decide({ caller, dryRun }, note, (context, said) => releaseByForce(context, id, said));
   }
 
   // --- Operators
@@ -372,6 +381,17 @@ export class Gate {
   /** How many ready flags the audits of this gate found wrong, and repaired. */
   get audited(): ReadyIndexKeeper["audited"] {
     return this.#readyIndex.audited;
+  }
+
+  /** How many times of jobs and tasks, written by another program, are no time: nothing falls due by them. As of the last
+   *  maintenance, which runs every second. */
+  get unreadableTimes(): number {
+    return this.#maintenance.unreadable;
+  }
+
+  /** Describes those times, a sentence each, at most `limit` of each table. */
+  async describeUnreadableTimes(limit = 1_000): Promise<string[]> {
+    return (await this.#store.read(() => unreadableTimes(limit))).map(sentenceOf);
   }
 
   /** Starts the timer of the maintenance. */

@@ -21,6 +21,7 @@ const GATE_STATUS = {
   invalid_request: 400,
   job_not_cancellable: 409,
   job_not_failed: 409,
+  job_not_running: 409,
   layer_disabled: 409,
   lease_lost: 409,
   repo_looks_alike: 409,

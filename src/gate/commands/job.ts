@@ -14,6 +14,7 @@ import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
+import { instantIn } from "./instant.ts";
 
 interface JobRow {
   id: number;
@@ -135,13 +136,13 @@ export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
     agent: input.agent,
     payload: input.payload,
     max_attempts: input.max_attempts,
-    runAfter: input.run_after === undefined ? undefined : Date.parse(input.run_after),
+    runAfter: input.run_after === undefined ? undefined : instantIn(input.run_after, "/run_after"),
   });
   return { job };
 }
 
 /** Makes a change to a job under the lock of its lane, in the name of who acts, and adds the effect. */
-function* changeJob(
+export function* changeJob(
   context: Context,
   id: number,
   note: Note,

@@ -15,6 +15,7 @@ import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { familiarity } from "./repo.ts";
+import { instantIn } from "./instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -40,10 +41,11 @@ const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause
   changed,
 });
 
-const until = (note: PauseNote, at: number): string | null => {
+/** Milliseconds since 1970 UTC. */
+const until = (note: PauseNote, at: number): number | null => {
   if (note.until === undefined) return null;
-  const ms = Date.parse(note.until);
-  if (ms > at) return toStored(ms);
+  const ms = instantIn(note.until, "/until");
+  if (ms > at) return ms;
   throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
     faults: [{ in: "body", pointer: "/until", detail: "must be in the future" }],
   });
@@ -54,7 +56,8 @@ interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
-  readonly ends: string | null;
+  /** Milliseconds since 1970 UTC. */
+  readonly ends: number | null;
   readonly reason: string | undefined;
   readonly together: boolean;
 }
@@ -71,11 +74,12 @@ function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boo
 
 /** Parks the tasks that the condition names; returns them by id. */
 function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
+  const endsAt = ends === null ? null : toStored(ends);
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
+      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends}, paused_together = ${together ? 1 : 0},
       updated_at = ${toStored(at)}, ${WRITTEN}
     WHERE ${which} RETURNING ${TASK_REF}`);
-  const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
+  const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
@@ -83,7 +87,7 @@ function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: Pa
 function* resumeTasks(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
     WHERE ${which} RETURNING ${TASK_REF}`);
   return yield* recorded("task.resumed", back, { actor, reason });
 }
@@ -202,10 +206,10 @@ const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | 
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeExpired(limit: number): Tx<number> {
-  const at = toStored(yield* now());
-  const isOver = sql`pause_until <= ${at}`;
+  const at = yield* now();
+  const isOver = sql`paused_at IS NOT NULL AND resume_ms <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT ${TASK_REF} FROM tasks
-    WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
+    WHERE ${isOver} ORDER BY resume_ms, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
