@@ -120,7 +120,8 @@ class Explainer {
 
   *#estimate(obstacles: readonly DraftObstacle[]): Tx<Estimate> {
     const { task } = this.#task;
-    if (this.#cause) return noEstimate("it is stuck");
+    // A task between two jobs is idle for a moment: the estimate counts on the orchestrator, as the past did.
+    if (this.#cause && this.#cause.kind !== "idle") return noEstimate("it is stuck");
     const [obstacle] = obstacles;
     if (!obstacle) return noEstimate("it can start now");
     const head = obstacle.blocker.task;

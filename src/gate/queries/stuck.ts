@@ -51,6 +51,7 @@ interface BlockedRow {
   readonly repo: string;
   readonly work_item_id: string | null;
   readonly stage: string;
+  /** 0: not paused, 1: for a time, 2: without an end. */
   readonly paused: number;
   /** The entry job that has not started. */
   readonly entry_id: number | null;
@@ -80,7 +81,7 @@ export const hasNoOpenJob = (task: string): Statement => sql`NOT ${hasJob(task, 
 
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage, t.lane_state,
-    CASE WHEN t.paused_at IS NOT NULL AND t.pause_until IS NULL THEN 1 ELSE 0 END AS paused,
+    CASE WHEN t.paused_at IS NULL THEN 0 WHEN t.pause_until IS NULL THEN 2 ELSE 1 END AS paused,
     CASE WHEN ${hasJob("t", OPEN)} THEN 1 ELSE 0 END AS open,
     CASE WHEN ${hasJob("t", list(["running"]))} THEN 1 ELSE 0 END AS running,
     ${entryJob(policy, "t")} AS entry_id, last.id AS job_id, last.agent, last.error
@@ -178,10 +179,10 @@ const asBlocked = (
     repo,
     work_item_id,
     stage,
-    paused: row.paused === 1,
+    paused: row.paused === 2,
     failed: job_id === null || agent === null || isFinished ? null : { job_id, agent, error },
     idle: row.open === 0 && job_id === null && row.paused === 0 && !isFinished,
-    heldByPause: isStrict && policy.pause && row.paused === 1 && waits && !isFinished,
+    heldByPause: isStrict && policy.pause && row.paused === 2 && waits && !isFinished,
     leftJob: isStrict && isFinished ? row.entry_id : null,
     ...(isFinished ? { needs: [], behind: [] } : lists),
   };
