@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 import { GateError } from "../../../src/contract/errors.ts";
 import type { Effect } from "../../../src/contract/effect.ts";
-import type { Explanation, Fix } from "../../../src/contract/explanation.ts";
+import type { Explanation } from "../../../src/contract/explanation.ts";
 import type { Queue } from "../../../src/contract/queue.ts";
 import type { Task } from "../../../src/contract/tasks.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
