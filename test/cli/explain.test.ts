@@ -32,8 +32,11 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
     $ serial-gate explain WEB-8
-    WEB-8 in web-shop waits: dependency, active-task.
-      job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
+    WEB-8 in web-shop waits for API-2 in api (dependency) and WEB-7 (active-task).
+    Root cause: api has been frozen since 2026-06-15 18:06 UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1).
+    To end it: serial-gate unfreeze --id 2 api
+      Then workers can claim job 6 of API-2 in api and job 8 in api; WEB-8 still waits for API-2 in api (dependency) and WEB-7 (active-task).
+    Also: WEB-7 in web-shop can start; no worker has claimed its job 4 (analyst) for a while a while.
 
     1. dependency: API-2 in api is unfinished (analysis)
        since yyyy-mm-ddThh:mm:ssZ (a while)
@@ -51,7 +54,9 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
 
     Cause chain:
        WEB-8 in web-shop: dependency, on API-2
-       API-2 in api: freeze, on api is frozen: post-deploy DEGRADED: error rate 4.1% (after API-1), since yyyy-mm-ddThh:mm:ss.mmmZ
+       API-2 in api: freeze, on api frozen since 2026-06-15 18:06 UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1)
+
+    job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
     "
   `);
   const commands: string[][] = [];
@@ -88,14 +93,17 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     `);
   expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate explain WEB-8
-    WEB-8 in web-shop can start now: the next claim hands it out.
-      job 5 (analyst) can start; no worker has claimed it yet
+    WEB-8 in web-shop can start; no worker has claimed its job 5 (analyst) for a while a while.
 
     $ serial-gate blame WEB-8
-    AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
-    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
+    AT                    AFTER    WORK ITEM  WHAT                         WHO                      WHY
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      created                      (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      job 5 (analyst) queued       (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2      created                      (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api frozen (freeze 2)        (from the orchestrator)  post-deploy DEGRADED: error rate 4.1%
+    yyyy-mm-ddThh:mm:ssZ  a while a while  API-1      api unfrozen (freeze 2)      ann                      three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann                      three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann                      three in the morning
     "
   `);
   expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
@@ -127,16 +135,15 @@ it("explains running, failed, finished and unknown work items", async () => {
   expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
     .toMatchInlineSnapshot(`
       "$ serial-gate explain WEB-1
-      WEB-1 in acme/web can start now: the next claim hands it out.
-        job 1 (analyst) can start; no worker has claimed it yet
+      WEB-1 in acme/web can start; no worker has claimed its job 1 (analyst) for a while.
 
       $ serial-gate explain WEB-1
-      WEB-1 in acme/web has started.
-        job 1 (analyst) has been running on w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
+      WEB-1 in acme/web has started: job 1 (analyst) has been running on w-1 since 2026-11-26 02:26 UTC.
 
       $ serial-gate explain WEB-1
-      WEB-1 in acme/web has failed and will not be retried automatically.
-      its job 1 (analyst) failed: tests are red. To free it: serial-gate job retry 1
+      WEB-1 in acme/web is stuck: job 1 (analyst) failed and will not be retried automatically: tests are red.
+      To end it: serial-gate job retry 1
+        Then workers can claim job 1 of WEB-1 in acme/web.
 
       $ serial-gate queue
       REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
@@ -150,6 +157,7 @@ it("explains running, failed, finished and unknown work items", async () => {
 
       $ serial-gate explain WEB-1
       WEB-1 in acme/web is done.
+      To end it: serial-gate job retry 1
 
       $ serial-gate explain WEB-2
       No task has the work item WEB-2.

@@ -59,11 +59,14 @@ export interface Plan {
 /** The effect of a plan in a sentence. */
 const thenSentence = ({ effect, still }: Plan, task: Task): string | null => {
   if (effect === null) return null;
-  const starts = effect.now_claimable.map(({ job_id, task_id, work_item_id, repo }) =>
-    task_id === null ? `job ${job_id} in ${repo}` : labelOf({ id: task_id, work_item_id, repo }),
+  const starts = effect.now_claimable.map(
+    ({ job_id, task_id, work_item_id, repo }) =>
+      `job ${job_id}${task_id === null ? ` in ${repo}` : ` of ${labelOf({ id: task_id, work_item_id, repo })}`}`,
   );
   const then =
-    starts.length > 0 ? `Then ${listed(starts)} can start` : "Then no further job can start at once";
+    starts.length > 0
+      ? `Then workers can claim ${listed(starts)}`
+      : "Then no further job can be claimed at once";
   return still === null || still.length === 0
     ? `${then}.`
     : `${then}; ${labelOf(task, task.repo)} still ${waitsFor(still, task)}.`;

@@ -1,8 +1,9 @@
-/** serial-gate doctor: repairs the ready index, and lists stuck tasks. */
+/** serial-gate doctor: repairs the ready index, and lists stuck tasks and jobs that another program started. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
+import { plain } from "../../output/text.ts";
 import { stuckIn } from "../queue.ts";
 
 const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
@@ -14,7 +15,9 @@ export const doctorCommand = (
 ): void => {
   program
     .command("doctor")
-    .description("check and repair the ready index; list stuck tasks (reads DATABASE_URL)")
+    .description(
+      "check and repair the ready index; list stuck tasks and jobs without a lease (reads DATABASE_URL)",
+    )
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
       const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
@@ -41,6 +44,7 @@ export const doctorCommand = (
         // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
+        for (const sentence of await gate.unleasedJobs()) stdout.write(`${plain(sentence)}\n`);
         gate.drain();
       } finally {
         await store.close();
