@@ -174,13 +174,11 @@ class Walk {
       cause?.kind === "cycle"
         ? describeCause(cause).replace(/^it /, `${labelOf(task)} `)
         : `${labelOf(task)} waits for itself`;
-    const remedies: Remedy[] = [];
-    for (const each of cause ? remediesFor(cause) : []) remedies.push(yield* withUsableName(each));
     const { work_item_id, repo } = task;
     const about = { task_id: id, work_item_id, repo };
     this.roots.push({
       cause: { reason: "cycle", ...about, detail, since: null, by: null, ended_by: "call" },
-      remedies,
+      remedies: cause ? remediesFor(cause) : [],
       steps,
     });
   }
@@ -241,5 +239,11 @@ export function* waitOf(investigation: Investigation, task: number): Tx<Wait> {
   const blocked = yield* blockedTasksFrom(policy, [task], (repo) => slowIn(policy, repo));
   const walk = new Walk(investigation, blocked, yield* now());
   yield* walk.visit({ id: task, arrival: "explained", steps: [], path: [] });
-  return { state, roots: withoutRepeats(walk.roots), blocked };
+  const roots: Root[] = [];
+  for (const root of withoutRepeats(walk.roots)) {
+    const remedies: Remedy[] = [];
+    for (const remedy of root.remedies) remedies.push(yield* withUsableName(remedy));
+    roots.push({ ...root, remedies });
+  }
+  return { state, roots, blocked };
 }
