@@ -38,10 +38,10 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
 
     $ serial-gate explain WEB-8
     WEB-8 in web-shop waits for API-2 in api (dependency) and WEB-7 (active-task).
-    Root cause: api has been frozen since 2026-06-15 18:06 UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1).
+    Root cause: api has been frozen since yyyy-mm-dd hh:mm UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1).
     To end it: serial-gate unfreeze --id 2 api
       Then workers can claim job 6 of API-2 in api and job 8 in api; WEB-8 still waits for API-2 in api (dependency) and WEB-7 (active-task).
-    Also: WEB-7 in web-shop can start; no worker has claimed its job 4 (analyst) for a while a while.
+    Also: WEB-7 in web-shop can start; no worker has claimed its job 4 (analyst).
 
     1. dependency: API-2 in api is unfinished (analysis)
        since yyyy-mm-ddThh:mm:ssZ (a while)
@@ -59,7 +59,7 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
 
     Cause chain:
        WEB-8 in web-shop: dependency, on API-2
-       API-2 in api: freeze, on api frozen since 2026-06-15 18:06 UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1)
+       API-2 in api: freeze, on api frozen since yyyy-mm-dd hh:mm UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1)
 
     job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
     "
@@ -98,7 +98,7 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     `);
   expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate explain WEB-8
-    WEB-8 in web-shop can start; no worker has claimed its job 5 (analyst) for a while a while.
+    WEB-8 in web-shop can start; no worker has claimed its job 5 (analyst).
 
     $ serial-gate blame WEB-8
     AT                    AFTER    WORK ITEM  WHAT                         WHO                      WHY
@@ -106,7 +106,7 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      job 5 (analyst) queued       (from the orchestrator)  -
     yyyy-mm-ddThh:mm:ssZ  a while  API-2      created                      (from the orchestrator)  -
     yyyy-mm-ddThh:mm:ssZ  a while  API-1      api frozen (freeze 2)        (from the orchestrator)  post-deploy DEGRADED: error rate 4.1%
-    yyyy-mm-ddThh:mm:ssZ  a while a while  API-1      api unfrozen (freeze 2)      ann                      three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann                      three in the morning
     yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann                      three in the morning
     yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann                      three in the morning
     "
@@ -140,10 +140,10 @@ it("explains running, failed, finished and unknown work items", async () => {
   expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
     .toMatchInlineSnapshot(`
       "$ serial-gate explain WEB-1
-      WEB-1 in acme/web can start; no worker has claimed its job 1 (analyst) for a while.
+      WEB-1 in acme/web can start; no worker has claimed its job 1 (analyst).
 
       $ serial-gate explain WEB-1
-      WEB-1 in acme/web has started: job 1 (analyst) has been running on w-1 since 2026-11-26 02:26 UTC.
+      WEB-1 in acme/web has started: job 1 (analyst) has been running on w-1 since yyyy-mm-dd hh:mm UTC.
 
       $ serial-gate explain WEB-1
       WEB-1 in acme/web is stuck: job 1 (analyst) failed and will not be retried automatically: tests are red.
