@@ -46,6 +46,7 @@ import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
+import { unleasedJobs } from "./queries/unleased.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -344,6 +345,11 @@ export class Gate {
       explain(rules.policy, lookup.visible, selector),
     );
     return { ...(await tryRemedies(this.#pipeline, value)), degraded };
+  }
+
+  /** Describes each running job that another program started, in a sentence: the service never gives it back. */
+  unleasedJobs(): Promise<string[]> {
+    return this.#store.read(unleasedJobs);
   }
 
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.

@@ -37,6 +37,14 @@ function* readReady(policy: Policy, lookup: Lookup, repos: readonly string[]): T
   );
 }
 
+/** Reads which of some jobs a claim may hand out, whatever their agent. */
+export function* readyAmong(policy: Policy, { visible }: Lookup, jobs: readonly number[]): Tx<Set<number>> {
+  if (jobs.length === 0) return new Set();
+  const ready = yield* all<{ id: number }>(sql`SELECT j.id FROM jobs j
+    WHERE j.id IN ${idsIn(jobs)} AND j.status = 'queued' AND (${heldReason(policy, visible)}) IS NULL`);
+  return new Set(ready.map(({ id }) => id));
+}
+
 const without = (jobs: readonly ChangedVerdict[], others: readonly ChangedVerdict[]): ChangedVerdict[] => {
   const known = new Set(others.map(({ job_id }) => job_id));
   return jobs.filter(({ job_id }) => !known.has(job_id));

@@ -1,8 +1,9 @@
-/** serial-gate doctor: repairs the ready index, and lists unreadable times and stuck tasks. */
+/** serial-gate doctor: repairs the ready index, and lists unreadable times, stuck tasks and jobs without a lease. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
+import { plain } from "../../output/text.ts";
 import { stuckIn } from "../queue.ts";
 
 const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
@@ -15,7 +16,7 @@ export const doctorCommand = (
   program
     .command("doctor")
     .description(
-      "check and repair the ready index; list unreadable times and stuck tasks (reads DATABASE_URL)",
+      "check and repair the ready index; list unreadable times, stuck tasks and jobs without a lease (reads DATABASE_URL)",
     )
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
@@ -44,6 +45,7 @@ export const doctorCommand = (
         if (mended < wrong) exitWith(1);
         for (const sentence of await gate.describeUnreadableTimes()) stdout.write(`${sentence}\n`);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
+        for (const sentence of await gate.unleasedJobs()) stdout.write(`${plain(sentence)}\n`);
         gate.drain();
       } finally {
         await store.close();
