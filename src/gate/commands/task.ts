@@ -1,7 +1,7 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
 import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
-import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
@@ -291,30 +291,4 @@ function* moveTo(move: Move): Tx<{ task: Task }> {
   }
   if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
   return { task: yield* readTask(move.task_id) };
-}
-
-interface Overtake {
-  readonly id: number;
-  readonly work_item_id: string | null;
-  readonly overtaken_by: number;
-}
-
-/** The work items that finished in the lane while the task was paused, told to the job that must rebase. */
-export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
-  const overtakes = yield* all<Overtake>(sql`SELECT o.id, o.overtaken_by, t.work_item_id
-    FROM gate_overtakes o LEFT JOIN tasks t ON t.id = o.overtaken_by
-    WHERE o.task_id = ${taskId} ORDER BY o.id`);
-  if (overtakes.length > 0)
-    yield* run(sql`UPDATE gate_overtakes SET told_job_id = ${jobId} WHERE task_id = ${taskId}`);
-  return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
-}
-
-/** Jobs that were told of a stale base have done their work on a fresh one. */
-export function* rebased(
-  jobs: readonly { readonly job_id: number; readonly task_id: number | null }[],
-): Tx<void> {
-  const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
-  if (tasks.length > 0)
-    yield* run(sql`DELETE FROM gate_overtakes
-      WHERE task_id IN ${idsIn(tasks)} AND told_job_id IN ${idsIn(jobs.map(({ job_id }) => job_id))}`);
 }
