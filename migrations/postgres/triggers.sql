@@ -479,6 +479,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_log_job_deps_deleted AFTER DELETE ON job_deps FOR EACH ROW
+WHEN (OLD.gate_writes >= 0)
 EXECUTE FUNCTION gate_log_job_deps_deleted();
 
 CREATE FUNCTION gate_log_repo_freeze_inserted() RETURNS trigger LANGUAGE plpgsql

@@ -271,6 +271,7 @@ BEGIN
 END;
 
 CREATE TRIGGER gate_log_job_deps_deleted AFTER DELETE ON job_deps
+WHEN OLD.gate_writes >= 0
 BEGIN
   INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, detail)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'dependency.removed', (SELECT t.repo FROM tasks t WHERE t.id = OLD.task_id), OLD.task_id, (SELECT t.work_item_id FROM tasks t WHERE t.id = OLD.task_id),

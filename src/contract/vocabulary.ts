@@ -27,6 +27,8 @@ const OWN_EVENT_KINDS = [
   "task.cancelled",
   "task.paused",
   "task.resumed",
+  "dependency.added",
+  "dependency.removed",
   "repo.frozen",
   "repo.unfrozen",
   "job.created",
@@ -48,8 +50,6 @@ const FOREIGN_EVENT_KINDS = [
   "job.changed",
   "job.moved",
   "job.deleted",
-  "dependency.added",
-  "dependency.removed",
 ] as const;
 
 export const EVENT_KINDS = [...OWN_EVENT_KINDS, ...FOREIGN_EVENT_KINDS] as const;

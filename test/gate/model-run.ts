@@ -261,6 +261,27 @@ export class ModelRun {
         await this.world.sql(`DELETE FROM repo_freeze WHERE repo = '${step.repo}'`);
         model.freezes.delete(step.repo);
         return;
+      case "depend": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        const needed = new Set(step.on.flatMap((index) => this.#taskAt(index) ?? []));
+        const ids = [...needed].map(({ id }) => id);
+        const changed = gate.changeTask(
+          null,
+          { id: task.id },
+          { depends_on: [...needed].map(({ id, repo }) => ({ repo, work_item_id: this.#nameOf(id) })) },
+        );
+        if (ids.some((id) => model.leadsTo(id, task.id))) return this.#refused(changed, "dependency_cycle");
+        const before = [...task.dependsOn].filter((id) => model.tasks.has(id));
+        const isSame = before.length === ids.length && ids.every((id) => task.dependsOn.has(id));
+        if (!isSame && isTerminal(task.stage)) return this.#refused(changed, "task_terminal");
+        const answer = await changed;
+        expect(answer.started).toBe(task.lane !== "none");
+        expect(answer.task.depends_on.map(({ task_id }) => task_id)).toEqual(ids.sort((a, b) => a - b));
+        task.dependsOn.clear();
+        for (const id of ids) task.dependsOn.add(id);
+        return;
+      }
       case "sql depend": {
         const [task, needed] = [this.#taskAt(step.task), this.#taskAt(step.on)];
         if (!task || !needed || task.dependsOn.has(needed.id)) return;

@@ -99,6 +99,15 @@ export class Model {
     return [...this.jobs.values()].some((job) => job.task === task && job.status === "running");
   }
 
+  /** True when the first task is the second, or depends on it, however far. */
+  leadsTo(from: number, to: number, seen = new Set<number>()): boolean {
+    if (from === to) return true;
+    const task = this.tasks.get(from);
+    if (!task || seen.has(from)) return false;
+    seen.add(from);
+    return [...task.dependsOn].some((id) => this.leadsTo(id, to, seen));
+  }
+
   /** The jobs that one claim hands out, oldest first, at most `max`; each may hold the ones behind it. Changes nothing. */
   claimable(isWanted: (job: ModelJob) => boolean, max: number): ModelJob[] {
     const claimed: ModelJob[] = [];

@@ -217,6 +217,8 @@ const change = async (
     note: Note,
     trial: { dry_run?: true | undefined },
   ) => Promise<ChangedTask>,
+  told: (changed: ChangedTask, dryRun?: true) => string = ({ task }, dry) =>
+    `${isOrWouldBe(dry)} ${standing(task)}.`,
 ): Promise<void> => {
   const client = connect(context);
   const { id } = await findTask(client, { work_item, repo });
@@ -227,11 +229,7 @@ const change = async (
     items: [task],
     name: labelOf,
     lines: (screen) =>
-      changeLines(
-        `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
-        { effect, dryRun },
-        screen,
-      ),
+      changeLines(`${labelInRepo(task)} ${told(changed, dryRun)}`, { effect, dryRun }, screen),
   });
   sayDryRun(context, dryRun);
 };
@@ -254,6 +252,44 @@ const stageCommand = (task: Command, context: CliContext): void => {
     );
 };
 
+const dependsCommand = (task: Command, context: CliContext): void => {
+  interface Options extends ChangeOptions {
+    readonly on?: readonly Dependency[];
+    readonly none?: true;
+  }
+  task
+    .command("depends")
+    .description("replace the dependencies of a task")
+    .argument("<work-item>", "work item or task id")
+    .option(
+      "--on <work-item>",
+      "task that must finish first, REPO:WORK_ITEM in another repository; may be repeated",
+      dependencies,
+    )
+    .option("--none", "drop all dependencies")
+    .addOption(repoOption())
+    .addOption(reasonOption())
+    .addOption(dryRunOption())
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate task depends WEB-8 --on API-2 --on acme/lib:LIB-1"))
+    .action((workItem: string, { on = [], none, ...options }: Options, command: Command) => {
+      if ((on.length === 0) === (none === undefined))
+        command.error("error: give either --on, once for each dependency, or --none");
+      return change(
+        context,
+        workItem,
+        options,
+        (client, id, note, trial) => client.setDependencies(id, [...on], note, trial),
+        ({ task: { depends_on, repo }, started }, dryRun) => {
+          const needed = depends_on.map((each) => each.repo === repo ? labelOf(each) : labelInRepo(each)).join(", ");
+          const does = dryRun ? "would depend" : "depends";
+          const late = started ? " It has started already: that holds its queued entry jobs only." : "";
+          return `${does} on ${needed === "" ? "nothing" : needed}.${late}`;
+        },
+      );
+    });
+};
+
 const cancelCommand = (task: Command, context: CliContext): void => {
   task
     .command("cancel")
@@ -271,6 +307,6 @@ const cancelCommand = (task: Command, context: CliContext): void => {
 
 export const taskCommands = (program: Command, context: CliContext): void => {
   const task = program.command("task").description("add, list, show, move and cancel tasks");
-  for (const command of [addCommand, listCommand, showCommand, stageCommand, cancelCommand])
+  for (const command of [addCommand, listCommand, showCommand, stageCommand, dependsCommand, cancelCommand])
     command(task, context);
 };

@@ -9,7 +9,7 @@ import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job } from "../../contract/jobs.ts";
-import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type { ChangedTask, DependencyName, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
@@ -113,8 +113,8 @@ function* taskInLane(id: number): Tx<TaskRef> {
 }
 
 /** A dependency is a work item of the task's own repository, else of the one repository that has it. */
-function* resolveDependency(
-  needed: string | { repo: string; work_item_id: string },
+export function* resolveDependency(
+  needed: DependencyName,
   repo: string,
   index: number,
 ): Tx<number> {
@@ -141,7 +141,7 @@ function* resolveDependency(
  *  @throws GateError dependency_cycle */
 const refuseItself = (
   { repo, work_item_id }: NewTask,
-  needed: string | { repo: string; work_item_id: string },
+  needed: DependencyName,
   index: number,
 ): void => {
   const { repo: its, work_item_id: workItem } =
@@ -264,7 +264,7 @@ export const stageChange = (move: Move): Change => {
 };
 
 /** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
-function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
+export function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
   const others = yield* all<{ repo: string }>(sql`SELECT DISTINCT t.repo FROM job_deps d
     JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task_id} AND t.repo <> ${repo}`);
   return [repo, ...others.map((other) => other.repo)];
