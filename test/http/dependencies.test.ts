@@ -9,7 +9,8 @@ const WEB = "acme/web";
 const API = "acme/api";
 
 const start = async () => {
-  const { post, patch, get } = await startService();
+  const { call, post, get } = await startService();
+  const patch = <Body>(path: string, body: unknown) => call<Body>("PATCH", path, body);
   const add = async (repo: string, work_item_id: string, more: object = {}): Promise<Task> =>
     (await post<{ task: Task }>("/tasks", { repo, work_item_id, ...more })).body.task;
   const depend = (task: Task, depends_on: unknown, query = "") =>
@@ -54,9 +55,9 @@ it("refuses a cycle over several repositories with its path, and changes nothing
   await add(API, "API-1", { depends_on: ["WEB-1"] });
   await add("acme/ops", "OPS-1", { depends_on: ["API-1"] });
   const refused = await depend(first, ["OPS-1"]);
-  expectProblem(refused, 409, "dependency_cycle");
+  expectProblem(refused, { status: 409, code: "dependency_cycle" });
   expect(refused.body).toMatchObject({ path: ["WEB-1", "OPS-1", "API-1", "WEB-1"] });
-  expectProblem(await depend(first, ["WEB-1"]), 409, "dependency_cycle");
+  expectProblem(await depend(first, ["WEB-1"]), { status: 409, code: "dependency_cycle" });
   expect((await get<{ task: Task }>(`/tasks/${first.id}`)).body.task.depends_on).toEqual([]);
 });
 
@@ -74,8 +75,8 @@ it("refuses an unknown dependency, a finished task and a change of nothing", asy
   const { add, patch, depend } = await start();
   const web = await add(WEB, "WEB-1");
   await add(API, "API-1");
-  expectProblem(await depend(web, ["NONE"]), 404, "unknown_work_item");
-  expectProblem(await patch(`/tasks/${web.id}`, {}), 400, "invalid_request");
+  expectProblem(await depend(web, ["NONE"]), { status: 404, code: "unknown_work_item" });
+  expectProblem(await patch(`/tasks/${web.id}`, {}), { status: 400, code: "invalid_request" });
   await patch(`/tasks/${web.id}`, { stage: "done" });
-  expectProblem(await depend(web, ["API-1"]), 409, "task_terminal");
+  expectProblem(await depend(web, ["API-1"]), { status: 409, code: "task_terminal" });
 });
