@@ -96,11 +96,13 @@ export type StageChange = z.output<typeof StageChange>;
 export const TaskChange = model(
   "TaskChange",
   "The new stage, the new set of dependencies, or both, with the actor and reason.",
-  z.strictObject({
-    ...StageChange.shape,
-    stage: Stage.optional(),
-    depends_on: DependencyNames.optional(),
-  }),
+  z
+    .strictObject({
+      ...StageChange.shape,
+      stage: Stage.optional(),
+      depends_on: DependencyNames.optional(),
+    })
+    .meta({ minProperties: 1 }),
 );
 export type TaskChange = z.output<typeof TaskChange>;
 

@@ -23,7 +23,8 @@ const withOptionalBodies = <Document extends object>(document: Document): Docume
   const { paths = {}, components } = document as Described;
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     const model = String(requestBody?.content["application/json"]?.schema?.$ref).split("/").at(-1) ?? "";
-    if (requestBody && components?.schemas?.[model]?.required === undefined) requestBody.required = false;
+    const { required, minProperties } = components?.schemas?.[model] ?? {};
+    if (requestBody && required === undefined && minProperties === undefined) requestBody.required = false;
   }
   return document;
 };
