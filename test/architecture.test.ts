@@ -13,7 +13,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
     packages: /^$/,
   },
   "gate/commands": {
@@ -26,6 +26,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/sql",
       "store/timestamps",
       "store/triggers/times",
+      "store/triggers/lane-state",
       "store/json",
     ],
     packages: /^$/,

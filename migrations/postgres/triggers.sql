@@ -33,8 +33,8 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_lane_tasks_changed AFTER UPDATE ON tasks FOR EACH ROW
-WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
+CREATE TRIGGER gate_lane_tasks_changed AFTER UPDATE OF id, repo, work_item_id, stage, title, cancelled_at, paused_at, paused_by, pause_reason, pause_until ON tasks FOR EACH ROW
+WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '') AND NEW.gate_writes <> OLD.gate_writes + 2)
 EXECUTE FUNCTION gate_lane_tasks_changed();
 
 CREATE FUNCTION gate_lane_tasks_moved() RETURNS trigger LANGUAGE plpgsql
@@ -54,7 +54,7 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_lane_tasks_moved AFTER UPDATE ON tasks FOR EACH ROW
+CREATE TRIGGER gate_lane_tasks_moved AFTER UPDATE OF repo ON tasks FOR EACH ROW
 WHEN (COALESCE(NEW.repo, '') <> COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION gate_lane_tasks_moved();
 
@@ -285,23 +285,37 @@ EXECUTE FUNCTION gate_lane_job_deps_deleted();
 CREATE FUNCTION gate_state_tasks_paused() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE tasks SET lane_state = 2 WHERE id = NEW.id;
+  UPDATE tasks SET lane_state = CASE lane_state WHEN 1 THEN 2 ELSE lane_state END,
+      paused_from = CASE WHEN EXISTS (SELECT 1 FROM gate_finishes f WHERE f.repo = tasks.repo AND f.id > tasks.paused_from AND f.id <= tasks.paused_to) THEN paused_from ELSE (SELECT COALESCE(MAX(id), 0) FROM gate_finishes) END,
+      paused_to = NULL WHERE id = NEW.id;
   RETURN NULL;
 END $gate$;
 
 CREATE TRIGGER gate_state_tasks_paused AFTER UPDATE OF paused_at ON tasks FOR EACH ROW
-WHEN (NEW.paused_at IS NOT NULL AND OLD.paused_at IS NULL AND NEW.lane_state = 1)
+WHEN (NEW.paused_at IS NOT NULL AND OLD.paused_at IS NULL AND NEW.gate_writes = OLD.gate_writes)
 EXECUTE FUNCTION gate_state_tasks_paused();
+
+CREATE FUNCTION gate_state_tasks_resumed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET paused_from = CASE WHEN EXISTS (SELECT 1 FROM gate_finishes f WHERE f.repo = tasks.repo AND f.id > tasks.paused_from) THEN paused_from END,
+      paused_to = (SELECT COALESCE(MAX(id), 0) FROM gate_finishes) WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_state_tasks_resumed AFTER UPDATE OF paused_at ON tasks FOR EACH ROW
+WHEN (NEW.paused_at IS NULL AND OLD.paused_at IS NOT NULL AND NEW.gate_writes = OLD.gate_writes)
+EXECUTE FUNCTION gate_state_tasks_resumed();
 
 -- src/store/triggers/overtakes.ts
 
 CREATE FUNCTION gate_overtakes_tasks_finished() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  INSERT INTO gate_overtakes(task_id, overtaken_by)
-    SELECT paused.id, NEW.id FROM tasks paused
-    WHERE paused.repo = NEW.repo AND paused.id <> NEW.id
-      AND paused.paused_at IS NOT NULL AND paused.stage NOT IN ('done', 'cancelled');
+  INSERT INTO gate_finishes(repo, task_id, started)
+    SELECT NEW.repo, NEW.id, CASE NEW.lane_state WHEN 0 THEN 0 ELSE 1 END
+    WHERE EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) OR (NEW.lane_state <> 0 AND EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id));
+  DELETE FROM gate_finishes WHERE repo = NEW.repo AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id);
   RETURN NULL;
 END $gate$;
 
@@ -465,6 +479,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_log_job_deps_deleted AFTER DELETE ON job_deps FOR EACH ROW
+WHEN (OLD.gate_writes >= 0)
 EXECUTE FUNCTION gate_log_job_deps_deleted();
 
 CREATE FUNCTION gate_log_repo_freeze_inserted() RETURNS trigger LANGUAGE plpgsql
@@ -579,7 +594,7 @@ EXECUTE FUNCTION gate_times_tasks_resumed();
 CREATE FUNCTION gate_ready_lane_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+  UPDATE tasks SET lane_state = 1, base_from = COALESCE(base_from, (SELECT COALESCE(MAX(id), 0) FROM gate_finishes)) WHERE id = NEW.task_id AND lane_state <> 1;
   RETURN NULL;
 END $gate$;
 
@@ -590,7 +605,7 @@ EXECUTE FUNCTION gate_ready_lane_jobs_inserted();
 CREATE FUNCTION gate_ready_lane_jobs_claimed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE tasks SET lane_state = 1 WHERE id = NEW.task_id AND lane_state <> 1;
+  UPDATE tasks SET lane_state = 1, base_from = COALESCE(base_from, (SELECT COALESCE(MAX(id), 0) FROM gate_finishes)) WHERE id = NEW.task_id AND lane_state <> 1;
   RETURN NULL;
 END $gate$;
 
@@ -664,7 +679,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_ready_paused_tasks_changed AFTER UPDATE OF id, paused_at ON tasks FOR EACH ROW
-WHEN (((OLD.paused_at IS NOT NULL) <> (NEW.paused_at IS NOT NULL) OR OLD.id <> NEW.id))
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND (((OLD.paused_at IS NOT NULL) <> (NEW.paused_at IS NOT NULL) OR OLD.id <> NEW.id)))
 EXECUTE FUNCTION gate_ready_paused_tasks_changed();
 
 CREATE FUNCTION gate_ready_paused_tasks_created() RETURNS trigger LANGUAGE plpgsql
@@ -733,7 +748,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_ready_finished_tasks_changed AFTER UPDATE OF id, stage ON tasks FOR EACH ROW
-WHEN (((NOT (OLD.stage NOT IN ('done', 'cancelled'))) <> (NOT (NEW.stage NOT IN ('done', 'cancelled'))) OR OLD.id <> NEW.id))
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND (((NOT (OLD.stage NOT IN ('done', 'cancelled'))) <> (NOT (NEW.stage NOT IN ('done', 'cancelled'))) OR OLD.id <> NEW.id)))
 EXECUTE FUNCTION gate_ready_finished_tasks_changed();
 
 CREATE FUNCTION gate_ready_finished_tasks_created() RETURNS trigger LANGUAGE plpgsql
@@ -925,7 +940,7 @@ BEGIN
 END $gate$;
 
 CREATE TRIGGER gate_ready_dependency_tasks_finished AFTER UPDATE OF id, repo, stage ON tasks FOR EACH ROW
-WHEN (((OLD.stage NOT IN ('done', 'cancelled')) <> (NEW.stage NOT IN ('done', 'cancelled')) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id))
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND (((OLD.stage NOT IN ('done', 'cancelled')) <> (NEW.stage NOT IN ('done', 'cancelled')) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id)))
 EXECUTE FUNCTION gate_ready_dependency_tasks_finished();
 
 CREATE FUNCTION gate_ready_dependency_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
@@ -1068,51 +1083,10 @@ CREATE TRIGGER gate_ready_active_task_tasks_created AFTER INSERT ON tasks FOR EA
 WHEN (NEW.stage NOT IN ('done', 'cancelled'))
 EXECUTE FUNCTION gate_ready_active_task_tasks_created();
 
-CREATE FUNCTION gate_ready_active_task_tasks_moved() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION gate_ready_active_task_tasks_entered() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id = (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id = (SELECT MIN(t.id) FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -1128,15 +1102,39 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_ready_active_task_tasks_moved AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks FOR EACH ROW
-WHEN (((OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL) <> (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR OLD.lane_state <> NEW.lane_state))
-EXECUTE FUNCTION gate_ready_active_task_tasks_moved();
+CREATE TRIGGER gate_ready_active_task_tasks_entered AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks FOR EACH ROW
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND (NOT (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (NEW.lane_state = 1 AND OLD.lane_state <> 1))))
+EXECUTE FUNCTION gate_ready_active_task_tasks_entered();
+
+CREATE FUNCTION gate_ready_active_task_tasks_left() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
+      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_ready_active_task_tasks_left AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks FOR EACH ROW
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL AND (NOT (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (OLD.lane_state = 1 AND NEW.lane_state <> 1))))
+EXECUTE FUNCTION gate_ready_active_task_tasks_left();
 
 CREATE FUNCTION gate_ready_active_task_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id = (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -1169,11 +1167,34 @@ CREATE TRIGGER gate_ready_active_task_tasks_deleted AFTER DELETE ON tasks FOR EA
 WHEN (OLD.stage NOT IN ('done', 'cancelled'))
 EXECUTE FUNCTION gate_ready_active_task_tasks_deleted();
 
+CREATE FUNCTION gate_ready_active_task_tasks_own() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
+      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_ready_active_task_tasks_own AFTER UPDATE OF id, lane_state ON tasks FOR EACH ROW
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND ((OLD.lane_state <> NEW.lane_state OR OLD.id <> NEW.id)))
+EXECUTE FUNCTION gate_ready_active_task_tasks_own();
+
 CREATE FUNCTION gate_ready_active_task_jobs_run_ended() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id = (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2))
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -1197,8 +1218,8 @@ EXECUTE FUNCTION gate_ready_active_task_jobs_run_ended();
 CREATE FUNCTION gate_ready_active_task_jobs_run_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id = (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2))
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'

@@ -31,9 +31,18 @@ import type {
 import { ERROR_LENGTH, peopleText, withStorableReason } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, OneTaskQuery } from "../contract/scalars.ts";
-import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import type {
+  ChangedTask,
+  NewTask,
+  StageChange,
+  Task,
+  TaskChange,
+  TaskPage,
+  TaskQuery,
+} from "../contract/tasks.ts";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
+import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
@@ -188,6 +197,14 @@ export class Gate {
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
     return this.#decide({ caller, dryRun }, change, (context, said) => setStage(context, id, said));
+  }
+
+  /** Changes the dependencies of a task, its stage, or both. `depends_on` is the new set: an empty one drops all.
+   *  @returns `started` with new dependencies: true when a job of the task has begun already
+   *  @throws GateError unknown_task, task_terminal, invalid_request; for a dependency unknown_work_item,
+   *    ambiguous_work_item, dependency_cycle */
+  changeTask(caller: Caller, { id, dry_run: dryRun }: ById, change: TaskChange): Promise<ChangedTask> {
+    return this.#decide({ caller, dryRun }, change, (context, said) => changeTask(context, id, said));
   }
 
   /** Cancels a task and its jobs that have not started.

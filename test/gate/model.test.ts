@@ -12,7 +12,7 @@ const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
 /** Histories in CI, and in the long run. */
 const RUNS = { SQLite: LONG ? 10_000 : 300, PostgreSQL: LONG ? 2_000 : 60 };
 
-const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_overtakes", "gate_lanes"];
+const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_finishes", "gate_lanes"];
 
 onEveryDatabase((open, database) => {
   let store: Store;

@@ -10,6 +10,7 @@ import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
 import { resolveTask, type TaskRef } from "../commands/work-item.ts";
 import { unfinished } from "../rule/lane.ts";
+import { untold } from "../rule/overtakes.ts";
 import { lifeFromRows, recordingBegan } from "./row-history.ts";
 
 /** The table of the event log. */
@@ -37,7 +38,7 @@ const overtakersOf = ({ task_id, repo }: TaskRef, from: number): Statement => {
   const among = (kinds: readonly EventKind[]): Statement =>
     sql`gate_events o JOIN tasks t ON t.id = o.task_id
       WHERE o.repo = ${repo} AND o.id >= ${from} AND o.kind IN ${list(kinds)}
-        AND o.task_id IN (SELECT g.overtaken_by FROM gate_overtakes g WHERE g.task_id = ${task_id})`;
+        AND o.task_id IN (SELECT f.task_id FROM tasks own, ${untold("own")} AND own.id = ${task_id})`;
   return sql`e.id IN (SELECT MIN(o.id) FROM ${among(["job.claimed"])} GROUP BY o.task_id)
       OR e.id IN (SELECT MAX(o.id) FROM ${among(["task.stage", "task.cancelled"])}
         AND NOT (${unfinished("t")}) GROUP BY o.task_id)`;

@@ -7,6 +7,7 @@ import type { Task } from "../../contract/tasks.ts";
 import type { Reason } from "../../contract/vocabulary.ts";
 import type { Trigger, Tx } from "../../store/port.ts";
 import type { Statement } from "../../store/sql.ts";
+import type { KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import type { Remedy } from "./remedy.ts";
 import type { Visibility } from "./visibility.ts";
@@ -69,8 +70,14 @@ export interface HoldReason {
   readonly applies: (policy: Policy) => boolean;
   /** True for a queued job that it holds.
    *  @param job the alias of a row of `jobs`
+   *  @param lane the lane of every such row, where it was read already
    *  @returns undefined where the rows that it needs are not visible and it therefore fails open */
-  readonly holds: (policy: Policy, job: string, visible: Visibility) => Statement | undefined;
+  readonly holds: (
+    policy: Policy,
+    job: string,
+    visible: Visibility,
+    lane?: KnownLane,
+  ) => Statement | undefined;
   /** Statements that fail while a part of the database that the condition reads is unreadable. */
   readonly probes: Readonly<Partial<Record<keyof Visibility, Statement>>>;
   /** Every write that can change the condition, but for those to the job itself. */
