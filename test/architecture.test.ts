@@ -13,7 +13,15 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
+    parts: [
+      "gate/rule",
+      "contract",
+      "store/port",
+      "store/sql",
+      "store/timestamps",
+      "store/triggers/install",
+      "store/triggers/sets",
+    ],
     packages: /^$/,
   },
   "gate/commands": {
@@ -54,11 +62,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {
-    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    parts: ["store/triggers", "store/port", "store/schema-rights", "store/sql", "contract/vocabulary"],
     packages: /^node:crypto$/,
   },
   http: {

@@ -2,13 +2,13 @@
  *  It runs each operation as a transaction on a pooled connection, and knows nothing of the domain but its lanes. */
 
 import pg from "pg";
-import { run, StoreFault, type Clock, type Store, type Tx } from "../port.ts";
-import { raw } from "../sql.ts";
+import { StoreFault, type Clock, type Store, type Tx } from "../port.ts";
 import { coalesce } from "./coalesce.ts";
-import { DIALECT } from "./dialect.ts";
+import { dialectIn } from "./dialect.ts";
 import { connectFailureOf, Failure, failureOf } from "./errors.ts";
 import { Notifier } from "./notifier.ts";
 import { translator } from "./placeholders.ts";
+import { PINNED, qualifier } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
 import { Watermark } from "./watermark.ts";
@@ -17,6 +17,15 @@ const POOL_SIZE = 10;
 
 const FINGERPRINT = `SELECT (SELECT COALESCE(SUM(revision), 0) FROM gate_lanes) || '/' ||
   (SELECT COALESCE(MAX(id), 0) FROM gate_events) AS fingerprint`;
+
+/** The first schema of the connection's search path, quoted where SQL needs it; NULL when the role may use none. */
+const SCHEMA: Query = {
+  text: "SELECT pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema",
+  query_timeout: RESPONSE_TIMEOUT_MS,
+};
+
+/** Statements that are sent together are one transaction. */
+const PIN = `SET LOCAL search_path = ${PINNED}; `;
 
 /** Two snapshots of the same text see the same committed transactions, and so the same rows. */
 const SNAPSHOT = "SELECT pg_current_snapshot() AS version";
@@ -41,6 +50,22 @@ export interface PostgresOptions {
   readonly poolSize?: number | undefined;
 }
 
+const findSchema = (connect: () => Promise<pg.PoolClient>): Promise<string> =>
+  retryWithBackoff(async () => {
+    const client = await connect();
+    let failure: Failure | undefined;
+    try {
+      const { rows } = await client.query<{ schema: string | null }>(SCHEMA);
+      if (rows[0]?.schema != null) return rows[0].schema;
+    } catch (error) {
+      failure = failureOf(error);
+      throw failure;
+    } finally {
+      client.release(failure?.connectionLost);
+    }
+    throw new StoreFault("unreadable", "The role may use no schema of its search_path.");
+  });
+
 /** Opens a database.
  *  @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
  *  @throws StoreFault when it cannot be reached */
@@ -61,15 +86,6 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
 
-  const translate = translator();
-  let usePreparedStatements = true;
-
-  const notifier = new Notifier({
-    connection,
-    fingerprint: async () =>
-      (await pool.query<{ fingerprint: string }>(FINGERPRINT)).rows[0]?.fingerprint ?? "",
-  });
-
   const connect = async (): Promise<pg.PoolClient> => {
     try {
       return await pool.connect();
@@ -77,6 +93,29 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
       throw connectFailureOf(error);
     }
   };
+
+  const schema = await findSchema(connect).catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  const qualify = qualifier(schema);
+  const translate = translator(qualify);
+  let usePreparedStatements = true;
+
+  /** Runs statements without a transaction of ours around them. */
+  const ask = async (text: string): Promise<Rows[]> => {
+    try {
+      const config: Query = { text: PIN + text, query_timeout: RESPONSE_TIMEOUT_MS };
+      return ((await pool.query(config)) as unknown as Rows[]).slice(1);
+    } catch (error) {
+      throw failureOf(error);
+    }
+  };
+
+  const notifier = new Notifier({
+    connection,
+    fingerprint: async () => String((await ask(qualify(FINGERPRINT)))[0]?.rows[0]?.fingerprint),
+  });
 
   /** One attempt at a transaction. */
   const transact = async <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
@@ -100,18 +139,9 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
-  /** Runs statements without a transaction around them; the result of several is a list. */
-  const query = (text: string): Promise<unknown> =>
-    retryWithBackoff(async () => {
-      try {
-        const config: Query = { text, query_timeout: RESPONSE_TIMEOUT_MS };
-        return await pool.query(config);
-      } catch (error) {
-        throw failureOf(error);
-      }
-    });
+  const query = (text: string): Promise<Rows[]> => retryWithBackoff(() => ask(text));
   const watermarks = new Map<string, Watermark>();
-  const version = coalesce(async () => String(((await query(SNAPSHOT)) as Rows).rows[0]?.version));
+  const version = coalesce(async () => String((await query(SNAPSHOT))[0]?.rows[0]?.version));
 
   const running = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
@@ -131,20 +161,12 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     await pool.end();
   };
 
-  try {
-    await retryWithBackoff(() => transact("read", () => run(raw("SELECT 1"))));
-  } catch (error) {
-    await pool.end();
-    throw error;
-  }
-
   return {
-    dialect: DIALECT,
+    dialect: dialectIn(schema),
     write: (operation) => execute("write", operation),
     read: (operation) => execute("read", operation),
     completeUpTo: (table) => {
-      const watermark =
-        watermarks.get(table) ?? new Watermark(table, (text) => query(text) as Promise<Rows[]>);
+      const watermark = watermarks.get(table) ?? new Watermark(`${schema}.${table}`, query);
       watermarks.set(table, watermark);
       return watermark.completeUpTo();
     },

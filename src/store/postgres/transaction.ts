@@ -4,6 +4,7 @@
 import type pg from "pg";
 import type { Clock, Step, Tx } from "../port.ts";
 import { raw, sql, type Statement, type Value } from "../sql.ts";
+import { PINNED } from "./qualify.ts";
 import { beginFailureOf, commitFailureOf, Failure, failureOf } from "./errors.ts";
 import type { Translated } from "./placeholders.ts";
 
@@ -26,7 +27,8 @@ export const RESPONSE_TIMEOUT_MS = 15_000;
 const TRY_TIMEOUT = "1ms";
 
 const MILLISECONDS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-const BEGIN_WITH = `SELECT ${Object.entries(SETTINGS)
+// The search path is pinned first, and by a command: until then an unqualified function might be another role's.
+const BEGIN_WITH = `SET LOCAL search_path = ${PINNED}; SELECT ${Object.entries(SETTINGS)
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}, ${MILLISECONDS} AS ms`;
 const BEGIN = {
