@@ -52,7 +52,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },

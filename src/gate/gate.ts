@@ -339,8 +339,8 @@ export class Gate {
 
   // --- The service itself
 
-  /** Installs the ready index for this gate's policy and brings it up to date. */
-  adopt(): Promise<void> {
+  /** Installs the ready index for this gate's policy and brings it up to date: see `ReadyIndexKeeper.adopt`. */
+  adopt(): Promise<boolean> {
     return this.#readyIndex.adopt();
   }
 

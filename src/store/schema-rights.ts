@@ -17,5 +17,7 @@ export function* requireSchemaRights(dialect: Dialect, lacking: string): Tx<void
 }
 
 /** Reads, as whole sentences, each right through which another role could act as the service or as the owner. */
-export const readExposures = async ({ dialect, read }: Store): Promise<string[]> =>
-  (await read(() => all<{ exposure: string }>(dialect.exposures))).map(({ exposure }) => exposure);
+export const readExposures = async (store: Store): Promise<string[]> =>
+  (await store.read(() => all<{ exposure: string }>(store.dialect.exposures))).map(
+    ({ exposure }) => exposure,
+  );

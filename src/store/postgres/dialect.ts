@@ -2,35 +2,10 @@
 
 import type { Dialect } from "../port.ts";
 import { raw } from "../sql.ts";
-import { PINNED } from "./qualify.ts";
+import { exposuresOf, isOurs } from "./exposures.ts";
+import { pinned } from "./qualify.ts";
 import { routinesIn } from "./routines.ts";
 import { triggerMaker } from "./triggers.ts";
-
-/** True for the tables of ours and of the orchestrator. */
-const isOurs = (table: string): string =>
-  `(${table}.relname IN ('tasks', 'jobs', 'job_deps', 'repo_freeze') OR starts_with(${table}.relname::text, 'gate_'))
-      AND ${table}.relkind IN ('r', 'p')`;
-
-/** PostgreSQL's rights decide who could act as another role: an object in the schema may be found in the place of another
- *  one by the sessions that look there, and a trigger runs as the role that writes to its table. */
-const exposuresIn = (
-  namespace: string,
-): string => `WITH ours AS (SELECT c.oid, c.relname, c.relowner, c.relacl
-      FROM pg_class c WHERE c.relnamespace = ${namespace} AND ${isOurs("c")}),
-    owner AS (SELECT o.relowner AS role FROM ours o WHERE o.relname = 'gate_settings')
-  SELECT 'The role ' || current_user || ' is a superuser: run the service as a role of its own.' AS exposure
-    FROM pg_roles r WHERE r.rolname = current_user AND r.rolsuper
-  UNION ALL SELECT CASE a.grantee WHEN 0 THEN 'Every role' ELSE 'The role ' || pg_get_userbyid(a.grantee) END
-      || ' may create objects in the schema ' || n.nspname || ': revoke it.'
-    FROM pg_namespace n, aclexplode(COALESCE(n.nspacl, acldefault('n', n.nspowner))) a, owner
-    WHERE n.oid = ${namespace} AND a.privilege_type = 'CREATE' AND a.grantee NOT IN (n.nspowner, owner.role)
-  UNION ALL SELECT 'The table ' || o.relname || ' belongs to the role ' || pg_get_userbyid(o.relowner)
-      || ', whose triggers run as the service: give it to ' || pg_get_userbyid(owner.role) || '.'
-    FROM ours o, owner WHERE o.relowner <> owner.role
-  UNION ALL SELECT CASE a.grantee WHEN 0 THEN 'Every role' ELSE 'The role ' || pg_get_userbyid(a.grantee) END
-      || ' may make triggers on the table ' || o.relname || ', which run as the service: revoke it.'
-    FROM ours o, aclexplode(COALESCE(o.relacl, acldefault('r', o.relowner))) a, owner
-    WHERE a.privilege_type = 'TRIGGER' AND a.grantee NOT IN (o.relowner, owner.role)`;
 
 /** @param schema as SQL names it */
 export const dialectIn = (schema: string): Dialect => {
@@ -58,12 +33,11 @@ export const dialectIn = (schema: string): Dialect => {
     // Changing a schema may take its time: the lock waits as long as needed, and so does all after it.
     migrationLock: raw(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('serial-gate'), hashtext('${schema.replaceAll("'", "''")}'))`),
-    inSchema: (text) =>
-      raw(`SET LOCAL search_path = ${schema}, pg_temp;\n${text};\nSET LOCAL search_path = ${PINNED}`),
+    inSchema: (text) => raw(`SET LOCAL search_path = ${schema}, pg_temp;\n${text};\n${pinned([])}`),
     schemaRights: raw(`SELECT current_user AS role, CASE WHEN has_schema_privilege(${namespace}, 'CREATE')
       AND NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = ${namespace} AND ${isOurs("c")}
         AND NOT pg_has_role(c.relowner, 'USAGE')) THEN 1 ELSE 0 END AS may`),
-    exposures: raw(exposuresIn(namespace)),
+    exposures: raw(exposuresOf(namespace)),
     suspends: true,
   };
 };

@@ -1,9 +1,13 @@
-/** Names the program's tables and functions by their schema. Every transaction and every trigger function of the program
- *  runs with PINNED as its search path: an unqualified function or operator is PostgreSQL's own, whatever other
- *  roles create in the program's schema or as temporary objects (docs/adr/0023). */
+/** Names the program's tables and functions by their schema, and sets the search path under which they run: whatever
+ *  other roles create in the schema or as temporary objects, it is not found in the place of PostgreSQL's own or of
+ *  ours (docs/adr/0023). */
 
-/** Temporary tables come last, where PostgreSQL would otherwise look first. */
+/** The search path of the program's functions. Temporary tables come last: unnamed, they would come first. */
 export const PINNED = "pg_catalog, pg_temp";
+
+/** The command that sets the search path of a transaction, with these schemas behind PostgreSQL's own. */
+export const pinned = (schemas: readonly string[]): string =>
+  `SET LOCAL search_path = ${["pg_catalog", ...schemas, "pg_temp"].join(", ")}`;
 
 const NAMES =
   /(?<=\b(?:FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF EXISTS)\s+)(?:tasks|jobs|job_deps|repo_freeze|gate_\w+)\b|\bgate_\w+(?=\()/g;

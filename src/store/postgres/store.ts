@@ -6,9 +6,10 @@ import { StoreFault, type Clock, type Store, type Tx } from "../port.ts";
 import { coalesce } from "./coalesce.ts";
 import { dialectIn } from "./dialect.ts";
 import { connectFailureOf, Failure, failureOf } from "./errors.ts";
+import { grantsToCreate } from "./exposures.ts";
 import { Notifier } from "./notifier.ts";
 import { translator } from "./placeholders.ts";
-import { PINNED, qualifier } from "./qualify.ts";
+import { pinned, qualifier } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
 import { Watermark } from "./watermark.ts";
@@ -18,14 +19,12 @@ const POOL_SIZE = 10;
 const FINGERPRINT = `SELECT (SELECT COALESCE(SUM(revision), 0) FROM gate_lanes) || '/' ||
   (SELECT COALESCE(MAX(id), 0) FROM gate_events) AS fingerprint`;
 
-/** The first schema of the connection's search path, quoted where SQL needs it; NULL when the role may use none. */
-const SCHEMA: Query = {
-  text: "SELECT pg_catalog.quote_ident(pg_catalog.current_schema()) AS schema",
-  query_timeout: RESPONSE_TIMEOUT_MS,
-};
+/** The first schema of the connection's search path; NULL when the role may use none. */
+const CURRENT_SCHEMA = "SELECT pg_catalog.current_schema() AS name";
 
-/** Statements that are sent together are one transaction. */
-const PIN = `SET LOCAL search_path = ${PINNED}; `;
+/** A schema as SQL names it, and whether other roles may create objects in it. */
+const SCHEMA = (name: string): string => `SELECT quote_ident(${pg.escapeLiteral(name)}) AS quoted,
+  EXISTS (SELECT 1 FROM ${grantsToCreate(`quote_ident(${pg.escapeLiteral(name)})::regnamespace`)}) AS open`;
 
 /** Two snapshots of the same text see the same committed transactions, and so the same rows. */
 const SNAPSHOT = "SELECT pg_current_snapshot() AS version";
@@ -50,21 +49,27 @@ export interface PostgresOptions {
   readonly poolSize?: number | undefined;
 }
 
-const findSchema = (connect: () => Promise<pg.PoolClient>): Promise<string> =>
-  retryWithBackoff(async () => {
-    const client = await connect();
-    let failure: Failure | undefined;
-    try {
-      const { rows } = await client.query<{ schema: string | null }>(SCHEMA);
-      if (rows[0]?.schema != null) return rows[0].schema;
-    } catch (error) {
-      failure = failureOf(error);
-      throw failure;
-    } finally {
-      client.release(failure?.connectionLost);
-    }
+interface Schema {
+  readonly quoted: string;
+  /** The search path of every transaction, set by a command that nothing can overload. */
+  readonly pin: string;
+}
+
+/** Finds the schema of our tables. It is searched only while nobody else may create objects in it: a function of the same
+ *  name with better matching types would be called instead of PostgreSQL's own. */
+const findSchema = async (client: pg.PoolClient): Promise<Schema> => {
+  const ask = async (text: string): Promise<Record<string, unknown> | undefined> => {
+    const query: Query = { text, query_timeout: RESPONSE_TIMEOUT_MS };
+    const results: unknown = await client.query(query);
+    return (Array.isArray(results) ? (results as Rows[]).at(-1) : (results as Rows))?.rows[0];
+  };
+  const name = (await ask(CURRENT_SCHEMA))?.name;
+  if (typeof name !== "string")
     throw new StoreFault("unreadable", "The role may use no schema of its search_path.");
-  });
+  const found = await ask(`${pinned([])}; ${SCHEMA(name)}`);
+  const quoted = String(found?.quoted);
+  return { quoted, pin: pinned(found?.open === "t" || found?.open === true ? [] : [quoted]) };
+};
 
 /** Opens a database.
  *  @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
@@ -94,7 +99,17 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
-  const schema = await findSchema(connect).catch(async (error: unknown) => {
+  const { quoted: schema, pin } = await retryWithBackoff(async () => {
+    const client = await connect();
+    try {
+      const found = await findSchema(client);
+      client.release();
+      return found;
+    } catch (error) {
+      client.release(true);
+      throw error instanceof StoreFault ? error : failureOf(error);
+    }
+  }).catch(async (error: unknown) => {
     await pool.end();
     throw error;
   });
@@ -102,10 +117,10 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const translate = translator(qualify);
   let usePreparedStatements = true;
 
-  /** Runs statements without a transaction of ours around them. */
+  /** Runs statements without a transaction of ours around them: those that are sent together are one. */
   const ask = async (text: string): Promise<Rows[]> => {
     try {
-      const config: Query = { text: PIN + text, query_timeout: RESPONSE_TIMEOUT_MS };
+      const config: Query = { text: `${pin}; ${text}`, query_timeout: RESPONSE_TIMEOUT_MS };
       return ((await pool.query(config)) as unknown as Rows[]).slice(1);
     } catch (error) {
       throw failureOf(error);
@@ -120,7 +135,13 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   /** One attempt at a transaction. */
   const transact = async <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
     const client = await connect();
-    const transaction = new Transaction({ client, translate, usePreparedStatements, clock: options.clock });
+    const transaction = new Transaction({
+      client,
+      translate,
+      usePreparedStatements,
+      pin,
+      clock: options.clock,
+    });
     let discard = false;
     try {
       await transaction.begin(kind);

@@ -4,7 +4,6 @@
 import type pg from "pg";
 import type { Clock, Step, Tx } from "../port.ts";
 import { raw, sql, type Statement, type Value } from "../sql.ts";
-import { PINNED } from "./qualify.ts";
 import { beginFailureOf, commitFailureOf, Failure, failureOf } from "./errors.ts";
 import type { Translated } from "./placeholders.ts";
 
@@ -27,13 +26,12 @@ export const RESPONSE_TIMEOUT_MS = 15_000;
 const TRY_TIMEOUT = "1ms";
 
 const MILLISECONDS = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-// The search path is pinned first, and by a command: until then an unqualified function might be another role's.
-const BEGIN_WITH = `SET LOCAL search_path = ${PINNED}; SELECT ${Object.entries(SETTINGS)
+const BEGIN_WITH = `SELECT ${Object.entries(SETTINGS)
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}, ${MILLISECONDS} AS ms`;
 const BEGIN = {
-  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${BEGIN_WITH}`,
-  read: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${BEGIN_WITH}`,
+  write: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+  read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 };
 
 // The CTE is materialized, so that the clock is read after the wait for the lock.
@@ -64,6 +62,8 @@ interface TransactionParts {
   readonly client: pg.PoolClient;
   readonly translate: (statement: Statement) => Translated;
   readonly usePreparedStatements: boolean;
+  /** Sets the search path. */
+  readonly pin: string;
   /** Replaces the database's clock in tests. */
   readonly clock: Clock | undefined;
 }
@@ -81,8 +81,10 @@ export class Transaction {
   }
 
   async begin(kind: "read" | "write"): Promise<void> {
+    // The path comes first: until then an unqualified function might be another role's.
+    const text = `${BEGIN[kind]}; ${this.#parts.pin}; ${BEGIN_WITH}`;
     try {
-      const results: unknown = await this.#parts.client.query(this.#withTimeout({ text: BEGIN[kind] }));
+      const results: unknown = await this.#parts.client.query(this.#withTimeout({ text }));
       this.#advanceClock((results as Rows[]).at(-1));
     } catch (error) {
       throw beginFailureOf(error);
