@@ -45,7 +45,7 @@ DO $$
 DECLARE
   thing RECORD;
   owner TEXT := current_setting('gate.owner');
-  ours OID := current_setting('gate.schema')::regnamespace;
+  ours OID := quote_ident(current_setting('gate.schema'))::regnamespace;
 BEGIN
   FOR thing IN SELECT c.oid::regclass AS name FROM pg_class c
     WHERE c.relnamespace = ours AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) <> owner
@@ -72,7 +72,7 @@ DECLARE
   columns TEXT;
   service TEXT := current_setting('gate.service');
   orchestrator TEXT := current_setting('gate.orchestrator');
-  ours OID := current_setting('gate.schema')::regnamespace;
+  ours OID := quote_ident(current_setting('gate.schema'))::regnamespace;
 BEGIN
   FOR thing IN SELECT c.oid, c.oid::regclass AS name, c.relname FROM pg_class c
     WHERE c.relnamespace = ours AND c.relkind IN ('r', 'p')

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseConfig, policyFor } from "../../src/config/service.ts";
 import { dropReadyIndex, installReadyIndex, readyTriggers } from "../../src/gate/rule/ready-index.ts";
-import { all, run, type Store, type Trigger, type Tx } from "../../src/store/port.ts";
+import { all, run, type Clock, type Store, type Trigger, type Tx } from "../../src/store/port.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { dialectIn } from "../../src/store/postgres/dialect.ts";
 import { raw } from "../../src/store/sql.ts";
@@ -15,6 +15,12 @@ import { openTestPostgres } from "../support/postgres.ts";
 
 const POSTGRES = dialectIn("public");
 const DEFAULT = policyFor(parseConfig({}).policy, "serial-gate");
+
+/** A fresh database, for the role that may change its schema. */
+const openOwned = async (clock: Clock): Promise<Store> => {
+  const store = await openTestPostgres(clock);
+  return { ...store.owner, close: () => store.close() };
+};
 
 const TRIGGERS_IN = {
   sqlite: "SELECT name FROM sqlite_master WHERE type = 'trigger'",
@@ -89,7 +95,7 @@ describe("the catalogue", () => {
 
 describe.each([
   ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
+  ["postgres", openOwned],
 ] as const)("the triggers of a database on %s", (dialect, open) => {
   const start = async (): Promise<Store> => {
     const store = await open(Date.now);
@@ -171,11 +177,11 @@ describe.each([
     const texts = {
       sqlite: ["CREATE TRIGGER ready_jobs AFTER INSERT ON jobs BEGIN SELECT 1; END"],
       postgres: [
-        "CREATE FUNCTION ready_jobs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        "SET LOCAL search_path = public; CREATE FUNCTION ready_jobs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
         "CREATE TRIGGER ready_jobs AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION ready_jobs()",
       ],
     };
-    for (const text of texts[dialect]) await store.write(() => run(store.dialect.inSchema(text)));
+    for (const text of texts[dialect]) await execute(store, text);
     await store.write(() => installReadyIndex(DEFAULT, store.dialect));
     await store.write(() => dropReadyIndex(store.dialect));
     expect(await triggersIn(store)).toContain("ready_jobs");

@@ -3,7 +3,7 @@
 import type { Dialect } from "../port.ts";
 import { raw } from "../sql.ts";
 import { exposuresOf, isOurs } from "./exposures.ts";
-import { pinned } from "./qualify.ts";
+import { pinned, qualifierFor } from "./qualify.ts";
 import { routinesIn } from "./routines.ts";
 import { triggerMaker } from "./triggers.ts";
 
@@ -33,7 +33,8 @@ export const dialectIn = (schema: string): Dialect => {
     // Changing a schema may take its time: the lock waits as long as needed, and so does all after it.
     migrationLock: raw(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
     SELECT pg_advisory_xact_lock(hashtext('serial-gate'), hashtext('${schema.replaceAll("'", "''")}'))`),
-    inSchema: (text) => raw(`SET LOCAL search_path = ${schema}, pg_temp;\n${text};\n${pinned([])}`),
+    // Also an index's condition is resolved when it is made: the schema itself is not searched.
+    inSchema: (text) => raw(`${pinned([])};\n${qualifierFor(schema).migration(text)}`),
     schemaRights: raw(`SELECT current_user AS role, CASE WHEN has_schema_privilege(${namespace}, 'CREATE')
       AND NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = ${namespace} AND ${isOurs("c")}
         AND NOT pg_has_role(c.relowner, 'USAGE')) THEN 1 ELSE 0 END AS may`),

@@ -9,12 +9,24 @@ export const PINNED = "pg_catalog, pg_temp";
 export const pinned = (schemas: readonly string[]): string =>
   `SET LOCAL search_path = ${["pg_catalog", ...schemas, "pg_temp"].join(", ")}`;
 
-const NAMES =
-  /(?<=\b(?:FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF EXISTS)\s+)(?:tasks|jobs|job_deps|repo_freeze|gate_\w+)\b|\bgate_\w+(?=\()/g;
+const namesAfter = (keywords: string): RegExp =>
+  new RegExp(
+    String.raw`(?<=\b(?:${keywords})\s+)(?:tasks|jobs|job_deps|repo_freeze|gate_\w+)\b|\bgate_\w+(?=\()`,
+    "g",
+  );
 
-/** Returns a function that qualifies the names in portable SQL.
- *  @param schema as SQL names it */
-export const qualifier =
-  (schema: string) =>
-  (text: string): string =>
-    text.replace(NAMES, (name) => `${schema}.${name}`);
+const IN_STATEMENTS = namesAfter("FROM|JOIN|INTO|UPDATE");
+const IN_MIGRATIONS = namesAfter("FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF NOT EXISTS|ON");
+
+interface Qualifier {
+  /** Qualifies the names in portable SQL about rows. */
+  readonly statement: (text: string) => string;
+  /** Qualifies the names in a migration, so that it makes its tables and indexes in the schema. */
+  readonly migration: (text: string) => string;
+}
+
+/** @param schema as SQL names it */
+export const qualifierFor = (schema: string): Qualifier => {
+  const qualify = (names: RegExp) => (text: string) => text.replace(names, (name) => `${schema}.${name}`);
+  return { statement: qualify(IN_STATEMENTS), migration: qualify(IN_MIGRATIONS) };
+};

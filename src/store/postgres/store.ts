@@ -9,7 +9,7 @@ import { connectFailureOf, Failure, failureOf } from "./errors.ts";
 import { grantsToCreate } from "./exposures.ts";
 import { Notifier } from "./notifier.ts";
 import { translator } from "./placeholders.ts";
-import { pinned, qualifier } from "./qualify.ts";
+import { pinned, qualifierFor } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
 import { Watermark } from "./watermark.ts";
@@ -113,7 +113,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     await pool.end();
     throw error;
   });
-  const qualify = qualifier(schema);
+  const qualify = qualifierFor(schema).statement;
   const translate = translator(qualify);
   let usePreparedStatements = true;
 

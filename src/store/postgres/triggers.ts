@@ -4,7 +4,7 @@
 
 import type { Dialect, EventInsert, JsonMember, Trigger, TriggerAction } from "../port.ts";
 import { raw, writtenOut, type Statement } from "../sql.ts";
-import { PINNED, qualifier } from "./qualify.ts";
+import { PINNED, qualifierFor } from "./qualify.ts";
 
 const BODY = "$gate$";
 
@@ -65,7 +65,7 @@ export const makeFunction = (
 ): Statement[] => [
   raw(`CREATE FUNCTION ${schema}.${name}(${parameters}) RETURNS ${returns} LANGUAGE plpgsql
   ${definer ? "SECURITY DEFINER " : ""}SET search_path = ${PINNED} AS ${BODY}
-${qualifier(schema)(body)} ${BODY}`),
+${qualifierFor(schema).statement(body)} ${BODY}`),
   raw(`REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC`),
 ];
 
