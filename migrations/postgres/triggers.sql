@@ -3,12 +3,9 @@
 
 -- src/store/postgres/routines.ts
 
-CREATE FUNCTION public.gate_lock_lane(lane TEXT) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION public.gate_lock_lane(lane TEXT) RETURNS void LANGUAGE plpgsql STRICT
   SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  IF lane IS NULL THEN
-    RETURN;
-  END IF;
   PERFORM 1 FROM public.gate_lanes WHERE repo = lane FOR UPDATE;
   IF NOT FOUND THEN
     INSERT INTO public.gate_lanes(repo, revision) VALUES (lane, 0) ON CONFLICT (repo) DO NOTHING;
@@ -17,6 +14,31 @@ BEGIN
 END $gate$;
 
 REVOKE ALL ON FUNCTION public.gate_lock_lane(lane TEXT) FROM PUBLIC;
+
+CREATE FUNCTION public.gate_milliseconds(stored TEXT) RETURNS BIGINT LANGUAGE plpgsql IMMUTABLE STRICT
+  SET search_path = pg_catalog, pg_temp AS $gate$
+DECLARE
+  part TEXT[] := regexp_match(stored,
+    '^([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?$');
+  offset_minutes BIGINT;
+  ms BIGINT;
+BEGIN
+  IF part IS NULL OR part[4] > '23' OR part[5] > '59' OR part[6] > '59' OR part[9] > '23' OR part[10] > '59' THEN
+    RETURN NULL;
+  END IF;
+  offset_minutes := COALESCE(part[9], '0')::BIGINT * 60 + COALESCE(part[10], '0')::BIGINT;
+  IF part[8] = '-' THEN
+    offset_minutes := -offset_minutes;
+  END IF;
+  ms := (make_date(part[1]::INTEGER, part[2]::INTEGER, part[3]::INTEGER) - DATE '1970-01-01')::BIGINT * 86400000
+    + part[4]::BIGINT * 3600000 + (part[5]::BIGINT - offset_minutes) * 60000 + part[6]::BIGINT * 1000
+    + left(COALESCE(part[7], '') || '000', 3)::BIGINT;
+  RETURN CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL; -- A day that no calendar has.
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_milliseconds(stored TEXT) FROM PUBLIC;
 
 CREATE FUNCTION public.gate_draw_again(id BIGINT, of_table REGCLASS) RETURNS BIGINT LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp AS $gate$
@@ -647,6 +669,84 @@ REVOKE ALL ON FUNCTION public.gate_log_repo_freeze_deleted() FROM PUBLIC;
 CREATE TRIGGER gate_log_repo_freeze_deleted AFTER DELETE ON public.repo_freeze FOR EACH ROW
 WHEN (OLD.cleared_at IS NULL)
 EXECUTE FUNCTION public.gate_log_repo_freeze_deleted();
+
+-- src/store/triggers/times.ts
+
+CREATE FUNCTION public.gate_times_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN public.gate_milliseconds(run_after)
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN public.gate_milliseconds(lease_expires_at) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_times_jobs_inserted() FROM PUBLIC;
+
+CREATE TRIGGER gate_times_jobs_inserted AFTER INSERT ON public.jobs FOR EACH ROW
+WHEN (NEW.due_ms IS NULL AND (NEW.status = 'delayed' OR NEW.lease_token IS NOT NULL))
+EXECUTE FUNCTION public.gate_times_jobs_inserted();
+
+CREATE FUNCTION public.gate_times_jobs_changed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.jobs SET lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL, lease_ms = NULL,
+      lease_actor = NULL, due_ms = NULL WHERE id = NEW.id AND NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL));
+  UPDATE public.jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN public.gate_milliseconds(run_after)
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN public.gate_milliseconds(lease_expires_at) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_times_jobs_changed() FROM PUBLIC;
+
+CREATE TRIGGER gate_times_jobs_changed AFTER UPDATE OF status, started_at, run_after, lease_token, lease_expires_at ON public.jobs FOR EACH ROW
+WHEN ((NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))) OR CASE WHEN NEW.status = 'delayed' OR NEW.status = 'running' AND NEW.lease_token IS NOT NULL
+      THEN NEW.due_ms IS NULL OR NEW.due_ms = OLD.due_ms ELSE NEW.due_ms IS NOT NULL END)
+EXECUTE FUNCTION public.gate_times_jobs_changed();
+
+CREATE FUNCTION public.gate_times_tasks_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.tasks SET resume_ms = public.gate_milliseconds(pause_until) WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_times_tasks_inserted() FROM PUBLIC;
+
+CREATE TRIGGER gate_times_tasks_inserted AFTER INSERT ON public.tasks FOR EACH ROW
+WHEN (NEW.pause_until IS NOT NULL)
+EXECUTE FUNCTION public.gate_times_tasks_inserted();
+
+CREATE FUNCTION public.gate_times_tasks_changed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.tasks SET resume_ms = public.gate_milliseconds(pause_until) WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_times_tasks_changed() FROM PUBLIC;
+
+CREATE TRIGGER gate_times_tasks_changed AFTER UPDATE OF pause_until ON public.tasks FOR EACH ROW
+WHEN ((NEW.pause_until <> OLD.pause_until OR (NEW.pause_until IS NULL) <> (OLD.pause_until IS NULL)) AND (NEW.resume_ms = OLD.resume_ms OR (NEW.pause_until IS NULL) <> (NEW.resume_ms IS NULL)))
+EXECUTE FUNCTION public.gate_times_tasks_changed();
+
+CREATE FUNCTION public.gate_times_tasks_resumed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.tasks SET paused_by = NULL, pause_reason = NULL, pause_until = NULL, resume_ms = NULL,
+    paused_together = 0 WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_times_tasks_resumed() FROM PUBLIC;
+
+CREATE TRIGGER gate_times_tasks_resumed AFTER UPDATE OF paused_at ON public.tasks FOR EACH ROW
+WHEN (NEW.paused_at IS NULL AND OLD.paused_at IS NOT NULL
+    AND (NEW.paused_by IS NOT NULL OR NEW.pause_reason IS NOT NULL OR NEW.pause_until IS NOT NULL OR NEW.paused_together = 1))
+EXECUTE FUNCTION public.gate_times_tasks_resumed();
 
 -- src/gate/rule/ready-index.ts, under the default policy
 

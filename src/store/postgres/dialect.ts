@@ -5,7 +5,7 @@ import { raw } from "../sql.ts";
 import { exposuresOf, isOurs } from "./exposures.ts";
 import { pinned, qualifierFor } from "./qualify.ts";
 import { routinesIn } from "./routines.ts";
-import { triggerMaker } from "./triggers.ts";
+import { milliseconds, triggerMaker } from "./triggers.ts";
 
 /** @param schema as SQL names it */
 export const dialectIn = (schema: string): Dialect => {
@@ -25,6 +25,7 @@ export const dialectIn = (schema: string): Dialect => {
     UNION ALL SELECT p.proname || '()' FROM pg_proc p WHERE p.pronamespace = ${namespace}`),
     routines: routinesIn(schema),
     makeTrigger: triggerMaker(schema),
+    milliseconds,
     // With its function, on whatever table it is by now.
     dropTrigger: (name) => raw(`DROP FUNCTION IF EXISTS ${schema}.${name}() CASCADE`),
     dropsBeforeRelease: raw(`SELECT 'DROP FUNCTION ' || p.oid::regprocedure || ' CASCADE' AS statement

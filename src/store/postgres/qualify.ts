@@ -16,7 +16,7 @@ const namesAfter = (keywords: string): RegExp =>
   );
 
 const IN_STATEMENTS = namesAfter("FROM|JOIN|INTO|UPDATE");
-const IN_MIGRATIONS = namesAfter("FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF NOT EXISTS|ON");
+const IN_MIGRATIONS = namesAfter("FROM|JOIN|INTO|UPDATE|TABLE|TABLE IF NOT EXISTS|INDEX IF EXISTS|ON");
 
 interface Qualifier {
   /** Qualifies the names in portable SQL about rows. */

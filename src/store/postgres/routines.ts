@@ -8,14 +8,34 @@ import { makeFunction, makeTriggerOn } from "./triggers.ts";
 
 /** Locks a lane until the transaction ends, and makes its row if there is none. NULL is no lane. */
 const LOCK_LANE = `BEGIN
-  IF lane IS NULL THEN
-    RETURN;
-  END IF;
   PERFORM 1 FROM gate_lanes WHERE repo = lane FOR UPDATE;
   IF NOT FOUND THEN
     INSERT INTO gate_lanes(repo, revision) VALUES (lane, 0) ON CONFLICT (repo) DO NOTHING;
     PERFORM 1 FROM gate_lanes WHERE repo = lane FOR UPDATE;
   END IF;
+END`;
+
+/** Milliseconds since 1970 of a stored time, NULL for any other text: the reader of src/store/timestamps.ts. It never
+ *  fails. */
+const MILLISECONDS = `DECLARE
+  part TEXT[] := regexp_match(stored,
+    '^([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?$');
+  offset_minutes BIGINT;
+  ms BIGINT;
+BEGIN
+  IF part IS NULL OR part[4] > '23' OR part[5] > '59' OR part[6] > '59' OR part[9] > '23' OR part[10] > '59' THEN
+    RETURN NULL;
+  END IF;
+  offset_minutes := COALESCE(part[9], '0')::BIGINT * 60 + COALESCE(part[10], '0')::BIGINT;
+  IF part[8] = '-' THEN
+    offset_minutes := -offset_minutes;
+  END IF;
+  ms := (make_date(part[1]::INTEGER, part[2]::INTEGER, part[3]::INTEGER) - DATE '1970-01-01')::BIGINT * 86400000
+    + part[4]::BIGINT * 3600000 + (part[5]::BIGINT - offset_minutes) * 60000 + part[6]::BIGINT * 1000
+    + left(COALESCE(part[7], '') || '000', 3)::BIGINT;
+  RETURN CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL; -- A day that no calendar has.
 END`;
 
 /** Draws a task's id again if anyone has drawn a later one since: the column's default was drawn before any trigger ran,
@@ -67,10 +87,16 @@ BEGIN
 END`;
 
 export const routinesIn = (schema: string): Routine[] => {
-  const call = (name: string, parameters: string, returns: string, body: string): Routine => ({
+  const call = (
+    name: string,
+    parameters: string,
+    returns: string,
+    body: string,
+    attributes = "",
+  ): Routine => ({
     name: `${name}()`,
     drop: raw(`DROP FUNCTION IF EXISTS ${schema}.${name}(${parameters}) CASCADE`),
-    statements: makeFunction(schema, { name, parameters, returns, definer: false, body }),
+    statements: makeFunction(schema, { name, parameters, returns, attributes, definer: false, body }),
   });
   const trigger = (name: string, on: string, rest: string, body: string): Routine => ({
     name,
@@ -81,7 +107,8 @@ export const routinesIn = (schema: string): Routine[] => {
     ],
   });
   return [
-    call("gate_lock_lane", "lane TEXT", "void", LOCK_LANE),
+    call("gate_lock_lane", "lane TEXT", "void", LOCK_LANE, " STRICT"),
+    call("gate_milliseconds", "stored TEXT", "BIGINT", MILLISECONDS, " IMMUTABLE STRICT"),
     call("gate_draw_again", "id BIGINT, of_table REGCLASS", "BIGINT", DRAW_AGAIN),
     trigger("gate_tasks_note_drawn", `BEFORE INSERT ON ${schema}.tasks`, "STATEMENT", NOTE_DRAWN),
     trigger(

@@ -3,13 +3,16 @@
  *  everything by schema. */
 
 import type { Dialect, EventInsert, JsonMember, Trigger, TriggerAction } from "../port.ts";
-import { raw, writtenOut, type Statement } from "../sql.ts";
+import { raw, sql, writtenOut, type Statement } from "../sql.ts";
 import { PINNED, qualifierFor } from "./qualify.ts";
 
 const BODY = "$gate$";
 
 /** Locks a lane and makes its row if there is none: see routines.ts. */
 const lockLane = (lane: string): string => `PERFORM gate_lock_lane(${lane})`;
+
+/** See routines.ts. */
+export const milliseconds = (text: Statement): Statement => sql`gate_milliseconds(${text})`;
 
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 
@@ -42,6 +45,8 @@ const statementsOf = (action: TriggerAction): string[] => {
     }
     case "event":
       return [insertEvent(action)];
+    case "times":
+      return [writtenOut(action.update(milliseconds))];
   }
 };
 
@@ -53,6 +58,8 @@ interface Function {
   readonly name: string;
   readonly parameters?: string;
   readonly returns: string;
+  /** Such as STRICT. */
+  readonly attributes?: string;
   /** True when the function has its owner's rights. */
   readonly definer: boolean;
   readonly body: string;
@@ -61,9 +68,9 @@ interface Function {
 /** The statements that make a function that only its owner may call, from a body of portable SQL. */
 export const makeFunction = (
   schema: string,
-  { name, parameters = "", returns, definer, body }: Function,
+  { name, parameters = "", returns, attributes = "", definer, body }: Function,
 ): Statement[] => [
-  raw(`CREATE FUNCTION ${schema}.${name}(${parameters}) RETURNS ${returns} LANGUAGE plpgsql
+  raw(`CREATE FUNCTION ${schema}.${name}(${parameters}) RETURNS ${returns} LANGUAGE plpgsql${attributes}
   ${definer ? "SECURITY DEFINER " : ""}SET search_path = ${PINNED} AS ${BODY}
 ${qualifierFor(schema).statement(body)} ${BODY}`),
   raw(`REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC`),

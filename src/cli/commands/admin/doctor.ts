@@ -1,4 +1,4 @@
-/** serial-gate doctor: repairs the ready index, and lists stuck tasks and the rights of other roles. */
+/** serial-gate doctor: repairs the ready index, and lists unreadable times, stuck tasks and the rights of other roles. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
@@ -15,7 +15,7 @@ export const doctorCommand = (
   program
     .command("doctor")
     .description(
-      "check and repair the ready index; list stuck tasks and rights that others should not have (reads DATABASE_URL)",
+      "check and repair the ready index; list unreadable times, stuck tasks and rights that others should not have (reads DATABASE_URL)",
     )
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
@@ -50,6 +50,7 @@ export const doctorCommand = (
         // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
         for (const exposure of await readExposures(store)) stdout.write(`${exposure}\n`);
+        for (const sentence of await gate.describeUnreadableTimes()) stdout.write(`${sentence}\n`);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
         gate.drain();
       } finally {
