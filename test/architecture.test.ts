@@ -46,7 +46,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },
@@ -56,11 +56,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {
-    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    parts: ["store/triggers", "store/port", "store/schema-rights", "store/sql", "contract/vocabulary"],
     packages: /^node:crypto$/,
   },
   http: {

@@ -387,13 +387,14 @@ export class Gate {
   // --- The service itself
 
   /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
-   *  names that look alike. */
-  async adopt(): Promise<void> {
-    await this.#readyIndex.adopt();
+   *  names that look alike: see `ReadyIndexKeeper.adopt`. */
+  async adopt(): Promise<boolean> {
+    const made = await this.#readyIndex.adopt();
     while (await this.#store.write(foldLanes));
     const configured = { policy: this.#policy, projects: this.#projects };
     const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
     for (const warning of warnings) this.#log.warn({}, warning);
+    return made;
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */

@@ -447,7 +447,7 @@ onEveryDatabase((open, database) => {
           const clock = new TestClock();
           const here = new World(await open(clock.read), clock, { strictLanes: chosen % 2 === 0 });
           try {
-            if (chosen % 3 > 0) await here.gate.adopt();
+            if (chosen % 3 > 0) await here.adopt();
             for (const each of deeds)
               await act(here, each).catch((error: unknown) => {
                 if (!(error instanceof GateError)) throw error;
