@@ -281,7 +281,9 @@ const dependsCommand = (task: Command, context: CliContext): void => {
         options,
         (client, id, note, trial) => client.setDependencies(id, [...on], note, trial),
         ({ task: { depends_on, repo }, started }, dryRun) => {
-          const needed = depends_on.map((each) => each.repo === repo ? labelOf(each) : labelInRepo(each)).join(", ");
+          const needed = depends_on
+            .map((each) => (each.repo === repo ? labelOf(each) : labelInRepo(each)))
+            .join(", ");
           const does = dryRun ? "would depend" : "depends";
           const late = started ? " It has started already: that holds its queued entry jobs only." : "";
           return `${does} on ${needed === "" ? "nothing" : needed}.${late}`;

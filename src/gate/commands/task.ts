@@ -9,7 +9,15 @@ import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import type { Job } from "../../contract/jobs.ts";
-import type { ChangedTask, DependencyName, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type {
+  ChangedTask,
+  DependencyName,
+  NewTask,
+  StageChange,
+  Task,
+  TaskPage,
+  TaskQuery,
+} from "../../contract/tasks.ts";
 import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
@@ -113,11 +121,7 @@ function* taskInLane(id: number): Tx<TaskRef> {
 }
 
 /** A dependency is a work item of the task's own repository, else of the one repository that has it. */
-export function* resolveDependency(
-  needed: DependencyName,
-  repo: string,
-  index: number,
-): Tx<number> {
+export function* resolveDependency(needed: DependencyName, repo: string, index: number): Tx<number> {
   const named = typeof needed === "object";
   const work_item = named ? needed.work_item_id : needed;
   const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
@@ -139,11 +143,7 @@ export function* resolveDependency(
 
 /** The only cycle that a new task can close: no other task depends on it yet.
  *  @throws GateError dependency_cycle */
-const refuseItself = (
-  { repo, work_item_id }: NewTask,
-  needed: DependencyName,
-  index: number,
-): void => {
+const refuseItself = ({ repo, work_item_id }: NewTask, needed: DependencyName, index: number): void => {
   const { repo: its, work_item_id: workItem } =
     typeof needed === "object" ? needed : { repo, work_item_id: needed };
   if (its === repo && workItem === work_item_id)
