@@ -36,6 +36,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/rule",
       "contract",
       "store/port",
+      "store/settings",
       "store/sql",
       "gate/group-by",
       "store/timestamps",

@@ -4,6 +4,8 @@
 /** Every code with its meaning. The codes are published; the sentences are the API's description of them. */
 export const GATE_ERRORS = {
   ambiguous_work_item: "The work item exists in several repositories (`repos`).",
+  cursor_unknown:
+    "The event log does not reach back or ahead to the cursor (`oldest`, `newest`): events may have been missed.",
   dependency_cycle: "The dependencies would form a cycle (`path`).",
   draining: "The service is shutting down.",
   idempotency_key_reused: "The Idempotency-Key was used for another request.",
@@ -36,6 +38,9 @@ export interface ProblemExtension {
   readonly repos?: readonly string[];
   /** The work items of a dependency cycle, in order. */
   readonly path?: readonly string[];
+  /** The ids of the oldest and the newest event that there are; the oldest is null where there is none. */
+  readonly oldest?: number | null;
+  readonly newest?: number;
 }
 
 interface GateErrorContext {

@@ -59,6 +59,20 @@ export type EventQuery = z.output<typeof EventQuery>;
 
 export const FollowQuery = EventQuery.pick({ after: true, last: true, repo: true, work_item: true });
 export type FollowQuery = z.output<typeof FollowQuery>;
+
+/** The ids of the events that there are. */
+export const EventRange = model(
+  "EventRange",
+  "The oldest event that is kept, null if there is none, and the newest.",
+  z.strictObject({ oldest: Id.nullable(), newest: Position }),
+);
+export type EventRange = z.output<typeof EventRange>;
+
+/** What a follower gets: events, none for a heartbeat, or a reset: its place is not in the log, and it goes on with the
+ *  events after the newest. */
+export type Followed =
+  { readonly events: readonly HistoryEvent[]; readonly reset?: undefined } | { readonly reset: EventRange };
+
 export const EventPage = z.strictObject({
   events: z.array(HistoryEvent).meta({ description: "Ordered by id, oldest first." }),
   next_cursor: z

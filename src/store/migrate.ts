@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, first, now, run, type Dialect, type Store, type Tx } from "./port.ts";
+import { ORIGIN, SETTINGS } from "./settings.ts";
 import { list, raw, sql } from "./sql.ts";
 import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
@@ -35,7 +36,6 @@ interface Migration {
 }
 
 const LEDGER = "gate_migrations";
-const SETTINGS = "gate_settings";
 
 /** Stands for the catalogue's triggers among the names of what was applied. */
 const TRIGGERS = "triggers";
@@ -220,9 +220,6 @@ function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<void
   yield* run(sql`DELETE FROM ${raw(LEDGER)} WHERE name IN ${list(BEFORE_RELEASE)}`);
   if (present.tables.has(SETTINGS)) yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = 'marks'`);
 }
-
-/** The row of gate_settings that names the program that made the database. */
-const ORIGIN = "origin";
 
 /** Reads which program made the database: serial-gate, or the orchestrator whose database was adopted. */
 export function* readOrigin(): Tx<"serial-gate" | "orchestrator"> {

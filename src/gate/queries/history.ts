@@ -10,6 +10,7 @@ import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
 import { resolveTask } from "../commands/work-item.ts";
+import { refuseUnknown, type EventLog } from "./event-range.ts";
 
 /** The table of the record. */
 export const EVENTS = "gate_events";
@@ -87,19 +88,19 @@ const refuseSeveralBeginnings = (query: EventQuery): void => {
 };
 
 /** A page of the record.
- *  @param settled up to which id the record is complete
- *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
-export function* history(query: EventQuery, settled: number): Tx<EventPage> {
+ *  @throws GateError invalid_request, cursor_unknown; with `about` unknown_work_item, ambiguous_work_item */
+export function* history(query: EventQuery, log: EventLog): Tx<EventPage> {
   refuseSeveralBeginnings(query);
   refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
+  yield* refuseUnknown(after, log);
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
   const selected = yield* matching(query);
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
-    FROM gate_events e WHERE e.id <= ${settled}${
+    FROM gate_events e WHERE e.id <= ${log.completeUpTo}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
     }${selected} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
   if (backward) rows.reverse();
@@ -108,6 +109,6 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   const exhausted = before === undefined && (backward || rows.length < most);
   return {
     events: rows.map((row) => ({ ...row, at: toIso(row.at), detail: decode(row.detail) })),
-    next_cursor: exhausted ? Math.max(seen, settled) : seen,
+    next_cursor: exhausted ? Math.max(seen, log.completeUpTo) : seen,
   };
 }

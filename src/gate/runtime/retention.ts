@@ -1,6 +1,7 @@
 /** Prunes old rows: events after the configured number of days, stored answers after a day. A bounded
  *  batch at a time, so that no one waits for it. */
 
+import { recordForgotten } from "../queries/event-range.ts";
 import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
 import { pruneAnswers } from "../commands/idempotency.ts";
@@ -11,8 +12,8 @@ const EVERY_MS = 60_000;
 const AT_ONCE = 500;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** Forgets the events from the lowest id on that are older than that, at most `limit`; returns how many.
- *  The rest has no gap: a reader that continues after a pruned event misses nothing that is kept. */
+/** Deletes the events from the lowest id on that are older than that, at most `limit`; returns how many. What remains has
+ *  no gap. A reader whose next event is among the deleted is refused: see queries/event-range.ts. */
 export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - olderThanMs);
   const oldest = yield* all<{ id: number; at: string }>(
@@ -21,7 +22,10 @@ export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const young = oldest.findIndex(({ at }) => at >= cutoff);
   const old = young < 0 ? oldest : oldest.slice(0, young);
   const last = old.at(-1);
-  if (last) yield* run(sql`DELETE FROM gate_events WHERE id <= ${last.id}`);
+  if (last) {
+    yield* run(sql`DELETE FROM gate_events WHERE id <= ${last.id}`);
+    yield* recordForgotten(last.id);
+  }
   return old.length;
 }
 

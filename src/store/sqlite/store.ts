@@ -4,7 +4,7 @@
 
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { first, StoreFault, type Clock, type Store } from "../port.ts";
-import { raw } from "../sql.ts";
+import { sql } from "../sql.ts";
 import { configure, connectionTo, isWal, openFile, openReader } from "./connection.ts";
 import { DIALECT } from "./dialect.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -64,6 +64,12 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       }
     });
 
+  // AUTOINCREMENT keeps it, so that no id is drawn twice.
+  const lastId = async (table: string): Promise<number> => {
+    const drawn = sql`SELECT seq AS id FROM sqlite_sequence WHERE name = ${table}`;
+    return (await read(() => first<{ id: number }>(drawn)))?.id ?? 0;
+  };
+
   const close = async (): Promise<void> => {
     await writes.drain();
     await readers?.close();
@@ -78,10 +84,9 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     read,
 
     // A SQLite file has one writer at a time: ids are drawn in the order of the commits.
-    completeUpTo: async (table) => {
-      const newest = raw(`SELECT MAX(id) AS id FROM ${table}`);
-      return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
-    },
+    completeUpTo: lastId,
+
+    lastId,
 
     version: () => (version ??= endOfTurn().then(readVersion)),
 
