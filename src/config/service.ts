@@ -5,7 +5,7 @@ import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { REPO_NAME } from "../contract/scalars.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
-import { isServer, pathOf, shownUrl } from "../store/open.ts";
+import { pathOf, readDatabaseUrl, shownUrl } from "../store/open.ts";
 
 /** A secret and the name of the caller that sends it. */
 export interface Token {
@@ -134,11 +134,13 @@ const Environment = z.object({
     /^[A-Za-z0-9.:_-]+$/.test(text) ? text : undefined,
   ),
   PORT: wholeNumber(8080, 0, 65_535),
-  DATABASE_URL: variable(
-    "file:./data/serial-gate.db",
-    "file:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-    (text) => (pathOf(text) === undefined && !isServer(text) ? undefined : text),
-  ),
+  DATABASE_URL: z
+    .string()
+    .default("file:./data/serial-gate.db")
+    .superRefine((text, context) => {
+      const read = readDatabaseUrl(text);
+      if (read.kind === "invalid") context.addIssue({ code: "custom", message: read.reason });
+    }),
   LOG_LEVEL: oneOf("info", LOG_LEVELS),
   SERIAL_GATE_TOKENS: tokenList(),
   SERIAL_GATE_ENABLED: onOff(true),
@@ -162,7 +164,7 @@ const Environment = z.object({
 export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(Environment.shape).map(([name, schema]) => [
     name,
-    String((schema.in as z.ZodDefault).def.defaultValue),
+    String((schema instanceof z.ZodDefault ? schema : (schema.in as z.ZodDefault)).def.defaultValue),
   ]),
 );
 
@@ -237,6 +239,9 @@ export const parseConfig = (env: Env): Config => {
     projects: value.SERIAL_GATE_PROJECTS.valid,
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
     warnings: [
+      ...(pathOf(value.DATABASE_URL) === ":memory:"
+        ? ["DATABASE_URL is a database in memory: everything in it is lost when the service ends."]
+        : []),
       ...scope.dropped.map(
         (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is not a repository name and is ignored.`,
       ),
@@ -256,9 +261,7 @@ export const shownSetting = (
 ): { readonly source: string | undefined; readonly value: string } => {
   const source = sourceOf(env, name);
   const value = source === undefined ? fallback : (env[source]?.trim() ?? "");
-  // A malformed database URL may still contain a password.
-  if (name === "DATABASE_URL")
-    return { source, value: pathOf(value) === undefined && !isServer(value) ? "(set)" : shownUrl(value) };
+  if (name === "DATABASE_URL") return { source, value: shownUrl(value) };
   return { source, value: value !== "" && SECRET_VARIABLES.includes(name) ? "(set)" : value };
 };
 

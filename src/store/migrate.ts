@@ -258,6 +258,26 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   return [...pending.migrations.map(({ name }) => name), ...(pending.triggers ? [TRIGGERS] : [])];
 }
 
+/** The schema of a database: `none` without our tables, the `orchestrator`'s before it is adopted, `outdated` when a
+ *  migration or a trigger is missing. */
+export type SchemaState = "none" | "orchestrator" | "outdated" | "current";
+
+function* schemaState(dialect: Dialect, migrations: readonly Migration[]): Tx<SchemaState> {
+  const { tables } = yield* inspect(dialect);
+  if (!tables.has("tasks")) return "none";
+  yield* recognise(dialect, migrations);
+  if (isNothing(yield* plan(dialect, migrations))) return "current";
+  return tables.has(LEDGER) ? "outdated" : "orchestrator";
+}
+
+/** Reads what `migrate` would find. Writes nothing.
+ *  @throws MigrationError when the database is newer, edited or another program's
+ *  @throws StoreFault when the database cannot be read */
+export const readSchema = (store: Store): Promise<SchemaState> => {
+  const migrations = readMigrations(folderOf(store.dialect));
+  return store.read(() => schemaState(store.dialect, migrations));
+};
+
 const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
 
 /** The migration as a part of a transaction, with which it comes to nothing or stays. */

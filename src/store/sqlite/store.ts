@@ -15,14 +15,23 @@ const WATCH_MS = 200;
 
 const closedFault = (): StoreFault => new StoreFault("unavailable", "The database is closed.");
 
-/** Opens a database file, creating it and its folder if needed.
+interface SqliteOptions {
+  /** Refuses a file that does not exist, and leaves one without tables as it is. */
+  readonly mustExist?: boolean;
+}
+
+/** Opens a database file, creating it and its folder unless it must exist.
  *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
-export const openSqlite = async (path: string, clock: Clock): Promise<Store> => {
-  const db = openFile(path);
+export const openSqlite = async (
+  path: string,
+  clock: Clock,
+  { mustExist = false }: SqliteOptions = {},
+): Promise<Store> => {
+  const db = openFile(path, mustExist);
   const retryWithBackoff = retryingWithBackoff();
   try {
     await retryWithBackoff(() => {
-      configure(db);
+      configure(db, !mustExist);
     });
   } catch (error) {
     db.close();

@@ -9,24 +9,25 @@ const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
 
 export const doctorCommand = (
   program: Command,
-  { env, stdout }: CliContext,
+  context: CliContext,
   exitWith: (code: number) => void,
 ): void => {
+  const { env, stdout } = context;
   program
     .command("doctor")
     .description("check and repair the ready index; list stuck tasks (reads DATABASE_URL)")
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
-      const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
+      const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openExisting }] =
         await Promise.all([
           import("pino"),
           import("../../../config/service.ts"),
           import("../../../gate/gate.ts"),
           import("../../../store/migrate.ts"),
-          import("../../../store/open.ts"),
+          import("./database.ts"),
         ]);
       const { databaseUrl, policy: configured, defaults } = parseConfig(env);
-      const store = await openStore(databaseUrl);
+      const store = await openExisting(databaseUrl, context);
       try {
         const policy = policyFor(configured, await store.read(readOrigin));
         const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });

@@ -7,20 +7,25 @@ import type { CliContext } from "../../context.ts";
 import { tableOf } from "../../output/table.ts";
 import { screenOf } from "../../output/terminal.ts";
 
-const migrateInPlace = async ({ env, stdout }: CliContext): Promise<void> => {
-  const [{ parseConfig }, { migrate }, { openStore, shownUrl }] = await Promise.all([
+const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Promise<void> => {
+  const [{ parseConfig }, { migrate, readSchema }, { openStore, pathOf, shownUrl }] = await Promise.all([
     import("../../../config/service.ts"),
     import("../../../store/migrate.ts"),
     import("../../../store/open.ts"),
   ]);
   const { databaseUrl } = parseConfig(env);
+  if (pathOf(databaseUrl) === ":memory:")
+    command.error("error: DATABASE_URL is a database in memory, which ends with this command: name a file");
   const store = await openStore(databaseUrl);
   try {
+    const before = await readSchema(store);
     const applied = await migrate(store);
+    const name = shownUrl(databaseUrl);
+    const done = before === "none" ? "created" : "upgraded";
     stdout.write(
       applied.length > 0
-        ? `${shownUrl(databaseUrl)}: applied ${applied.join(", ")}\n`
-        : `${shownUrl(databaseUrl)}: nothing to do\n`,
+        ? `${name}: ${done}, applied ${applied.join(", ")}\n`
+        : `${name} is current: nothing to do\n`,
     );
   } finally {
     await store.close();
@@ -50,7 +55,7 @@ const copy = async (from: string, to: string, command: Command, context: CliCont
     { Gate },
     { readOrigin },
     { copyDatabase },
-    { isServer, openStore, pathOf, shownUrl },
+    { openStore, readDatabaseUrl, shownUrl },
   ] = await Promise.all([
     import("pino"),
     import("../../../config/service.ts"),
@@ -59,13 +64,19 @@ const copy = async (from: string, to: string, command: Command, context: CliCont
     import("../../../store/transfer/copy.ts"),
     import("../../../store/open.ts"),
   ]);
-  const path = pathOf(from);
-  if (path === undefined) command.error("error: --from takes file:PATH");
-  if (!isServer(to)) command.error("error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+  const [source, target] = [readDatabaseUrl(from), readDatabaseUrl(to)];
+  if (source.kind !== "file")
+    return command.error(
+      `error: --from takes file:PATH${source.kind === "invalid" && /^file:/i.test(from) ? `; ${source.reason}` : ""}`,
+    );
+  if (target.kind !== "server")
+    return command.error(
+      `error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE${target.kind === "invalid" && /^postgres/.test(to) ? `; ${target.reason}` : ""}`,
+    );
   const { policy: configured, defaults } = parseConfig(context.env);
   const store = await openStore(to);
   try {
-    const copied = await copyDatabase(path, store);
+    const copied = await copyDatabase(source.path, store);
     for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
     // Builds the ready index under the policy here, so that the first claim need not.
     const policy = policyFor(configured, await store.read(readOrigin));
@@ -98,7 +109,7 @@ export const migrateCommand = (program: Command, context: CliContext): void => {
       ),
     );
   command.action(async ({ from, to }: Options) => {
-    if (from === undefined && to === undefined) return migrateInPlace(context);
+    if (from === undefined && to === undefined) return migrateInPlace(context, command);
     if (from === undefined || to === undefined)
       return command.error("error: --from and --to go together: file:PATH and postgres://…");
     return copy(from, to, command, context);
