@@ -5,6 +5,7 @@ import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { REPO_NAME } from "../contract/scalars.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
+import type { Origin } from "../store/settings.ts";
 import { pathOf, readDatabaseUrl, shownUrl } from "../store/open.ts";
 
 /** A secret and the name of the caller that sends it. */
@@ -16,15 +17,22 @@ export interface Token {
 /** The policy as the environment has it: strict lanes may be left to the database. */
 export type ConfiguredPolicy = Omit<Policy, "strictLanes"> & { readonly strictLanes: boolean | null };
 
-/** The program that made the database. */
-type Origin = "serial-gate" | "orchestrator";
-
-/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for an adopted one, where the
- *  orchestrator's decisions stay until somebody switches them on. */
+/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for any other, whose decisions
+ *  stay as they were until somebody switches them on. */
 export const policyFor = ({ strictLanes, ...policy }: ConfiguredPolicy, origin: Origin): Policy => ({
   ...policy,
   strictLanes: strictLanes ?? origin === "serial-gate",
 });
+
+const ORIGIN_REASONS: Readonly<Record<Origin, string>> = {
+  "serial-gate": "serial-gate made the database",
+  orchestrator: "the database was adopted from an orchestrator",
+  "before-release": "the database is older than the first release",
+};
+
+/** Says why strict lanes are on or off. */
+export const strictLanesReason = ({ strictLanes }: ConfiguredPolicy, origin: Origin): string =>
+  strictLanes === null ? ORIGIN_REASONS[origin] : "SERIAL_GATE_STRICT_LANES says so";
 
 export interface Config {
   readonly host: string;

@@ -8,6 +8,7 @@ import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../st
 import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
+  isTriggerSetInstalled,
   dropTriggers,
   installTriggers,
   type TriggerSet,
@@ -110,6 +111,9 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
 /** True when the triggers in the database are those of this policy. */
 export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
+
+/** True when a service has built the index, under whatever policy. */
+export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_INDEX);
 
 /** Installs the triggers of this policy in the place of those of any other; false when they are there already. Jobs that
  *  were there before are left to the audit. */

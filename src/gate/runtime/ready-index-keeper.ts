@@ -52,8 +52,10 @@ export class ReadyIndexKeeper {
   async adopt(): Promise<void> {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
-    const { wrong } = await this.audit();
-    if (made || wrong > 0) this.#log.info({ made, wrong }, "The ready index is up to date.");
+    const { compared, wrong } = await this.audit();
+    if (made) this.#log.info({ queued: compared }, "The ready index is built for the queued jobs.");
+    else if (wrong > 0)
+      this.#log.info({ repaired: wrong }, "The ready index missed changes; it is right again.");
     this.#state = "kept";
   }
 

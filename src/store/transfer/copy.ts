@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { MigrationError, migrateWithin, recordOrigin } from "../migrate.ts";
 import { all, first, run, StoreFault, type Dialect, type Store, type Tx } from "../port.ts";
-import { EVENTS_FORGOTTEN, ORIGIN, SETTINGS } from "../settings.ts";
+import { EVENTS_FORGOTTEN, ORIGIN, originOf, SETTINGS } from "../settings.ts";
 import { sql } from "../sql.ts";
 import {
   selectAnyRow,
@@ -139,7 +139,7 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   yield* migrateWithin(target);
   const settings = settingsIn(source);
   // The copy decides as the original did: the program that made the file made it.
-  yield* recordOrigin(settings.get(ORIGIN) === "serial-gate" ? "serial-gate" : "orchestrator");
+  yield* recordOrigin(originOf(settings.get(ORIGIN)));
   const forgotten = settings.get(EVENTS_FORGOTTEN);
   yield* run(sql`DELETE FROM gate_settings WHERE name = ${EVENTS_FORGOTTEN}`);
   if (forgotten !== undefined)

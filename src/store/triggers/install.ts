@@ -72,6 +72,11 @@ export function* areTriggersRecorded(
   return (yield* recorded(setting)) === recordOf(render(dialect, triggers));
 }
 
+/** True when triggers of the set are recorded, of whatever text. */
+export function* isTriggerSetInstalled({ setting }: TriggerSet): Tx<boolean> {
+  return (yield* recorded(setting)) !== "";
+}
+
 function* findStale(
   dialect: Dialect,
   { setting }: TriggerSet,

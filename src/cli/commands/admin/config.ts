@@ -24,12 +24,15 @@ interface StrictLanes {
 /** Reads whether a service started here keeps strict lanes: the setting says so or, without one, the database. */
 const strictLanesOf = async (context: CliContext): Promise<StrictLanes> => {
   const NAME = "SERIAL_GATE_STRICT_LANES";
-  const [{ parseConfig, shownSetting }, { namedDatabase, openExisting, settingSource }, { readOrigin }] =
-    await Promise.all([
-      import("../../../config/service.ts"),
-      import("./database.ts"),
-      import("../../../store/migrate.ts"),
-    ]);
+  const [
+    { parseConfig, policyFor, shownSetting, strictLanesReason },
+    { namedDatabase, openExisting, settingSource },
+    { readOrigin },
+  ] = await Promise.all([
+    import("../../../config/service.ts"),
+    import("./database.ts"),
+    import("../../../store/migrate.ts"),
+  ]);
   try {
     const { databaseUrl, policy } = parseConfig(context.env);
     if (policy.strictLanes !== null) {
@@ -39,13 +42,10 @@ const strictLanesOf = async (context: CliContext): Promise<StrictLanes> => {
     }
     const store = await openExisting(databaseUrl, context);
     try {
-      const isOurs = (await store.read(readOrigin)) === "serial-gate";
-      const named = namedDatabase(databaseUrl, context);
+      const origin = await store.read(readOrigin);
       return {
-        strict_lanes: isOurs,
-        strict_lanes_because: isOurs
-          ? `serial-gate made the database ${named}`
-          : `the database ${named} was adopted from an orchestrator`,
+        strict_lanes: policyFor(policy, origin).strictLanes,
+        strict_lanes_because: `${strictLanesReason(policy, origin)}: ${namedDatabase(databaseUrl, context)}`,
       };
     } finally {
       await store.close();
