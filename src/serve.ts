@@ -5,7 +5,7 @@ import { pino, type DestinationStream, type Logger } from "pino";
 
 import { policyFor, strictLanesReason, type Config } from "./config/service.ts";
 import { Gate } from "./gate/gate.ts";
-import { adoptedWork } from "./gate/queries/adoption.ts";
+import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
 import { migrate, readOrigin, readSchema } from "./store/migrate.ts";
 import { openStore } from "./store/open.ts";
@@ -22,27 +22,12 @@ export interface Service {
 const urlOf = ({ family, address, port }: AddressInfo): string =>
   `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 
-const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
-
 /** Logs what the adoption of an orchestrator's database found. */
 const logAdoption = async (store: Store, logger: Logger, applied: readonly string[]): Promise<void> => {
-  const { tasks, unfinished, running } = await store.read(adoptedWork);
-  logger.info(
-    { applied, tasks, unfinished, running: running.count },
-    `The orchestrator's database is adopted: ${counted(tasks, "task")}, ${unfinished} unfinished.`,
-  );
-  if (running.count === 0) return;
-  const names = running.jobs.map(
-    ({ job_id, agent, work_item_id, repo }) =>
-      `job ${job_id} (${agent ?? "no agent"}) of ${work_item_id ?? "no work item"} in ${repo ?? "no repository"}`,
-  );
-  const jobs = `${names.join(", ")}${running.count > names.length ? ", …" : ""}`;
-  logger.warn(
-    { running: running.jobs },
-    running.count === 1
-      ? `1 running job was started by another program and has no lease; serial-gate will not give it back: ${jobs}.`
-      : `${running.count} running jobs were started by another program and have no lease; serial-gate will not give them back: ${jobs}.`,
-  );
+  const work = await store.read(adoptedWork);
+  logger.info({ applied, tasks: work.tasks, unfinished: work.unfinished }, adoptionSentence(work));
+  const unleased = unleasedSentence(work);
+  if (unleased !== undefined) logger.warn({ running: work.running.jobs }, unleased);
 };
 
 /** Brings the database to this version and logs whether it was created, adopted or upgraded. */

@@ -376,6 +376,8 @@ export class Gate {
   drain(): void {
     this.#isDraining = true;
     this.#maintenance.stop();
+    this.#retention.stop();
+    this.#readyIndex.stop();
     this.#claims.close();
     this.#events.close();
   }

@@ -510,16 +510,16 @@ describe("a migration that is killed", () => {
 describe("serial-gate migrate", () => {
   const migrateVerb = (path: string) => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended;
 
-  it("says what it applied, and then that there is nothing to do", async () => {
+  it("says that it upgraded and what it applied, and then that there is nothing to do", async () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: applied ${EVERYTHING.join(", ")}\n`,
+      stdout: `file:${path}: upgraded, applied ${EVERYTHING.join(", ")}\n`,
       stderr: "",
     });
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: nothing to do\n`,
+      stdout: `file:${path} is current: nothing to do\n`,
       stderr: "",
     });
   });
@@ -527,7 +527,7 @@ describe("serial-gate migrate", () => {
   it("says what it put back", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) => db.exec("DROP INDEX gate_tasks_work_item"));
-    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_tasks\n`);
+    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: upgraded, applied 002_tasks\n`);
   });
 
   it.each([

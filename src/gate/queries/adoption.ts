@@ -36,3 +36,21 @@ export function* adoptedWork(): Tx<AdoptedWork> {
     running: { count: Number(count?.n ?? 0), jobs },
   };
 }
+
+const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
+export const adoptionSentence = ({ tasks, unfinished }: AdoptedWork): string =>
+  `The orchestrator's database is adopted: ${counted(tasks, "task")}, ${unfinished} unfinished.`;
+
+/** Names the jobs that nothing gives back; undefined when there are none. */
+export const unleasedSentence = ({ running: { count, jobs } }: AdoptedWork): string | undefined => {
+  if (count === 0) return undefined;
+  const names = jobs.map(
+    ({ job_id, agent, work_item_id, repo }) =>
+      `job ${job_id} (${agent ?? "no agent"}) of ${work_item_id ?? "no work item"} in ${repo ?? "no repository"}`,
+  );
+  const listed = `${names.join(", ")}${count > names.length ? ", …" : ""}`;
+  return count === 1
+    ? `1 running job was started by another program and has no lease; serial-gate will not give it back: ${listed}.`
+    : `${count} running jobs were started by another program and have no lease; serial-gate will not give them back: ${listed}.`;
+};

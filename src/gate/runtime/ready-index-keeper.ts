@@ -31,6 +31,7 @@ export class ReadyIndexKeeper {
   #wrong = 0;
   #repaired = 0;
   #tending = false;
+  #stopped = false;
 
   constructor(store: Store, policy: Policy, log: Log) {
     this.#store = store;
@@ -91,6 +92,11 @@ export class ReadyIndexKeeper {
     return true;
   }
 
+  /** The database closes under a round that is under way: its failure is none. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Makes a step of the slow audit, or adopts the index again.
    *  @returns true when flags were repaired: a waiting claim may find a job */
   async tend(): Promise<boolean> {
@@ -99,7 +105,8 @@ export class ReadyIndexKeeper {
     try {
       return await this.#tend();
     } catch (err) {
-      this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
+      if (!this.#stopped)
+        this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
       return false;
     } finally {
       this.#tending = false;

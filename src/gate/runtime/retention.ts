@@ -36,6 +36,7 @@ export class Retention {
   readonly #forget: readonly (() => Tx<number>)[];
   #next = 0;
   #tending = false;
+  #stopped = false;
 
   /** @param eventsDays how long events are kept; 0 keeps them all */
   constructor(store: Store, log: Log, clock: Clock, eventsDays: number) {
@@ -47,6 +48,11 @@ export class Retention {
     this.#forget = eventsDays > 0 ? [ofEvents, ofAnswers] : [ofAnswers];
   }
 
+  /** The database closes under a round that is under way: its failure is none. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Forgets a batch, if it is time; as long as there is more, it is time. */
   async tend(): Promise<void> {
     if (this.#tending || this.#clock() < this.#next) return;
@@ -56,7 +62,8 @@ export class Retention {
       for (const forget of this.#forget) full = (await this.#store.write(forget)) === AT_ONCE || full;
       if (!full) this.#next = this.#clock() + EVERY_MS;
     } catch (err) {
-      this.#log.warn({ err }, "What is old could not be forgotten; it is tried again.");
+      if (!this.#stopped)
+        this.#log.warn({ err }, "Old rows could not be deleted. The next round tries again.");
       this.#next = this.#clock() + EVERY_MS;
     } finally {
       this.#tending = false;

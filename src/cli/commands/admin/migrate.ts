@@ -8,8 +8,14 @@ import { tableOf } from "../../output/table.ts";
 import { screenOf } from "../../output/terminal.ts";
 
 const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Promise<void> => {
-  const [{ parseConfig }, { migrate, readSchema }, { openStore, pathOf, shownUrl }] = await Promise.all([
+  const [
+    { parseConfig },
+    { adoptedWork, adoptionSentence, unleasedSentence },
+    { migrate, readSchema },
+    { openStore, pathOf, shownUrl },
+  ] = await Promise.all([
     import("../../../config/service.ts"),
+    import("../../../gate/queries/adoption.ts"),
     import("../../../store/migrate.ts"),
     import("../../../store/open.ts"),
   ]);
@@ -27,6 +33,10 @@ const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Pr
         ? `${name}: ${done}, applied ${applied.join(", ")}\n`
         : `${name} is current: nothing to do\n`,
     );
+    if (before !== "orchestrator" || applied.length === 0) return;
+    const work = await store.read(adoptedWork);
+    for (const sentence of [adoptionSentence(work), unleasedSentence(work)])
+      if (sentence !== undefined) stdout.write(`${sentence}\n`);
   } finally {
     await store.close();
   }
