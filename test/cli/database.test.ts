@@ -85,7 +85,7 @@ it.each(["doctor", "migrate", "serve"])(
   },
 );
 
-it("config says whether strict lanes are on and why", async () => {
+it("config says whether strict lanes are on and why", { timeout: 120_000 }, async () => {
   const folder = temporaryFolder();
   makeLegacy(join(folder, "legacy.db"));
   const strict = async (env: Record<string, string>): Promise<string | undefined> =>
