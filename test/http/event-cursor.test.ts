@@ -1,12 +1,12 @@
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import type { EventPage } from "../../src/contract/events.ts";
 import { expectProblem, isolatedRepos } from "../support/calls.ts";
 import { cliOf } from "../support/cli.ts";
-import { servicesOverPostgres, startService, type TestService } from "../support/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { follow as followUrl, type Follower } from "../support/stream.ts";
 import { using } from "../support/legacy.ts";
-import { connectTo } from "../support/postgres.ts";
+import { connectTo, testDatabase } from "../support/postgres.ts";
 
 /** Empties the event log and its ids, as the restore of an older copy does. */
 const replaceLog = async ({ databaseUrl }: TestService): Promise<void> => {
@@ -29,11 +29,7 @@ const follow = async (
   return follower;
 };
 
-describe.each(["SQLite", "PostgreSQL"])("on %s", (database) => {
-  beforeAll(() => {
-    if (database === "PostgreSQL") servicesOverPostgres();
-  });
-
+describe("a cursor", () => {
   it("a cursor ahead of the event log is a 410 with the events that there are", async () => {
     const service = await startService();
     const ahead = { status: 410, code: "cursor_unknown" };
@@ -148,11 +144,9 @@ describe.each(["SQLite", "PostgreSQL"])("on %s", (database) => {
   });
 });
 
-describe("on PostgreSQL", () => {
-  beforeAll(servicesOverPostgres);
-
+describe("over PostgreSQL", () => {
   it("a cursor in a gap that a rollback left is a place, on every node", async () => {
-    const service = await startService();
+    const service = await startService({ DATABASE_URL: await testDatabase() });
     const other = await startService({ DATABASE_URL: service.databaseUrl });
     const { add } = isolatedRepos(service);
     await add("WEB-1");

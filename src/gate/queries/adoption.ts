@@ -31,9 +31,9 @@ export function* adoptedWork(): Tx<AdoptedWork> {
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'running' AND j.lease_token IS NULL ORDER BY j.id LIMIT ${NAMED}`);
   return {
-    tasks: Number(tasks?.tasks ?? 0),
-    unfinished: Number(tasks?.unfinished ?? 0),
-    running: { count: Number(count?.n ?? 0), jobs },
+    tasks: tasks?.tasks ?? 0,
+    unfinished: tasks?.unfinished ?? 0,
+    running: { count: count?.n ?? 0, jobs },
   };
 }
 

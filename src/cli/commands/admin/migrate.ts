@@ -81,7 +81,7 @@ const copy = async (from: string, to: string, command: Command, context: CliCont
     );
   if (target.kind !== "server")
     return command.error(
-      `error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE${target.kind === "invalid" && /^postgres/.test(to) ? `; ${target.reason}` : ""}`,
+      `error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE${target.kind === "invalid" && to.startsWith("postgres") ? `; ${target.reason}` : ""}`,
     );
   const { policy: configured, defaults } = parseConfig(context.env);
   const store = await openStore(to);
