@@ -13,7 +13,7 @@ import { tableOf, type Column } from "../output/table.ts";
 import type { Style } from "../output/terminal.ts";
 import { exactLengthOf, shownTime } from "../output/time.ts";
 import { connect, findTask, refuseUnknownRepo } from "../service.ts";
-import { follow, type Selection } from "../updates.ts";
+import { follow, resetIn, type Selection } from "../updates.ts";
 
 /** An event, or what the orchestrator's rows tell of the time before the first one. */
 type Told = HistoryEvent | RowEvent;
@@ -144,6 +144,9 @@ const eventsCommand = (program: Command, context: CliContext): void => {
     .action(async ({ repo, workItem, follow: following, after, last, output }: EventsOptions) => {
       const client = connect(context);
       const stop = following ? stopSignal(context) : undefined;
+      const sayReset = (newest: number): void => {
+        say(context, `Events may be missing: the event log has changed. Continuing after event ${newest}.`);
+      };
       const selection: Selection = { repo, work_item: workItem };
       const begin = async (): Promise<{ events: readonly HistoryEvent[]; cursor: number }> => {
         if (after === undefined) {
@@ -151,7 +154,14 @@ const eventsCommand = (program: Command, context: CliContext): void => {
           return { events, cursor: next_cursor };
         }
         const events: HistoryEvent[] = [];
-        for await (const page of eventsAfter(client, after, selection)) events.push(...page);
+        try {
+          for await (const page of eventsAfter(client, after, selection)) events.push(...page);
+        } catch (error) {
+          const newest = following ? resetIn(error) : undefined;
+          if (newest === undefined) throw error;
+          sayReset(newest);
+          return { events, cursor: newest };
+        }
         return { events, cursor: events.at(-1)?.id ?? after };
       };
       const { events, cursor } = await begin();
@@ -163,8 +173,8 @@ const eventsCommand = (program: Command, context: CliContext): void => {
       const format = following && (output === "json" || output === "yaml") ? "ndjson" : output;
       await print(context, format, answerOf(events, true));
       if (!stop) return;
-      for await (const more of follow(client, cursor, selection, stop))
-        await print(context, format, answerOf(more, false));
+      const options = { after: cursor, selection, signal: stop, onReset: sayReset };
+      for await (const more of follow(client, options)) await print(context, format, answerOf(more, false));
     });
 };
 
