@@ -14,6 +14,8 @@ import type {
   Failure,
   Heartbeat,
   Job,
+  JobPage,
+  JobQuery,
   Lease,
   NewJob,
   Release,
@@ -41,6 +43,7 @@ import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
+import { listJobs } from "./queries/jobs.ts";
 import { snapshot } from "./queries/queue.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
@@ -188,6 +191,12 @@ export class Gate {
     return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
       createJob(context, input),
     );
+  }
+
+  /** Lists jobs, the newest first, a page at a time: `next_cursor` is null on the last page. A page that is followed by
+   *  another may hold fewer jobs than `query.limit`. */
+  listJobs(query: JobQuery): Promise<JobPage> {
+    return this.#store.read(() => listJobs(query));
   }
 
   /** Reads a job.
