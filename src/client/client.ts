@@ -10,6 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
+import type { Effect } from "../contract/effect.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
 import type {
@@ -295,6 +296,16 @@ export class Client {
   }
 
   // --- For operators
+
+  /** Takes a running job from a worker that hangs, or from another program, and returns it to the queue.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_running */
+  forceRelease(
+    id: number,
+    note: Input<typeof Note> & { readonly reason: string },
+  ): Promise<{ job: Job; effect?: Effect }> {
+    return this.#call("POST", withQuery(`/jobs/${id}/release`, { force: true }), note);
+  }
 
   /** Pauses a task, so that later tasks of its repository can overtake it. Pausing again keeps the first time.
    *  @param note.until ISO 8601; the task resumes by itself then

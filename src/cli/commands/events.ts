@@ -7,7 +7,7 @@ import { example, repoOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import { tableOf, type Column } from "../output/table.ts";
 import type { Style } from "../output/terminal.ts";
 import { exactLengthOf, shownTime } from "../output/time.ts";
@@ -24,6 +24,7 @@ interface Detail {
   readonly worker?: string | null;
   readonly attempt?: number;
   readonly freeze_id?: number;
+  readonly foreign?: boolean;
 }
 
 const jobOf = ({ job_id }: HistoryEvent, { agent }: Detail): string =>
@@ -62,7 +63,11 @@ const style = ({ kind }: HistoryEvent): Style | undefined => {
 const AT: Column<HistoryEvent> = { head: "AT", cell: ({ at }) => shownTime(at) };
 const WORK_ITEM: Column<HistoryEvent> = { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id };
 const WHAT: Column<HistoryEvent> = { head: "WHAT", cell: sentence, style };
-const WHO: Column<HistoryEvent> = { head: "WHO", cell: ({ actor }) => actor };
+/** Another program writes no name. */
+const WHO: Column<HistoryEvent> = {
+  head: "WHO",
+  cell: ({ actor, detail }) => actor ?? ((detail as Detail | null)?.foreign ? "(another program)" : null),
+};
 const WHY: Column<HistoryEvent> = { head: "WHY", cell: ({ reason }) => reason };
 const IDS: readonly Column<HistoryEvent>[] = [
   { head: "EVENT", cell: ({ id }) => id, wide: true },
@@ -100,7 +105,7 @@ async function* eventsAfter(
 const answerOf = (events: readonly HistoryEvent[], withHead: boolean): Answer<HistoryEvent> => ({
   response: { events },
   items: events,
-  name: ({ id }) => id,
+  name: ({ id }) => nameOf("event", id),
   lines: (screen, wide) => {
     if (events.length === 0) return [];
     const lines = tableOf(EVENTS, events, screen, wide);
@@ -184,7 +189,7 @@ const blameCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: { task, events },
         items: events,
-        name: ({ id }) => id,
+        name: ({ id }) => nameOf("event", id),
         lines: (screen, wide) =>
           events.length === 0
             ? []

@@ -9,7 +9,7 @@ import { example, repoOption } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import type { Screen } from "../output/terminal.ts";
 import { harmless, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
@@ -156,7 +156,7 @@ export const explainCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: explanation,
         items: explanation.jobs,
-        name: ({ job_id }) => job_id,
+        name: ({ job_id }) => nameOf("job", job_id),
         lines: (screen) => linesOf(explanation, screen),
       });
       if (explanation.degraded)

@@ -1,12 +1,15 @@
-/** serial-gate freeze and unfreeze: closes a repository, and opens it again. */
+/** serial-gate freeze and unfreeze: closes a repository, lists what is closed, and opens it again. */
 
 import type { Command } from "commander";
 import type { FreezeState, Unfrozen } from "../../contract/operations.ts";
-import { example, reasonOption, wholeNumber } from "../arguments.ts";
+import type { ActiveFreeze } from "../../contract/queue.ts";
+import { example, idOf, reasonOption, repeated } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { changeLines, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { nameOf } from "../output/label.ts";
+import { tableOf, type Column } from "../output/table.ts";
 import { countOf, phrase, plain } from "../output/text.ts";
 import { shownTime } from "../output/time.ts";
 import { connect, noteOf, refuseUnknownRepo, warnOfNoTasks } from "../service.ts";
@@ -24,8 +27,47 @@ const freezeSentence = (
   return `${phrase([repo, state], frozen_reason)}.`;
 };
 
+type ListedFreeze = ActiveFreeze & { readonly repo: string };
+
+const COLUMNS: readonly Column<ListedFreeze>[] = [
+  { head: "FREEZE", cell: ({ freeze_id }) => freeze_id },
+  { head: "REPO", cell: ({ repo }) => repo },
+  { head: "SINCE", cell: ({ frozen_at }) => frozen_at && shownTime(frozen_at) },
+  { head: "WHO", cell: ({ by }) => by },
+  { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
+  { head: "WHY", cell: ({ reason }) => reason },
+];
+
+const listCommand = (freeze: Command, context: CliContext): void => {
+  freeze
+    .command("list")
+    .description("list the active freezes of every repository, the oldest first")
+    .option("--repo <repo>", "only this repository; may be repeated", repeated)
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate freeze list"))
+    // `freeze` itself takes -o, also behind the word `list`.
+    .action(async (_: unknown, command: Command) => {
+      const { repo: repos, output } = command.optsWithGlobals<
+        OutputOptions & { readonly repo?: readonly string[] }
+      >();
+      const client = connect(context);
+      for (const repo of repos ?? []) await refuseUnknownRepo(client, repo);
+      const { per_repo } = (await client.queue(repos)).serial_gate;
+      const freezes = Object.entries(per_repo)
+        .flatMap(([repo, lane]) => lane.freezes.map((each) => ({ repo, ...each })))
+        .sort((a, b) => a.freeze_id - b.freeze_id);
+      await print(context, output, {
+        response: { freezes },
+        items: freezes,
+        name: ({ freeze_id }) => nameOf("freeze", freeze_id),
+        lines: (screen, wide) => (freezes.length === 0 ? [] : tableOf(COLUMNS, freezes, screen, wide)),
+      });
+      if (freezes.length === 0) say(context, "No active freezes.");
+    });
+};
+
 const freezeCommand = (program: Command, context: CliContext): void => {
-  program
+  const freeze = program
     .command("freeze")
     .description("close a repository: none of its tasks starts until somebody unfreezes it")
     .argument("<repo>", "such as acme/web")
@@ -42,7 +84,7 @@ const freezeCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: state,
         items: [state],
-        name: (each) => each.repo,
+        name: ({ freeze_id }) => nameOf("freeze", freeze_id),
         lines: (screen) =>
           changeLines(freezeSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
       });
@@ -50,6 +92,7 @@ const freezeCommand = (program: Command, context: CliContext): void => {
       say(context, ...(await warnOfNoTasks(client, repo)));
       sayDryRun(context, dryRun);
     });
+  listCommand(freeze, context);
 };
 
 const unfreezeSentence = ({ repo, frozen, cleared }: Unfrozen, dryRun: true | undefined): string => {
@@ -73,7 +116,7 @@ const unfreezeCommand = (program: Command, context: CliContext): void => {
     .command("unfreeze")
     .description("clear every freeze of a repository, or one of them")
     .argument("<repo>", "such as acme/web")
-    .option("--id <freeze>", "clear this freeze only: one that was added since stays", wholeNumber())
+    .option("--id <freeze>", "clear this freeze only: one that was added since stays", idOf("freeze"))
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
@@ -90,8 +133,8 @@ const unfreezeCommand = (program: Command, context: CliContext): void => {
         );
       await print(context, output, {
         response: unfrozen,
-        items: [unfrozen],
-        name: (each) => each.repo,
+        items: unfrozen.freezes,
+        name: ({ freeze_id }) => nameOf("freeze", freeze_id),
         lines: (screen) => [
           ...changeLines(unfreezeSentence(unfrozen, dryRun), { effect: unfrozen.effect, dryRun }, screen),
           ...unfrozen.freezes.map((freeze) => `  ${freezeLine(freeze)}`),

@@ -11,7 +11,7 @@ import { changeLines, dryRunOption, sayDryRun } from "../output/effect.ts";
 import { describeError } from "../output/errors.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
-import { labelInRepo, labelOf } from "../output/label.ts";
+import { labelInRepo, labelOf, nameOf } from "../output/label.ts";
 import { countOf, harmless, listed } from "../output/text.ts";
 import { instant, shownTime } from "../output/time.ts";
 import { connect, noteOf, refuseUnknownRepo, suggestingWorkItems } from "../service.ts";
@@ -110,7 +110,7 @@ const wholeLane = async (
   await print(context, output, {
     response: state,
     items: state.tasks,
-    name: labelOf,
+    name: ({ task_id }) => nameOf("task", task_id),
     lines: (screen) => changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
   });
   if (!state.paused && state.tasks.length === 0) say(context, ...(await pausedAlone(client, repo)));
