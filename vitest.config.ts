@@ -5,6 +5,7 @@ const OVER_EITHER = [
   "claim",
   "events",
   "freeze",
+  "job-list",
   "jobs",
   "lease",
   "pause",

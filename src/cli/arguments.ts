@@ -26,9 +26,9 @@ export const wholeNumber =
 
 /** An id, or the name that `-o name` prints for it: `41` or `job/41`. */
 export const idOf =
-  (kind: string) =>
+  (kind: string, least = 1) =>
   (text: string): number =>
-    wholeNumber()(text.startsWith(`${kind}/`) ? text.slice(kind.length + 1) : text);
+    wholeNumber(least)(text.startsWith(`${kind}/`) ? text.slice(kind.length + 1) : text);
 
 /** A value in JSON. */
 export const json = (text: string): unknown => {

@@ -20,7 +20,7 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
   const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
   const { service } = await startService({ DATABASE_URL: `file:${path}` });
   const cli = cliOf(service.url);
-  expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
+  expect(told(await cli.session(["queue"], ["queue", "--all"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate queue
     REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
     api           frozen  API-2      analysis     active   1         freeze

@@ -23,10 +23,11 @@ it("pauses the task that holds a lane and prints the effect", async () => {
   expect(
     await cli.session(
       ["queue"],
+      ["queue", "--all"],
       ["pause", "WEB-7", "--dry-run"],
       ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
       ["pause", "WEB-7"],
-      ["queue", "--repo", "acme/web", "-o", "wide"],
+      ["queue", "--repo", "acme/web", "--all", "-o", "wide"],
       ["resume", "WEB-7"],
     ),
   ).toMatchInlineSnapshot(`
@@ -69,7 +70,7 @@ it("freezes and unfreezes a repository and prints the effect", async () => {
       ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
       ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
       ["freeze", "acme/api"],
-      ["queue", "--repo", "acme/api", "-o", "wide"],
+      ["queue", "--repo", "acme/api", "--all", "-o", "wide"],
       ["unfreeze", "acme/api", "--id", "1"],
       ["unfreeze", "acme/api", "--dry-run"],
       ["unfreeze", "acme/api"],

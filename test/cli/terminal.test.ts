@@ -56,7 +56,7 @@ describe.skipIf(noTerminal !== undefined)(`terminal${noTerminal ? ` (${noTermina
       "acme/watched",
       ...Array.from({ length: 12 }, (_, index) => `W-${index + 1}-${"x".repeat(60)}`),
     );
-    const terminal = atTerminal(url(), ["queue", "--repo", "acme/watched", "--watch"], {
+    const terminal = atTerminal(url(), ["queue", "--repo", "acme/watched", "--all", "--watch"], {
       rows: 8,
       columns: 40,
     });

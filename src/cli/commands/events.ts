@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { HistoryEvent } from "../../contract/events.ts";
-import { example, repoOption, wholeNumber } from "../arguments.ts";
+import { example, idOf, repoOption, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
@@ -128,7 +128,7 @@ const eventsCommand = (program: Command, context: CliContext): void => {
     .option("--repo <repo>", "only this repository")
     .option("--work-item <work-item>", "only this work item")
     .option("--last <n>", "show the last N events", wholeNumber(0, LONGEST_PAGE), 20)
-    .option("--after <event>", "show every event after this event id", wholeNumber(0))
+    .option("--after <event>", "show every event after this event id", idOf("event", 0))
     .option("--follow", "keep printing new events (Ctrl-C to stop)")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate events --repo acme/web --follow"))

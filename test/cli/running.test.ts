@@ -1,0 +1,106 @@
+import { beforeAll, expect, it, vi } from "vitest";
+import type { Claim } from "../../src/contract/jobs.ts";
+import { cliOf, type Cli } from "../support/cli.ts";
+import { shareService } from "../support/service.ts";
+
+// Each line of a session is a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
+
+const shared = shareService();
+let cli: Cli;
+
+/** Claims the next job of a repository and returns its lease's token. */
+const claim = async (repo: string, worker?: string): Promise<string> => {
+  const { body } = await shared().post<Claim>("/jobs/claim", { repos: [repo], worker, lease_ms: 3_600_000 });
+  return body.jobs[0]?.lease.token ?? "";
+};
+
+let ofWeb = "";
+let ofLib = "";
+
+beforeAll(async () => {
+  cli = cliOf(shared().service.url);
+  const { post } = shared();
+  const add = (repo: string, work_item_id: string, more = {}): Promise<unknown> =>
+    post("/tasks", { repo, work_item_id, ...more });
+  await add("acme/api", "API-2");
+  await add("acme/api", "API-3");
+  await add("acme/lib", "LIB-1", { entry_job: { max_attempts: 1 } });
+  await add("acme/web", "WEB-7");
+  await add("acme/web", "WEB-8");
+  await add("acme/idle", "IDLE-1", { entry_job: false });
+  await post("/freeze?repo=acme/api", { reason: "error rate 4.1 %", by: "ann", work_item_id: "API-1" });
+  await post("/freeze?repo=acme/api", { reason: "latency", by: "ben" });
+  ofWeb = await claim("acme/web", "w-1");
+  ofLib = await claim("acme/lib");
+});
+
+const steadyAges = (text: string): string => text.replace(/\b\d+[smh](?= )/g, "0s");
+
+it("job fail, complete, heartbeat and release end or keep a job by its token", async () => {
+  expect(
+    await cli.session(
+      ["job", "fail", "3", "--token", ofLib, "--error", "tests are red"],
+      ["job", "heartbeat", "job/4", "--token", ofWeb, "--lease", "10m"],
+      ["job", "release", "4", "--token", ofWeb],
+      ["job", "release", "4", "--token", ofWeb],
+      ["job", "release", "4"],
+      ["job", "release", "4", "--force"],
+      ["job", "complete", "4"],
+    ),
+  ).toMatchInlineSnapshot();
+  const token = await claim("acme/web", "w-2");
+  expect(
+    await cli.session([
+      ...["job", "complete", "4", "--token", token],
+      ...["--next", "developer", "--stage", "development", "--result", '{"ok": true}'],
+    ]),
+  ).toMatchInlineSnapshot();
+  await claim("acme/web", "w-2");
+});
+
+it("queue prints one line a lane, the troubled ones first, and filters them", async () => {
+  const queues = await cli.session(
+    ["queue"],
+    ["queue", "--frozen"],
+    ["queue", "--stuck", "-o", "name"],
+    ["queue", "--held-by", "active-task", "--all"],
+    ["queue", "--held-by", "dependency"],
+    ["queue", "--held-by", "nothing"],
+  );
+  expect(steadyAges(queues)).toMatchInlineSnapshot();
+});
+
+it("queue shows that a paused task is being worked on", async () => {
+  await shared().post("/serial-gate/pause?work_item=WEB-7");
+  expect(
+    steadyAges(await cli.session(["queue", "--repo", "acme/web"], ["queue", "--repo", "acme/web", "--all"])),
+  ).toMatchInlineSnapshot();
+});
+
+it("job list and freeze list answer who runs, failed and is frozen", async () => {
+  expect(
+    await cli.session(
+      ["job", "list", "--running"],
+      ["job", "list", "--failed"],
+      ["job", "list", "--worker", "w-2", "-o", "name"],
+      ["job", "list", "--repo", "acme/web", "--last", "1"],
+      ["job", "list", "--agent", "nobody"],
+      ["job", "list", "--status", "lost"],
+      ["job", "list", "--repo", "acme/wbe"],
+      ["freeze", "list"],
+      ["freeze", "list", "--repo", "acme/api", "-o", "name"],
+      ["freeze", "list", "--repo", "acme/web"],
+    ),
+  ).toMatchInlineSnapshot();
+});
+
+it("completes the failed jobs for retry, the frozen repositories for unfreeze and the freezes for its --id", async () => {
+  const offered = async (...words: string[]): Promise<string[]> =>
+    (await cli("__complete", "zsh", "--", ...words)).stdout.split("\n").filter((line) => line !== "");
+  expect(await offered("job", "retry", "")).toEqual(["3"]);
+  expect(await offered("job", "cancel", "")).not.toContain("4");
+  expect(await offered("unfreeze", "")).toEqual(["acme/api"]);
+  expect(await offered("unfreeze", "acme/api", "--id", "")).toEqual(["1", "2"]);
+  expect(await offered("freeze", "a")).toEqual(["acme/api", "acme/idle", "acme/lib", "acme/web"]);
+});
