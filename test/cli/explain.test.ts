@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { Explanation } from "../../src/contract/explanation.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
-import { cliOf, steadyLife } from "../support/cli.ts";
+import { cliOf, steadyLanes, steadyLife } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
 import { startProgram } from "../support/process.ts";
 import { shareService, startService } from "../support/service.ts";
@@ -14,7 +14,8 @@ vi.setConfig({ testTimeout: 120_000 });
 const shared = shareService();
 
 /** How long ago differs from run to run, also where the service says it in a sentence. */
-const told = (text: string): string => steadyLife(text).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
+const told = (text: string): string =>
+  steadyLanes(steadyLife(text)).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
 
 it("explains why WEB-8 waits, frees it with the commands that it prints, and names the operator in blame", async () => {
   const path = makeLegacy(join(temporaryFolder(), "legacy.db"));

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it, vi } from "vitest";
-import { cliOf, steadyLife, type Cli } from "../support/cli.ts";
+import { cliOf, steadyLanes, steadyLife, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 
 // Each line of a session is a process of its own.
@@ -20,18 +20,22 @@ beforeAll(async () => {
 });
 
 it("pauses the task that holds a lane and prints the effect", async () => {
-  expect(
-    await cli.session(
-      ["queue"],
-      ["queue", "--all"],
-      ["pause", "WEB-7", "--dry-run"],
-      ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
-      ["pause", "WEB-7"],
-      ["queue", "--repo", "acme/web", "--all", "-o", "wide"],
-      ["resume", "WEB-7"],
-    ),
-  ).toMatchInlineSnapshot(`
+  const paused = await cli.session(
+    ["queue"],
+    ["queue", "--all"],
+    ["pause", "WEB-7", "--dry-run"],
+    ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
+    ["pause", "WEB-7"],
+    ["queue", "--repo", "acme/web", "--all", "-o", "wide"],
+    ["resume", "WEB-7"],
+  );
+  expect(steadyLanes(paused)).toMatchInlineSnapshot(`
     "$ serial-gate queue
+    REPO      STATE  ACTIVE  STAGE     JOB           WAITING  PAUSED
+    acme/api  open   API-2   analysis  unclaimed aa  0        0
+    acme/web  open   WEB-7   analysis  unclaimed aa  2        0
+
+    $ serial-gate queue --all
     REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
     acme/api  open   API-2      analysis  active   1         can start
     acme/web  open   WEB-7      analysis  active   1         can start
@@ -51,7 +55,7 @@ it("pauses the task that holds a lane and prints the effect", async () => {
     WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
       No waiting job is affected.
 
-    $ serial-gate queue --repo acme/web -o wide
+    $ serial-gate queue --repo acme/web --all -o wide
     REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
     acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
     acme/web  open   WEB-9      analysis  waiting  3         dependency  4     4    -                     -    -
@@ -77,44 +81,44 @@ it("freezes and unfreezes a repository and prints the effect", async () => {
       ["unfreeze", "acme/api"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
-      (dry run) acme/api would be frozen: error rate 4.1%.
-        would be held: API-2 in acme/api (freeze)
-      Dry run: nothing was changed.
+    "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
+    (dry run) acme/api would be frozen: error rate 4.1%.
+      would be held: API-2 in acme/api (freeze)
+    Dry run: nothing was changed.
 
-      $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
-        held now: API-2 in acme/api (freeze)
+    $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
+    acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
+      held now: API-2 in acme/api (freeze)
 
-      $ serial-gate freeze acme/api
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
-        No waiting job is affected.
+    $ serial-gate freeze acme/api
+    acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
+      No waiting job is affected.
 
-      $ serial-gate queue --repo acme/api -o wide
-      REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
-      acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  -    -
+    $ serial-gate queue --repo acme/api --all -o wide
+    REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
+    acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  ann  -
 
-      $ serial-gate unfreeze acme/api --id 1
-      acme/api is still frozen: 1 freeze cleared.
-        No waiting job is affected.
-        freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
+    $ serial-gate unfreeze acme/api --id 1
+    acme/api is still frozen: 1 freeze cleared.
+      No waiting job is affected.
+      freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
-      $ serial-gate unfreeze acme/api --dry-run
-      (dry run) acme/api would be open: 1 freeze would be cleared.
-        could start then: API-2 in acme/api
-        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
-      Dry run: nothing was changed.
+    $ serial-gate unfreeze acme/api --dry-run
+    (dry run) acme/api would be open: 1 freeze would be cleared.
+      could start then: API-2 in acme/api
+      freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
+    Dry run: nothing was changed.
 
-      $ serial-gate unfreeze acme/api
-      acme/api is open: 1 freeze cleared.
-        can start now: API-2 in acme/api
-        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
+    $ serial-gate unfreeze acme/api
+    acme/api is open: 1 freeze cleared.
+      can start now: API-2 in acme/api
+      freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
 
-      $ serial-gate unfreeze acme/api
-      acme/api is open: no freeze was cleared.
-        No waiting job is affected.
-      "
-    `);
+    $ serial-gate unfreeze acme/api
+    acme/api is open: no freeze was cleared.
+      No waiting job is affected.
+    "
+  `);
 });
 
 it("refuses to change several tasks without --yes when there is no terminal to ask at", async () => {
@@ -131,49 +135,49 @@ it("refuses to change several tasks without --yes when there is no terminal to a
       ["pause", "WEB-7", "--all"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate pause WEB-7 WEB-8
-      Pause 2 tasks: WEB-7, WEB-8?
-      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
-      [2]
+    "$ serial-gate pause WEB-7 WEB-8
+    Pause 2 tasks: WEB-7, WEB-8?
+    There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
+    [2]
 
-      $ serial-gate pause --repo acme/web --all
-      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
-      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
-      [2]
+    $ serial-gate pause --repo acme/web --all
+    Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
+    There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
+    [2]
 
-      $ serial-gate pause --repo acme/web --all --dry-run
-      (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
-        could start then: WEB-8 in acme/web
-      Dry run: nothing was changed.
+    $ serial-gate pause --repo acme/web --all --dry-run
+    (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
+      could start then: WEB-8 in acme/web
+    Dry run: nothing was changed.
 
-      $ serial-gate pause --repo acme/web --all --yes
-      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        can start now: WEB-8 in acme/web
+    $ serial-gate pause --repo acme/web --all --yes
+    3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
+      can start now: WEB-8 in acme/web
 
-      $ serial-gate resume WEB-8 WEB-77 --yes
-      WEB-8 in acme/web (analysis) is back in its lane.
-        No waiting job is affected.
-      No task has the work item WEB-77.
-      Did you mean WEB-7 or WEB-8 or WEB-9?
-      [5]
+    $ serial-gate resume WEB-8 WEB-77 --yes
+    WEB-8 in acme/web (analysis) is back in its lane.
+      No waiting job is affected.
+    No task has the work item WEB-77.
+    Did you mean WEB-7 or WEB-8 or WEB-9?
+    [5]
 
-      $ serial-gate resume --repo acme/web --all --yes -o name
-      WEB-7
-      WEB-9
+    $ serial-gate resume --repo acme/web --all --yes -o name
+    task/2
+    task/4
 
-      $ serial-gate resume --repo acme/web --all
-      No task of acme/web was paused together with others.
-        No waiting job is affected.
+    $ serial-gate resume --repo acme/web --all
+    No task of acme/web was paused together with others.
+      No waiting job is affected.
 
-      $ serial-gate pause
-      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
-      [2]
+    $ serial-gate pause
+    Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
+    [2]
 
-      $ serial-gate pause WEB-7 --all
-      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
-      [2]
-      "
-    `);
+    $ serial-gate pause WEB-7 --all
+    Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
+    [2]
+    "
+  `);
 });
 
 it("shows the operator and the reason in events and blame", async () => {
