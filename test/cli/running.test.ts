@@ -90,7 +90,47 @@ it("job list and freeze list answer who runs, failed and is frozen", async () =>
       ["freeze", "list", "--repo", "acme/api", "-o", "name"],
       ["freeze", "list", "--repo", "acme/web"],
     ),
-  ).toMatchInlineSnapshot();
+  ).toMatchInlineSnapshot(`
+    "$ serial-gate job list --running
+    No matching jobs.
+
+    $ serial-gate job list --failed
+    REPO      WORK ITEM  JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
+    acme/lib  LIB-1      3    analyst  failed  1 of 1   -       tests are red
+
+    $ serial-gate job list --worker w-2 -o name
+    No matching jobs.
+
+    $ serial-gate job list --repo acme/web --last 1
+    REPO      WORK ITEM  JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
+    acme/web  WEB-8      5    analyst  queued  0 of 2   -       -
+    The newest 1 are shown; --last shows more.
+
+    $ serial-gate job list --agent nobody
+    No matching jobs.
+
+    $ serial-gate job list --status lost
+    error: option '--status <status>' argument 'lost' is invalid. Allowed choices are queued, delayed, running, done, failed, cancelled.
+    [2]
+
+    $ serial-gate job list --repo acme/wbe
+    No tasks, jobs or freezes in acme/wbe.
+    Did you mean acme/web?
+    [5]
+
+    $ serial-gate freeze list
+    FREEZE  REPO      SINCE                 WHO  WORK ITEM  WHY
+    1       acme/api  yyyy-mm-ddThh:mm:ssZ  ann  API-1      error rate 4.1 %
+    2       acme/api  yyyy-mm-ddThh:mm:ssZ  ben  -          latency
+
+    $ serial-gate freeze list --repo acme/api -o name
+    freeze/1
+    freeze/2
+
+    $ serial-gate freeze list --repo acme/web
+    No active freezes.
+    "
+  `);
 });
 
 it("completes the failed jobs for retry, the frozen repositories for unfreeze and the freezes for its --id", async () => {
