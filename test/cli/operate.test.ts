@@ -31,16 +31,16 @@ it("pauses the task that holds a lane and prints the effect", async () => {
   );
   expect(steadyLanes(paused)).toMatchInlineSnapshot(`
     "$ serial-gate queue
-    REPO      STATE  ACTIVE  STAGE     JOB           WAITING  PAUSED
-    acme/api  open   API-2   analysis  unclaimed aa  0        0
-    acme/web  open   WEB-7   analysis  unclaimed aa  2        0
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/api  open  API-2  analysis  unclaimed AGE  0  0
+    acme/web  open  WEB-7  analysis  unclaimed AGE  2  0
 
     $ serial-gate queue --all
-    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
-    acme/api  open   API-2      analysis  active   1         can start
-    acme/web  open   WEB-7      analysis  active   1         can start
-    acme/web  open   WEB-8      analysis  waiting  2         active-task
-    acme/web  open   WEB-9      analysis  waiting  3         dependency
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    acme/api  open  API-2  analysis  active  1  can start
+    acme/web  open  WEB-7  analysis  active  1  can start
+    acme/web  open  WEB-8  analysis  waiting  2  active-task
+    acme/web  open  WEB-9  analysis  waiting  3  dependency
 
     $ serial-gate pause WEB-7 --dry-run
     (dry run) WEB-7 in acme/web (analysis) would be paused.
@@ -56,10 +56,10 @@ it("pauses the task that holds a lane and prints the effect", async () => {
       No waiting job is affected.
 
     $ serial-gate queue --repo acme/web --all -o wide
-    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
-    acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
-    acme/web  open   WEB-9      analysis  waiting  3         dependency  4     4    -                     -    -
-    acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS  TASK  JOB  SINCE  WHO  WHY
+    acme/web  open  WEB-8  analysis  active  2  can start  3  3  -  -  -
+    acme/web  open  WEB-9  analysis  waiting  3  dependency  4  4  -  -  -
+    acme/web  open  WEB-7  analysis  paused  1  can start  2  2  yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
     $ serial-gate resume WEB-7
     WEB-7 in acme/web (analysis) is back in its lane.

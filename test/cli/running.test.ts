@@ -47,13 +47,44 @@ it("job fail, complete, heartbeat and release end or keep a job by its token", a
     ["job", "release", "4", "--force"],
     ["job", "complete", "4"],
   );
-  expect(steadyAges(ended)).toMatchInlineSnapshot();
+  expect(steadyAges(ended)).toMatchInlineSnapshot(`
+    "$ serial-gate job fail 3 --token 951bf8e249cd406ac4bd64b1bf1fc56f --error 'tests are red'
+    Job 3 (analyst) of LIB-1 is failed.
+
+    $ serial-gate job heartbeat job/4 --token 1c9335431b4aa611cceb41cbff2b0d7d --lease 10m
+    Job 4: the lease lasts until yyyy-mm-ddThh:mm:ssZ.
+
+    $ serial-gate job release 4 --token 1c9335431b4aa611cceb41cbff2b0d7d
+    Job 4 (analyst) of WEB-7 is queued.
+
+    $ serial-gate job release 4 --token 1c9335431b4aa611cceb41cbff2b0d7d
+    The lease of job 4 is not yours any more: it expired, ended or was never yours.
+    Stop working on the job and claim again.
+    [3]
+
+    $ serial-gate job release 4
+    Add --token with the lease's token, or --force with --reason.
+    [2]
+
+    $ serial-gate job release 4 --force
+    --force needs --reason: it is kept in the history.
+    [2]
+
+    $ serial-gate job complete 4
+    error: required option '--token <lease-token>' not specified
+    [2]
+    "
+  `);
   const token = await claim("acme/web", "w-2");
   const completed = await cli.session([
     ...["job", "complete", "4", "--token", token],
     ...["--next", "developer", "--stage", "development", "--result", '{"ok": true}'],
   ]);
-  expect(steadyAges(completed)).toMatchInlineSnapshot();
+  expect(steadyAges(completed)).toMatchInlineSnapshot(`
+    "$ serial-gate job complete 4 --token cd7631f674bf1bfa00d3f3e58e84fad1 --next developer --stage development --result '{"ok": true}'
+    Job 4 (analyst) of WEB-7 is done. WEB-7 is in development. Job 6 (developer) is queued.
+    "
+  `);
   await claim("acme/web", "w-2");
 });
 
@@ -66,14 +97,55 @@ it("queue prints one line a lane, the troubled ones first, and filters them", as
     ["queue", "--held-by", "dependency"],
     ["queue", "--held-by", "nothing"],
   );
-  expect(steadyAges(queues)).toMatchInlineSnapshot();
+  expect(steadyAges(queues)).toMatchInlineSnapshot(`
+    "$ serial-gate queue
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/lib  stuck  LIB-1  analysis  failed 1/1 AGE  0  0
+    acme/api  frozen  API-2  analysis  held (freeze) AGE  1  0
+    acme/idle  open  IDLE-1  analysis  no job  0  0
+    acme/web  open  WEB-7  development  running w-2 AGE  1  0
+    LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
+
+    $ serial-gate queue --frozen
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/api  frozen  API-2  analysis  held (freeze) AGE  1  0
+    LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
+
+    $ serial-gate queue --stuck -o name
+    acme/lib
+    LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
+
+    $ serial-gate queue --held-by active-task --all
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    acme/web  open  WEB-8  analysis  waiting  1  active-task
+    LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
+
+    $ serial-gate queue --held-by dependency
+    LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
+    No matching lanes.
+
+    $ serial-gate queue --held-by nothing
+    error: option '--held-by <reason>' argument 'nothing' is invalid. Allowed choices are paused, finished, freeze, dependency, active-task.
+    [2]
+    "
+  `);
 });
 
 it("queue shows that a paused task is being worked on", async () => {
   await shared().post("/serial-gate/pause?work_item=WEB-7");
   expect(
     steadyAges(await cli.session(["queue", "--repo", "acme/web"], ["queue", "--repo", "acme/web", "--all"])),
-  ).toMatchInlineSnapshot();
+  ).toMatchInlineSnapshot(`
+    "$ serial-gate queue --repo acme/web
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/web  open  WEB-8  analysis  unclaimed AGE +1 running  0  1 (1 running)
+
+    $ serial-gate queue --repo acme/web --all
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    acme/web  open  WEB-8  analysis  active  1  can start
+    acme/web  open  WEB-7  development  paused  -  running w-2
+    "
+  `);
 });
 
 it("job list and freeze list answer who runs, failed and is frozen", async () => {
@@ -92,18 +164,19 @@ it("job list and freeze list answer who runs, failed and is frozen", async () =>
     ),
   ).toMatchInlineSnapshot(`
     "$ serial-gate job list --running
-    No matching jobs.
+    REPO      WORK ITEM  JOB  AGENT      STATUS   ATTEMPT  WORKER  ERROR
+    acme/web  WEB-7      6    developer  running  1 of 2   w-2     -
 
     $ serial-gate job list --failed
     REPO      WORK ITEM  JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
     acme/lib  LIB-1      3    analyst  failed  1 of 1   -       tests are red
 
     $ serial-gate job list --worker w-2 -o name
-    No matching jobs.
+    job/6
 
     $ serial-gate job list --repo acme/web --last 1
-    REPO      WORK ITEM  JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
-    acme/web  WEB-8      5    analyst  queued  0 of 2   -       -
+    REPO      WORK ITEM  JOB  AGENT      STATUS   ATTEMPT  WORKER  ERROR
+    acme/web  WEB-7      6    developer  running  1 of 2   w-2     -
     The newest 1 are shown; --last shows more.
 
     $ serial-gate job list --agent nobody
