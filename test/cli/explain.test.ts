@@ -23,13 +23,20 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
   const cli = cliOf(service.url);
   expect(told(await cli.session(["queue"], ["queue", "--all"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate queue
-    REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
-    api           frozen  API-2      analysis     active   1         freeze
-    api           frozen  -          -            waiting  2         freeze
-    orchestrator  open    ORCH-116   development  active   -         -
-    orchestrator  open    ORCH-123   analysis     waiting  1         active-task
-    web-shop      open    WEB-7      analysis     active   1         can start
-    web-shop      open    WEB-8      analysis     waiting  2         dependency
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    orchestrator  stuck  ORCH-116  development  failed 2/2 AGE  1  0
+    api  frozen  API-2  analysis  held (freeze) AGE  1  0
+    web-shop  open  WEB-7  analysis  unclaimed AGE  1  0
+    ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
+
+    $ serial-gate queue --all
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    orchestrator  stuck  ORCH-116  development  active  -  failed 2/2 AGE
+    orchestrator  stuck  ORCH-123  analysis  waiting  1  active-task
+    api  frozen  API-2  analysis  active  1  freeze
+    api  frozen  -  -  waiting  2  freeze
+    web-shop  open  WEB-7  analysis  active  1  can start
+    web-shop  open  WEB-8  analysis  waiting  2  dependency
     ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
     $ serial-gate explain WEB-8
@@ -93,10 +100,10 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
       job 5 (analyst) can start; no worker has claimed it yet
 
     $ serial-gate blame WEB-8
-    AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
-    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
+    AT  AFTER  WORK ITEM  WHAT  WHO  WHY
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1  api unfrozen (freeze 2)  ann  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2  cancelled (was in analysis)  ann  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7  paused  ann  three in the morning
     "
   `);
   expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
@@ -140,8 +147,8 @@ it("explains running, failed, finished and unknown work items", async () => {
       its job 1 (analyst) failed: tests are red. To free it: serial-gate job retry 1
 
       $ serial-gate queue
-      REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
-      acme/web  open   WEB-1      analysis  active  -         -
+      REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+      acme/web  stuck  WEB-1  analysis  failed 1/2 AGE  0  0
       WEB-1 in acme/web is stuck: its job 1 (analyst) failed: tests are red
 
       $ serial-gate job retry 1 --dry-run

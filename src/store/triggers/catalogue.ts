@@ -7,6 +7,7 @@ import { FOREIGN_EVENTS } from "./foreign-events.ts";
 import { LANE_COUNTERS } from "./lane-counters.ts";
 import { LANE_STATES } from "./lane-state.ts";
 import { OVERTAKES } from "./overtakes.ts";
+import { TIMES } from "./times.ts";
 
 export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
 
@@ -16,6 +17,7 @@ export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
   "src/store/triggers/lane-state.ts": LANE_STATES,
   "src/store/triggers/overtakes.ts": OVERTAKES,
   "src/store/triggers/foreign-events.ts": FOREIGN_EVENTS,
+  "src/store/triggers/times.ts": TIMES,
 };
 
 export const CATALOGUE: readonly Trigger[] = Object.values(MODULES).flat();

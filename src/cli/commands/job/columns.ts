@@ -23,5 +23,6 @@ export const JOB_COLUMNS: readonly Column<Job>[] = [
   { head: "FINISHED", cell: ({ finished_at }) => finished_at && shownTime(finished_at), wide: true },
 ];
 
-export const jobLines = (jobs: readonly Job[], screen: Screen, wide: boolean): string[] =>
-  tableOf(JOB_COLUMNS, jobs, screen, wide);
+/** @param dryRun leaves out the ids, which no job has yet */
+export const jobLines = (jobs: readonly Job[], screen: Screen, wide: boolean, dryRun?: true): string[] =>
+  tableOf(dryRun ? JOB_COLUMNS.filter(({ head }) => head !== "JOB") : JOB_COLUMNS, jobs, screen, wide);

@@ -25,10 +25,10 @@ const leaseOf = ({ lease, status }: Job): string | null =>
 const shownJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
-const pairs = (job: Job, screen: Screen): string[] =>
+const pairs = (job: Job, screen: Screen, dryRun: true | undefined): string[] =>
   pairsOf(
     [
-      ["job", job.id],
+      ["job", dryRun ? null : job.id],
       ["agent", job.agent],
       ["work item", job.work_item_id],
       ["repository", job.repo],
@@ -49,10 +49,10 @@ const pairs = (job: Job, screen: Screen): string[] =>
 const jobAnswer = (response: { job: Job }, dryRun?: true): Answer<Job> => ({
   response,
   items: [response.job],
-  name: ({ id }) => nameOf("job", id),
+  name: ({ id }) => (dryRun ? null : nameOf("job", id)),
   lines: (screen) => [
     ...(dryRun ? [`${dryRunMark(dryRun)}The job would be:`] : []),
-    ...pairs(response.job, screen),
+    ...pairs(response.job, screen, dryRun),
   ],
 });
 

@@ -145,7 +145,7 @@ const releaseCommand = (program: Command, context: CliContext): void => {
         throw new ExitError(EXIT.usage, "Add --token with the lease's token, or --force with --reason.");
       if (reason === undefined)
         throw new ExitError(EXIT.usage, "--force needs --reason: it is kept in the history.");
-      const response = await client.forceRelease(id, { ...noteOf(context, { reason }), reason });
+      const response = await client.releaseByForce(id, { ...noteOf(context, { reason }), reason });
       await print(context, output, {
         ...jobAnswer(response, () => ""),
         lines: (screen) =>

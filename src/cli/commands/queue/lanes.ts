@@ -7,6 +7,7 @@ import type { Column } from "../../output/table.ts";
 import type { Style } from "../../output/terminal.ts";
 import { phrase } from "../../output/text.ts";
 import { shortLengthOf } from "../../output/time.ts";
+import { isInForce } from "../../service.ts";
 
 export const STATES = ["stuck", "frozen", "frozen (not in force)", "degraded", "open"] as const;
 export type State = (typeof STATES)[number];
@@ -23,10 +24,6 @@ export const STATE_STYLE: Readonly<Record<State, Style>> = {
   degraded: "magenta",
   open: "green",
 };
-
-/** True where a freeze holds jobs: the gate is on, and its scope includes the repository. */
-const isInForce = ({ serial_gate: { enabled, repos } }: Queue, repo: string): boolean =>
-  enabled && (repos === "" || repos.split(",").includes(repo));
 
 /** Freezes that cannot be read count as frozen, without a time. */
 const stateOf = (queue: Queue, repo: string, lane: Lane): State => {
