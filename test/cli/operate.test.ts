@@ -166,8 +166,8 @@ it("refuses to change several tasks without --yes when there is no terminal to a
     [5]
 
     $ serial-gate resume --repo acme/web --all --yes -o name
-    WEB-7
-    WEB-9
+    task/2
+    task/4
 
     $ serial-gate resume --repo acme/web --all
     No task of acme/web was paused together with others.
