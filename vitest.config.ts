@@ -6,6 +6,7 @@ const OVER_EITHER = [
   "events",
   "event-cursor",
   "freeze",
+  "job-list",
   "jobs",
   "lease",
   "pause",

@@ -122,7 +122,7 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON jobs FOR EACH ROW
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON jobs FOR EACH ROW
 WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION gate_lane_jobs_changed();
 

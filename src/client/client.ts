@@ -22,6 +22,8 @@ import type {
   ForcedRelease,
   Heartbeat,
   Job,
+  JobPage,
+  JobQuery,
   Lease,
   NewJob,
   Release,
@@ -267,6 +269,14 @@ export class Client {
    *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
     return this.#call("POST", withQuery("/jobs", trial), input);
+  }
+
+  /** Lists jobs, the newest first, at most `limit` (100 unless given, 500 at most).
+   *  @param query.worker only the running jobs that this worker has
+   *  @returns a page; its `next_cursor` is the next page's `cursor`, null on the last page. Any other page may be short,
+   *    even empty */
+  jobs(query: Partial<JobQuery> = {}, signal?: AbortSignal): Promise<JobPage> {
+    return this.#call("GET", withQuery("/jobs", query), undefined, signal);
   }
 
   /** Reads a job.

@@ -15,6 +15,8 @@ import type {
   ForcedRelease,
   Heartbeat,
   Job,
+  JobPage,
+  JobQuery,
   Lease,
   NewJob,
   Release,
@@ -53,6 +55,7 @@ import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from ".
 import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
+import { listJobs } from "./queries/jobs.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
@@ -221,6 +224,12 @@ export class Gate {
     return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
       createJob(context, input),
     );
+  }
+
+  /** Lists jobs, the newest first, a page at a time: `next_cursor` is null on the last page. A page that is followed by
+   *  another may hold fewer jobs than `query.limit`. */
+  listJobs(query: JobQuery): Promise<JobPage> {
+    return this.#store.read(() => listJobs(query));
   }
 
   /** Reads a job.

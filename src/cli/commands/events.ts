@@ -4,11 +4,19 @@ import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { EventPage, HistoryEvent, RowEvent } from "../../contract/events.ts";
 import type { Task } from "../../contract/tasks.ts";
-import { example, idOption, repoOption, selectedTask, wholeNumber, type TaskOptions } from "../arguments.ts";
+import {
+  example,
+  idOf,
+  idOption,
+  repoOption,
+  selectedTask,
+  wholeNumber,
+  type TaskOptions,
+} from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import { tableOf, type Column } from "../output/table.ts";
 import type { Style } from "../output/terminal.ts";
 import { exactLengthOf, shownTime } from "../output/time.ts";
@@ -114,7 +122,7 @@ async function* eventsAfter(
 const answerOf = (events: readonly HistoryEvent[], withHead: boolean): Answer<HistoryEvent> => ({
   response: { events },
   items: events,
-  name: ({ id }) => id,
+  name: ({ id }) => nameOf("event", id),
   lines: (screen, wide) => {
     if (events.length === 0) return [];
     const lines = tableOf(EVENTS, events, screen, wide);
@@ -137,7 +145,7 @@ const eventsCommand = (program: Command, context: CliContext): void => {
     .option("--repo <repo>", "only this repository")
     .option("--work-item <work-item>", "only this work item")
     .option("--last <n>", "show the last N events", wholeNumber(0, LONGEST_PAGE), 20)
-    .option("--after <event>", "show every event after this event id", wholeNumber(0))
+    .option("--after <event>", "show every event after this event id", idOf("event", 0))
     .option("--follow", "keep printing new events (Ctrl-C to stop)")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate events --repo acme/web --follow"))
@@ -207,7 +215,7 @@ const blameCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: { task, earlier, recording_began, events },
         items: told,
-        name: (event) => (isFromRows(event) ? event.kind : event.id),
+        name: (event) => (isFromRows(event) ? event.kind : nameOf("event", event.id)),
         lines: (screen, wide) =>
           told.length === 0
             ? []

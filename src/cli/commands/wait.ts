@@ -11,7 +11,7 @@ import { stopSignal } from "../interrupt.ts";
 import { startTimer } from "../long-timer.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import { plain } from "../output/text.ts";
 import { duration, exactLengthOf } from "../output/time.ts";
 import { connect, findTask } from "../service.ts";
@@ -121,7 +121,7 @@ export const waitCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: { task },
         items: [task],
-        name: ({ work_item_id }) => work_item_id,
+        name: ({ id }) => nameOf("task", id),
         lines: () => [`${label(task)} ${state}.`],
       });
     });

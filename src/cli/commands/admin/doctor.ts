@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { plain } from "../../output/text.ts";
-import { stuckIn } from "../queue.ts";
+import { stuckIn } from "../queue/command.ts";
 
 const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
 
