@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const OVER_EITHER = [
   "claim",
   "events",
+  "event-cursor",
   "freeze",
   "jobs",
   "lease",

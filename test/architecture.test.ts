@@ -10,7 +10,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   main: { parts: ["cli", "config/dot-env", "config/env"], packages: /^node:/ },
   serve: { parts: ["config", "gate", "http", "store", "version"], packages: /^(node:|pino$)/ },
   version: { parts: [], packages: /^node:/ },
-  config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
+  config: {
+    parts: ["config", "contract", "gate/rule/policy", "store/open", "store/settings"],
+    packages: /^zod$/,
+  },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
     parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
@@ -25,6 +28,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/port",
       "store/sql",
       "store/timestamps",
+      "store/triggers/times",
       "store/triggers/lane-state",
       "store/json",
     ],
@@ -37,6 +41,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/rule",
       "contract",
       "store/port",
+      "store/settings",
       "store/sql",
       "gate/group-by",
       "store/timestamps",
@@ -45,7 +50,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },
@@ -55,11 +60,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {
-    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    parts: ["store/triggers", "store/port", "store/schema-rights", "store/sql", "contract/vocabulary"],
     packages: /^node:crypto$/,
   },
   http: {

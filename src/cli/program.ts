@@ -9,7 +9,7 @@ import { replayCommand } from "./commands/admin/replay.ts";
 import { serveCommand } from "./commands/admin/serve.ts";
 import { claimCommand } from "./commands/claim.ts";
 import { completionCommands } from "./commands/completion.ts";
-import { configCommand } from "./commands/config.ts";
+import { configCommand } from "./commands/admin/config.ts";
 import { historyCommands } from "./commands/events.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { freezeCommands } from "./commands/freeze.ts";

@@ -10,7 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
-import type { EventPage, EventQuery, HistoryEvent } from "../contract/events.ts";
+import type { EventPage, EventQuery, EventRange, HistoryEvent } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
@@ -19,6 +19,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -35,7 +36,7 @@ import type {
   Unfrozen,
 } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { Note, OneTaskQuery, WorkItemQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskChange, TaskPage, TaskQuery } from "../contract/tasks.ts";
 
 /** A model as a caller writes it: fields with a default are optional. */
@@ -52,8 +53,17 @@ export interface Problem {
   readonly request_id?: string;
   readonly errors?: readonly { readonly in: string; readonly pointer: string; readonly detail: string }[];
   readonly hint?: string;
-  /** The repositories of an ambiguous work item. */
+  /** The repositories of an ambiguous work item, or those that look like the one that was sent. */
   readonly repos?: readonly string[];
+  /** The ids of the unfinished tasks of an ambiguous work item. */
+  readonly tasks?: readonly number[];
+  /** The ambiguous work item. */
+  readonly work_item_id?: string;
+  /** Known repositories whose names are near the one that was sent. */
+  readonly near?: readonly string[];
+  /** The events that there are, when a cursor is unknown. */
+  readonly oldest?: number | null;
+  readonly newest?: number;
 }
 
 /** A refusal by the service, or an answer that is not the service's. */
@@ -143,11 +153,27 @@ interface Address {
   readonly token?: string | undefined;
 }
 
+const cursorUnknown = ({ oldest, newest }: EventRange): ProblemError =>
+  new ProblemError({
+    type: "urn:serial-gate:problem:cursor_unknown",
+    title: "Cursor unknown",
+    status: 410,
+    detail: `The place is not in the event log, which ends at ${newest}.`,
+    code: "cursor_unknown",
+    oldest,
+    newest,
+  });
+
+/** The JSON in a block of Server-Sent Events; undefined in a comment. */
+const dataIn = (block: string): string | undefined => /^data: ?(.*)$/m.exec(block)?.[1];
+
 /** The event in a block of Server-Sent Events; none in a comment. */
 const eventsIn = (block: string): HistoryEvent[] => {
-  const data = /^data: ?(.*)$/m.exec(block)?.[1];
+  const data = dataIn(block);
   return data === undefined ? [] : [JSON.parse(data) as HistoryEvent];
 };
+
+const isReset = (block: string): boolean => /^event: ?reset$/m.test(block);
 
 type FollowInput = Readonly<{ after?: number; repo?: string; work_item?: string }>;
 
@@ -173,7 +199,8 @@ export class Client {
   /** Creates a task, and its entry job unless `entry_job` is false. A work item that has a task in the repository keeps
    *  that task unchanged.
    *  @returns the task and its entry job; `created: false` when the task existed
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item (a dependency), dependency_cycle, task_terminal */
+   *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item (a dependency), dependency_cycle,
+   *    task_terminal */
   async createTask(
     input: Input<typeof NewTask>,
     trial: Trial = {},
@@ -237,7 +264,7 @@ export class Client {
 
   /** Enqueues a job for an existing task.
    *  @param input.run_after ISO 8601; the job cannot start before it
-   *  @throws ProblemError unknown_work_item, task_terminal */
+   *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
     return this.#call("POST", withQuery("/jobs", trial), input);
   }
@@ -274,7 +301,7 @@ export class Client {
     return this.#call("POST", "/jobs/claim", request, signal, key);
   }
 
-  /** Extends the lease of a running job to `lease_ms` milliseconds from now.
+  /** Renews the lease of a running job: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @throws ProblemError unknown_job, lease_lost, task_cancelled: stop working on the job */
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
     return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal, NO_KEY);
@@ -301,18 +328,27 @@ export class Client {
 
   // --- For operators
 
+  /** Takes a running job from its worker, or from another program that left it running, back into the queue. No attempt
+   *  is counted, and the lease's token is worthless from then on.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_running */
+  releaseByForce(id: number, note: Input<typeof ForcedRelease>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", withQuery(`/jobs/${id}/release`, { force: true, ...trial }), note);
+  }
+
   /** Pauses a task, so that later tasks of its repository can overtake it. Pausing again keeps the first time.
+   *  @param query a work item, with its repository if several have it, or a task id
    *  @param note.until ISO 8601; the task resumes by itself then
    *  @returns `changed: false` when the task was paused before
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled */
-  pause(query: WorkItemQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled */
+  pause(query: OneTaskQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
     return this.#call("POST", withQuery("/serial-gate/pause", query), note);
   }
 
   /** Resumes a paused task.
    *  @returns `changed: false` when the task was not paused
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item */
-  resume(query: WorkItemQuery & Trial, note?: Input<typeof Note>): Promise<PauseState> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item */
+  resume(query: OneTaskQuery & Trial, note?: Input<typeof Note>): Promise<PauseState> {
     return this.#call("POST", withQuery("/serial-gate/resume", query), note);
   }
 
@@ -321,17 +357,18 @@ export class Client {
    *  @returns the tasks that this call paused
    *  @throws ProblemError layer_disabled */
   pauseLane(query: RepoQuery, note?: Input<typeof PauseNote>): Promise<LanePauseState> {
-    return this.#call("POST", withQuery("/serial-gate/pause", query), note);
+    return this.#call("POST", withQuery("/serial-gate/pause", { ...query, all: true }), note);
   }
 
   /** Resumes the tasks that `pauseLane` paused. A task paused by itself stays paused.
    *  @returns the tasks that this call resumed */
   resumeLane(query: RepoQuery, note?: Input<typeof Note>): Promise<LanePauseState> {
-    return this.#call("POST", withQuery("/serial-gate/resume", query), note);
+    return this.#call("POST", withQuery("/serial-gate/resume", { ...query, all: true }), note);
   }
 
   /** Freezes a repository: no task of it starts until every freeze is cleared. Each call adds a freeze.
-   *  @throws ProblemError layer_disabled */
+   *  @returns `in_force: false` while the freeze holds nothing; `known: false` for a repository that nothing has
+   *  @throws ProblemError layer_disabled, repo_looks_alike */
   freeze(repo: string, note?: Input<typeof FreezeNote>, trial: Trial = {}): Promise<FreezeState> {
     return this.#call("POST", withQuery("/freeze", { repo, ...trial }), note);
   }
@@ -345,7 +382,8 @@ export class Client {
   /** Reads a page of the event log, oldest first, at most `limit` events (100 unless given, 1,000 at most).
    *  @param query.about a work item: the whole life of its task
    *  @returns the page; its `next_cursor` is the `after` of the next
-   *  @throws ProblemError with `about` unknown_work_item, ambiguous_work_item */
+   *  @throws ProblemError cursor_unknown (its `newest` is the `after` to continue with); with `about` unknown_work_item,
+   *    ambiguous_work_item */
   events(query: Input<typeof EventQuery> = {}, signal?: AbortSignal): Promise<EventPage> {
     return this.#call("GET", withQuery("/events", query), undefined, signal);
   }
@@ -353,21 +391,27 @@ export class Client {
   /** Follows the event log after the event `after`, or from now on. Ends when the service shuts down.
    *  @returns a list of events whenever the service sends something; an empty list at the start and for a heartbeat,
    *    which comes every 15 seconds
-   *  @throws ProblemError draining */
+   *  @throws ProblemError draining; cursor_unknown (its `newest` is the `after` to continue with) */
   async *follow(query: FollowInput = {}, signal?: AbortSignal): AsyncGenerator<readonly HistoryEvent[]> {
     const { body } = await this.#send("GET", withQuery("/events/stream", query), undefined, signal);
     let rest = "";
     for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
       const blocks = (rest + text).split("\n\n");
       rest = blocks.pop() ?? "";
-      yield blocks.flatMap(eventsIn);
+      const reset = blocks.findIndex(isReset);
+      if (reset < 0) {
+        yield blocks.flatMap(eventsIn);
+        continue;
+      }
+      if (reset > 0) yield blocks.slice(0, reset).flatMap(eventsIn);
+      throw cursorUnknown(JSON.parse(dataIn(blocks[reset] ?? "") ?? "") as EventRange);
     }
   }
 
   /** Explains why a work item waits: everything that holds its jobs, down to the root cause, with the calls that free
    *  it and their effect.
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item */
-  explain(query: WorkItemQuery): Promise<Explanation> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item */
+  explain(query: OneTaskQuery): Promise<Explanation> {
     return this.#call("GET", withQuery("/queue/explain", query));
   }
 

@@ -5,9 +5,9 @@ import { Effect } from "./effect.ts";
 import {
   Id,
   MaxAttempts,
+  NewRepo,
   Payload,
   RepoLookup,
-  RepoName,
   Stage,
   WorkItemId,
   WorkItemLookup,
@@ -15,6 +15,7 @@ import {
   model,
   text,
   time,
+  tried,
   why,
 } from "./scalars.ts";
 
@@ -65,7 +66,7 @@ export const NewTask = model(
   "NewTask",
   "A task to create, by default with its entry job.",
   z.strictObject({
-    repo: RepoName,
+    repo: NewRepo,
     work_item_id: WorkItemId,
     title: text("A title, for people.").optional(),
     stage: Stage.default("analysis"),
@@ -132,5 +133,6 @@ export const ChangedTask = z.strictObject({
     description:
       "With new dependencies: a job of the task has begun already, so that they hold no more than its queued entry jobs.",
   }),
+  ...tried,
 });
 export type ChangedTask = z.output<typeof ChangedTask>;

@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { GateError } from "../contract/errors.ts";
-import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../contract/events.ts";
+import type { EventPage, EventQuery, Followed, FollowQuery } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
@@ -12,6 +12,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -29,7 +30,7 @@ import type {
 } from "../contract/operations.ts";
 import { ERROR_LENGTH, peopleText, withStorableReason } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type {
   ChangedTask,
   NewTask,
@@ -45,12 +46,16 @@ import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
-import { fail, heartbeat, release } from "./commands/lease.ts";
+import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
+import { foldLanes, nameWarnings } from "./commands/repo.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
+import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
+import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
+import { unleasedJobs } from "./queries/unleased.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -88,6 +93,12 @@ interface DryRun {
   readonly dry_run?: boolean | undefined;
 }
 
+/** Without its tables the service starts degraded, and looks at no names. */
+const ignoreUnreadable = (error: unknown): string[] => {
+  if (error instanceof StoreFault && error.kind === "unreadable") return [];
+  throw error;
+};
+
 type ById = DryRun & { readonly id: number };
 type ByRepo = DryRun & { readonly repo: string };
 
@@ -96,7 +107,9 @@ type ByRepo = DryRun & { readonly repo: string };
  *  that reads or writes may throw StoreFault. */
 export class Gate {
   readonly #store: Store;
+  readonly #policy: Policy;
   readonly #projects: readonly string[];
+  readonly #log: Log;
   readonly #readyIndex: ReadyIndexKeeper;
   readonly #degradedMode: DegradedMode;
   readonly #maintenance: Maintenance;
@@ -120,14 +133,16 @@ export class Gate {
   }: GateParts) {
     const watch = (listener: () => void): (() => void) => store.watch(listener);
     this.#store = store;
+    this.#policy = policy;
     this.#projects = projects;
+    this.#log = log;
     this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
     this.#maintenance = new Maintenance(store, log, clock, (done) => void this.#afterMaintenance(done));
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#pipeline = new Pipeline({
       store,
-      rules: { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") },
+      rules: { policy, defaults, projects, random, newToken: () => randomBytes(16).toString("hex") },
       maintenance: this.#maintenance,
       degradedMode: this.#degradedMode,
       readyIndex: this.#readyIndex,
@@ -149,8 +164,8 @@ export class Gate {
 
   /** Creates a task with its dependencies and its entry job. The same repository and work item again gives the task that
    *  stands, and changes nothing.
-   *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
-   *    entry job of a finished task */
+   *  @throws GateError repo_looks_alike, invalid_request; unknown_work_item, ambiguous_work_item or dependency_cycle for a
+   *    dependency, task_terminal for an entry job of a finished task */
   createTask(
     caller: Caller,
     input: NewTask & DryRun,
@@ -173,8 +188,9 @@ export class Gate {
 
   /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
-    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
+  async resolveTask(query: OneTaskQuery): Promise<{ task: Task }> {
+    const selector = selectorOf(query);
+    return { task: await this.#store.read(() => taskOfWorkItem(selector)) };
   }
 
   /** Moves a task to a stage. The same stage again changes nothing.
@@ -200,7 +216,7 @@ export class Gate {
   // --- Jobs
 
   /** Enqueues a job for the task of a work item; with a `run_after` in the future it is delayed until then.
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+   *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(caller: Caller, input: NewJob & DryRun): Promise<{ job: Job }> {
     return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
       createJob(context, input),
@@ -237,7 +253,7 @@ export class Gate {
     return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
   }
 
-  /** Extends a lease by `lease_ms` milliseconds from now, or by the default.
+  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @throws GateError unknown_job, lease_lost, task_cancelled */
   heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
     return this.#run({ caller, notify: "nobody", due: ({ lease }) => [lease.expires_at] }, (context) =>
@@ -261,18 +277,25 @@ export class Gate {
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
    *  @throws GateError unknown_job, lease_lost */
-  release(caller: Caller, id: number, input: Release): Promise<{ job: Job }> {
-    return this.#run({ caller }, (context) => release(context, id, input));
+  release(caller: Caller, id: number, input: Release & DryRun): Promise<{ job: Job }> {
+    return this.#run({ caller, dryRun: input.dry_run }, (context) => release(context, id, input));
+  }
+
+  /** Takes a running job from its worker, or from another program that left it running, and gives it back to the queue: no
+   *  attempt is counted, and the lease's token is worthless from then on.
+   *  @throws GateError unknown_job, job_not_running, invalid_request */
+  releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
+    return this.#decide({ caller, dryRun }, note, (context, said) => releaseByForce(context, id, said));
   }
 
   // --- Operators
 
   /** Pauses a task, so that later tasks of its repository may start. Pausing again keeps the first time.
    *  @param note.until ISO 8601; the task resumes by itself then
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
-  pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
+  pause(caller: Caller, query: OneTaskQuery & DryRun, note: PauseNote): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run, due: () => [note.until] };
-    return this.#decide(operation, note, (context, said) => pause(context, query, said));
+    return this.#decide(operation, note, (context, said) => pause(context, selectorOf(query), said));
   }
 
   /** Pauses every unfinished task of a repository that is not paused yet.
@@ -284,10 +307,10 @@ export class Gate {
   }
 
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
-   *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request */
-  resume(caller: Caller, query: WorkItemQuery & DryRun, note: Note = {}): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
+  resume(caller: Caller, query: OneTaskQuery & DryRun, note: Note = {}): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run };
-    return this.#decide(operation, note, (context, said) => resume(context, query, said));
+    return this.#decide(operation, note, (context, said) => resume(context, selectorOf(query), said));
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
@@ -297,7 +320,8 @@ export class Gate {
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
-   *  @throws GateError layer_disabled, invalid_request */
+   *  @returns `in_force: false` while it holds nothing, and `known: false` with near names for a name that nothing has
+   *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
     return this.#decide({ caller, dryRun }, note, (context, said) => freeze(context, repo, said));
   }
@@ -331,34 +355,51 @@ export class Gate {
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
-   *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async explain(query: WorkItemQuery): Promise<Explanation> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
+  async explain(query: OneTaskQuery): Promise<Explanation> {
+    const selector = selectorOf(query);
     const { value, degraded } = await this.#pipeline.read(({ rules, lookup }) =>
-      explain(rules.policy, lookup.visible, query),
+      explain(rules.policy, lookup.visible, selector),
     );
     return { ...(await tryRemedies(this.#pipeline, value)), degraded };
   }
 
-  /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
-   *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
-  async events(query: EventQuery): Promise<EventPage> {
-    const completeUpTo = await this.#store.completeUpTo(EVENTS);
-    return this.#store.read(() => history(query, completeUpTo));
+  /** Describes each running job that another program started, in a sentence: the service never gives it back. */
+  unleasedJobs(): Promise<string[]> {
+    return this.#store.read(unleasedJobs);
   }
 
-  /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while.
+  /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
+   *  @throws GateError invalid_request; cursor_unknown for an `after` that is not in the log; with `about`
+   *    unknown_work_item, ambiguous_work_item */
+  async events(query: EventQuery): Promise<EventPage> {
+    const completeUpTo = await this.#store.completeUpTo(EVENTS);
+    const { after = 0 } = query;
+    // Another node may have told an id up to which the log is not complete here yet.
+    const lastId = after > completeUpTo ? await this.#store.lastId(EVENTS) : completeUpTo;
+    return this.#store.read(() => history(query, { completeUpTo, lastId }));
+  }
+
+  /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while. A
+   *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
     return this.#events.follow(query, gone);
   }
 
   // --- The service itself
 
-  /** Installs the ready index for this gate's policy and brings it up to date. */
-  adopt(): Promise<void> {
-    return this.#readyIndex.adopt();
+  /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
+   *  names that look alike: see `ReadyIndexKeeper.adopt`. */
+  async adopt(): Promise<boolean> {
+    const made = await this.#readyIndex.adopt();
+    while (await this.#store.write(foldLanes));
+    const configured = { policy: this.#policy, projects: this.#projects };
+    const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
+    for (const warning of warnings) this.#log.warn({}, warning);
+    return made;
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
@@ -369,6 +410,17 @@ export class Gate {
   /** How many ready flags the audits of this gate found wrong, and repaired. */
   get audited(): ReadyIndexKeeper["audited"] {
     return this.#readyIndex.audited;
+  }
+
+  /** How many times of jobs and tasks, written by another program, are no time: nothing falls due by them. As of the last
+   *  maintenance, which runs every second. */
+  get unreadableTimes(): number {
+    return this.#maintenance.unreadable;
+  }
+
+  /** Describes those times, a sentence each, at most `limit` of each table. */
+  async describeUnreadableTimes(limit = 1_000): Promise<string[]> {
+    return (await this.#store.read(() => unreadableTimes(limit))).map(sentenceOf);
   }
 
   /** Starts the timer of the maintenance. */
@@ -388,6 +440,8 @@ export class Gate {
   drain(): void {
     this.#isDraining = true;
     this.#maintenance.stop();
+    this.#retention.stop();
+    this.#readyIndex.stop();
     this.#claims.close();
     this.#events.close();
   }
@@ -396,9 +450,10 @@ export class Gate {
     if (this.#isDraining) throw new GateError("draining", "The service is shutting down.");
   }
 
+  /** Runs a change. The answer of a dry run says so. */
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
     const { value } = await this.#pipeline.run(operation, command);
-    return value;
+    return operation.dryRun ? { ...value, dry_run: true } : value;
   }
 
   /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made

@@ -7,20 +7,24 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, first, now, run, type Dialect, type Store, type Tx } from "./port.ts";
+import { ORIGIN, originOf, SETTINGS, type Origin } from "./settings.ts";
 import { list, raw, sql } from "./sql.ts";
-import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
+import { MigrationError, requireSchemaRights } from "./schema-rights.ts";
+import { CATALOGUE } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
 import { countLanes } from "./triggers/lane-counters.ts";
+import { CATALOGUE_SET } from "./triggers/sets.ts";
+import { fillTimes } from "./triggers/times.ts";
 
-export class MigrationError extends Error {
-  override readonly name = "MigrationError";
-}
+export { MigrationError };
 
 /** The thing that a statement makes: the runner looks for it first. */
 type Made =
   | { readonly kind: "table"; readonly table: string; readonly columns: readonly string[] }
   | { readonly kind: "column"; readonly table: string; readonly column: string }
   | { readonly kind: "object"; readonly name: string }
+  /** Takes away the index that an earlier migration made. */
+  | { readonly kind: "no object"; readonly name: string }
   | { readonly kind: "rows" };
 
 interface MigrationStatement {
@@ -35,7 +39,6 @@ interface Migration {
 }
 
 const LEDGER = "gate_migrations";
-const SETTINGS = "gate_settings";
 
 /** Stands for the catalogue's triggers among the names of what was applied. */
 const TRIGGERS = "triggers";
@@ -70,6 +73,8 @@ const madeBy = (text: string): Made => {
   if (table) return { kind: "table", table, columns: columnsOf(text) };
   const [, altered, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/m.exec(text) ?? [];
   if (altered && column) return { kind: "column", table: altered, column };
+  const dropped = /^DROP INDEX IF EXISTS (\w+)/m.exec(text)?.[1];
+  if (dropped) return { kind: "no object", name: dropped };
   // PostgreSQL has no CREATE TRIGGER IF NOT EXISTS before 14; a function may have the name of its trigger.
   const name =
     /^CREATE (?:UNIQUE )?(?:INDEX|TRIGGER) (?:IF NOT EXISTS )?(\w+)/m.exec(text)?.[1] ??
@@ -85,7 +90,22 @@ const statementsOf = (text: string): MigrationStatement[] =>
     .filter((paragraph) => paragraph.replace(/^--.*$/gm, "").trim() !== "")
     .map((paragraph) => ({ text: paragraph, made: madeBy(paragraph) }));
 
-const readMigrations = (folder: string): Migration[] =>
+/** Leaves out the indexes that a later migration drops: looked for, they would be made again by every migration. */
+const withoutDropped = (migrations: readonly Migration[]): Migration[] => {
+  const dropped = new Set(
+    migrations.flatMap(({ statements }) =>
+      statements.flatMap(({ made }) => (made.kind === "no object" ? [made.name] : [])),
+    ),
+  );
+  return migrations.map((migration) => ({
+    ...migration,
+    statements: migration.statements.filter(({ made }) => made.kind !== "object" || !dropped.has(made.name)),
+  }));
+};
+
+const readMigrations = (folder: string): Migration[] => withoutDropped(readFiles(folder));
+
+const readFiles = (folder: string): Migration[] =>
   readdirSync(folder)
     .filter((file) => /^\d{3}_.*\.sql$/.test(file))
     .sort()
@@ -111,7 +131,8 @@ function* inspect(dialect: Dialect): Tx<Present> {
   return {
     tables: new Set(columns.map((row) => row.table_name)),
     columns: new Set(columns.map((row) => `${row.table_name}.${row.column_name}`)),
-    objects: new Set(objects.map((row) => row.name)),
+    // The routines are installed with the triggers: their older text in a numbered migration is never made again.
+    objects: new Set([...objects, ...dialect.routines].map(({ name }) => name)),
   };
 }
 
@@ -123,6 +144,8 @@ const isThere = (made: Made, present: Present): boolean => {
       return present.columns.has(`${made.table}.${made.column}`);
     case "object":
       return present.objects.has(made.name);
+    case "no object":
+      return !present.objects.has(made.name);
     case "rows":
       return true;
   }
@@ -140,6 +163,11 @@ interface Plan {
   /** Triggers are missing or have another text. */
   readonly triggers: boolean;
 }
+
+const namesIn = ({ migrations, triggers }: Plan): string[] => [
+  ...migrations.map(({ name }) => name),
+  ...(triggers ? [TRIGGERS] : []),
+];
 
 const isNothing = ({ migrations, triggers }: Plan): boolean => migrations.length === 0 && !triggers;
 
@@ -192,6 +220,14 @@ function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
   return { migrations: pending, triggers };
 }
 
+/** Plans a change that the program's role may make.
+ *  @throws MigrationError also when the role may not */
+function* planOurs(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
+  const pending = yield* plan(dialect, migrations);
+  if (!isNothing(pending)) yield* requireSchemaRights(dialect, namesIn(pending).join(", "));
+  return pending;
+}
+
 /** Refuses a database whose tables have our names and lack our columns: it is another program's. */
 function* recognise(dialect: Dialect, migrations: readonly Migration[]): Tx<void> {
   const present = yield* inspect(dialect);
@@ -211,27 +247,26 @@ function* recognise(dialect: Dialect, migrations: readonly Migration[]): Tx<void
     );
 }
 
-/** Takes away what a program before the release recorded, and all its triggers. */
-function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<void> {
+/** Takes away what a program before the release recorded, and all its triggers.
+ *  @returns false when no such program made or adopted the database */
+function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<boolean> {
   const present = yield* inspect(dialect);
-  if (!isBeforeRelease(yield* recordedIn(present), namesOf(migrations))) return;
+  if (!isBeforeRelease(yield* recordedIn(present), namesOf(migrations))) return false;
   for (const { statement } of yield* all<{ statement: string }>(dialect.dropsBeforeRelease))
     yield* run(raw(statement));
   yield* run(sql`DELETE FROM ${raw(LEDGER)} WHERE name IN ${list(BEFORE_RELEASE)}`);
   if (present.tables.has(SETTINGS)) yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = 'marks'`);
+  return true;
 }
 
-/** The row of gate_settings that names the program that made the database. */
-const ORIGIN = "origin";
-
-/** Reads which program made the database: serial-gate, or the orchestrator whose database was adopted. */
-export function* readOrigin(): Tx<"serial-gate" | "orchestrator"> {
+/** Reads which program made the database. */
+export function* readOrigin(): Tx<Origin> {
   const row = yield* first<{ value: string }>(sql`SELECT value FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
-  return row?.value === "serial-gate" ? "serial-gate" : "orchestrator";
+  return originOf(row?.value);
 }
 
 /** Records the origin in the place of any other. */
-export function* recordOrigin(origin: "serial-gate" | "orchestrator"): Tx<void> {
+export function* recordOrigin(origin: Origin): Tx<void> {
   yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
   yield* run(sql`INSERT INTO ${raw(SETTINGS)}(name, value) VALUES (${ORIGIN}, ${origin})`);
 }
@@ -240,41 +275,67 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   yield* run(dialect.migrationLock);
   const isNew = !(yield* inspect(dialect)).tables.has("tasks");
   yield* recognise(dialect, migrations);
-  yield* carryOver(dialect, migrations);
+  const isCarriedOver = yield* carryOver(dialect, migrations);
   const pending = yield* plan(dialect, migrations);
   if (isNothing(pending)) return []; // Another program was faster.
 
   yield* run(
-    raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
+    dialect.inSchema(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
-  for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
+  for (const { text } of pending.migrations.flatMap(({ statements }) => statements))
+    yield* run(dialect.inSchema(text));
   if (isNew) yield* recordOrigin("serial-gate");
+  if (isCarriedOver) yield* recordOrigin("before-release");
   yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
-  // While something was missing, changes may have gone uncounted.
-  for (const statement of countLanes) yield* run(statement);
+  // While something was missing, changes may have gone unseen.
+  for (const statement of [...countLanes, ...fillTimes(dialect)]) yield* run(statement);
 
   const at = new Date(yield* now()).toISOString();
   for (const { name, checksum } of pending.migrations.filter(({ recorded }) => !recorded))
     yield* run(sql`INSERT INTO ${raw(LEDGER)}(name, checksum, applied_at)
       VALUES (${name}, ${checksum}, ${at})`);
-  return [...pending.migrations.map(({ name }) => name), ...(pending.triggers ? [TRIGGERS] : [])];
+  return namesIn(pending);
 }
+
+/** The schema of a database: `none` without our tables, the `orchestrator`'s before it is adopted, `outdated` when a
+ *  migration or a trigger is missing. */
+export type SchemaState = "none" | "orchestrator" | "outdated" | "current";
+
+function* schemaState(dialect: Dialect, migrations: readonly Migration[]): Tx<SchemaState> {
+  const { tables } = yield* inspect(dialect);
+  if (!tables.has("tasks")) return "none";
+  yield* recognise(dialect, migrations);
+  if (isNothing(yield* plan(dialect, migrations))) return "current";
+  return tables.has(LEDGER) ? "outdated" : "orchestrator";
+}
+
+/** Reads what `migrate` would find. Writes nothing.
+ *  @throws MigrationError when the database is newer, edited or another program's
+ *  @throws StoreFault when the database cannot be read */
+export const readSchema = (store: Store): Promise<SchemaState> => {
+  const migrations = readMigrations(folderOf(store.dialect));
+  return store.read(() => schemaState(store.dialect, migrations));
+};
 
 const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
 
 /** The migration as a part of a transaction, with which it comes to nothing or stays. */
-export const migrateWithin = (dialect: Dialect): Tx<string[]> =>
-  apply(dialect, readMigrations(folderOf(dialect)));
+export function* migrateWithin(dialect: Dialect): Tx<string[]> {
+  const migrations = readMigrations(folderOf(dialect));
+  yield* planOurs(dialect, migrations);
+  return yield* apply(dialect, migrations);
+}
 
 /** Migrates the database, or finds that there is nothing to do and writes nothing.
  *  @param folder where the migrations are; the program's own unless told.
  *  @returns the names of the migrations of which it made or recorded something, and `triggers` if it made any.
- *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
+ *  @throws MigrationError when the database is newer, edited or another program's, or the program's role may not change it;
+ *    it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
 export const migrate = async (store: Store, folder = folderOf(store.dialect)): Promise<string[]> => {
   const migrations = readMigrations(folder);
-  const pending = await store.read(() => plan(store.dialect, migrations));
+  const pending = await store.read(() => planOurs(store.dialect, migrations));
   if (isNothing(pending)) return [];
   return store.write(() => apply(store.dialect, migrations));
 };

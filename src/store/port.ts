@@ -81,6 +81,11 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   completeUpTo(table: string): Promise<number>;
 
+  /** The highest id that the table ever drew, also for rows that were deleted or rolled back. No id that a caller was ever
+   *  told is higher.
+   *  @throws StoreFault when the database cannot answer. */
+  lastId(table: string): Promise<number>;
+
   /** A text that changes with every commit by any program, without reading rows; undefined where that is unknown. It
    *  is never older than the call.
    *  @throws StoreFault when the database cannot answer. */
@@ -96,12 +101,20 @@ export interface Store {
 /** Describes a database to the migrations: its folder, what is in it, and how it spells triggers. */
 export interface Dialect {
   readonly name: "sqlite" | "postgres";
+  /** The schema of our tables, as SQL names it. */
+  readonly schema: string;
   /** Rows `{table_name, column_name}` of every column of every table that the program can see. */
   readonly columns: Statement;
-  /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. */
+  /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. A trigger of ours that has lost
+   *  its protection is left out. */
   readonly objects: Statement;
+  /** The functions that triggers call, and the triggers that only this database needs. */
+  readonly routines: readonly Routine[];
   /** The statements that make a trigger. There must be none of its name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
+  /** Milliseconds since 1970 of a stored text, as `fromStored` in timestamps.ts reads it; NULL where that is NaN. It never
+   *  fails, whatever the text is. */
+  readonly milliseconds: (text: Statement) => Statement;
   /** Drops the trigger of that name, if there is one. */
   readonly dropTrigger: (name: string) => Statement;
   /** Rows `{statement}`, each of which drops something that fired or was called in a database of the program before its
@@ -109,6 +122,23 @@ export interface Dialect {
   readonly dropsBeforeRelease: Statement;
   /** Keeps other migrators out until the transaction ends. */
   readonly migrationLock: Statement;
+  /** The text of a migration, as a statement that runs in our schema. */
+  readonly inSchema: (text: string) => Statement;
+  /** A row `{role, may}`: the program's role, and 1 if it may change the schema, else 0. */
+  readonly schemaRights: Statement;
+  /** Rows `{exposure}`: each a clause about what gives another role the rights of those that run the program. */
+  readonly exposures: Statement;
+  /** True where a row of gate_settings switches the ready index's triggers off (triggers/sets.ts); elsewhere they are
+   *  dropped, and made again. */
+  readonly suspends: boolean;
+}
+
+/** A function, or a trigger, that a dialect writes out itself. */
+export interface Routine {
+  /** As in `Dialect.objects`. */
+  readonly name: string;
+  readonly drop: Statement;
+  readonly statements: readonly Statement[];
 }
 
 /** Runs after each row of a change, in the transaction of the program that makes it. Data: a dialect spells it out. */
@@ -126,7 +156,7 @@ export interface Trigger {
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
-export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert;
+export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate;
 
 /** Updates the row of a lane once, and makes the row first if there is none. */
 export interface LaneUpdate {
@@ -139,6 +169,12 @@ export interface LaneUpdate {
 export interface LaneLock {
   readonly kind: "lane lock";
   readonly lanes: readonly [Statement, Statement];
+}
+
+/** Updates rows with times that another program wrote as text. */
+export interface TimesUpdate {
+  readonly kind: "times";
+  readonly update: (milliseconds: Dialect["milliseconds"]) => Statement;
 }
 
 /** Inserts a row into gate_events at the time of the database's clock. */

@@ -35,7 +35,7 @@ onEveryDatabase((open, database) => {
         async (policy, steps) => {
           const run = new ModelRun(store, clock, policy);
           for (const table of EMPTIED) await run.world.sql(`DELETE FROM ${table}`);
-          await run.world.gate.adopt();
+          await run.world.adopt();
           try {
             for (const step of steps) {
               await run.runAndCheckEvents(step);

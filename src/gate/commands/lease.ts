@@ -1,16 +1,25 @@
-/** A running job in its holder's hands: kept, failed or released, and given back when it lapses.
- *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
+/** Leases of running jobs: renewed, ended by a failure or a release, taken back by an operator, and given back when they
+ *  expire. The lease's token is the fence: without the current one nothing changes. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { GATE_ACTOR, record, WRITTEN, type Subject } from "./record.ts";
+import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
-import { laneOf, readJob, unknownJob } from "./job.ts";
-import type { Failure, Heartbeat, Job, Lease, Release } from "../../contract/jobs.ts";
-import type { Defaults } from "../rule/policy.ts";
+import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
+import type {
+  ChangedJob,
+  Failure,
+  ForcedRelease,
+  Heartbeat,
+  Job,
+  Lease,
+  Release,
+} from "../../contract/jobs.ts";
+import type { Actor, Defaults } from "../rule/policy.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
+import { NO_LEASE } from "../../store/triggers/times.ts";
 
 export interface LeasedJob {
   readonly job_id: number;
@@ -20,21 +29,34 @@ export interface LeasedJob {
   readonly stage: string | null;
   readonly attempts: number;
   readonly max_attempts: number;
+  /** The length of the lease; null for one from before lengths were stored. */
+  readonly lease_ms: number | null;
+  /** When the lease expires, in milliseconds since 1970; null for a text that is no time. */
+  readonly due_ms: number | null;
 }
 
 const LEASED_JOB_COLUMNS = raw(
-  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts`,
+  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts, j.lease_ms, j.due_ms`,
 );
 
-/** Reads the jobs that exist, by id, each with a flag: is the token its current lease's?
- *  @param tokens by the id of the job */
+/** A lease token, and the name of the caller that shows it. */
+export interface LeaseClaim {
+  readonly token: string;
+  readonly actor: Actor;
+}
+
+/** Reads the jobs that exist, by id, each with a flag: is the token its current lease's, and the caller the one that claimed
+ *  it? A lease that was claimed without a name is for every caller that has the token. A lease whose end is no time goes on.
+ *  @param claims by the id of the job */
 export function* readLeasedJobs(
-  tokens: ReadonlyMap<number, string>,
+  claims: ReadonlyMap<number, LeaseClaim>,
 ): Tx<Map<number, LeasedJob & { valid: number }>> {
-  const at = toStored(yield* now());
-  const asked = rowsOf([...tokens].map(([id, token]) => [id, { token }]));
+  const at = yield* now();
+  const asked = rowsOf(claims);
   const jobs = yield* all<LeasedJob & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS},
-      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
+      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token'
+          AND j.lease_expires_at IS NOT NULL AND (j.due_ms IS NULL OR j.due_ms > ${at})
+          AND (j.lease_actor IS NULL OR j.lease_actor = asked.value ->> 'actor')
         THEN 1 ELSE 0 END AS valid
     FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
     LEFT JOIN tasks t ON t.id = j.task_id`);
@@ -52,17 +74,17 @@ export const leaseLost = (id: number): GateError =>
 
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
-function* leasedJob(id: number, token: string): Tx<LeasedJob> {
-  const job = (yield* readLeasedJobs(new Map([[id, token]]))).get(id);
+function* leasedJob({ actor }: Context, id: number, token: string): Tx<LeasedJob> {
+  const job = (yield* readLeasedJobs(new Map([[id, { token, actor }]]))).get(id);
   if (!job) throw unknownJob(id);
   if (!job.valid) throw leaseLost(id);
   return job;
 }
 
 /** The same once the job's lane is held, for what changes more than the lease. */
-function* lockedLeasedJob(id: number, token: string): Tx<LeasedJob> {
-  yield* lockLane(laneOf(yield* leasedJob(id, token)));
-  return yield* leasedJob(id, token);
+function* lockedLeasedJob(context: Context, id: number, token: string): Tx<LeasedJob> {
+  yield* lockLane(laneOf(yield* leasedJob(context, id, token)));
+  return yield* leasedJob(context, id, token);
 }
 
 export const taskCancelled = ({ work_item_id, task_id }: LeasedJob): GateError =>
@@ -70,23 +92,25 @@ export const taskCancelled = ({ work_item_id, task_id }: LeasedJob): GateError =
     hint: "Stop working and release the job.",
   });
 
-/** Keeps the lease for another term.
+/** Renews the lease: by `lease_ms`, or by the same length as before.
  *  @throws GateError unknown_job, lease_lost, task_cancelled */
 export function* heartbeat(
-  { rules }: Context,
+  context: Context,
   id: number,
   { lease_token, lease_ms }: Heartbeat,
 ): Tx<{ lease: Lease }> {
-  const job = yield* leasedJob(id, lease_token);
+  const job = yield* leasedJob(context, id, lease_token);
   if (job.stage === "cancelled") throw taskCancelled(job);
-  const expires = toStored((yield* now()) + (lease_ms ?? rules.defaults.leaseMs));
-  const kept = yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}
+  const at = yield* now();
+  const length = lease_ms ?? job.lease_ms;
+  const due = length === null ? Math.max(at + context.rules.defaults.leaseMs, job.due_ms ?? at) : at + length;
+  const expires = toStored(due);
+  const kept =
+    yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}, due_ms = ${due}, lease_ms = ${length}
     WHERE id = ${id} AND status = 'running' AND lease_token = ${lease_token} RETURNING id`);
   if (!kept) throw unknownJob(id);
   return { lease: { token: lease_token, expires_at: toIso(expires) } };
 }
-
-export const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
 
 /** Ends the job's lease with what the job becomes. */
 const end = (job: LeasedJob, change: Statement): Statement =>
@@ -100,8 +124,9 @@ export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, rand
 
 /** The job went wrong: it is delayed while it has attempts left, else failed.
  *  @throws GateError unknown_job, lease_lost */
-export function* fail({ rules, actor }: Context, id: number, failure: Failure): Tx<{ job: Job }> {
-  const job = yield* lockedLeasedJob(id, failure.lease_token);
+export function* fail(context: Context, id: number, failure: Failure): Tx<{ job: Job }> {
+  const { rules, actor } = context;
+  const job = yield* lockedLeasedJob(context, id, failure.lease_token);
   const at = yield* now();
   const { error } = failure;
   let kind: EventKind = "job.failed";
@@ -121,24 +146,46 @@ export function* fail({ rules, actor }: Context, id: number, failure: Failure): 
 
 /** Gives the job back as if it had not been claimed.
  *  @throws GateError unknown_job, lease_lost */
-export function* release({ actor }: Context, id: number, { lease_token }: Release): Tx<{ job: Job }> {
-  const job = yield* lockedLeasedJob(id, lease_token);
+export function* release(context: Context, id: number, { lease_token }: Release): Tx<{ job: Job }> {
+  const { actor } = context;
+  const job = yield* lockedLeasedJob(context, id, lease_token);
+  yield* giveBack(job, { actor });
+  return { job: yield* readJob(id) };
+}
+
+/** Ends the run as if it had not begun: another program may have begun it without counting an attempt. */
+function* giveBack(job: LeasedJob, why: Why): Tx<void> {
   const cancelled = job.stage === "cancelled";
-  yield* run(
-    end(
-      job,
-      cancelled
-        ? becomesCancelled(toStored(yield* now()))
-        : sql`status = 'queued', attempts = attempts - 1, started_at = NULL`,
-    ),
+  const change = cancelled
+    ? becomesCancelled(toStored(yield* now()))
+    : sql`status = 'queued', attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END, started_at = NULL`;
+  yield* run(end(job, change));
+  yield* record(cancelled ? "job.cancelled" : "job.released", job, why);
+}
+
+/** Takes a running job from its worker, or from another program that left it running, and gives it back.
+ *  @throws GateError unknown_job, job_not_running, invalid_request */
+export function* releaseByForce(context: Context, id: number, note: ForcedRelease): Tx<ChangedJob> {
+  return yield* changeJob(context, id, note, takeFromWorker);
+}
+
+function* takeFromWorker({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const job = yield* first<LeasedJob & { status: string; lease_worker: string | null }>(
+    sql`SELECT ${LEASED_JOB_COLUMNS}, j.status, j.lease_worker
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`,
   );
-  yield* record(cancelled ? "job.cancelled" : "job.released", job, { actor });
+  if (!job) throw unknownJob(id);
+  if (job.status !== "running")
+    throw new GateError(
+      "job_not_running",
+      `The job ${id} is ${job.status}; only a running job is released by force.`,
+    );
+  yield* giveBack(job, { actor, reason, detail: { force: true, worker: job.lease_worker } });
   return { job: yield* readJob(id) };
 }
 
 interface ExpiredJob extends LeasedJob {
   readonly lease_worker: string | null;
-  readonly lease_expires_at: string;
 }
 
 /** The next state of a job whose lease expired: queued while it has attempts left. */
@@ -154,20 +201,21 @@ const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: St
   };
 };
 
-/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many.
+/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many. A running job
+ *  without a lease is another program's, and stays.
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
 export function* reapExpired(limit: number): Tx<number> {
-  const at = toStored(yield* now());
-  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker, j.lease_expires_at
+  const at = yield* now();
+  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
+    WHERE j.status = 'running' AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
   for (const job of lapsed) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const { kind, change, why } = afterExpiry(job, at);
+    const { kind, change, why } = afterExpiry(job, toStored(at));
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
-        AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
+        AND due_ms = ${job.due_ms} RETURNING id`);
     if (!reaped) continue;
     yield* record(kind, job, { actor: GATE_ACTOR, reason: why });
     given += 1;
@@ -177,18 +225,18 @@ export function* reapExpired(limit: number): Tx<number> {
 
 /** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. */
 export function* queueDue(limit: number): Tx<number> {
-  const at = toStored(yield* now());
+  const at = yield* now();
   const due = yield* all<
     Subject & { job_id: number }
   >(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'delayed' AND (j.run_after IS NULL OR j.run_after <= ${at})
+    WHERE j.status = 'delayed' AND j.due_ms <= ${at}
     ORDER BY j.id LIMIT ${limit}`);
   let queued = 0;
   for (const job of due) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const changed = yield* first(sql`UPDATE jobs SET status = 'queued', ${WRITTEN}
-      WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
+    const changed = yield* first(sql`UPDATE jobs SET status = 'queued', due_ms = NULL, ${WRITTEN}
+      WHERE id = ${job.job_id} AND status = 'delayed' AND due_ms <= ${at} RETURNING id`);
     if (!changed) continue;
     yield* record("job.due", job, { actor: GATE_ACTOR });
     queued += 1;

@@ -8,11 +8,15 @@ import type { BatchContext, Context } from "./context.ts";
 import { GATE_ACTOR, laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
-import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
+import type { Note, TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
+import { heldReason } from "../rule/predicate.ts";
+import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
+import { familiarity } from "./repo.ts";
+import { instantIn } from "./instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -22,11 +26,15 @@ function* pausedAt(task: TaskRef): Tx<string | null> {
   return row?.paused_at ?? null;
 }
 
-type Pause = Omit<PauseState, "effect">;
-type LanePause = Omit<LanePauseState, "effect">;
+type Pause = Pick<
+  PauseState,
+  "work_item_id" | "task_id" | "repo" | "stage" | "paused" | "paused_at" | "changed"
+>;
+type LanePause = Pick<LanePauseState, "repo" | "paused" | "changed" | "tasks">;
 
 const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
   work_item_id: task.work_item_id,
+  task_id: task.task_id,
   repo: task.repo,
   stage: task.stage,
   paused: paused_at !== null,
@@ -34,10 +42,11 @@ const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause
   changed,
 });
 
-const until = (note: PauseNote, at: number): string | null => {
+/** Milliseconds since 1970 UTC. */
+const until = (note: PauseNote, at: number): number | null => {
   if (note.until === undefined) return null;
-  const ms = Date.parse(note.until);
-  if (ms > at) return toStored(ms);
+  const ms = instantIn(note.until, "/until");
+  if (ms > at) return ms;
   throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
     faults: [{ in: "body", pointer: "/until", detail: "must be in the future" }],
   });
@@ -48,7 +57,8 @@ interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
-  readonly ends: string | null;
+  /** Milliseconds since 1970 UTC. */
+  readonly ends: number | null;
   readonly reason: string | undefined;
   readonly together: boolean;
 }
@@ -70,11 +80,12 @@ function* pauseTasks(
   { actor, at, ends, reason, together }: PauseOptions,
   written = WRITTEN,
 ): Tx<TaskRef[]> {
+  const endsAt = ends === null ? null : toStored(ends);
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
-      updated_at = ${toStored(at)}, ${losesLane}, ${written}
+      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends},
+      paused_together = ${together ? 1 : 0}, updated_at = ${toStored(at)}, ${losesLane}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
-  const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
+  const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
@@ -82,7 +93,8 @@ function* pauseTasks(
 function* resumeTasks(which: Statement, actor: Actor, reason?: string, written = WRITTEN): Tx<TaskRef[]> {
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${takesPlaceBack}, ${written}
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${toStored(yield* now())},
+      ${takesPlaceBack}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
   return yield* recorded("task.resumed", back, { actor, reason });
 }
@@ -98,13 +110,27 @@ function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
 const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
 /** Parks a task. One that is parked stays as it is.
- *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(context: Context, query: WorkItemQuery, note: PauseNote): Tx<PauseState> {
+ *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
+export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
+  const { policy } = context.rules;
   const how = yield* pauseOptions(context, note, false);
-  const task = yield* resolveInLane(query);
+  const task = yield* resolveInLane(selector);
   if (isTerminal(task.stage))
-    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  return yield* withEffect(context.rules.policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}: it holds nothing.`,
+    );
+  const paused = yield* withEffect(policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+  const still_claimable = yield* hasClaimableEntryJob(context, task);
+  return { ...paused, ...forceOf(policy, task.repo), still_claimable };
+}
+
+/** True when a claim could still hand out the entry job of a task. */
+function* hasClaimableEntryJob({ rules: { policy }, lookup }: Context, task: TaskRef): Tx<boolean> {
+  const row =
+    yield* first(sql`SELECT j.id FROM jobs j WHERE j.task_id = ${task.task_id} AND j.status = 'queued'
+    AND ${isEntryJob(policy, "j")} AND (${heldReason(policy, lookup.visible)}) IS NULL LIMIT 1`);
+  return row !== undefined;
 }
 
 function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
@@ -113,15 +139,16 @@ function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
 }
 
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
- *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
+ *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item */
 export function* resume(
   { rules: { policy }, lookup, actor }: Context,
-  query: WorkItemQuery,
+  selector: TaskSelector,
   note: Note,
 ): Tx<PauseState> {
   const who = whoActs(actor, note.by);
-  const task = yield* resolveInLane(query);
-  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  const task = yield* resolveInLane(selector);
+  const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
 
 function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
@@ -139,8 +166,7 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
   const how = yield* pauseOptions(context, note, true);
-  yield* lockLane(repo);
-  return yield* withEffect(context.rules.policy, context.lookup, [repo], pauseAll(context, repo, how));
+  return yield* changeLane(context, repo, pauseAll(context, repo, how));
 }
 
 /** Changes many tasks of a lane in one statement. While this gate keeps the ready index, triggers leave the lane alone and
@@ -166,9 +192,19 @@ function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePa
  *  @throws GateError invalid_request */
 export function* resumeLane(context: Context, repo: string, note: Note): Tx<LanePauseState> {
   const actor = whoActs(context.actor, note.by);
-  const { rules, lookup } = context;
+  return yield* changeLane(context, repo, resumeAll({ ...context, actor }, repo, note.reason));
+}
+
+/** Makes a change to a lane under its lock, and says what its repository is to the gate. */
+function* changeLane(
+  { rules: { policy, projects }, lookup }: Context,
+  repo: string,
+  change: Tx<LanePause>,
+): Tx<LanePauseState> {
   yield* lockLane(repo);
-  return yield* withEffect(rules.policy, lookup, [repo], resumeAll({ ...context, actor }, repo, note.reason));
+  const familiar = yield* familiarity(repo, projects, lookup.visible);
+  const changed = yield* withEffect(policy, lookup, [repo], change);
+  return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
 function* resumeAll(context: Context, repo: string, reason: string | undefined): Tx<LanePause> {
@@ -193,10 +229,10 @@ const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | 
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeExpired(limit: number): Tx<number> {
-  const at = toStored(yield* now());
-  const isOver = sql`pause_until <= ${at}`;
+  const at = yield* now();
+  const isOver = sql`paused_at IS NOT NULL AND resume_ms <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT ${TASK_REF} FROM tasks
-    WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
+    WHERE ${isOver} ORDER BY resume_ms, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;

@@ -43,6 +43,14 @@ function* readReady(
   );
 }
 
+/** Reads which of some jobs a claim may hand out, whatever their agent. */
+export function* readyAmong(policy: Policy, { visible }: Lookup, jobs: readonly number[]): Tx<Set<number>> {
+  if (jobs.length === 0) return new Set();
+  const ready = yield* all<{ id: number }>(sql`SELECT j.id FROM jobs j
+    WHERE j.id IN ${idsIn(jobs)} AND j.status = 'queued' AND (${heldReason(policy, visible)}) IS NULL`);
+  return new Set(ready.map(({ id }) => id));
+}
+
 /** Reads the one lane that a change concerns; undefined for several, and while lanes cannot be read. */
 function* onlyLane(policy: Policy, { visible }: Lookup, repos: readonly string[]): Tx<KnownLane | undefined> {
   const [repo, ...others] = repos;

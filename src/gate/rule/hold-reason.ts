@@ -1,7 +1,7 @@
 /** The shape of a hold reason: all that the program knows about one thing that may hold a job. The predicate, the ready
  *  index, degraded mode and the explanation fold over the list of reasons; none of them knows a reason by its name. */
 
-import type { Blocker } from "../../contract/explanation.ts";
+import type { Blocker, RootCause } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { Task } from "../../contract/tasks.ts";
 import type { Reason } from "../../contract/vocabulary.ts";
@@ -29,6 +29,17 @@ export interface Write extends Pick<Trigger, "table" | "after" | "when"> {
   readonly affects: readonly Affected[];
 }
 
+/** The end of a chain of waits, in words. */
+export interface ChainEnd {
+  /** `acme/api has been frozen since …`, for a sentence about the root cause. */
+  readonly clause: string;
+  /** `acme/api frozen since …`, behind "on". */
+  readonly noun: string;
+  /** `an unfreeze`, behind "waits for". */
+  readonly awaits: string;
+  readonly ended_by: RootCause["ended_by"];
+}
+
 /** One thing that holds a job now, with the calls that remove it. */
 export interface FoundBlocker {
   /** ISO 8601, where it is known. */
@@ -37,6 +48,8 @@ export interface FoundBlocker {
   /** A clause for people, without a full stop. */
   readonly detail: string;
   readonly blocker: Blocker;
+  /** Present where the blocker is no other task. */
+  readonly end?: ChainEnd;
   readonly remedies: readonly Remedy[];
 }
 

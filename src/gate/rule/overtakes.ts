@@ -9,7 +9,7 @@ import { NO_END, unfinished } from "./lane.ts";
 /** FROM and WHERE of the finishes that an unfinished task must be told of, `f`: of all in its pause, and of those that
  *  ended started work once it had started itself.
  *  @param task the alias of a row of `tasks` */
-const untold = (task: string): Statement => {
+export const untold = (task: string): Statement => {
   const end = inlineInteger(NO_END);
   const [base, from] = [
     raw(`COALESCE(${task}.base_from, ${end.sql})`),

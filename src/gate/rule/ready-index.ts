@@ -8,12 +8,13 @@ import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../st
 import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
-  dropTriggers,
   installTriggers,
-  type TriggerSet,
+  isTriggerSetInstalled,
+  suspendReadyIndex,
 } from "../../store/triggers/install.ts";
 import { acquiresLane, watchesBase } from "../../store/triggers/lane-state.ts";
 import { IS_ALONE } from "../../store/triggers/columns.ts";
+import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 import { NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
@@ -37,9 +38,6 @@ const CANDIDATES: Readonly<Record<Affected["effect"], string>> = {
   released: "status = 'queued' AND ready = 0 AND ",
   either: "",
 };
-
-/** PostgreSQL fires triggers by name: these sort behind those that lock the lane (store/triggers/lane-counters.ts). */
-const READY_INDEX = { setting: "ready_index", prefix: "gate_ready_" } as const satisfies TriggerSet;
 
 /** An update of many tasks together is followed by `reevaluateLane`. */
 const conditionOf = ({ table, after, when }: Write): Pick<Trigger, "when"> => {
@@ -126,6 +124,9 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
 export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
 
+/** True when a service has built the index, under whatever policy. */
+export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_INDEX);
+
 /** Installs the triggers of this policy in the place of those of any other; false when they are there already. Jobs that
  *  were there before are left to the audit. */
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
@@ -135,8 +136,8 @@ export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean
   return isChanged;
 }
 
-/** Drops the triggers: over a damaged table they would make every write fail. */
-export const dropReadyIndex = (dialect: Dialect): Tx<void> => dropTriggers(dialect, READY_INDEX);
+/** Takes the triggers out of the way: over a damaged table they would make every write fail. */
+export const dropReadyIndex = (dialect: Dialect): Tx<void> => suspendReadyIndex(dialect);
 
 /** A job whose flag is not what the rule says. */
 export interface WrongFlag {

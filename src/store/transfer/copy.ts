@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto";
 import { MigrationError, migrateWithin, recordOrigin } from "../migrate.ts";
 import { all, first, run, StoreFault, type Dialect, type Store, type Tx } from "../port.ts";
+import { EVENTS_FORGOTTEN, ORIGIN, originOf, SETTINGS } from "../settings.ts";
+import { sql } from "../sql.ts";
 import {
   selectAnyRow,
   enableTriggers,
@@ -13,6 +15,7 @@ import {
   advanceSequence,
   closeCursor,
   insertRows,
+  nameIn,
   fetchRows,
   disableTriggers,
   openCursor,
@@ -20,7 +23,7 @@ import {
 import { openSource, type Row, type Source, type SourceTable } from "./sqlite-source.ts";
 
 /** Tables that describe the database itself: its migrations, and the settings that its triggers were rendered from. */
-const METADATA_TABLES = ["gate_migrations", "gate_settings"];
+const METADATA_TABLES = ["gate_migrations", SETTINGS];
 
 /** Rows fetched at once for verification. A row may be a megabyte. */
 const FETCH_SIZE = 200;
@@ -72,7 +75,7 @@ const refuseNul = ({ name, columns }: SourceTable, row: Row): void => {
     );
 };
 
-function* fill(source: Source, table: SourceTable): Tx<TableDigest> {
+function* fill(source: Source, target: Dialect, table: SourceTable): Tx<TableDigest> {
   const { name, columns } = table;
   const digest = new TableDigest();
   for (const batch of source.batches(table)) {
@@ -83,14 +86,14 @@ function* fill(source: Source, table: SourceTable): Tx<TableDigest> {
     const objects = batch.map((row) =>
       Object.fromEntries(columns.map((column, index) => [column, row[index]])),
     );
-    yield* run(insertRows(name, columns, objects));
+    yield* run(insertRows(nameIn(target, name), columns, objects));
   }
   return digest;
 }
 
-function* readBack({ name, columns }: SourceTable): Tx<TableDigest> {
+function* readBack(target: Dialect, { name, columns }: SourceTable): Tx<TableDigest> {
   const digest = new TableDigest();
-  yield* run(openCursor(name, columns));
+  yield* run(openCursor(nameIn(target, name), columns));
   for (let count = FETCH_SIZE; count === FETCH_SIZE;) {
     const rows: Record<string, string | null>[] = yield* all(fetchRows(FETCH_SIZE));
     for (const row of rows) digest.add(columns.map((column) => row[column] ?? null));
@@ -122,27 +125,30 @@ function* tablesToCopy(source: Source, target: Dialect): Tx<SourceTable[]> {
   return tables.sort((a, b) => Number(b.name === "tasks") - Number(a.name === "tasks"));
 }
 
-/** The name of the program that made the file. */
-const originOf = (source: Source): "serial-gate" | "orchestrator" => {
-  const settings = source.tables.find(({ name }) => name === "gate_settings");
-  if (!settings) return "orchestrator";
+/** The file's rows of gate_settings, by name. */
+const settingsIn = (source: Source): ReadonlyMap<string, string> => {
+  const settings = source.tables.find(({ name }) => name === SETTINGS);
+  if (!settings) return new Map();
   const [name, value] = [settings.columns.indexOf("name"), settings.columns.indexOf("value")];
   const rows = [...source.batches(settings)].flat();
-  return rows.some((row) => row[name] === "origin" && row[value] === "serial-gate")
-    ? "serial-gate"
-    : "orchestrator";
+  return new Map(rows.map((row) => [String(row[name]), String(row[value])]));
 };
 
 /** @param onTable called with each table before it is copied, and with undefined outside of the tables */
 function* copyAll(source: Source, target: Dialect, onTable: (table: string | undefined) => void): Tx<Copied> {
   onTable(undefined);
   yield* migrateWithin(target);
+  const settings = settingsIn(source);
   // The copy decides as the original did: the program that made the file made it.
-  yield* recordOrigin(originOf(source));
+  yield* recordOrigin(originOf(settings.get(ORIGIN)));
+  const forgotten = settings.get(EVENTS_FORGOTTEN);
+  yield* run(sql`DELETE FROM gate_settings WHERE name = ${EVENTS_FORGOTTEN}`);
+  if (forgotten !== undefined)
+    yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${EVENTS_FORGOTTEN}, ${forgotten})`);
   const tables = yield* tablesToCopy(source, target);
-  for (const { name } of tables) yield* run(disableTriggers(name));
+  for (const { name } of tables) yield* run(disableTriggers(nameIn(target, name)));
   for (const { name } of tables)
-    if (yield* first(selectAnyRow(name)))
+    if (yield* first(selectAnyRow(nameIn(target, name))))
       throw new MigrationError(
         `The target is not empty: its table ${name} has rows. Nothing was copied. Use an empty database.`,
       );
@@ -150,8 +156,8 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   const copied: CopiedTable[] = [];
   for (const table of tables) {
     onTable(table.name);
-    const sent = yield* fill(source, table);
-    const { rows, checksum } = yield* readBack(table);
+    const sent = yield* fill(source, target, table);
+    const { rows, checksum } = yield* readBack(target, table);
     if (sent.rows !== rows || sent.checksum !== checksum)
       throw new MigrationError(
         `The copy of table ${table.name} differs: ${sent.rows} rows with the checksum ${sent.checksum} in the file, ${rows} with ${checksum} in the target. Nothing was copied.`,
@@ -160,9 +166,9 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   }
   onTable(undefined);
   for (const { name, lastId } of tables) {
-    yield* run(enableTriggers(name));
-    for (const { column } of yield* all<{ column: string }>(sequenceColumns(name)))
-      yield* run(advanceSequence(name, column, lastId));
+    yield* run(enableTriggers(nameIn(target, name)));
+    for (const { column } of yield* all<{ column: string }>(sequenceColumns(nameIn(target, name))))
+      yield* run(advanceSequence(nameIn(target, name), column, lastId));
   }
   const known = [...METADATA_TABLES, ...tables.map(({ name }) => name)];
   return {

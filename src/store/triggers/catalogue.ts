@@ -2,13 +2,11 @@
  *  makes them (gate/rule/ready-index.ts). */
 
 import type { Trigger } from "../port.ts";
-import type { TriggerSet } from "./install.ts";
 import { FOREIGN_EVENTS } from "./foreign-events.ts";
 import { LANE_COUNTERS } from "./lane-counters.ts";
 import { LANE_STATES } from "./lane-state.ts";
 import { OVERTAKES } from "./overtakes.ts";
-
-export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
+import { TIMES } from "./times.ts";
 
 /** The triggers by the module that has them. */
 export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
@@ -16,6 +14,7 @@ export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
   "src/store/triggers/lane-state.ts": LANE_STATES,
   "src/store/triggers/overtakes.ts": OVERTAKES,
   "src/store/triggers/foreign-events.ts": FOREIGN_EVENTS,
+  "src/store/triggers/times.ts": TIMES,
 };
 
 export const CATALOGUE: readonly Trigger[] = Object.values(MODULES).flat();

@@ -12,7 +12,7 @@ import type { Affected, Write, HoldReason } from "../hold-reason.ts";
 import { acquired, holdsLane, lost, NO_END, otherHolders, unfinished, type KnownLane } from "../lane.ts";
 import { ownJobs, ownTaskIs } from "../own-task.ts";
 import type { Policy } from "../policy.ts";
-import { pauseRemedy } from "../remedy.ts";
+import { cancelRemedy, pauseRemedy } from "../remedy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
 
 interface TaskKey {
@@ -195,7 +195,7 @@ export const activeTask: HoldReason = {
           id === ahead && second !== undefined ? ", first of several" : ""
         })`,
         blocker: { kind: "task", task: other, jobs, freeze: null },
-        remedies: policy.pause ? pauseRemedy("pause", other) : [],
+        remedies: policy.pause ? [pauseRemedy(other)] : [cancelRemedy(other)],
       },
     ];
   },
