@@ -22,6 +22,7 @@ import {
   text,
   time,
   trial,
+  tried,
   why,
 } from "./scalars.ts";
 import { Task } from "./tasks.ts";
@@ -185,6 +186,7 @@ export const ReleaseBody = model(
 export type ReleaseBody = z.output<typeof ReleaseBody>;
 
 export const OneJob = z.strictObject({ job: Job });
+export const NewJobAnswer = z.strictObject({ job: Job, ...tried });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),
   degraded: z.boolean().meta({
@@ -195,9 +197,11 @@ export type Claim = z.output<typeof Claim>;
 export const OneLease = z.strictObject({ lease: Lease });
 export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next: z.array(Job) });
 export type Completed = z.output<typeof Completed>;
-export const ChangedJob = z.strictObject({ job: Job, effect: Effect });
+export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
-export const ReleasedJob = z.union([ChangedJob, OneJob]);
+export const ReleasedJob = ChangedJob.partial({ effect: true }).meta({
+  description: "With `effect` when it was released by force.",
+});
 
-export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
+export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

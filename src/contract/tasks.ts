@@ -5,9 +5,9 @@ import { Effect } from "./effect.ts";
 import {
   Id,
   MaxAttempts,
+  NewRepo,
   Payload,
   RepoLookup,
-  RepoName,
   Stage,
   WorkItemId,
   WorkItemLookup,
@@ -15,6 +15,7 @@ import {
   model,
   text,
   time,
+  tried,
   why,
 } from "./scalars.ts";
 
@@ -54,7 +55,7 @@ export const NewTask = model(
   "NewTask",
   "A task to create, by default with its entry job.",
   z.strictObject({
-    repo: RepoName,
+    repo: NewRepo,
     work_item_id: WorkItemId,
     title: text("A title, for people.").optional(),
     stage: Stage.default("analysis"),
@@ -107,5 +108,5 @@ export const OneTask = z.strictObject({ task: Task });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 
-export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
+export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...tried });
 export type ChangedTask = z.output<typeof ChangedTask>;

@@ -30,7 +30,7 @@ import type {
 } from "../contract/operations.ts";
 import { ERROR_LENGTH, peopleText, withStorableReason } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
@@ -39,7 +39,9 @@ import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
 import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
+import { foldLanes, nameWarnings } from "./commands/repo.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
+import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
@@ -81,6 +83,12 @@ interface DryRun {
   readonly dry_run?: boolean | undefined;
 }
 
+/** Without its tables the service starts degraded, and looks at no names. */
+const ignoreUnreadable = (error: unknown): string[] => {
+  if (error instanceof StoreFault && error.kind === "unreadable") return [];
+  throw error;
+};
+
 type ById = DryRun & { readonly id: number };
 type ByRepo = DryRun & { readonly repo: string };
 
@@ -89,7 +97,9 @@ type ByRepo = DryRun & { readonly repo: string };
  *  that reads or writes may throw StoreFault. */
 export class Gate {
   readonly #store: Store;
+  readonly #policy: Policy;
   readonly #projects: readonly string[];
+  readonly #log: Log;
   readonly #readyIndex: ReadyIndexKeeper;
   readonly #degradedMode: DegradedMode;
   readonly #maintenance: Maintenance;
@@ -113,14 +123,16 @@ export class Gate {
   }: GateParts) {
     const watch = (listener: () => void): (() => void) => store.watch(listener);
     this.#store = store;
+    this.#policy = policy;
     this.#projects = projects;
+    this.#log = log;
     this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
     this.#maintenance = new Maintenance(store, log, clock, (done) => void this.#afterMaintenance(done));
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#pipeline = new Pipeline({
       store,
-      rules: { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") },
+      rules: { policy, defaults, projects, random, newToken: () => randomBytes(16).toString("hex") },
       maintenance: this.#maintenance,
       degradedMode: this.#degradedMode,
       readyIndex: this.#readyIndex,
@@ -142,8 +154,8 @@ export class Gate {
 
   /** Creates a task with its dependencies and its entry job. The same repository and work item again gives the task that
    *  stands, and changes nothing.
-   *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
-   *    entry job of a finished task */
+   *  @throws GateError repo_looks_alike, invalid_request; unknown_work_item, ambiguous_work_item or dependency_cycle for a
+   *    dependency, task_terminal for an entry job of a finished task */
   createTask(
     caller: Caller,
     input: NewTask & DryRun,
@@ -166,8 +178,9 @@ export class Gate {
 
   /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
-    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
+  async resolveTask(query: OneTaskQuery): Promise<{ task: Task }> {
+    const selector = selectorOf(query);
+    return { task: await this.#store.read(() => taskOfWorkItem(selector)) };
   }
 
   /** Moves a task to a stage. The same stage again changes nothing.
@@ -185,7 +198,7 @@ export class Gate {
   // --- Jobs
 
   /** Enqueues a job for the task of a work item; with a `run_after` in the future it is delayed until then.
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+   *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(caller: Caller, input: NewJob & DryRun): Promise<{ job: Job }> {
     return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
       createJob(context, input),
@@ -261,10 +274,10 @@ export class Gate {
 
   /** Pauses a task, so that later tasks of its repository may start. Pausing again keeps the first time.
    *  @param note.until ISO 8601; the task resumes by itself then
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
-  pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
+  pause(caller: Caller, query: OneTaskQuery & DryRun, note: PauseNote): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run, due: () => [note.until] };
-    return this.#decide(operation, note, (context, said) => pause(context, query, said));
+    return this.#decide(operation, note, (context, said) => pause(context, selectorOf(query), said));
   }
 
   /** Pauses every unfinished task of a repository that is not paused yet.
@@ -276,10 +289,10 @@ export class Gate {
   }
 
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
-   *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request */
-  resume(caller: Caller, query: WorkItemQuery & DryRun, note: Note = {}): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
+  resume(caller: Caller, query: OneTaskQuery & DryRun, note: Note = {}): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run };
-    return this.#decide(operation, note, (context, said) => resume(context, query, said));
+    return this.#decide(operation, note, (context, said) => resume(context, selectorOf(query), said));
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
@@ -289,7 +302,8 @@ export class Gate {
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
-   *  @throws GateError layer_disabled, invalid_request */
+   *  @returns `in_force: false` while it holds nothing, and `known: false` with near names for a name that nothing has
+   *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
     return this.#decide({ caller, dryRun }, note, (context, said) => freeze(context, repo, said));
   }
@@ -323,10 +337,11 @@ export class Gate {
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
-   *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async explain(query: WorkItemQuery): Promise<Explanation> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
+  async explain(query: OneTaskQuery): Promise<Explanation> {
+    const selector = selectorOf(query);
     const { value, degraded } = await this.#pipeline.read(({ rules, lookup }) =>
-      explain(rules.policy, lookup.visible, query),
+      explain(rules.policy, lookup.visible, selector),
     );
     return { ...(await tryRemedies(this.#pipeline, value)), degraded };
   }
@@ -348,9 +363,14 @@ export class Gate {
 
   // --- The service itself
 
-  /** Installs the ready index for this gate's policy and brings it up to date. */
-  adopt(): Promise<void> {
-    return this.#readyIndex.adopt();
+  /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
+   *  names that look alike. */
+  async adopt(): Promise<void> {
+    await this.#readyIndex.adopt();
+    while (await this.#store.write(foldLanes));
+    const configured = { policy: this.#policy, projects: this.#projects };
+    const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
+    for (const warning of warnings) this.#log.warn({}, warning);
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
@@ -399,9 +419,10 @@ export class Gate {
     if (this.#isDraining) throw new GateError("draining", "The service is shutting down.");
   }
 
+  /** Runs a change. The answer of a dry run says so. */
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
     const { value } = await this.#pipeline.run(operation, command);
-    return value;
+    return operation.dryRun ? { ...value, dry_run: true } : value;
   }
 
   /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made

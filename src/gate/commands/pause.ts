@@ -8,11 +8,14 @@ import type { Context } from "./context.ts";
 import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
-import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
+import type { Note, TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
+import { heldReason } from "../rule/predicate.ts";
+import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { instantIn } from "./instant.ts";
+import { instantIn } from "../instant.ts";
+import { familiarity } from "./repo.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -22,11 +25,15 @@ function* pausedAt(task: TaskRef): Tx<string | null> {
   return row?.paused_at ?? null;
 }
 
-type Pause = Omit<PauseState, "effect">;
-type LanePause = Omit<LanePauseState, "effect">;
+type Pause = Pick<
+  PauseState,
+  "work_item_id" | "task_id" | "repo" | "stage" | "paused" | "paused_at" | "changed"
+>;
+type LanePause = Pick<LanePauseState, "repo" | "paused" | "changed" | "tasks">;
 
 const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
   work_item_id: task.work_item_id,
+  task_id: task.task_id,
   repo: task.repo,
   stage: task.stage,
   paused: paused_at !== null,
@@ -96,13 +103,27 @@ function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
 const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
 /** Parks a task. One that is parked stays as it is.
- *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(context: Context, query: WorkItemQuery, note: PauseNote): Tx<PauseState> {
+ *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
+export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
+  const { policy } = context.rules;
   const how = yield* pauseOptions(context, note, false);
-  const task = yield* resolveInLane(query);
+  const task = yield* resolveInLane(selector);
   if (isTerminal(task.stage))
-    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  return yield* withEffect(context.rules.policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}: it holds nothing.`,
+    );
+  const paused = yield* withEffect(policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+  const still_claimable = yield* hasClaimableEntryJob(context, task);
+  return { ...paused, ...forceOf(policy, task.repo), still_claimable };
+}
+
+/** True when a claim could still hand out the entry job of a task. */
+function* hasClaimableEntryJob({ rules: { policy }, lookup }: Context, task: TaskRef): Tx<boolean> {
+  const row =
+    yield* first(sql`SELECT j.id FROM jobs j WHERE j.task_id = ${task.task_id} AND j.status = 'queued'
+    AND ${isEntryJob(policy, "j")} AND (${heldReason(policy, lookup.visible)}) IS NULL LIMIT 1`);
+  return row !== undefined;
 }
 
 function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
@@ -111,15 +132,16 @@ function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
 }
 
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
- *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
+ *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item */
 export function* resume(
   { rules: { policy }, lookup, actor }: Context,
-  query: WorkItemQuery,
+  selector: TaskSelector,
   note: Note,
 ): Tx<PauseState> {
   const who = whoActs(actor, note.by);
-  const task = yield* resolveInLane(query);
-  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  const task = yield* resolveInLane(selector);
+  const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
 
 function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
@@ -137,8 +159,7 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
   const how = yield* pauseOptions(context, note, true);
-  yield* lockLane(repo);
-  return yield* withEffect(context.rules.policy, context.lookup, [repo], pauseAll(repo, how));
+  return yield* changeLane(context, repo, pauseAll(repo, how));
 }
 
 function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
@@ -148,14 +169,21 @@ function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
 
 /** Takes back the tasks that were parked together; one that was parked by itself stays so.
  *  @throws GateError invalid_request */
-export function* resumeLane(
-  { rules: { policy }, lookup, actor }: Context,
+export function* resumeLane(context: Context, repo: string, note: Note): Tx<LanePauseState> {
+  const who = whoActs(context.actor, note.by);
+  return yield* changeLane(context, repo, resumeAll(repo, who, note.reason));
+}
+
+/** Makes a change to a lane under its lock, and says what its repository is to the gate. */
+function* changeLane(
+  { rules: { policy, projects }, lookup }: Context,
   repo: string,
-  note: Note,
+  change: Tx<LanePause>,
 ): Tx<LanePauseState> {
-  const who = whoActs(actor, note.by);
   yield* lockLane(repo);
-  return yield* withEffect(policy, lookup, [repo], resumeAll(repo, who, note.reason));
+  const familiar = yield* familiarity(repo, projects, lookup.visible);
+  const changed = yield* withEffect(policy, lookup, [repo], change);
+  return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
 function* resumeAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
