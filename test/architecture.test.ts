@@ -13,7 +13,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
     packages: /^$/,
   },
   "gate/commands": {
@@ -27,6 +27,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/sql",
       "store/timestamps",
       "store/triggers/times",
+      "store/triggers/lane-state",
       "store/json",
     ],
     packages: /^$/,
@@ -46,7 +47,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: {
@@ -59,11 +60,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {
-    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    parts: ["store/triggers", "store/port", "store/schema-rights", "store/sql", "contract/vocabulary"],
     packages: /^node:crypto$/,
   },
   http: {

@@ -21,8 +21,8 @@ import {
   model,
   text,
   time,
-  trial,
   tried,
+  trial,
   why,
 } from "./scalars.ts";
 import { Task } from "./tasks.ts";
@@ -87,9 +87,11 @@ export const ClaimedJob = model(
     base: z.strictObject({
       stale: z.boolean().meta({
         description:
-          "Other tasks of the repository finished while this one was paused: rebase before you use its branch.",
+          "Other tasks of the repository finished while this one was paused, or ran beside it and finished: rebase before you use its branch.",
       }),
-      overtaken_by: z.array(z.string()).meta({ description: "The work items of those tasks." }),
+      overtaken_by: z
+        .array(z.string())
+        .meta({ description: "The work items of the latest 100 of those tasks." }),
     }),
   }),
 );

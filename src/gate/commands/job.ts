@@ -13,8 +13,8 @@ import type { Note } from "../../contract/scalars.ts";
 import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { instantIn } from "../instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
+import { instantIn } from "../instant.ts";
 
 interface JobRow {
   id: number;

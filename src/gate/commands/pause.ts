@@ -4,8 +4,8 @@ import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts
 import { raw, sql, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import type { Context } from "./context.ts";
-import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
+import type { BatchContext, Context } from "./context.ts";
+import { GATE_ACTOR, laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, TaskSelector } from "../../contract/scalars.ts";
@@ -14,8 +14,9 @@ import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { instantIn } from "../instant.ts";
+import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
 import { familiarity } from "./repo.ts";
+import { instantIn } from "../instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -72,22 +73,28 @@ function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boo
   return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
 }
 
-/** Parks the tasks that the condition names; returns them by id. */
-function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
+/** Pauses the tasks that the condition names; returns them by id.
+ *  @param written how the statement counts: many tasks together, or one */
+function* pauseTasks(
+  which: Statement,
+  { actor, at, ends, reason, together }: PauseOptions,
+  written = WRITTEN,
+): Tx<TaskRef[]> {
   const endsAt = ends === null ? null : toStored(ends);
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends}, paused_together = ${together ? 1 : 0},
-      updated_at = ${toStored(at)}, ${WRITTEN}
+      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends},
+      paused_together = ${together ? 1 : 0}, updated_at = ${toStored(at)}, ${losesLane}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
   const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
 /** Takes the tasks back that the condition names; returns them by id. */
-function* resumeTasks(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
+function* resumeTasks(which: Statement, actor: Actor, reason?: string, written = WRITTEN): Tx<TaskRef[]> {
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${toStored(yield* now())},
+      ${takesPlaceBack}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
   return yield* recorded("task.resumed", back, { actor, reason });
 }
@@ -159,19 +166,33 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
   const how = yield* pauseOptions(context, note, true);
-  return yield* changeLane(context, repo, pauseAll(repo, how));
+  return yield* changeLane(context, repo, pauseAll(context, repo, how));
 }
 
-function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
-  const tasks = yield* pauseTasks(unfinishedOf(repo, raw("paused_at IS NULL")), how);
+/** Changes many tasks of a lane in one statement. While this gate keeps the ready index, triggers leave the lane alone and
+ *  it is evaluated once: a trigger for each task would make the change quadratic. */
+function* together(
+  { rules: { policy }, lookup: { useReadyIndex } }: BatchContext,
+  repo: string,
+  change: (written: Statement) => Tx<TaskRef[]>,
+): Tx<TaskRef[]> {
+  if (!useReadyIndex) return yield* change(WRITTEN);
+  const tasks = yield* change(WRITTEN_TOGETHER);
+  if (tasks.length > 0) yield* laneChanged(policy, repo);
+  return tasks;
+}
+
+function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePause> {
+  const which = unfinishedOf(repo, raw("paused_at IS NULL"));
+  const tasks = yield* together(context, repo, (written) => pauseTasks(which, how, written));
   return laneState(repo, tasks, toStored(how.at));
 }
 
 /** Takes back the tasks that were parked together; one that was parked by itself stays so.
  *  @throws GateError invalid_request */
 export function* resumeLane(context: Context, repo: string, note: Note): Tx<LanePauseState> {
-  const who = whoActs(context.actor, note.by);
-  return yield* changeLane(context, repo, resumeAll(repo, who, note.reason));
+  const actor = whoActs(context.actor, note.by);
+  return yield* changeLane(context, repo, resumeAll({ ...context, actor }, repo, note.reason));
 }
 
 /** Makes a change to a lane under its lock, and says what its repository is to the gate. */
@@ -186,9 +207,11 @@ function* changeLane(
   return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
-function* resumeAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
-  const together = raw("paused_at IS NOT NULL AND paused_together = 1");
-  const tasks = yield* resumeTasks(unfinishedOf(repo, together), actor, reason);
+function* resumeAll(context: Context, repo: string, reason: string | undefined): Tx<LanePause> {
+  const which = unfinishedOf(repo, raw("paused_at IS NOT NULL AND paused_together = 1"));
+  const tasks = yield* together(context, repo, (written) =>
+    resumeTasks(which, context.actor, reason, written),
+  );
   return laneState(repo, tasks, null);
 }
 

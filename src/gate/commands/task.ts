@@ -1,7 +1,7 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
 import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
-import { idsIn, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
@@ -10,7 +10,15 @@ import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
 import { IN_BODY, lockNamedLane } from "./repo.ts";
 import type { Job } from "../../contract/jobs.ts";
-import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import type {
+  ChangedTask,
+  DependencyName,
+  NewTask,
+  StageChange,
+  Task,
+  TaskPage,
+  TaskQuery,
+} from "../../contract/tasks.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
@@ -114,11 +122,7 @@ function* taskInLane(id: number): Tx<TaskRef> {
 }
 
 /** A dependency is a work item of the task's own repository, else of the one repository that has it. */
-function* resolveDependency(
-  needed: string | { repo: string; work_item_id: string },
-  repo: string,
-  index: number,
-): Tx<number> {
+export function* resolveDependency(needed: DependencyName, repo: string, index: number): Tx<number> {
   const named = typeof needed === "object";
   const work_item = named ? needed.work_item_id : needed;
   const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
@@ -140,11 +144,7 @@ function* resolveDependency(
 
 /** The only cycle that a new task can close: no other task depends on it yet.
  *  @throws GateError dependency_cycle */
-const refuseItself = (
-  { repo, work_item_id }: NewTask,
-  needed: string | { repo: string; work_item_id: string },
-  index: number,
-): void => {
+const refuseItself = ({ repo, work_item_id }: NewTask, needed: DependencyName, index: number): void => {
   const { repo: its, work_item_id: workItem } =
     typeof needed === "object" ? needed : { repo, work_item_id: needed };
   if (its === repo && workItem === work_item_id)
@@ -265,7 +265,7 @@ export const stageChange = (move: Move): Change => {
 };
 
 /** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
-function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
+export function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
   const others = yield* all<{ repo: string }>(sql`SELECT DISTINCT t.repo FROM job_deps d
     JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task_id} AND t.repo <> ${repo}`);
   return [repo, ...others.map((other) => other.repo)];
@@ -292,30 +292,4 @@ function* moveTo(move: Move): Tx<{ task: Task }> {
   }
   if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
   return { task: yield* readTask(move.task_id) };
-}
-
-interface Overtake {
-  readonly id: number;
-  readonly work_item_id: string | null;
-  readonly overtaken_by: number;
-}
-
-/** The work items that finished in the lane while the task was paused, told to the job that must rebase. */
-export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
-  const overtakes = yield* all<Overtake>(sql`SELECT o.id, o.overtaken_by, t.work_item_id
-    FROM gate_overtakes o LEFT JOIN tasks t ON t.id = o.overtaken_by
-    WHERE o.task_id = ${taskId} ORDER BY o.id`);
-  if (overtakes.length > 0)
-    yield* run(sql`UPDATE gate_overtakes SET told_job_id = ${jobId} WHERE task_id = ${taskId}`);
-  return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
-}
-
-/** Jobs that were told of a stale base have done their work on a fresh one. */
-export function* rebased(
-  jobs: readonly { readonly job_id: number; readonly task_id: number | null }[],
-): Tx<void> {
-  const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
-  if (tasks.length > 0)
-    yield* run(sql`DELETE FROM gate_overtakes
-      WHERE task_id IN ${idsIn(tasks)} AND told_job_id IN ${idsIn(jobs.map(({ job_id }) => job_id))}`);
 }

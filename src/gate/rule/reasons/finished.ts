@@ -2,6 +2,7 @@
  *  own calls cancel such a job when they finish its task. */
 
 import { TERMINAL_STAGES } from "../../../contract/vocabulary.ts";
+import { labelOf } from "../../../contract/label.ts";
 import type { Tx } from "../../../store/port.ts";
 import { sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
@@ -27,6 +28,12 @@ export const finished: HoldReason = {
         by: null,
         detail: `its task is ${task.stage}: it would start finished work again`,
         blocker: { kind: "task", task, jobs: [], freeze: null },
+        end: {
+          clause: `${labelOf(task)} is ${task.stage}, so its job ${job.id} (${job.agent}) never starts`,
+          awaits: "nothing",
+          noun: `its own end: it is ${task.stage}`,
+          ended_by: "call",
+        },
         remedies: [{ action: "cancel-job", job_id: job.id }],
       },
     ];
