@@ -23,6 +23,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: [
       "gate/commands",
       "gate/group-by",
+      "gate/instant",
       "gate/rule",
       "contract",
       "store/port",
@@ -53,7 +54,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
-  gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },
+  gate: {
+    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    packages: /^node:crypto$/,
+  },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   "store/sqlite": {
     parts: ["store/sqlite", "store/port", "store/sql", "store/timestamps"],

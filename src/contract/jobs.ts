@@ -228,7 +228,9 @@ export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next:
 export type Completed = z.output<typeof Completed>;
 export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
-export const ReleasedJob = z.union([ChangedJob, OneJob]);
+export const ReleasedJob = ChangedJob.partial({ effect: true }).meta({
+  description: "With `effect` when it was released by force.",
+});
 
 export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });
