@@ -63,10 +63,7 @@ export const testDatabase = async (
 };
 
 /** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. */
-export const asService = async (
-  url: string,
-  policyOf: (origin: Origin) => Policy,
-): Promise<string> => {
+export const asService = async (url: string, policyOf: (origin: Origin) => Policy): Promise<string> => {
   const owner = await openPostgres(urlAs("owner", url), { poolSize: 1 });
   const policy = policyOf(await owner.read(readOrigin));
   await owner.write(() => installReadyIndex(policy, owner.dialect));
