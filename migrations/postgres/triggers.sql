@@ -122,7 +122,7 @@ BEGIN
   RETURN NULL;
 END $gate$;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON jobs FOR EACH ROW
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, progress ON jobs FOR EACH ROW
 WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION gate_lane_jobs_changed();
 
@@ -308,6 +308,31 @@ END $gate$;
 CREATE TRIGGER gate_overtakes_tasks_finished AFTER UPDATE OF stage ON tasks FOR EACH ROW
 WHEN (NEW.stage IN ('done', 'cancelled') AND OLD.stage NOT IN ('done', 'cancelled'))
 EXECUTE FUNCTION gate_overtakes_tasks_finished();
+
+-- src/store/triggers/runs.ts
+
+CREATE FUNCTION gate_state_tasks_finished() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_state_tasks_finished AFTER UPDATE OF stage ON tasks FOR EACH ROW
+WHEN (NEW.stage IN ('done', 'cancelled') AND OLD.stage NOT IN ('done', 'cancelled'))
+EXECUTE FUNCTION gate_state_tasks_finished();
+
+CREATE FUNCTION gate_state_jobs_run_over() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET task_finished = 0, progress = NULL WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_state_jobs_run_over AFTER UPDATE OF status, started_at ON jobs FOR EACH ROW
+WHEN (OLD.status = 'running' AND (NEW.task_finished = 1 OR NEW.progress IS NOT NULL)
+    AND (NEW.status <> 'running' OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL)))
+EXECUTE FUNCTION gate_state_jobs_run_over();
 
 -- src/store/triggers/foreign-events.ts
 

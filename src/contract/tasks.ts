@@ -17,6 +17,7 @@ import {
   time,
   why,
 } from "./scalars.ts";
+import { JOB_STATUSES } from "./vocabulary.ts";
 
 const Dependency = model(
   "Dependency",
@@ -84,7 +85,14 @@ export type NewTask = z.output<typeof NewTask>;
 export const StageChange = model(
   "StageChange",
   "The new stage, with the actor and reason.",
-  z.strictObject({ stage: Stage, ...why }),
+  z.strictObject({
+    stage: Stage,
+    cancel_jobs: z.boolean().optional().meta({
+      description:
+        "With `done`: cancel every queued and delayed job of the task, not only its entry jobs. `cancelled` always does.",
+    }),
+    ...why,
+  }),
 );
 export type StageChange = z.output<typeof StageChange>;
 
@@ -107,5 +115,23 @@ export const OneTask = z.strictObject({ task: Task });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 
-export const ChangedTask = z.strictObject({ task: Task, effect: Effect });
+const WaitingJob = model(
+  "WaitingJob",
+  "A job of a task that had not started when the task finished.",
+  z.strictObject({ job_id: Id, agent: z.string(), status: z.enum(JOB_STATUSES) }),
+);
+
+/** The jobs of a task that had not started when it finished; both lists are empty while it goes on. */
+export const endedJobs = {
+  cancelled_jobs: z
+    .array(WaitingJob)
+    .meta({ description: "Jobs that were cancelled because the task finished." }),
+  left_jobs: z
+    .array(WaitingJob)
+    .meta({ description: "Queued and delayed jobs that start although the task finished." }),
+};
+const EndedJobs = z.strictObject(endedJobs);
+export type EndedJobs = z.output<typeof EndedJobs>;
+
+export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...endedJobs });
 export type ChangedTask = z.output<typeof ChangedTask>;

@@ -27,6 +27,7 @@ const OWN_EVENT_KINDS = [
   "task.cancelled",
   "task.paused",
   "task.resumed",
+  "task.answered",
   "repo.frozen",
   "repo.unfrozen",
   "job.created",

@@ -24,6 +24,7 @@ interface Detail {
   readonly worker?: string | null;
   readonly attempt?: number;
   readonly freeze_id?: number;
+  readonly run_after?: string;
 }
 
 const jobOf = ({ job_id }: HistoryEvent, { agent }: Detail): string =>
@@ -35,13 +36,17 @@ const SENTENCES: Readonly<Record<string, (event: HistoryEvent, detail: Detail) =
   "task.cancelled": (_, { from }) => `cancelled${from === undefined ? "" : ` (was in ${from})`}`,
   "task.paused": (_, { until }) => `paused${until ? ` until ${shownTime(until)}` : ""}`,
   "task.resumed": () => "resumed",
+  "task.answered": () => "answered",
   "repo.frozen": ({ repo }, { freeze_id }) => `${repo ?? "?"} frozen (freeze ${freeze_id ?? "?"})`,
   "repo.unfrozen": ({ repo }, { freeze_id }) => `${repo ?? "?"} unfrozen (freeze ${freeze_id ?? "?"})`,
   "job.created": (event, detail) => `${jobOf(event, detail)} queued`,
   "job.claimed": (event, detail) =>
     `${jobOf(event, detail)} claimed${detail.worker ? ` by ${detail.worker}` : ""}, attempt ${detail.attempt ?? "?"}`,
   "job.completed": (event, detail) => `${jobOf(event, detail)} completed`,
-  "job.delayed": (event, detail) => `${jobOf(event, detail)} failed, will be retried`,
+  "job.delayed": (event, detail) =>
+    detail.run_after === undefined
+      ? `${jobOf(event, detail)} failed, will be retried`
+      : `${jobOf(event, detail)} released until ${shownTime(detail.run_after)}`,
   "job.failed": (event, detail) => `${jobOf(event, detail)} failed`,
   "job.released": (event, detail) => `${jobOf(event, detail)} released`,
   "job.lapsed": (event, detail) => `${jobOf(event, detail)} queued again: its lease expired`,

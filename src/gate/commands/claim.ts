@@ -9,6 +9,7 @@ import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { BatchContext } from "./context.ts";
 import type { Actor } from "../rule/policy.ts";
 import { heldReason } from "../rule/predicate.ts";
+import { tellAnswer } from "./pause.ts";
 import { overtakenBy } from "./task.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
@@ -67,6 +68,7 @@ interface LeasedRow {
   work_item_id: string | null;
   stage: string | null;
   overtaken: number;
+  answered_at: string | null;
 }
 
 /** One claim of those that are served together. */
@@ -86,11 +88,12 @@ interface Wish {
 
 type Assignment = Wish & { readonly lane: string; readonly token: string };
 
-/** The claimed job's task, and the number of tasks that overtook it. */
+/** The claimed job's task, the number of tasks that overtook it, and when it was answered. */
 const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
       (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
-      (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken`);
-const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken");
+      (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken,
+      (SELECT t.answered_at FROM tasks t WHERE t.id = jobs.task_id) AS answered_at`);
+const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken, NULL AS answered_at");
 
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
@@ -115,6 +118,7 @@ const leaseJobs = (
 function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<ClaimedJob> {
   const { id, task_id } = job;
   const overtakers = task_id !== null && job.overtaken > 0 ? yield* overtakenBy(task_id, id) : [];
+  const resumed = task_id !== null && job.answered_at !== null ? yield* tellAnswer(task_id, id) : null;
   return {
     id,
     task_id,
@@ -127,6 +131,7 @@ function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<Claimed
     max_attempts: job.max_attempts,
     lease: { token, expires_at: toIso(expires) },
     base: { stale: overtakers.length > 0, overtaken_by: overtakers },
+    resumed,
   };
 }
 

@@ -1,17 +1,18 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
-import { raw, sql, type Statement } from "../../store/sql.ts";
+import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
+import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
-import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
-import type { Note, WorkItemQuery } from "../../contract/scalars.ts";
+import type { ClaimedJob } from "../../contract/jobs.ts";
+import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
+import type { WorkItemQuery } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
-import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -33,17 +34,18 @@ const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause
   changed,
 });
 
-const until = (note: PauseNote, at: number): string | null => {
+/** @param pointer where the end is in the body */
+const until = (note: PauseNote, at: number, pointer: string): string | null => {
   if (note.until === undefined) return null;
   const ms = Date.parse(note.until);
   if (ms > at) return toStored(ms);
   throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
-    faults: [{ in: "body", pointer: "/until", detail: "must be in the future" }],
+    faults: [{ in: "body", pointer, detail: "must be in the future" }],
   });
 };
 
 /** How a task is parked. */
-interface PauseOptions {
+export interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
@@ -52,15 +54,20 @@ interface PauseOptions {
   readonly together: boolean;
 }
 
-/** @throws GateError layer_disabled, invalid_request for an end in the past */
-function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boolean): Tx<PauseOptions> {
+/** @param at the time now, in milliseconds since 1970 UTC
+ *  @throws GateError layer_disabled, invalid_request for an end in the past */
+export const pauseOptions = (
+  { rules, actor }: Context,
+  note: PauseNote,
+  { at, together = false, pointer = "/until" }: { at: number; together?: boolean; pointer?: string },
+): PauseOptions => {
   if (!rules.policy.pause)
     throw new GateError("layer_disabled", "The pause is switched off.", {
       hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
     });
-  const at = yield* now();
-  return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
-}
+  const ends = until(note, at, pointer);
+  return { actor: whoActs(actor, note.by), at, ends, reason: note.reason, together };
+};
 
 /** Parks the tasks that the condition names; returns them by id. */
 function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
@@ -72,13 +79,41 @@ function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: Pa
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
+/** How a task is taken back. */
+interface ResumeOptions {
+  readonly actor: Actor;
+  readonly reason: string | undefined;
+  readonly answer?: string | undefined;
+}
+
+/** Keeps an answer for the task's next claims, in the place of an earlier one. */
+const answered = ({ actor, answer }: ResumeOptions, at: string): Statement =>
+  sql`answer = ${answer ?? null}, answered_by = ${actor}, answered_at = ${at}, answer_told_job_id = NULL`;
+
+const whyOf = ({ actor, reason, answer }: ResumeOptions): Why => ({
+  actor,
+  reason,
+  ...(answer === undefined ? {} : { detail: { answer } }),
+});
+
 /** Takes the tasks back that the condition names; returns them by id. */
-function* resumeTasks(which: Statement, actor: Actor, reason?: string): Tx<TaskRef[]> {
+function* resumeTasks(which: Statement, how: ResumeOptions): Tx<TaskRef[]> {
+  const at = toStored(yield* now());
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, paused_together = 0, updated_at = ${toStored(yield* now())}, ${WRITTEN}
+      pause_until = NULL, paused_together = 0, updated_at = ${at}, ${WRITTEN}${when(
+        how.answer !== undefined,
+        sql`, ${answered(how, at)}`,
+      )}
     WHERE ${which} RETURNING ${TASK_REF}`);
-  return yield* recorded("task.resumed", back, { actor, reason });
+  return yield* recorded("task.resumed", back, whyOf(how));
+}
+
+/** Answers a task that is not paused any more: its pause may have ended by itself while a person was writing. */
+function* answerTask(task: TaskRef, how: ResumeOptions): Tx<void> {
+  const at = toStored(yield* now());
+  yield* run(sql`UPDATE tasks SET ${answered(how, at)}, updated_at = ${at}, ${WRITTEN} WHERE ${itself(task)}`);
+  yield* recordAll([["task.answered", task, whyOf(how)]]);
 }
 
 const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
@@ -94,34 +129,76 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 /** Parks a task. One that is parked stays as it is.
  *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* pause(context: Context, query: WorkItemQuery, note: PauseNote): Tx<PauseState> {
-  const how = yield* pauseOptions(context, note, false);
+  const how = pauseOptions(context, note, { at: yield* now() });
   const task = yield* resolveInLane(query);
   if (isTerminal(task.stage))
     throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
   return yield* withEffect(context.rules.policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
 }
 
-function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
+/** Parks a task whose lane is locked; one that is parked stays as it is. */
+export function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
   const parked = yield* pauseTasks(sql`${itself(task)} AND paused_at IS NULL`, how);
   return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
 }
 
-/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
- *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item */
+/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is, but that
+ *  it takes the answer.
+ *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item, task_terminal for an answer that no job of
+ *    the task would get */
 export function* resume(
   { rules: { policy }, lookup, actor }: Context,
   query: WorkItemQuery,
-  note: Note,
+  note: ResumeNote,
 ): Tx<PauseState> {
-  const who = whoActs(actor, note.by);
+  const how = resumeOptions(actor, note);
   const task = yield* resolveInLane(query);
-  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  if (how.answer !== undefined && isTerminal(task.stage))
+    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it waits for no answer.`);
+  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, how));
 }
 
-function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
-  if ((yield* pausedAt(task)) === null) return state(task, null, false);
-  yield* resumeTasks(itself(task), actor, reason);
-  return state(task, null, true);
+const resumeOptions = (actor: Actor, { by, reason, answer }: ResumeNote): ResumeOptions => ({
+  actor: whoActs(actor, by),
+  reason,
+  answer,
+});
+
+function* resumeIfPaused(task: TaskRef, how: ResumeOptions): Tx<Pause> {
+  if ((yield* pausedAt(task)) !== null) {
+    yield* resumeTasks(itself(task), how);
+    return state(task, null, true);
+  }
+  if (how.answer !== undefined) yield* answerTask(task, how);
+  return state(task, null, false);
+}
+
+type Answer = NonNullable<ClaimedJob["resumed"]>;
+
+/** The answer that the task's next job goes on with, told to a job that is claimed. */
+export function* tellAnswer(taskId: number, jobId: number): Tx<Answer | null> {
+  const task = yield* first<{ answer: string | null; answered_by: string | null; answered_at: string | null }>(
+    sql`UPDATE tasks SET answer_told_job_id = ${jobId} WHERE id = ${taskId}
+      RETURNING answer, answered_by, answered_at`,
+  );
+  if (!task?.answered_at) return null;
+  return { answer: task.answer ?? "", by: task.answered_by, at: toIso(task.answered_at) };
+}
+
+/** A job that was told of the answer to its task has done its work with it. */
+export function* forgetAnswers(
+  jobs: readonly {
+    readonly job_id: number;
+    readonly task_id: number | null;
+    readonly answer_told_job_id: number | null;
+  }[],
+): Tx<void> {
+  const tasks = jobs.flatMap(({ job_id, task_id, answer_told_job_id }) =>
+    task_id !== null && answer_told_job_id === job_id ? [task_id] : [],
+  );
+  if (tasks.length > 0)
+    yield* run(sql`UPDATE tasks SET answer = NULL, answered_by = NULL, answered_at = NULL, answer_told_job_id = NULL
+      WHERE id IN ${idsIn(tasks)}`);
 }
 
 // --- All tasks of a repository together
@@ -132,7 +209,7 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
 /** Parks every unfinished task of a repository that is not parked yet.
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
-  const how = yield* pauseOptions(context, note, true);
+  const how = pauseOptions(context, note, { at: yield* now(), together: true });
   yield* lockLane(repo);
   return yield* withEffect(context.rules.policy, context.lookup, [repo], pauseAll(repo, how));
 }
@@ -147,16 +224,16 @@ function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
 export function* resumeLane(
   { rules: { policy }, lookup, actor }: Context,
   repo: string,
-  note: Note,
+  note: ResumeNote,
 ): Tx<LanePauseState> {
-  const who = whoActs(actor, note.by);
+  const how = resumeOptions(actor, note);
   yield* lockLane(repo);
-  return yield* withEffect(policy, lookup, [repo], resumeAll(repo, who, note.reason));
+  return yield* withEffect(policy, lookup, [repo], resumeAll(repo, how));
 }
 
-function* resumeAll(repo: string, actor: Actor, reason: string | undefined): Tx<LanePause> {
+function* resumeAll(repo: string, how: ResumeOptions): Tx<LanePause> {
   const together = raw("paused_at IS NOT NULL AND paused_together = 1");
-  const tasks = yield* resumeTasks(unfinishedOf(repo, together), actor, reason);
+  const tasks = yield* resumeTasks(unfinishedOf(repo, together), how);
   return laneState(repo, tasks, null);
 }
 
@@ -181,7 +258,10 @@ export function* resumeExpired(limit: number): Tx<number> {
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
-    const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, GATE_ACTOR, "the pause ran out");
+    const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, {
+      actor: GATE_ACTOR,
+      reason: "the pause ran out",
+    });
     resumed += back.length;
   }
   return resumed;

@@ -100,7 +100,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "completeJob",
-        summary: "Complete a job, move its task and enqueue the next jobs, in one transaction",
+        summary: "Complete a job, move or pause its task and enqueue the next jobs, in one transaction",
         params: IdParams,
         body: Completion,
         response: { 200: ["The completed job, its task and the next jobs.", Completed] },
@@ -133,9 +133,11 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         tags,
         operationId: "releaseJob",
         summary: "Return a job to the queue as if it had not been claimed",
+        description:
+          "With `run_after` it is delayed until then. With `pause` its task is paused too, in the same transaction.",
         params: IdParams,
         body: Release,
-        response: { 200: ["The job after the change.", OneJob] },
+        response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
         problems: [404, 409],
       }),
     },

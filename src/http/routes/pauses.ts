@@ -6,11 +6,12 @@ import {
   PauseAnswer,
   PauseNote,
   PauseQuery,
+  ResumeNote,
   type FreezeQuery,
   type LanePauseState,
   type PauseState,
 } from "../../contract/operations.ts";
-import { Note, type WorkItemQuery } from "../../contract/scalars.ts";
+import type { WorkItemQuery } from "../../contract/scalars.ts";
 import type { Gate } from "../../gate/gate.ts";
 import { invalidInput } from "../input-faults.ts";
 import { routeSchema } from "../schemas.ts";
@@ -63,7 +64,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
   );
 
-  app.post<{ Querystring: PauseQuery; Body: Note }>(
+  app.post<{ Querystring: PauseQuery; Body: ResumeNote }>(
     "/serial-gate/resume",
     {
       schema: routeSchema({
@@ -75,7 +76,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
           "paused by itself stays paused.",
         ].join(" "),
         querystring: PauseQuery,
-        body: Note,
+        body: ResumeNote,
         response: { 200: ["The pause, which has ended.", PauseAnswer] },
         problems: [404, 409],
       }),

@@ -121,7 +121,7 @@ const OF_DEPENDENCIES: readonly Trigger[] = [
 export const LANE_COUNTERS: readonly Trigger[] = [
   // The order of a lane is that of its tasks' ids.
   ...ofRows({ table: "tasks", set: moveRevision, drawsId: true }),
-  ...ofRows({ table: "jobs", set: countJobs, columns: ["agent", "repo", "task_id", "status"] }),
+  ...ofRows({ table: "jobs", set: countJobs, columns: ["agent", "repo", "task_id", "status", "progress"] }),
   ...ofRows({ table: "repo_freeze", set: moveRevision }),
   ...OF_DEPENDENCIES,
 ];
