@@ -35,10 +35,13 @@ export const withStorableReason = <Note extends { readonly reason?: string | und
 ): Note => (note.reason === undefined ? note : { ...note, reason: peopleText(note.reason) });
 
 /** A worker's report with the reason of its pause made storable. */
-export const withStorablePause = <Report extends { readonly pause?: { readonly reason: string } | undefined }>(
+export const withStorablePause = <
+  Report extends { readonly pause?: { readonly reason: string } | undefined },
+>(
   report: Report,
 ): Report => (report.pause === undefined ? report : { ...report, pause: withStorableReason(report.pause) });
 
 /** A resume with the answer made storable. */
-export const withStorableAnswer = <Note extends { readonly answer?: string | undefined }>(note: Note): Note =>
-  note.answer === undefined ? note : { ...note, answer: peopleText(note.answer) };
+export const withStorableAnswer = <Note extends { readonly answer?: string | undefined }>(
+  note: Note,
+): Note => (note.answer === undefined ? note : { ...note, answer: peopleText(note.answer) });

@@ -130,8 +130,7 @@ export const endedJobs = {
     .array(WaitingJob)
     .meta({ description: "Queued and delayed jobs that start although the task finished." }),
 };
-const EndedJobs = z.strictObject(endedJobs);
-export type EndedJobs = z.output<typeof EndedJobs>;
+export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };
 
 export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...endedJobs });
 export type ChangedTask = z.output<typeof ChangedTask>;

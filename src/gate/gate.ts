@@ -302,7 +302,9 @@ export class Gate {
     { repo, dry_run: dryRun }: ByRepo,
     note: ResumeNote = {},
   ): Promise<LanePauseState> {
-    return this.#decide({ caller, dryRun }, withStorableAnswer(note), (context, said) => resumeLane(context, repo, said));
+    return this.#decide({ caller, dryRun }, withStorableAnswer(note), (context, said) =>
+      resumeLane(context, repo, said),
+    );
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.

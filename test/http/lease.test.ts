@@ -232,7 +232,7 @@ it("a release makes the job as if it had not been claimed", async () => {
     expect(claimed.attempt).toBe(1);
     const { status, body } = await report(claimed, "release");
     expect(status).toBe(200);
-    expect(body).toEqual({ job });
+    expect(body).toMatchObject({ job, effect: { now_held: [] } });
   }
 });
 

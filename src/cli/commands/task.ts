@@ -12,8 +12,8 @@ import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from ".
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
 import { labelInRepo, labelOf } from "../output/label.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
-import type { Screen } from "../output/terminal.ts";
-import { phrase } from "../output/text.ts";
+import type { Screen, Style } from "../output/terminal.ts";
+import { listed, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
 import { jobLines } from "./job.ts";
@@ -206,6 +206,23 @@ interface ChangeOptions extends OutputOptions {
   readonly dryRun?: true;
 }
 
+/** A line for the waiting jobs that the end of their task cancelled, and one for those that it left. */
+const endedLines = (
+  { cancelled_jobs, left_jobs }: ChangedTask,
+  dryRun: true | undefined,
+): (readonly [Style, string])[] => {
+  const names = (jobs: readonly { job_id: number; agent: string }[]): string =>
+    listed(jobs.map(({ job_id, agent }) => `job ${job_id} (${plain(agent)})`));
+  return [
+    ...(cancelled_jobs.length > 0
+      ? [["yellow", `${dryRun ? "would be cancelled" : "cancelled"}: ${names(cancelled_jobs)}`] as const]
+      : []),
+    ...(left_jobs.length > 0
+      ? [["dim", `${dryRun ? "would still wait" : "still waiting"}: ${names(left_jobs)}`] as const]
+      : []),
+  ];
+};
+
 /** Changes a task; prints its new state and the effect. */
 const change = async (
   context: CliContext,
@@ -226,12 +243,15 @@ const change = async (
     response: changed,
     items: [task],
     name: labelOf,
-    lines: (screen) =>
-      changeLines(
+    lines: (screen) => {
+      const [sentence = "", ...effects] = changeLines(
         `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
         { effect, dryRun },
         screen,
-      ),
+      );
+      const ended = endedLines(changed, dryRun).map(([style, line]) => `  ${screen.paint(style, line)}`);
+      return [sentence, ...ended, ...effects];
+    },
   });
   sayDryRun(context, dryRun);
 };
@@ -243,13 +263,14 @@ const stageCommand = (task: Command, context: CliContext): void => {
     .argument("<work-item>", "work item or task id")
     .argument("<stage>", "such as development")
     .addOption(repoOption())
+    .option("--cancel-jobs", "with done: cancel every waiting job of the task, not only its entry jobs")
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task stage WEB-8 done"))
-    .action((workItem: string, stage: string, options: ChangeOptions) =>
+    .action((workItem: string, stage: string, options: ChangeOptions & { readonly cancelJobs?: true }) =>
       change(context, workItem, options, (client, id, note, trial) =>
-        client.setStage(id, stage, note, trial),
+        client.setStage(id, stage, { ...note, cancel_jobs: options.cancelJobs }, trial),
       ),
     );
 };

@@ -84,9 +84,7 @@ export const taskOfJob = (
   pointer: string,
 ): TaskRef => {
   if (task_id !== null && repo !== null && stage !== null) return { task_id, repo, work_item_id, stage };
-  const faults: InputFault[] = [
-    { in: "body", pointer, detail: "must be left out for a job without a task" },
-  ];
+  const faults: InputFault[] = [{ in: "body", pointer, detail: "must be left out for a job without a task" }];
   throw new GateError("invalid_request", `The job ${job_id} has no task.`, { faults });
 };
 
@@ -97,9 +95,13 @@ export const taskEnded = ({ work_item_id, task_id, stage }: LeasedJob): GateErro
     ? new GateError("task_cancelled", `The task ${task} was cancelled.`, {
         hint: "Stop working and release the job.",
       })
-    : new GateError("task_terminal", `The task ${task} is ${stage ?? "finished"} since the job was claimed.`, {
-        hint: "Stop working; complete the job with its result alone, or release it.",
-      });
+    : new GateError(
+        "task_terminal",
+        `The task ${task} is ${stage ?? "finished"} since the job was claimed.`,
+        {
+          hint: "Stop working; complete the job with its result alone, or release it.",
+        },
+      );
 };
 
 /** Keeps the lease for another term, and what the worker says of its progress.

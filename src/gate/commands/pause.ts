@@ -112,7 +112,9 @@ function* resumeTasks(which: Statement, how: ResumeOptions): Tx<TaskRef[]> {
 /** Answers a task that is not paused any more: its pause may have ended by itself while a person was writing. */
 function* answerTask(task: TaskRef, how: ResumeOptions): Tx<void> {
   const at = toStored(yield* now());
-  yield* run(sql`UPDATE tasks SET ${answered(how, at)}, updated_at = ${at}, ${WRITTEN} WHERE ${itself(task)}`);
+  yield* run(
+    sql`UPDATE tasks SET ${answered(how, at)}, updated_at = ${at}, ${WRITTEN} WHERE ${itself(task)}`,
+  );
   yield* recordAll([["task.answered", task, whyOf(how)]]);
 }
 
@@ -154,7 +156,10 @@ export function* resume(
   const how = resumeOptions(actor, note);
   const task = yield* resolveInLane(query);
   if (how.answer !== undefined && isTerminal(task.stage))
-    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it waits for no answer.`);
+    throw new GateError(
+      "task_terminal",
+      `The task ${query.work_item} is ${task.stage}: it waits for no answer.`,
+    );
   return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, how));
 }
 
@@ -177,7 +182,11 @@ type Answer = NonNullable<ClaimedJob["resumed"]>;
 
 /** The answer that the task's next job goes on with, told to a job that is claimed. */
 export function* tellAnswer(taskId: number, jobId: number): Tx<Answer | null> {
-  const task = yield* first<{ answer: string | null; answered_by: string | null; answered_at: string | null }>(
+  const task = yield* first<{
+    answer: string | null;
+    answered_by: string | null;
+    answered_at: string | null;
+  }>(
     sql`UPDATE tasks SET answer_told_job_id = ${jobId} WHERE id = ${taskId}
       RETURNING answer, answered_by, answered_at`,
   );

@@ -323,7 +323,9 @@ function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
 const refuseCancelOfGoing = ({ stage, cancel_jobs }: StageChange): void => {
   if (cancel_jobs && !isTerminal(stage))
     throw new GateError("invalid_request", `A task in ${stage} goes on: its jobs are not cancelled.`, {
-      faults: [{ in: "body", pointer: "/cancel_jobs", detail: "must be left out unless the stage is terminal" }],
+      faults: [
+        { in: "body", pointer: "/cancel_jobs", detail: "must be left out unless the stage is terminal" },
+      ],
     });
 };
 

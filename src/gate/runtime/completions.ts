@@ -47,7 +47,9 @@ export class Completions {
   }
 
   async #alone({ caller, id, input }: CompletionCall): Promise<Completed> {
-    const { value } = await this.#pipeline.run({ ...OPTIONS, caller }, (context) => complete(context, id, input));
+    const { value } = await this.#pipeline.run({ ...OPTIONS, caller }, (context) =>
+      complete(context, id, input),
+    );
     return value;
   }
 }

@@ -15,7 +15,11 @@ const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
 /** Each is a transaction of its own, so that one that fails leaves the others. */
-const TASKS: readonly ((limit: number, policy: Policy) => Tx<number>)[] = [queueDue, reapExpired, resumeExpired];
+const TASKS: readonly ((limit: number, policy: Policy) => Tx<number>)[] = [
+  queueDue,
+  reapExpired,
+  resumeExpired,
+];
 
 /** When the next thing falls due, as the database's text. */
 const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
