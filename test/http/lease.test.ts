@@ -80,6 +80,8 @@ it("a completion moves the task and enqueues the next jobs", async () => {
       { ...enqueued, agent: "developer", payload: { n: 1 } },
       { ...enqueued, agent: "tester" },
     ],
+    cancelled_jobs: [],
+    left_jobs: [],
   });
   expect(await read(task.id)).toEqual({ task: body.task, jobs: [body.job, ...body.next] });
   const jobs = await claim({ max: 10, repos: [web] });

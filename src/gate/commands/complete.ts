@@ -82,6 +82,7 @@ const finishOf = (
   if (!job.valid) throw leaseLost(id);
   if (endsWithTask(job) && (stage !== undefined || next.length > 0 || pause)) throw taskEnded(job);
   const move = moveOf(attempt, job);
+  if (move?.to === "cancelled" && next.length > 0) throw taskEnded({ ...job, stage: move.to });
   const standing = move?.to ?? job.stage;
   if (standing !== null)
     for (const { agent } of next) refuseFinished(context.rules.policy, { ...job, stage: standing }, agent);
