@@ -1,13 +1,36 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests of the service that hold over PostgreSQL as they do over SQLite. */
+const OVER_EITHER = [
+  "claim",
+  "events",
+  "freeze",
+  "jobs",
+  "lease",
+  "pause",
+  "people-text",
+  "queue",
+  "tasks",
+].map((name) => `test/http/${name}.test.ts`);
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    globalSetup: "./test/support/one-postgres.ts",
     // Most of a test is waiting for a disk or a socket.
     maxWorkers: 2,
+    reporters: ["default", "./test/summary-reporter.ts"],
+    projects: [
+      { extends: true, test: { name: "all", include: ["test/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "services over PostgreSQL",
+          include: OVER_EITHER,
+          env: { SERVICES_OVER: "PostgreSQL" },
+        },
+      },
+    ],
+    globalSetup: "./test/support/one-postgres.ts",
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    reporters: ["default", "./test/summary-reporter.ts"],
   },
 });

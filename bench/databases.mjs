@@ -1,6 +1,6 @@
 /** The databases that are measured: a SQLite file, and a PostgreSQL server that npm brings along.
  *  Each can be filled past the program, as another program would, with the triggers and indexes away: `migrate` puts
- *  them back, and the marks are compared when a gate adopts them. */
+ *  them back, and the ready index is checked when a gate adopts them. */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -34,7 +34,7 @@ export const oneByOne = async (times, call) => {
 };
 
 /** A gate, as it is after its start.
- *  @param adopt false for a gate that keeps no marks */
+ *  @param adopt false for a gate that keeps no ready index */
 export const openGate = async (url, { policy = {}, adopt = true } = {}) => {
   const store = await openStore(url);
   const gate = new Gate({ store, policy: { ...POLICY, ...policy }, defaults: DEFAULTS, log: SILENT });

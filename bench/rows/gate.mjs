@@ -24,7 +24,7 @@ export const rows = ({ deep, shallow }) => [
   },
   {
     id: "claim-walk",
-    figure: `claim that walks past ${count(deep.jobs)} held jobs: no marks`,
+    figure: `claim that walks past ${count(deep.jobs)} held jobs: no ready index`,
     reach: { sqlite: none }, // On PostgreSQL it takes seven seconds, near to the ten that a statement may.
   },
   { id: "enqueue", figure: "enqueue ÷ claim", reach: atMost(2) },
@@ -49,7 +49,7 @@ const ALONE = 10;
  *  has a transaction to itself. So there each side is one caller. */
 const CALLS = { SQLite: [together, IN_TURN], PostgreSQL: [oneByOne, ALONE] };
 
-/** Claims of a gate that keeps no marks. */
+/** Claims of a gate that keeps no ready index. */
 const walk = async (walking, rounds) => {
   try {
     // Each takes seconds: there is nothing to warm up.

@@ -1,15 +1,12 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
 import { isolatedRepos } from "../support/calls.ts";
-import { servicesOverPostgres, shareService } from "../support/service.ts";
+import { shareService } from "../support/service.ts";
 
 const BAD = "bad \ud83d\0 text ";
 const STORED = "bad \ufffd\ufffd text ";
 
-describe.each(["SQLite", "PostgreSQL"])("on %s", (database) => {
-  beforeAll(() => {
-    if (database === "PostgreSQL") servicesOverPostgres();
-  });
+describe("texts for people", () => {
   const shared = shareService();
 
   it.each([

@@ -58,7 +58,7 @@ it("npm test runs as root in a folder that only root may enter", { timeout: LONG
   skip(!isRoot, NOT_ROOT);
   const clone = cloneInto(closedFolder());
   const TMPDIR = openFolder();
-  const ended = await startCommand("test", ["test/store/postgres-watermark.test.ts"], {
+  const ended = await startCommand("test", ["test/store/postgres/watermark.test.ts"], {
     clone,
     env: { TMPDIR },
   }).ended;
@@ -75,7 +75,7 @@ it(
   { timeout: LONG_MS },
   async ({ skip }) => {
     skip(!isRoot, NOT_ROOT);
-    const args = ["test/store/postgres-watermark.test.ts"];
+    const args = ["test/store/postgres/watermark.test.ts"];
     const { code, stdout, stderr } = await startCommand("test", args, { env: { TMPDIR: closedFolder() } })
       .ended;
     expect(code).toBe(1);

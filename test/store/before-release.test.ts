@@ -66,7 +66,7 @@ const ROWS = [
 describe.each([
   ["sqlite", file],
   ["postgres", postgres],
-])("a database that the program made before its release, on %s,", (dialect, make) => {
+])("migration of a database from before the release, on %s", (dialect, make) => {
   const beforeRelease = async (): Promise<Place> => {
     const place = await make();
     await place.execute(fixture(dialect));
@@ -78,7 +78,7 @@ describe.each([
     return found;
   };
 
-  it("is carried over: the schema of a new one, every row as it was, nothing to do for a second migration", async () => {
+  it("makes the schema of a new database, keeps every row and finds nothing to do a second time", async () => {
     const [place, fresh] = [await beforeRelease(), await make()];
     const before = await rowsOf(place);
     const applied = await migrateAt(place);
@@ -93,7 +93,7 @@ describe.each([
     expect(await migrateAt(place)).toEqual([]);
   });
 
-  it("counts and records a change once afterwards", async () => {
+  it("counts and records each later change once", async () => {
     const place = await beforeRelease();
     await migrateAt(place);
     const readLane = async (): Promise<unknown> =>

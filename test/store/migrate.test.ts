@@ -77,8 +77,8 @@ const migratedLegacy = async (): Promise<{ path: string; schema: Schema; left: u
   return { path, schema: schemaOf(path), left: leftByOrchestrator(path) };
 };
 
-describe("a database that starts here", () => {
-  it("is made with its folder, in WAL mode, with every migration on record", async () => {
+describe("migration of a new database", () => {
+  it("makes the folder and a file in WAL mode, and records every migration", async () => {
     const path = join(temporaryFolder(), "not", "there", "yet.db");
     expect(await migrateFile(path)).toEqual(EVERYTHING);
     expect(pragma(path, "journal_mode")).toBe("wal");
@@ -88,7 +88,7 @@ describe("a database that starts here", () => {
     expect(recorded).toEqual(NAMES);
   });
 
-  it("has the tables, columns, indexes and triggers that one of the orchestrator's gets", async () => {
+  it("makes the tables, columns, indexes and triggers that an adopted database gets", async () => {
     const path = newPath();
     await migrateFile(path);
     const { schema } = await migratedLegacy();
@@ -99,8 +99,8 @@ describe("a database that starts here", () => {
   });
 });
 
-describe("a database of the orchestrator", () => {
-  it("keeps its columns, indexes, view and rows as they were", async () => {
+describe("adoption of the orchestrator's database", () => {
+  it("leaves its columns, indexes, view and rows as they were", async () => {
     const path = newLegacy();
     const before = leftByOrchestrator(path);
     expect(await migrateFile(path)).toEqual(EVERYTHING);
@@ -108,7 +108,7 @@ describe("a database of the orchestrator", () => {
     expect(pragma(path, "integrity_check")).toBe("ok");
   });
 
-  it("keeps the text of its tables; what is ours is appended", async () => {
+  it("leaves the text of its tables and appends our columns", async () => {
     const path = newLegacy();
     const before = tableTexts(path);
     await migrateFile(path);
@@ -120,20 +120,20 @@ describe("a database of the orchestrator", () => {
     }
   });
 
-  it("has a lane for every repository that it knows", async () => {
+  it("makes a lane for every repository in its rows", async () => {
     const { path } = await migratedLegacy();
     const lanes = using(path, (db) => db.prepare("SELECT repo FROM gate_lanes ORDER BY repo").pluck().all());
     expect(lanes).toEqual(["api", "orchestrator", "web-shop"]);
   });
 
-  it.each(["delete", "wal"])("that is in the journal mode %s stays in it", async (mode) => {
+  it.each(["delete", "wal"])("keeps the journal mode %s", async (mode) => {
     const path = newLegacy();
     using(path, (db) => db.pragma(`journal_mode = ${mode}`));
     await migrateFile(path);
     expect(pragma(path, "journal_mode")).toBe(mode);
   });
 
-  it("is known by its names as SQLite compares them: in upper case too", async () => {
+  it("recognises tables and columns whose names are in upper case", async () => {
     const path = newLegacy();
     using(path, (db) =>
       db.exec(
@@ -150,11 +150,11 @@ describe("a database of the orchestrator", () => {
   });
 });
 
-describe("a database that is migrated", () => {
+describe("a second migration", () => {
   it.each([
-    ["made here", newPath],
-    ["the orchestrator's", newLegacy],
-  ])("and %s is left alone by a second migration, to the byte", async (_, make) => {
+    ["a new database", newPath],
+    ["an adopted one", newLegacy],
+  ])("leaves %s as it is, to the byte", async (_, make) => {
     const path = make();
     await migrateFile(path);
     const before = bytesOf(path);
@@ -162,7 +162,7 @@ describe("a database that is migrated", () => {
     expect(bytesOf(path)).toEqual(before);
   });
 
-  it("is not written to by a second migration while another program looks", async () => {
+  it("writes nothing while another program reads", async () => {
     const { path } = await migratedLegacy();
     const other = new Database(path);
     onTestFinished(() => {
@@ -174,7 +174,7 @@ describe("a database that is migrated", () => {
     expect(versions()).toEqual(before);
   });
 
-  it("gets a migration that is new, and only that", async () => {
+  it("applies a migration that is new, and only that one", async () => {
     const { path } = await migratedLegacy();
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -186,7 +186,7 @@ describe("a database that is migrated", () => {
     expect(schemaOf(path).columns).toHaveProperty(["gate_more.id"]);
   });
 
-  it("is as it was when a new migration fails half-way", async () => {
+  it("leaves the database as it was when a new migration fails half-way", async () => {
     const { path } = await migratedLegacy();
     const before = bytesOf(path);
     const folder = temporaryFolder();
@@ -200,7 +200,7 @@ describe("a database that is migrated", () => {
   });
 });
 
-describe("a database that has a part of the schema", () => {
+describe("migration of a partial schema", () => {
   interface Part {
     readonly name: string;
     readonly remove: string;
@@ -239,7 +239,7 @@ describe("a database that has a part of the schema", () => {
   };
 
   it(
-    "has all of it after a migration, whatever the part was, and nothing of its rows is changed",
+    "completes the schema, whichever parts are missing, and changes no row",
     { timeout: 120_000 },
     async () => {
       const { path: whole, schema, left } = await migratedLegacy();
@@ -262,7 +262,7 @@ describe("a database that has a part of the schema", () => {
     },
   );
 
-  it("is told apart from a whole one by each of its parts alone", { timeout: 60_000 }, async () => {
+  it("finds each part that is missing alone", { timeout: 60_000 }, async () => {
     const { path: whole, schema } = await migratedLegacy();
     const path = newPath();
     for (const part of partsOf(whole)) {
@@ -273,7 +273,7 @@ describe("a database that has a part of the schema", () => {
     }
   });
 
-  it("knows the lanes that came while nothing recorded them", async () => {
+  it("makes the lanes of tasks that came while the triggers were missing", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) =>
       db.exec(
@@ -288,7 +288,7 @@ describe("a database that has a part of the schema", () => {
   });
 });
 
-describe("a database that is not for this program", () => {
+describe("refused migration", () => {
   const without = (migration: string): string => {
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -323,7 +323,7 @@ describe("a database that is not for this program", () => {
 
   const CASES: readonly (readonly [string, Case])[] = [
     [
-      "one that a later program migrated",
+      "a database that a later program migrated",
       {
         make: async () => {
           const path = await migrated();
@@ -337,7 +337,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one with a migration that this program does not have",
+      "a database with a migration that this program lacks",
       {
         make: migrated,
         folder: () => without(NAMES.at(-1) ?? ""),
@@ -346,7 +346,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one whose migration was edited afterwards",
+      "a database whose migration was edited afterwards",
       {
         make: migrated,
         folder: () => edited("002_tasks"),
@@ -355,7 +355,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "a text",
+      "a text file",
       {
         make: holding("To whom it may concern: this is no database.\n"),
         error: StoreFault,
@@ -363,7 +363,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "a long text",
+      "a long text file",
       {
         make: holding("To whom it may concern: this is no database.\n".repeat(500)),
         error: StoreFault,
@@ -371,7 +371,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "another program's, with tasks of its own",
+      "another program's database with other tasks",
       {
         make: madeBy(
           "CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT, stage TEXT); INSERT INTO tasks VALUES (1, 'mow', 'x')",
@@ -381,7 +381,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "another program's, with events and jobs of its own",
+      "another program's database with other events and jobs",
       {
         make: madeBy("CREATE TABLE jobs (id INTEGER PRIMARY KEY); CREATE TABLE gate_events (happened TEXT)"),
         error: MigrationError,
@@ -390,19 +390,22 @@ describe("a database that is not for this program", () => {
     ],
   ];
 
-  it.each(CASES)("%s is refused in plain words and not touched", async (_, { make, folder, error, says }) => {
-    const path = await make();
-    const before = bytesOf(path);
-    const failure = await failureOf(migrateFile(path, folder?.()));
-    expect(failure).toBeInstanceOf(error);
-    for (const words of says(path)) expect(failure.message).toContain(words);
-    expect(bytesOf(path)).toEqual(before);
-  });
+  it.each(CASES)(
+    "refuses %s in plain words and leaves it untouched",
+    async (_, { make, folder, error, says }) => {
+      const path = await make();
+      const before = bytesOf(path);
+      const failure = await failureOf(migrateFile(path, folder?.()));
+      expect(failure).toBeInstanceOf(error);
+      for (const words of says(path)) expect(failure.message).toContain(words);
+      expect(bytesOf(path)).toEqual(before);
+    },
+  );
 
   it.each([
     ["is below a regular file", (folder: string) => join(folder, "file", "data", "gate.db")],
     ["is a folder", (folder: string) => folder],
-  ])("a path that %s is refused by its name", async (_, pathIn) => {
+  ])("refuses a path that %s and names it", async (_, pathIn) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "file"), "");
     const path = pathIn(folder);
@@ -414,11 +417,11 @@ describe("a database that is not for this program", () => {
   });
 });
 
-describe("with many processes", () => {
+describe("concurrent migration", () => {
   it.each([
     ["an orchestrator's database", newLegacy],
     ["a database that is not there yet", newPath],
-  ])("%s is migrated once by eight that start together", { timeout: 120_000 }, async (_, make) => {
+  ])("migrates %s once when eight processes start together", { timeout: 120_000 }, async (_, make) => {
     const path = make();
     const ended = await Promise.all(
       Array.from({ length: 8 }, () => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended),
@@ -435,7 +438,7 @@ describe("with many processes", () => {
   });
 });
 
-describe("a migration that is killed", () => {
+describe("killed migration", () => {
   const points = async (path: string): Promise<number> =>
     Number((await startScript("killed-migration.mjs", [path, "0"]).ended).stdout);
 
@@ -459,58 +462,58 @@ describe("a migration that is killed", () => {
     await Promise.all([killer(), killer()]);
   };
 
-  it("at any statement leaves the orchestrator's file as it was or whole", { timeout: 180_000 }, async () => {
-    const legacy = newLegacy();
-    const old = schemaOf(legacy);
-    const { schema, left } = await migratedLegacy();
-    const last = await points(makeLegacy(newPath()));
-    expect(last).toBeGreaterThan(40);
-    const every = Array.from({ length: last }, (_, index) => index + 1);
-    const untouched: number[] = [];
-    let halfWritten = 0;
-    await killedAt(legacy, every, async (path, point) => {
-      if (existsSync(`${path}-journal`) && !readFileSync(path).equals(readFileSync(legacy))) halfWritten++;
-      const found = schemaOf(path);
-      const isUntouched = !("gate_migrations.name" in found.columns);
-      if (isUntouched) untouched.push(point);
-      expect(found, `killed at ${point}`).toEqual(isUntouched ? old : schema);
-      expect(leftByOrchestrator(path)).toEqual(left);
-      expect(await migrateFile(path)).toEqual(isUntouched ? EVERYTHING : []);
-      expect(schemaOf(path)).toEqual(schema);
-      expect(leftByOrchestrator(path)).toEqual(left);
-    });
-    // The last point is after the commit; every other is before it.
-    expect(untouched.sort((a, b) => a - b)).toEqual(every.slice(0, -1));
-    expect(halfWritten).toBeGreaterThan(10);
-  });
-
   it(
-    "of a file that was not there leaves one that the next migration makes whole",
+    "leaves the orchestrator's file as it was or whole, at whichever statement it is killed",
     { timeout: 180_000 },
     async () => {
-      const last = await points(newPath());
-      const coarse = Array.from({ length: last }, (_, index) => index + 1).filter(
-        (point) => point <= 2 || point % 9 === 0 || point >= last - 1,
-      );
-      const whole = newPath();
-      await migrateFile(whole);
-      const schema = schemaOf(whole);
-      await killedAt(undefined, coarse, async (path, point) => {
-        expect(schemaOf(path), `killed at ${point}`).toEqual(
-          point === last ? schema : { columns: {}, objects: {} },
-        );
-        expect(await migrateFile(path)).toEqual(point === last ? [] : EVERYTHING);
+      const legacy = newLegacy();
+      const old = schemaOf(legacy);
+      const { schema, left } = await migratedLegacy();
+      const last = await points(makeLegacy(newPath()));
+      expect(last).toBeGreaterThan(40);
+      const every = Array.from({ length: last }, (_, index) => index + 1);
+      const untouched: number[] = [];
+      let halfWritten = 0;
+      await killedAt(legacy, every, async (path, point) => {
+        if (existsSync(`${path}-journal`) && !readFileSync(path).equals(readFileSync(legacy))) halfWritten++;
+        const found = schemaOf(path);
+        const isUntouched = !("gate_migrations.name" in found.columns);
+        if (isUntouched) untouched.push(point);
+        expect(found, `killed at ${point}`).toEqual(isUntouched ? old : schema);
+        expect(leftByOrchestrator(path)).toEqual(left);
+        expect(await migrateFile(path)).toEqual(isUntouched ? EVERYTHING : []);
         expect(schemaOf(path)).toEqual(schema);
-        expect(pragma(path, "journal_mode")).toBe("wal");
+        expect(leftByOrchestrator(path)).toEqual(left);
       });
+      // The last point is after the commit; every other is before it.
+      expect(untouched.sort((a, b) => a - b)).toEqual(every.slice(0, -1));
+      expect(halfWritten).toBeGreaterThan(10);
     },
   );
+
+  it("leaves a new file that the next migration completes", { timeout: 180_000 }, async () => {
+    const last = await points(newPath());
+    const coarse = Array.from({ length: last }, (_, index) => index + 1).filter(
+      (point) => point <= 2 || point % 9 === 0 || point >= last - 1,
+    );
+    const whole = newPath();
+    await migrateFile(whole);
+    const schema = schemaOf(whole);
+    await killedAt(undefined, coarse, async (path, point) => {
+      expect(schemaOf(path), `killed at ${point}`).toEqual(
+        point === last ? schema : { columns: {}, objects: {} },
+      );
+      expect(await migrateFile(path)).toEqual(point === last ? [] : EVERYTHING);
+      expect(schemaOf(path)).toEqual(schema);
+      expect(pragma(path, "journal_mode")).toBe("wal");
+    });
+  });
 });
 
 describe("serial-gate migrate", () => {
   const migrateVerb = (path: string) => startProgram(["migrate"], { DATABASE_URL: `file:${path}` }).ended;
 
-  it("says what it applied, and then that there is nothing to do", async () => {
+  it("names the applied migrations, and then says that there is nothing to do", async () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
@@ -524,7 +527,7 @@ describe("serial-gate migrate", () => {
     });
   });
 
-  it("says what it put back", async () => {
+  it("names the migration whose missing part it restored", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) => db.exec("DROP INDEX gate_tasks_work_item"));
     expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_tasks\n`);

@@ -30,7 +30,7 @@ export const steadyLife = (text: string): string =>
     .replace(/\bAFTER +/g, "AFTER    ")
     .replace(/(?<=Z {2})(-|\d+ (ms|s|min|h)( \d+ (s|min))?) +/g, "a while  ");
 
-/** Whoever sits at a terminal of the tests. */
+/** The person at the terminal of a test. */
 const USER = "ann";
 
 export interface Cli {

@@ -29,18 +29,14 @@ export interface TestService {
   readonly post: <Body>(path: string, body?: unknown) => Promise<Answer<Body>>;
 }
 
-let overPostgres = false;
-
-/** From now on the services of this file of tests are over PostgreSQL. */
-export const servicesOverPostgres = (): void => {
-  overPostgres = true;
-};
+/** Set by vitest.config.ts. */
+const OVER_POSTGRES = process.env.SERVICES_OVER === "PostgreSQL";
 
 /** A service of its own for one test, over a real socket and a real database, closed when the test ends. */
 export const startService = async (env: Env = {}, atEnd: AtEnd = onTestFinished): Promise<TestService> => {
   const databaseUrl =
     env.DATABASE_URL ??
-    (overPostgres
+    (OVER_POSTGRES
       ? await testDatabase("migrated", atEnd)
       : `file:${join(temporaryFolder(atEnd), "gate.db")}`);
   const logs: string[] = [];

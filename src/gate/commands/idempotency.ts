@@ -5,9 +5,8 @@
 
 import { all, first, now, one, run, type Tx } from "../../store/port.ts";
 import { rowsOf, sql } from "../../store/sql.ts";
-import { RolledBack } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import { ALONE, type Result } from "./outcome.ts";
+import { ALONE, RolledBack, type Result } from "./outcome.ts";
 import type { Actor } from "../rule/policy.ts";
 import { toStored } from "../../store/timestamps.ts";
 

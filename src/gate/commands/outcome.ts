@@ -2,6 +2,7 @@
  *  The batched commands, their idempotency and the batcher speak this one type. */
 
 import { GateError } from "../../contract/errors.ts";
+import type { Tx } from "../../store/port.ts";
 
 export type Result<T> =
   | { readonly value: T }
@@ -24,3 +25,20 @@ export const resultOf = <T>(decide: () => T): Result<T> => {
 /** The values among some results, in their order. */
 export const valuesOf = <T>(results: readonly Result<T>[]): T[] =>
   results.flatMap((result) => ("value" in result ? [result.value] : []));
+
+/** Thrown to undo a transaction whose answer was all that was wanted. */
+export class RolledBack extends Error {
+  override readonly name = "RolledBack";
+  readonly value: unknown;
+
+  constructor(value: unknown) {
+    super("The change was rolled back.");
+    this.value = value;
+  }
+}
+
+/** Makes a change and rolls it back.
+ *  @throws RolledBack with the answer */
+export function* rollBack(change: Tx<unknown>): Tx<never> {
+  throw new RolledBack(yield* change);
+}

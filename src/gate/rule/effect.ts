@@ -62,20 +62,3 @@ export function* withEffect<T>(
         );
   return { ...value, effect: { now_claimable: without(after, before), now_held } };
 }
-
-/** Thrown to undo a transaction whose answer was all that was wanted. */
-export class RolledBack extends Error {
-  override readonly name = "RolledBack";
-  readonly value: unknown;
-
-  constructor(value: unknown) {
-    super("The change was rolled back.");
-    this.value = value;
-  }
-}
-
-/** Makes a change and rolls it back.
- *  @throws RolledBack with the answer */
-export function* rollBack(change: Tx<unknown>): Tx<never> {
-  throw new RolledBack(yield* change);
-}

@@ -5,8 +5,7 @@
 import type { Store, Tx } from "../../store/port.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
 import { idempotent, idempotentBatch, type Caller } from "../commands/idempotency.ts";
-import { valuesOf, type Result } from "../commands/outcome.ts";
-import { RolledBack, rollBack } from "../rule/effect.ts";
+import { RolledBack, rollBack, valuesOf, type Result } from "../commands/outcome.ts";
 import type { Rules } from "../rule/policy.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 import type { DegradedMode } from "./degraded-mode.ts";

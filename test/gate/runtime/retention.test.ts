@@ -33,7 +33,7 @@ onEveryDatabase((open) => {
     expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(1);
     expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(0);
     expect(await eventIds(world)).toEqual([5, 6]);
-    // Whoever had read up to an event that is gone goes on with what there is.
+    // A reader whose last event is gone goes on with the events that are left.
     expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
   });
 

@@ -11,11 +11,11 @@ import {
   type StoreFaultKind,
   type Store,
   type Tx,
-} from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres/store.ts";
-import { list, raw, sql, type Value } from "../../src/store/sql.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
-import { relayTo } from "../support/relay.ts";
+} from "../../../src/store/port.ts";
+import { openPostgres } from "../../../src/store/postgres/store.ts";
+import { list, raw, sql, type Value } from "../../../src/store/sql.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
+import { relayTo } from "../../support/relay.ts";
 
 interface World {
   readonly url: string;

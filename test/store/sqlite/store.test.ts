@@ -2,11 +2,11 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { all, first, now, run, StoreFault, type Store, type Tx } from "../../src/store/port.ts";
-import { openSqlite } from "../../src/store/sqlite/store.ts";
-import { raw, sql } from "../../src/store/sql.ts";
-import { temporaryFolder } from "../support/folder.ts";
-import { startScript } from "../support/process.ts";
+import { all, first, now, run, StoreFault, type Store, type Tx } from "../../../src/store/port.ts";
+import { openSqlite } from "../../../src/store/sqlite/store.ts";
+import { raw, sql } from "../../../src/store/sql.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { startScript } from "../../support/process.ts";
 
 type Mode = "delete" | "wal";
 

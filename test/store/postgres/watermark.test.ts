@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
-import { history } from "../../src/gate/queries/history.ts";
-import type { Store } from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres/store.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
+import { history } from "../../../src/gate/queries/history.ts";
+import type { Store } from "../../../src/store/port.ts";
+import { openPostgres } from "../../../src/store/postgres/store.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
 
 const EVENTS = "gate_events";
 

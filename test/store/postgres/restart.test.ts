@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
-import { GateError } from "../../src/contract/errors.ts";
-import { Gate } from "../../src/gate/gate.ts";
-import { verify } from "../../src/replay/verify.ts";
-import { migrate } from "../../src/store/migrate.ts";
-import { all, run, StoreFault, type Store } from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres/store.ts";
-import { raw } from "../../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "../support/fixtures.ts";
-import { startPostgres, type PostgresServer } from "../support/postgres-server.ts";
+import { GateError } from "../../../src/contract/errors.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import { verify } from "../../../src/replay/verify.ts";
+import { migrate } from "../../../src/store/migrate.ts";
+import { all, run, StoreFault, type Store } from "../../../src/store/port.ts";
+import { openPostgres } from "../../../src/store/postgres/store.ts";
+import { raw } from "../../../src/store/sql.ts";
+import { DEFAULTS, POLICY } from "../../support/fixtures.ts";
+import { startPostgres, type PostgresServer } from "../../support/postgres-server.ts";
 
 let server: PostgresServer;
 

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Queue } from "../../src/contract/queue.ts";
-import { migrate, MigrationError } from "../../src/store/migrate.ts";
-import { run, StoreFault, type Store, type Tx } from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres/store.ts";
-import { openSqlite } from "../../src/store/sqlite/store.ts";
-import { raw } from "../../src/store/sql.ts";
-import { TestClock, World } from "../gate/world.ts";
-import { temporaryFolder } from "../support/folder.ts";
-import { makeLegacy as makeLegacyFile } from "../support/legacy.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import { migrate, MigrationError } from "../../../src/store/migrate.ts";
+import { run, StoreFault, type Store, type Tx } from "../../../src/store/port.ts";
+import { openPostgres } from "../../../src/store/postgres/store.ts";
+import { openSqlite } from "../../../src/store/sqlite/store.ts";
+import { raw } from "../../../src/store/sql.ts";
+import { TestClock, World } from "../../gate/world.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { makeLegacy as makeLegacyFile } from "../../support/legacy.ts";
 import {
   leftByOrchestrator,
   makeLegacy,
@@ -19,10 +19,10 @@ import {
   TIME_TYPES,
   type Schema,
   type TimeType,
-} from "../support/legacy-postgres.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
+} from "../../support/legacy-postgres.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../migrations/postgres", import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL("../../../migrations/postgres", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
   .filter((file) => file !== "triggers.sql")
   .map((file) => file.replace(/\.sql$/, ""))
@@ -66,8 +66,8 @@ const migrateAt = async (url: string, folder?: string): Promise<string[]> => {
 const ofOurs = ({ objects }: Schema): string[] =>
   Object.keys(objects).filter((name) => name.includes(" gate_"));
 
-describe("a database that starts here", () => {
-  it("has every migration on record, and nothing to do for a second", async () => {
+describe("migration of a new database", () => {
+  it("records every migration and finds nothing to do a second time", async () => {
     const { url, client } = await empty();
     expect(await migrateAt(url)).toEqual(EVERYTHING);
     const { rows } = await client.query<{ name: string }>("SELECT name FROM gate_migrations ORDER BY name");
@@ -77,7 +77,7 @@ describe("a database that starts here", () => {
     expect(await schemaOf(client)).toEqual(made);
   });
 
-  it("may be a schema of a database that holds others", async () => {
+  it("makes its tables in the schema of the search_path, beside other schemas", async () => {
     const { url, client } = await empty();
     await client.query("CREATE TABLE tasks (mowed BOOLEAN); CREATE SCHEMA gate");
     const inSchema = `${url}?options=${encodeURIComponent("-c search_path=gate")}`;
@@ -89,9 +89,9 @@ describe("a database that starts here", () => {
   });
 });
 
-describe("a database of the orchestrator", () => {
+describe("adoption of the orchestrator's database", () => {
   it.each(TIME_TYPES)(
-    "with times as %s keeps its columns, indexes, view and rows as they were",
+    "leaves columns, indexes, view and rows as they were, with times as %s",
     async (time) => {
       const { url, client } = await legacy(time);
       const { columns, left } = await leftByOrchestrator(client);
@@ -101,7 +101,7 @@ describe("a database of the orchestrator", () => {
     },
   );
 
-  it("has all that one has that starts here", async () => {
+  it("makes everything that a new database has", async () => {
     const [old, fresh] = [await legacy("TEXT"), await empty()];
     await migrateAt(old.url);
     await migrateAt(fresh.url);
@@ -138,7 +138,7 @@ describe("a database of the orchestrator", () => {
     return seen;
   };
 
-  it.each(TIME_TYPES)("with times as %s lives on as the same one in a file does", async (time) => {
+  it.each(TIME_TYPES)("behaves as the same database in a SQLite file, with times as %s", async (time) => {
     const clock = new TestClock();
     const file = await openSqlite(makeLegacyFile(join(temporaryFolder(), "gate.db")), clock.read);
     onTestFinished(() => file.close());
@@ -151,8 +151,8 @@ describe("a database of the orchestrator", () => {
   });
 });
 
-describe("a database that has a part of the schema", () => {
-  it("is told apart from a whole one by each of its parts alone", { timeout: 120_000 }, async () => {
+describe("migration of a partial schema", () => {
+  it("finds each part that is missing alone", { timeout: 120_000 }, async () => {
     const { url, client } = await legacy("TEXT");
     const { columns, left } = await leftByOrchestrator(client);
     await migrateAt(url);
@@ -184,11 +184,11 @@ describe("a database that has a part of the schema", () => {
   });
 });
 
-describe("many migrators at once", () => {
+describe("concurrent migration", () => {
   it.each<[string, () => Promise<Place>]>([
     ["an orchestrator's database", () => legacy("TIMESTAMP")],
     ["an empty one", empty],
-  ])("make %s once", { timeout: 60_000 }, async (_, make) => {
+  ])("migrates %s once when eight start together", { timeout: 60_000 }, async (_, make) => {
     const { url, client } = await make();
     const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)));
     const applied = await Promise.all(stores.map((store) => migrate(store)));
@@ -199,7 +199,7 @@ describe("many migrators at once", () => {
   });
 });
 
-describe("a migration that is cut off", () => {
+describe("interrupted migration", () => {
   /** Cuts the connection at the point-th statement of the first attempt. */
   const cutAt = (store: Store, point: number): { store: Store; statements: () => number } => {
     let reached = 0;
@@ -217,23 +217,27 @@ describe("a migration that is cut off", () => {
     };
   };
 
-  it("anywhere, is done again from its start and comes to the same", { timeout: 60_000 }, async () => {
-    const { url, client } = await legacy("TEXT");
-    const whole = cutAt(await open(url), 0);
-    await migrate(whole.store);
-    const schema = await schemaOf(client);
-    const last = whole.statements();
-    expect(last).toBeGreaterThan(40);
-    for (const point of [1, 2, Math.floor(last / 3), Math.floor(last / 2), last]) {
-      const again = await legacy("TEXT");
-      const { store } = cutAt(await open(again.url), point);
-      expect(await migrate(store)).toEqual(EVERYTHING);
-      expect(await schemaOf(again.client), `cut at ${point}`).toEqual(schema);
-    }
-  });
+  it(
+    "starts again after its connection was cut at any statement, with the same result",
+    { timeout: 60_000 },
+    async () => {
+      const { url, client } = await legacy("TEXT");
+      const whole = cutAt(await open(url), 0);
+      await migrate(whole.store);
+      const schema = await schemaOf(client);
+      const last = whole.statements();
+      expect(last).toBeGreaterThan(40);
+      for (const point of [1, 2, Math.floor(last / 3), Math.floor(last / 2), last]) {
+        const again = await legacy("TEXT");
+        const { store } = cutAt(await open(again.url), point);
+        expect(await migrate(store)).toEqual(EVERYTHING);
+        expect(await schemaOf(again.client), `cut at ${point}`).toEqual(schema);
+      }
+    },
+  );
 });
 
-describe("a database that is not for this program", () => {
+describe("refused migration", () => {
   const folderWith = (change: (folder: string) => void) => (): string => {
     const folder = temporaryFolder();
     cpSync(MIGRATIONS, folder, { recursive: true });
@@ -252,7 +256,7 @@ describe("a database that is not for this program", () => {
 
   it.each<[string, Case]>([
     [
-      "one that a later program migrated",
+      "a database that a later program migrated",
       {
         migrated: true,
         sql: "INSERT INTO gate_migrations VALUES ('999_future', 'x', '2030-01-01T00:00:00.000Z')",
@@ -261,7 +265,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one with a migration that this program does not have",
+      "a database with a migration that this program lacks",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -272,7 +276,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one whose migration was edited afterwards",
+      "a database whose migration was edited afterwards",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -283,7 +287,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "another program's, with tasks of its own",
+      "another program's database with other tasks",
       {
         migrated: false,
         sql: "CREATE TABLE tasks (id INT, title TEXT); INSERT INTO tasks VALUES (1, 'mow')",
@@ -292,7 +296,7 @@ describe("a database that is not for this program", () => {
       },
     ],
     [
-      "one for which a new migration fails half-way",
+      "a database in which a new migration fails half-way",
       {
         migrated: true,
         folder: folderWith((folder) => {
@@ -305,14 +309,17 @@ describe("a database that is not for this program", () => {
         says: ["no_such_column"],
       },
     ],
-  ])("%s is refused in plain words and not touched", async (_, { sql, migrated, folder, error, says }) => {
-    const { url, client } = await empty();
-    if (migrated) await migrateAt(url);
-    if (sql !== undefined) await client.query(sql);
-    const before = await schemaOf(client);
-    const failed = migrateAt(url, folder?.());
-    await expect(failed).rejects.toBeInstanceOf(error);
-    for (const words of says) await expect(failed).rejects.toThrow(words);
-    expect(await schemaOf(client)).toEqual(before);
-  });
+  ])(
+    "refuses %s in plain words and leaves it untouched",
+    async (_, { sql, migrated, folder, error, says }) => {
+      const { url, client } = await empty();
+      if (migrated) await migrateAt(url);
+      if (sql !== undefined) await client.query(sql);
+      const before = await schemaOf(client);
+      const failed = migrateAt(url, folder?.());
+      await expect(failed).rejects.toBeInstanceOf(error);
+      for (const words of says) await expect(failed).rejects.toThrow(words);
+      expect(await schemaOf(client)).toEqual(before);
+    },
+  );
 });

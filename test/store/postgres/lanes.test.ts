@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { claim as claimJobs } from "../../src/gate/commands/claim.ts";
-import { GateError } from "../../src/contract/errors.ts";
-import { Gate } from "../../src/gate/gate.ts";
-import type { ClaimedJob, ClaimRequest } from "../../src/contract/jobs.ts";
-import { verify } from "../../src/replay/verify.ts";
-import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
-import { run, tryLane, type Store, type Tx } from "../../src/store/port.ts";
-import { openPostgres } from "../../src/store/postgres/store.ts";
-import { raw } from "../../src/store/sql.ts";
-import { DEFAULTS, POLICY } from "../support/fixtures.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
+import { claim as claimJobs } from "../../../src/gate/commands/claim.ts";
+import { GateError } from "../../../src/contract/errors.ts";
+import { Gate } from "../../../src/gate/gate.ts";
+import type { ClaimedJob, ClaimRequest } from "../../../src/contract/jobs.ts";
+import { verify } from "../../../src/replay/verify.ts";
+import { EVERYTHING_READABLE } from "../../../src/gate/rule/visibility.ts";
+import { run, tryLane, type Store, type Tx } from "../../../src/store/port.ts";
+import { openPostgres } from "../../../src/store/postgres/store.ts";
+import { raw } from "../../../src/store/sql.ts";
+import { DEFAULTS, POLICY } from "../../support/fixtures.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";
