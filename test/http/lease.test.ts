@@ -406,3 +406,44 @@ it("keeps the base fresh for a task that was not paused when another finished", 
   await resume("WEB-2");
   expect(await next()).toMatchObject({ work_item_id: "WEB-2", base: FRESH });
 });
+
+it("finishes a task and lists its waiting jobs that were cancelled and those that were left", async () => {
+  const { add, enqueue, next, report, move } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const claimed = await next();
+  const [entry, deploy] = [await enqueue("WEB-1", "analyst"), await enqueue("WEB-1", "deployer")];
+  const { status, body } = await move(task, "done");
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    task: { ...task, stage: "done", updated_at: A_TIME },
+    effect: { now_claimable: [], now_held: [] },
+    cancelled_jobs: [{ job_id: entry.id, agent: "analyst", status: "cancelled" }],
+    left_jobs: [{ job_id: deploy.id, agent: "deployer", status: "queued" }],
+  });
+  expectProblem(await report(claimed, "heartbeat"), {
+    status: 409,
+    code: "task_terminal",
+    hint: expect.stringContaining("result alone") as unknown,
+  });
+  expect((await report(claimed, "complete", { result: "kept" })).status).toBe(200);
+});
+
+it.each([
+  ["complete", { stage: "done", pause: { reason: "r" } }, "/pause"],
+  ["complete", { pause: { reason: "r", until: "2020-01-01T00:00:00Z" } }, "/pause/until"],
+  ["complete", { pause: {} }, "/pause/reason"],
+  ["release", { pause: { reason: "r", until: "2020-01-01T00:00:00Z" } }, "/pause/until"],
+  ["release", { run_after: "tomorrow" }, "/run_after"],
+  ["fail", { error: "e", retry: false, retry_after_ms: 1 }, "/retry_after_ms"],
+  ["fail", { error: "e", retry_after_ms: 2_592_000_001 }, "/retry_after_ms"],
+])("refuses a %s with %j and points at the member", async (verb, more, pointer) => {
+  const { add, next, report, job } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  expectProblem(await report(claimed, verb, more), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", pointer)],
+  });
+  expect(await job(claimed.id)).toMatchObject({ status: "running", lease: { worker: null } });
+});
