@@ -115,8 +115,8 @@ export const OneTask = z.strictObject({ task: Task });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 
-const WaitingJob = model(
-  "WaitingJob",
+const TaskJob = model(
+  "TaskJob",
   "A job of a task that had not started when the task finished.",
   z.strictObject({ job_id: Id, agent: z.string(), status: z.enum(JOB_STATUSES) }),
 );
@@ -124,10 +124,10 @@ const WaitingJob = model(
 /** The jobs of a task that had not started when it finished; both lists are empty while it goes on. */
 export const endedJobs = {
   cancelled_jobs: z
-    .array(WaitingJob)
+    .array(TaskJob)
     .meta({ description: "Jobs that were cancelled because the task finished." }),
   left_jobs: z
-    .array(WaitingJob)
+    .array(TaskJob)
     .meta({ description: "Queued and delayed jobs that start although the task finished." }),
 };
 export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };

@@ -244,12 +244,13 @@ const change = async (
     items: [task],
     name: labelOf,
     lines: (screen) => {
+      const ended = endedLines(changed, dryRun).map(([style, line]) => `  ${screen.paint(style, line)}`);
+      const isShown = ended.length === 0 || effect.now_claimable.length + effect.now_held.length > 0;
       const [sentence = "", ...effects] = changeLines(
         `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
-        { effect, dryRun },
+        { effect: isShown ? effect : undefined, dryRun },
         screen,
       );
-      const ended = endedLines(changed, dryRun).map(([style, line]) => `  ${screen.paint(style, line)}`);
       return [sentence, ...ended, ...effects];
     },
   });
