@@ -25,6 +25,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/port",
       "store/sql",
       "store/timestamps",
+      "store/triggers/times",
       "store/json",
     ],
     packages: /^$/,

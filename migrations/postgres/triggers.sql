@@ -531,6 +531,74 @@ CREATE TRIGGER gate_log_repo_freeze_deleted AFTER DELETE ON repo_freeze FOR EACH
 WHEN (OLD.cleared_at IS NULL)
 EXECUTE FUNCTION gate_log_repo_freeze_deleted();
 
+-- src/store/triggers/times.ts
+
+CREATE FUNCTION gate_times_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN gate_milliseconds(run_after)
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN gate_milliseconds(lease_expires_at) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_times_jobs_inserted AFTER INSERT ON jobs FOR EACH ROW
+WHEN (NEW.due_ms IS NULL AND (NEW.status = 'delayed' OR NEW.lease_token IS NOT NULL))
+EXECUTE FUNCTION gate_times_jobs_inserted();
+
+CREATE FUNCTION gate_times_jobs_changed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE jobs SET lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL, lease_ms = NULL,
+      lease_actor = NULL, due_ms = NULL WHERE id = NEW.id AND NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL));
+  UPDATE jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN gate_milliseconds(run_after)
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN gate_milliseconds(lease_expires_at) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_times_jobs_changed AFTER UPDATE OF status, started_at, run_after, lease_token, lease_expires_at ON jobs FOR EACH ROW
+WHEN ((NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))) OR CASE WHEN NEW.status = 'delayed' OR NEW.status = 'running' AND NEW.lease_token IS NOT NULL
+      THEN NEW.due_ms IS NULL OR NEW.due_ms = OLD.due_ms ELSE NEW.due_ms IS NOT NULL END)
+EXECUTE FUNCTION gate_times_jobs_changed();
+
+CREATE FUNCTION gate_times_tasks_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET resume_ms = gate_milliseconds(pause_until) WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_times_tasks_inserted AFTER INSERT ON tasks FOR EACH ROW
+WHEN (NEW.pause_until IS NOT NULL)
+EXECUTE FUNCTION gate_times_tasks_inserted();
+
+CREATE FUNCTION gate_times_tasks_changed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET resume_ms = gate_milliseconds(pause_until) WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_times_tasks_changed AFTER UPDATE OF pause_until ON tasks FOR EACH ROW
+WHEN ((NEW.pause_until <> OLD.pause_until OR (NEW.pause_until IS NULL) <> (OLD.pause_until IS NULL)) AND (NEW.resume_ms = OLD.resume_ms OR (NEW.pause_until IS NULL) <> (NEW.resume_ms IS NULL)))
+EXECUTE FUNCTION gate_times_tasks_changed();
+
+CREATE FUNCTION gate_times_tasks_resumed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path FROM CURRENT AS $gate$
+BEGIN
+  UPDATE tasks SET paused_by = NULL, pause_reason = NULL, pause_until = NULL, resume_ms = NULL,
+    paused_together = 0 WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+CREATE TRIGGER gate_times_tasks_resumed AFTER UPDATE OF paused_at ON tasks FOR EACH ROW
+WHEN (NEW.paused_at IS NULL AND OLD.paused_at IS NOT NULL
+    AND (NEW.paused_by IS NOT NULL OR NEW.pause_reason IS NOT NULL OR NEW.pause_until IS NOT NULL OR NEW.paused_together = 1))
+EXECUTE FUNCTION gate_times_tasks_resumed();
+
 -- src/gate/rule/ready-index.ts, under the default policy
 
 CREATE FUNCTION gate_ready_lane_jobs_inserted() RETURNS trigger LANGUAGE plpgsql

@@ -307,6 +307,109 @@ BEGIN
     '{"foreign":true,"freeze_id":' || COALESCE(OLD.id, 'null') || '}');
 END;
 
+-- src/store/triggers/times.ts
+
+CREATE TRIGGER gate_times_jobs_inserted AFTER INSERT ON jobs
+WHEN NEW.due_ms IS NULL AND (NEW.status = 'delayed' OR NEW.lease_token IS NOT NULL)
+BEGIN
+  UPDATE jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT run_after AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]')))))
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT lease_expires_at AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]'))))) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+END;
+
+CREATE TRIGGER gate_times_jobs_changed AFTER UPDATE OF status, started_at, run_after, lease_token, lease_expires_at ON jobs
+WHEN (NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))) OR CASE WHEN NEW.status = 'delayed' OR NEW.status = 'running' AND NEW.lease_token IS NOT NULL
+      THEN NEW.due_ms IS NULL OR NEW.due_ms = OLD.due_ms ELSE NEW.due_ms IS NOT NULL END
+BEGIN
+  UPDATE jobs SET lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL, lease_ms = NULL,
+      lease_actor = NULL, due_ms = NULL WHERE id = NEW.id AND NEW.lease_token = OLD.lease_token AND (NEW.status <> OLD.status OR (NEW.status IS NULL) <> (OLD.status IS NULL) OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL));
+  UPDATE jobs SET due_ms = CASE WHEN status = 'delayed' AND run_after IS NULL THEN 0
+    WHEN status = 'delayed' THEN (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT run_after AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]')))))
+    WHEN status = 'running' AND lease_token IS NOT NULL THEN (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT lease_expires_at AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]'))))) END
+  WHERE id = NEW.id AND (due_ms IS NOT NULL OR status = 'delayed' OR lease_token IS NOT NULL);
+END;
+
+CREATE TRIGGER gate_times_tasks_inserted AFTER INSERT ON tasks
+WHEN NEW.pause_until IS NOT NULL
+BEGIN
+  UPDATE tasks SET resume_ms = (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT pause_until AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]'))))) WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER gate_times_tasks_changed AFTER UPDATE OF pause_until ON tasks
+WHEN (NEW.pause_until <> OLD.pause_until OR (NEW.pause_until IS NULL) <> (OLD.pause_until IS NULL)) AND (NEW.resume_ms = OLD.resume_ms OR (NEW.pause_until IS NULL) <> (NEW.resume_ms IS NULL))
+BEGIN
+  UPDATE tasks SET resume_ms = (SELECT CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END FROM (
+    SELECT CASE WHEN substr(t, 12, 2) <= '23' AND date(julianday(substr(t, 1, 10))) = substr(t, 1, 10)
+      AND (fraction = '' OR fraction GLOB '.[0-9]*' AND substr(fraction, 2) NOT GLOB '*[^0-9]*' AND length(fraction) <= 10)
+      AND substr(zone, 2, 2) <= '23' THEN CAST(julianday(substr(t, 1, 10)) - 2440587.5 AS INTEGER) * 86400000
+      + CAST(substr(t, 12, 2) AS INTEGER) * 3600000 + (CAST(substr(t, 15, 2) AS INTEGER) - (CASE substr(zone, 1, 1) WHEN '-' THEN -1 ELSE 1 END
+        * (CAST(substr(zone, 2, 2) AS INTEGER) * 60 + CAST(substr(replace(zone, ':', ''), 4, 2) AS INTEGER)))) * 60000
+      + CAST(substr(t, 18, 2) AS INTEGER) * 1000 + CAST(substr(fraction || '000', 2, 3) AS INTEGER) END AS ms FROM (
+    SELECT t, substr(rest, 1, length(rest) - size) AS fraction, substr(rest, length(rest) - size + 1) AS zone FROM (
+    SELECT t, rest, CASE WHEN rest GLOB '*[+-][0-2][0-9]:[0-5][0-9]' THEN 6 WHEN rest GLOB '*[+-][0-2][0-9][0-5][0-9]' THEN 5 WHEN rest GLOB '*[+-][0-2][0-9]' THEN 3 WHEN rest GLOB '*Z' THEN 1 ELSE 0 END AS size FROM (
+    SELECT t, substr(t, 20) AS rest FROM (SELECT pause_until AS t)
+    WHERE length(t) <= 35 AND instr(t, char(0)) = 0 AND substr(t, 1, 19) GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]'))))) WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER gate_times_tasks_resumed AFTER UPDATE OF paused_at ON tasks
+WHEN NEW.paused_at IS NULL AND OLD.paused_at IS NOT NULL
+    AND (NEW.paused_by IS NOT NULL OR NEW.pause_reason IS NOT NULL OR NEW.pause_until IS NOT NULL OR NEW.paused_together = 1)
+BEGIN
+  UPDATE tasks SET paused_by = NULL, pause_reason = NULL, pause_until = NULL, resume_ms = NULL,
+    paused_together = 0 WHERE id = NEW.id;
+END;
+
 -- src/gate/rule/ready-index.ts, under the default policy
 
 CREATE TRIGGER gate_ready_lane_jobs_inserted AFTER INSERT ON jobs

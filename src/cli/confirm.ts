@@ -1,4 +1,4 @@
-/** The question before a change of more than one task. */
+/** The question before a change that is hard to take back. */
 
 import { createInterface } from "node:readline/promises";
 import { Option } from "commander";
@@ -6,8 +6,7 @@ import type { CliContext } from "./context.ts";
 import { EXIT, ExitError } from "./output/exit-codes.ts";
 import { plain } from "./output/text.ts";
 
-export const yesOption = (): Option =>
-  new Option("-y, --yes", "do not ask before changing more than one task");
+export const yesOption = (): Option => new Option("-y, --yes", "do not ask");
 
 /** 128 + SIGINT */
 const INTERRUPTED = 130;
@@ -30,11 +29,20 @@ const ask = ({ stdin, stderr }: CliContext, question: string): Promise<string> =
     });
   });
 
+/** True where somebody can answer a question. */
+export const hasTerminal = ({ stdin, stderr }: CliContext): boolean => stdin.isTTY && stderr.isTTY;
+
+/** Asks only where somebody can answer: a script goes on without a question.
+ *  @throws ExitError unless the answer is yes */
+export const confirmAtTerminal = async (context: CliContext, text: string): Promise<void> => {
+  if (hasTerminal(context)) await confirm(context, text);
+};
+
 /** @param text such as `Pause 2 tasks: WEB-7, WEB-8?`
  *  @throws ExitError unless the answer is yes, or when there is no terminal to answer at */
 export const confirm = async (context: CliContext, text: string): Promise<void> => {
   const question = plain(text);
-  if (!context.stdin.isTTY || !context.stderr.isTTY)
+  if (!hasTerminal(context))
     throw new ExitError(
       EXIT.usage,
       question,

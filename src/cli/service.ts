@@ -3,12 +3,12 @@
 import { Client, ProblemError } from "../client/client.ts";
 import type { PauseNote } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { WorkItemQuery } from "../contract/scalars.ts";
+import type { OneTaskQuery } from "../contract/scalars.ts";
 import type { Task } from "../contract/tasks.ts";
 import { parseConnection } from "../config/client.ts";
 import type { CliContext } from "./context.ts";
 import { EXIT, ExitError } from "./output/exit-codes.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "../contract/names/near.ts";
 
 /** @throws ConnectionError */
 export const connect = ({ env }: CliContext): Client => {
@@ -40,11 +40,11 @@ const knownWorkItems = async (client: Client, repo?: string): Promise<string[]> 
   return [...liveWorkItems(queue, repo), ...tasks.flatMap(({ work_item_id }) => work_item_id ?? [])];
 };
 
-/** Makes a call about a work item. If no task has it, the error suggests similar ones.
+/** Makes a call about a task. If no task has the work item, the error suggests similar ones, and says how an id is given.
  *  @throws ExitError for an unknown work item */
 export const suggestingWorkItems = async <T>(
   client: Client,
-  { work_item, repo }: WorkItemQuery,
+  { work_item = "", repo }: OneTaskQuery,
   call: () => Promise<T>,
 ): Promise<T> => {
   try {
@@ -53,21 +53,24 @@ export const suggestingWorkItems = async <T>(
     if (!(error instanceof ProblemError) || error.code !== "unknown_work_item") throw error;
     const inRepo = didYouMean(work_item, await knownWorkItems(client, repo));
     const elsewhere = repo === undefined ? [] : await didYouMeanRepo(client, repo).catch((): string[] => []);
-    throw new ExitError(EXIT.notFound, error.problem.detail, ...(inRepo.length > 0 ? inRepo : elsewhere));
+    const isNumber = /^[1-9]\d{0,15}$/.test(work_item);
+    throw new ExitError(
+      EXIT.notFound,
+      error.problem.detail,
+      ...(inRepo.length > 0 ? inRepo : elsewhere),
+      ...(isNumber ? [`If ${work_item} is a task id, give it as --id ${work_item}.`] : []),
+    );
   }
 };
 
-/** The task of a work item. A number that is no work item is taken for a task's id.
+/** Finds the task of a work item, or of an id.
  *  @throws ExitError for an unknown work item; ProblemError unknown_task, ambiguous_work_item */
-export const findTask = (client: Client, query: WorkItemQuery): Promise<Task> =>
+export const findTask = (client: Client, query: OneTaskQuery): Promise<Task> =>
   suggestingWorkItems(client, query, async () => {
-    try {
-      return (await client.resolveTask(query)).task;
-    } catch (error) {
-      const isUnknown = error instanceof ProblemError && error.code === "unknown_work_item";
-      if (!isUnknown || !/^[1-9]\d{0,15}$/.test(query.work_item)) throw error;
-      return (await client.task(Number(query.work_item))).task;
-    }
+    const { work_item = "", repo, task_id } = query;
+    return (
+      task_id === undefined ? await client.resolveTask({ work_item, repo }) : await client.task(task_id)
+    ).task;
   });
 
 const didYouMeanRepo = async (client: Client, repo: string): Promise<string[]> =>
@@ -76,9 +79,21 @@ const didYouMeanRepo = async (client: Client, repo: string): Promise<string[]> =
 const hasTasks = async (client: Client, repo: string): Promise<boolean> =>
   (await client.tasks({ repo, limit: 1 })).tasks.length > 0;
 
-/** A warning and suggestions for a repository without tasks; nothing for any other. */
-export const warnOfNoTasks = async (client: Client, repo: string): Promise<string[]> =>
-  (await hasTasks(client, repo)) ? [] : [`No tasks in ${repo}.`, ...(await didYouMeanRepo(client, repo))];
+/** A line for a repository that nothing has, and one for near names; nothing for any other.
+ *  @param nouns names the things that it lacks */
+export const unknownRepoLines = (
+  repo: string,
+  { known, near }: { readonly known: boolean; readonly near: readonly string[] },
+  nouns = "tasks, jobs or freezes",
+): string[] => {
+  if (known) return [];
+  const guess = near.length === 0 ? [] : [`Did you mean ${near.join(" or ")}?`];
+  return [`No ${nouns} in ${repo}.`, ...guess];
+};
+
+/** True where the gate acts on freezes and lanes of a repository. */
+export const isInForce = ({ serial_gate: { enabled, repos } }: Queue, repo: string): boolean =>
+  enabled && (repos === "" || repos.split(",").includes(repo));
 
 /** @throws ExitError when the repository has no tasks, jobs or freezes */
 export const refuseUnknownRepo = async (client: Client, repo: string | undefined): Promise<void> => {

@@ -19,6 +19,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -36,7 +37,7 @@ import type {
   Unfrozen,
 } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { Note, OneTaskQuery, WorkItemQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
 
 /** A model as a caller writes it: fields with a default are optional. */
@@ -53,8 +54,14 @@ export interface Problem {
   readonly request_id?: string;
   readonly errors?: readonly { readonly in: string; readonly pointer: string; readonly detail: string }[];
   readonly hint?: string;
-  /** The repositories of an ambiguous work item. */
+  /** The repositories of an ambiguous work item, or those that look like the one that was sent. */
   readonly repos?: readonly string[];
+  /** The ids of the unfinished tasks of an ambiguous work item. */
+  readonly tasks?: readonly number[];
+  /** The ambiguous work item. */
+  readonly work_item_id?: string;
+  /** Known repositories whose names are near the one that was sent. */
+  readonly near?: readonly string[];
 }
 
 /** A refusal by the service, or an answer that is not the service's. */
@@ -174,7 +181,8 @@ export class Client {
   /** Creates a task, and its entry job unless `entry_job` is false. A work item that has a task in the repository keeps
    *  that task unchanged.
    *  @returns the task and its entry job; `created: false` when the task existed
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item (a dependency), dependency_cycle, task_terminal */
+   *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item (a dependency), dependency_cycle,
+   *    task_terminal */
   async createTask(
     input: Input<typeof NewTask>,
     trial: Trial = {},
@@ -225,7 +233,7 @@ export class Client {
 
   /** Enqueues a job for an existing task.
    *  @param input.run_after ISO 8601; the job cannot start before it
-   *  @throws ProblemError unknown_work_item, task_terminal */
+   *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
     return this.#call("POST", withQuery("/jobs", trial), input);
   }
@@ -262,7 +270,7 @@ export class Client {
     return this.#call("POST", "/jobs/claim", request, signal, key);
   }
 
-  /** Extends the lease of a running job to `lease_ms` milliseconds from now.
+  /** Renews the lease of a running job: by `lease_ms` milliseconds from now, or by the same length as before.
    *  @param input.progress how far the worker is, for people; at most 200 characters are kept
    *  @throws ProblemError unknown_job, lease_lost, task_cancelled, task_terminal: stop working on the job */
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
@@ -297,19 +305,29 @@ export class Client {
 
   // --- For operators
 
+  /** Takes a running job from its worker, or from another program that left it running, back into the queue. No attempt
+   *  is counted, and the lease's token is worthless from then on.
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, job_not_running */
+  releaseByForce(id: number, note: Input<typeof ForcedRelease>, trial: Trial = {}): Promise<ChangedJob> {
+    return this.#call("POST", withQuery(`/jobs/${id}/release`, { force: true, ...trial }), note);
+  }
+
   /** Pauses a task, so that later tasks of its repository can overtake it. Pausing again keeps the first time.
+   *  @param query a work item, with its repository if several have it, or a task id
    *  @param note.until ISO 8601; the task resumes by itself then
    *  @returns `changed: false` when the task was paused before
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled */
-  pause(query: WorkItemQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled */
+  pause(query: OneTaskQuery & Trial, note?: Input<typeof PauseNote>): Promise<PauseState> {
     return this.#call("POST", withQuery("/serial-gate/pause", query), note);
   }
 
   /** Resumes a paused task.
    *  @param note.answer handed out with every claim of the task, until a job that was claimed with it completes
    *  @returns `changed: false` when the task was not paused
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item, task_terminal (an answer to finished work) */
-  resume(query: WorkItemQuery & Trial, note?: Input<typeof ResumeNote>): Promise<PauseState> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal (an answer to finished
+   *    work) */
+  resume(query: OneTaskQuery & Trial, note?: Input<typeof ResumeNote>): Promise<PauseState> {
     return this.#call("POST", withQuery("/serial-gate/resume", query), note);
   }
 
@@ -318,17 +336,18 @@ export class Client {
    *  @returns the tasks that this call paused
    *  @throws ProblemError layer_disabled */
   pauseLane(query: RepoQuery, note?: Input<typeof PauseNote>): Promise<LanePauseState> {
-    return this.#call("POST", withQuery("/serial-gate/pause", query), note);
+    return this.#call("POST", withQuery("/serial-gate/pause", { ...query, all: true }), note);
   }
 
   /** Resumes the tasks that `pauseLane` paused. A task paused by itself stays paused.
    *  @returns the tasks that this call resumed */
   resumeLane(query: RepoQuery, note?: Input<typeof ResumeNote>): Promise<LanePauseState> {
-    return this.#call("POST", withQuery("/serial-gate/resume", query), note);
+    return this.#call("POST", withQuery("/serial-gate/resume", { ...query, all: true }), note);
   }
 
   /** Freezes a repository: no task of it starts until every freeze is cleared. Each call adds a freeze.
-   *  @throws ProblemError layer_disabled */
+   *  @returns `in_force: false` while the freeze holds nothing; `known: false` for a repository that nothing has
+   *  @throws ProblemError layer_disabled, repo_looks_alike */
   freeze(repo: string, note?: Input<typeof FreezeNote>, trial: Trial = {}): Promise<FreezeState> {
     return this.#call("POST", withQuery("/freeze", { repo, ...trial }), note);
   }
@@ -363,8 +382,8 @@ export class Client {
 
   /** Explains why a work item waits: everything that holds its jobs, down to the root cause, with the calls that free
    *  it and their effect.
-   *  @throws ProblemError unknown_work_item, ambiguous_work_item */
-  explain(query: WorkItemQuery): Promise<Explanation> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item */
+  explain(query: OneTaskQuery): Promise<Explanation> {
     return this.#call("GET", withQuery("/queue/explain", query));
   }
 

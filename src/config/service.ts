@@ -3,7 +3,7 @@
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
-import { REPO_NAME } from "../contract/scalars.ts";
+import { REPO_NAME } from "../contract/names/repo-name.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import { isServer, pathOf, shownUrl } from "../store/open.ts";
 

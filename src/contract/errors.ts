@@ -3,15 +3,19 @@
 
 /** Every code with its meaning. The codes are published; the sentences are the API's description of them. */
 export const GATE_ERRORS = {
-  ambiguous_work_item: "The work item exists in several repositories (`repos`).",
+  ambiguous_work_item:
+    "The work item exists in several repositories (`repos`), or has several unfinished tasks in one (`tasks`).",
   dependency_cycle: "The dependencies would form a cycle (`path`).",
   draining: "The service is shutting down.",
   idempotency_key_reused: "The Idempotency-Key was used for another request.",
   invalid_request: "The input is invalid; `errors` points at it.",
   job_not_cancellable: "Only a queued, delayed or failed job can be cancelled.",
   job_not_failed: "Only a failed job can be retried.",
+  job_not_running: "Only a running job can be released by force.",
   layer_disabled: "Pausing or freezing is switched off.",
   lease_lost: "The token is not that of the job's current lease.",
+  repo_looks_alike:
+    "The repository differs only by case, spaces, slashes or `.git` from known ones (`repos`).",
   task_cancelled: "The task was cancelled.",
   task_terminal: "The task is finished, and that is final.",
   unknown_job: "No such job.",
@@ -32,8 +36,14 @@ export interface InputFault {
 
 /** Members of a problem beside the standard ones. */
 export interface ProblemExtension {
-  /** The repositories that have an ambiguous work item. */
+  /** The repositories that have an ambiguous work item, or that look like the one that was sent. */
   readonly repos?: readonly string[];
+  /** The ids of the unfinished tasks that have an ambiguous work item in one repository. */
+  readonly tasks?: readonly number[];
+  /** The ambiguous work item. */
+  readonly work_item_id?: string;
+  /** Known repositories whose names are near the one that was sent. */
+  readonly near?: readonly string[];
   /** The work items of a dependency cycle, in order. */
   readonly path?: readonly string[];
 }

@@ -54,6 +54,9 @@ export const EventQuery = z.strictObject({
       "Not together with `work_item`.",
     ].join(" "),
   }),
+  about_task: Id.optional().meta({
+    description: "The life of the task with this id, in the place of `about` and `repo`.",
+  }),
 });
 export type EventQuery = z.output<typeof EventQuery>;
 

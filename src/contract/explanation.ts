@@ -98,6 +98,15 @@ export const Explanation = model(
         }),
       )
       .meta({ description: "From the work item to the root cause: each waits for the next." }),
+    not_in_force: z
+      .string()
+      .nullable()
+      .meta({
+        description: "That the repository is frozen and the freeze holds nothing, and why.",
+        examples: [
+          "acme/web is frozen (freeze 3), but the freeze is not in force: SERIAL_GATE_ENABLED is false.",
+        ],
+      }),
     degraded: z.boolean(),
   }),
 );

@@ -21,6 +21,9 @@ import {
   model,
   text,
   time,
+  tried,
+  trial,
+  why,
 } from "./scalars.ts";
 import { endedJobs, Task } from "./tasks.ts";
 import { JOB_STATUSES } from "./vocabulary.ts";
@@ -194,17 +197,41 @@ export const Failure = model(
 );
 export type Failure = z.output<typeof Failure>;
 
-export const Release = model(
-  "Release",
-  "Returns a job to the queue without counting the attempt.",
-  z.strictObject({
-    lease_token: LeaseToken,
-    run_after: instant("The job is delayed: it does not start before this time.").optional(),
-    pause: WorkerPause.optional(),
-  }),
-);
+export const Release = z.strictObject({
+  lease_token: LeaseToken,
+  run_after: instant("The job is delayed: it does not start before this time.").optional(),
+  pause: WorkerPause.optional(),
+});
 export type Release = z.output<typeof Release>;
+
+export const ForcedRelease = z.strictObject({
+  ...why,
+  reason: text("The reason for taking the job from its worker, for people."),
+});
+export type ForcedRelease = z.output<typeof ForcedRelease>;
+
+export const ReleaseQuery = z.strictObject({
+  force: z
+    .boolean()
+    .optional()
+    .meta({ description: "An operator takes the job from its worker: send `reason`, no `lease_token`." }),
+  ...trial,
+});
+export type ReleaseQuery = z.output<typeof ReleaseQuery>;
+
+/** The body of either release. The route refuses the members of the other. */
+export const ReleaseBody = model(
+  "Release",
+  "Returns a job to the queue without counting the attempt: by the lease's token, or by force with a reason.",
+  z
+    .strictObject({ ...ForcedRelease.shape, ...Release.shape })
+    .partial()
+    .meta({ anyOf: [{ required: ["lease_token"] }, { required: ["reason"] }] }),
+);
+export type ReleaseBody = z.output<typeof ReleaseBody>;
+
 export const OneJob = z.strictObject({ job: Job });
+export const NewJobAnswer = z.strictObject({ job: Job, ...tried });
 export const Claim = z.strictObject({
   jobs: z.array(ClaimedJob),
   degraded: z.boolean().meta({
@@ -220,8 +247,8 @@ export const Completed = z.strictObject({
   ...endedJobs,
 });
 export type Completed = z.output<typeof Completed>;
-export const ChangedJob = z.strictObject({ job: Job, effect: Effect });
+export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
 
-export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable() });
+export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

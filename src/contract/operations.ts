@@ -2,7 +2,21 @@
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
-import { Count, Id, RepoLookup, WorkItemLookup, instant, model, text, time, trial, why } from "./scalars.ts";
+import {
+  Count,
+  Id,
+  NewRepo,
+  RepoLookup,
+  TaskIdLookup,
+  WorkItemLookup,
+  instant,
+  model,
+  text,
+  time,
+  trial,
+  tried,
+  why,
+} from "./scalars.ts";
 
 export const PauseNote = model(
   "PauseNote",
@@ -33,15 +47,17 @@ export const FreezeNote = model(
 );
 export type FreezeNote = z.output<typeof FreezeNote>;
 
-/** One work item, or all tasks of a repository. */
+/** One task, by work item or id, or all tasks of a repository. */
 export const PauseQuery = z.strictObject({
   work_item: WorkItemLookup.optional(),
   repo: RepoLookup.optional(),
+  task_id: TaskIdLookup.optional(),
+  all: z.boolean().optional().meta({ description: "With `repo` alone: all of its tasks." }),
   ...trial,
 });
 export type PauseQuery = z.output<typeof PauseQuery>;
 
-export const FreezeQuery = z.strictObject({ repo: RepoLookup, ...trial });
+export const FreezeQuery = z.strictObject({ repo: NewRepo, ...trial });
 export type FreezeQuery = z.output<typeof FreezeQuery>;
 export const UnfreezeQuery = z.strictObject({
   repo: RepoLookup,
@@ -49,6 +65,24 @@ export const UnfreezeQuery = z.strictObject({
   ...trial,
 });
 export type UnfreezeQuery = z.output<typeof UnfreezeQuery>;
+
+/** Whether the gate acts on it at all. */
+const force = {
+  in_force: z.boolean().meta({
+    description:
+      "False while the gate is switched off or its scope leaves the repository out: it is recorded and holds nothing.",
+  }),
+  not_in_force_because: z
+    .string()
+    .nullable()
+    .meta({ examples: ["SERIAL_GATE_REPOS does not include acme/web"] }),
+};
+
+/** Whether anything has the repository. */
+const familiarity = {
+  known: z.boolean().meta({ description: "A task, a job or a configured project has the repository." }),
+  near: z.array(z.string()).meta({ description: "Known repositories whose names are near an unknown one." }),
+};
 
 const paused_at = time("When the task was paused.").nullable();
 
@@ -62,7 +96,13 @@ export const PauseState = model(
     paused: z.boolean(),
     paused_at,
     changed: z.boolean().meta({ description: "False if the task already was in this state." }),
+    task_id: Id,
+    still_claimable: z.boolean().meta({
+      description: "Paused, and a queued entry job of it can still be claimed: lanes are not strict.",
+    }),
+    ...force,
     effect: Effect,
+    ...tried,
   }),
 );
 export type PauseState = z.output<typeof PauseState>;
@@ -82,7 +122,10 @@ export const LanePauseState = model(
         paused_at,
       }),
     ),
+    ...force,
+    ...familiarity,
     effect: Effect,
+    ...tried,
   }),
 );
 export type LanePauseState = z.output<typeof LanePauseState>;
@@ -95,7 +138,10 @@ export const FreezeState = z.strictObject({
   frozen_at: time("When the freeze began."),
   frozen_reason: z.string().nullable(),
   freeze_id: Id,
+  ...force,
+  ...familiarity,
   effect: Effect,
+  ...tried,
 });
 export type FreezeState = z.output<typeof FreezeState>;
 
@@ -118,6 +164,8 @@ export const Unfrozen = z.strictObject({
   frozen: z.boolean().meta({ description: "True if another freeze remains." }),
   cleared: Count.meta({ description: "Number of freezes that were cleared." }),
   freezes: z.array(Freeze).meta({ description: "The freezes that were cleared." }),
+  ...familiarity,
   effect: Effect,
+  ...tried,
 });
 export type Unfrozen = z.output<typeof Unfrozen>;

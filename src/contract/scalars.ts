@@ -30,23 +30,8 @@ export const Payload = anyJson("Input for the worker, any JSON.");
 export const milliseconds = (least: number, most: number, description: string) =>
   z.int().min(least).max(most).meta({ description });
 
-/** Segments of letters, digits, dots, dashes and underscores, joined by slashes. Two spellings of one repository would be
- *  two lanes, so spaces and other look-alikes are refused when a name is created. */
-export const REPO_NAME = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
-
 export const Id = z.int().min(1);
 export const Count = z.int().min(0);
-/** A name to create: none that a shell would take for an option. Names already in the database are looked up as they
- *  are. */
-export const RepoName = z
-  .string()
-  .max(NAME_LENGTH)
-  .regex(/^[A-Za-z0-9._][A-Za-z0-9._-]*(\/[A-Za-z0-9._-]+)*$/)
-  .meta({
-    description:
-      "A repository name, such as owner/name: letters, digits, `.`, `_` and `-`, in segments joined by `/`, and no dash at the beginning.",
-    examples: ["acme/web"],
-  });
 export const WorkItemId = z
   .string()
   .max(NAME_LENGTH)
@@ -81,6 +66,10 @@ export const MaxAttempts = z
   .meta({ description: "Number of attempts before the job fails for good." });
 export const LeaseToken = lookup("The lease token from the claim.");
 export const RepoLookup = lookup("A repository name, such as owner/name.");
+/** The repository of something to create. Its form depends on the known names: gate/commands/repo.ts. */
+export const NewRepo = lookup(
+  "A repository name: letters, digits, `.`, `_`, `~`, `+` and `-`, in parts joined by `/`, with no dash at the beginning and no `.git` at the end. A repository that is known is taken as it is spelled; a name that differs from it only by case, spaces, slashes or `.git` is refused.",
+);
 export const WorkItemLookup = lookup("A work item id, such as ORCH-124.");
 
 export const Reason = model("Reason", "The reason that holds a queued entry job.", z.enum(REASONS));
@@ -97,8 +86,27 @@ export type Note = z.output<typeof Note>;
 export const WorkItemQuery = z.strictObject({ work_item: WorkItemLookup, repo: RepoLookup.optional() });
 export type WorkItemQuery = z.output<typeof WorkItemQuery>;
 
+/** One task: by its work item, or by its id. */
+export type TaskSelector = WorkItemQuery | { readonly task_id: number };
+
+export const TaskIdLookup = Id.meta({ description: "A task id, in the place of `work_item` and `repo`." });
+
+/** A query that names one task; `selectorOf` in the gate reads it. */
+export const OneTaskQuery = z.strictObject({
+  work_item: WorkItemLookup.optional(),
+  repo: RepoLookup.optional(),
+  task_id: TaskIdLookup.optional(),
+});
+export type OneTaskQuery = z.output<typeof OneTaskQuery>;
+
 export const trial = {
   dry_run: z.boolean().optional().meta({ description: "Answer with the effect, and change nothing." }),
 };
 export const TrialQuery = z.strictObject(trial);
+/** Part of the answer of every call that takes `dry_run`. */
+export const tried = {
+  dry_run: z.literal(true).optional().meta({
+    description: "Present in a dry run: nothing was changed, and ids of new rows are provisional.",
+  }),
+};
 export const IdParams = z.strictObject({ id: Id });

@@ -41,3 +41,13 @@ export const withOption = (argv: readonly string[], name: string, value: string)
   const option = value.startsWith("-") ? [`--${name}=${value}`] : [`--${name}`, value];
   return [...argv.slice(0, at), ...option, ...argv.slice(at)];
 };
+
+/** The arguments with a task's id in the place of its work item and repository. */
+export const withTaskId = (argv: readonly string[], workItem: string, id: number): readonly string[] => {
+  const at = argv.indexOf(workItem, argv[0] === "task" ? 2 : 1);
+  const others = argv.filter((_, index) => index !== at);
+  const without = others.filter(
+    (word, index) => word !== "--repo" && others[index - 1] !== "--repo" && !word.startsWith("--repo="),
+  );
+  return withOption(without.at(-1) === "--" ? without.slice(0, -1) : without, "id", String(id));
+};

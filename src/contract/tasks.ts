@@ -5,9 +5,9 @@ import { Effect } from "./effect.ts";
 import {
   Id,
   MaxAttempts,
+  NewRepo,
   Payload,
   RepoLookup,
-  RepoName,
   Stage,
   WorkItemId,
   WorkItemLookup,
@@ -15,6 +15,7 @@ import {
   model,
   text,
   time,
+  tried,
   why,
 } from "./scalars.ts";
 import { JOB_STATUSES } from "./vocabulary.ts";
@@ -55,7 +56,7 @@ export const NewTask = model(
   "NewTask",
   "A task to create, by default with its entry job.",
   z.strictObject({
-    repo: RepoName,
+    repo: NewRepo,
     work_item_id: WorkItemId,
     title: text("A title, for people.").optional(),
     stage: Stage.default("analysis"),
@@ -132,5 +133,5 @@ export const endedJobs = {
 };
 export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };
 
-export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...endedJobs });
+export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...endedJobs, ...tried });
 export type ChangedTask = z.output<typeof ChangedTask>;

@@ -12,6 +12,7 @@ import type {
   Completed,
   Completion,
   Failure,
+  ForcedRelease,
   Heartbeat,
   Job,
   Lease,
@@ -37,19 +38,22 @@ import {
   withStorableReason,
 } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
-import type { Note, WorkItemQuery } from "../contract/scalars.ts";
+import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
-import { fail, heartbeat, release } from "./commands/lease.ts";
+import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
+import { foldLanes, nameWarnings } from "./commands/repo.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
+import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
+import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -87,6 +91,12 @@ interface DryRun {
   readonly dry_run?: boolean | undefined;
 }
 
+/** Without its tables the service starts degraded, and looks at no names. */
+const ignoreUnreadable = (error: unknown): string[] => {
+  if (error instanceof StoreFault && error.kind === "unreadable") return [];
+  throw error;
+};
+
 type ById = DryRun & { readonly id: number };
 type ByRepo = DryRun & { readonly repo: string };
 
@@ -95,7 +105,9 @@ type ByRepo = DryRun & { readonly repo: string };
  *  that reads or writes may throw StoreFault. */
 export class Gate {
   readonly #store: Store;
+  readonly #policy: Policy;
   readonly #projects: readonly string[];
+  readonly #log: Log;
   readonly #readyIndex: ReadyIndexKeeper;
   readonly #degradedMode: DegradedMode;
   readonly #maintenance: Maintenance;
@@ -119,7 +131,9 @@ export class Gate {
   }: GateParts) {
     const watch = (listener: () => void): (() => void) => store.watch(listener);
     this.#store = store;
+    this.#policy = policy;
     this.#projects = projects;
+    this.#log = log;
     this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
     this.#maintenance = new Maintenance(
@@ -129,7 +143,7 @@ export class Gate {
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#pipeline = new Pipeline({
       store,
-      rules: { policy, defaults, random, newToken: () => randomBytes(16).toString("hex") },
+      rules: { policy, defaults, projects, random, newToken: () => randomBytes(16).toString("hex") },
       maintenance: this.#maintenance,
       degradedMode: this.#degradedMode,
       readyIndex: this.#readyIndex,
@@ -151,8 +165,8 @@ export class Gate {
 
   /** Creates a task with its dependencies and its entry job. The same repository and work item again gives the task that
    *  stands, and changes nothing.
-   *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
-   *    entry job of a finished task */
+   *  @throws GateError repo_looks_alike, invalid_request; unknown_work_item, ambiguous_work_item or dependency_cycle for a
+   *    dependency, task_terminal for an entry job of a finished task */
   createTask(
     caller: Caller,
     input: NewTask & DryRun,
@@ -175,8 +189,9 @@ export class Gate {
 
   /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
-    return { task: await this.#store.read(() => taskOfWorkItem(query)) };
+  async resolveTask(query: OneTaskQuery): Promise<{ task: Task }> {
+    const selector = selectorOf(query);
+    return { task: await this.#store.read(() => taskOfWorkItem(selector)) };
   }
 
   /** Moves a task to a stage. The same stage again changes nothing. A terminal stage is told to the workers of the task's
@@ -195,7 +210,7 @@ export class Gate {
   // --- Jobs
 
   /** Enqueues a job for the task of a work item; with a `run_after` in the future it is delayed until then.
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+   *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(caller: Caller, input: NewJob & DryRun): Promise<{ job: Job }> {
     return this.#run({ caller, dryRun: input.dry_run, due: ({ job }) => [job.run_after] }, (context) =>
       createJob(context, input),
@@ -232,7 +247,8 @@ export class Gate {
     return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
   }
 
-  /** Extends a lease by `lease_ms` milliseconds from now, or by the default, and keeps the worker's `progress`.
+  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before; and keeps the worker's
+   *  `progress`.
    *  @throws GateError unknown_job, lease_lost, task_cancelled, or task_terminal when the task finished meanwhile */
   heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
     const { progress } = input;
@@ -260,22 +276,28 @@ export class Gate {
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted. It is delayed until `run_after`;
    *  `pause` pauses its task too. A job whose task finished meanwhile is cancelled.
-   *  @throws GateError unknown_job, lease_lost; with `pause` task_terminal, layer_disabled, invalid_request */
-  release(caller: Caller, id: number, input: Release): Promise<ChangedJob> {
+   *  @throws GateError unknown_job, lease_lost, invalid_request; with `pause` task_terminal, layer_disabled */
+  release(caller: Caller, id: number, input: Release & DryRun): Promise<ChangedJob> {
     const due = ({ job }: ChangedJob) => [job.run_after, input.pause?.until];
-    return this.#run({ caller, due, decides: true }, (context) =>
-      release(context, id, withStorablePause(input)),
-    );
+    const operation = { caller, dryRun: input.dry_run, due, decides: true };
+    return this.#run(operation, (context) => release(context, id, withStorablePause(input)));
+  }
+
+  /** Takes a running job from its worker, or from another program that left it running, and gives it back to the queue: no
+   *  attempt is counted, and the lease's token is worthless from then on.
+   *  @throws GateError unknown_job, job_not_running, invalid_request */
+  releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
+    return this.#decide({ caller, dryRun }, note, (context, said) => releaseByForce(context, id, said));
   }
 
   // --- Operators
 
   /** Pauses a task, so that later tasks of its repository may start. Pausing again keeps the first time.
    *  @param note.until ISO 8601; the task resumes by itself then
-   *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
-  pause(caller: Caller, query: WorkItemQuery & DryRun, note: PauseNote): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal, layer_disabled, invalid_request */
+  pause(caller: Caller, query: OneTaskQuery & DryRun, note: PauseNote): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run, due: () => [note.until] };
-    return this.#decide(operation, note, (context, said) => pause(context, query, said));
+    return this.#decide(operation, note, (context, said) => pause(context, selectorOf(query), said));
   }
 
   /** Pauses every unfinished task of a repository that is not paused yet.
@@ -289,10 +311,12 @@ export class Gate {
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
    *  @param note.answer handed out with every claim of the task, until a job that was claimed with it completes; a later
    *    answer takes its place
-   *  @throws GateError unknown_work_item, ambiguous_work_item, invalid_request, task_terminal for an answer */
-  resume(caller: Caller, query: WorkItemQuery & DryRun, note: ResumeNote = {}): Promise<PauseState> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request, task_terminal for an answer */
+  resume(caller: Caller, query: OneTaskQuery & DryRun, note: ResumeNote = {}): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run };
-    return this.#decide(operation, withStorableAnswer(note), (context, said) => resume(context, query, said));
+    return this.#decide(operation, withStorableAnswer(note), (context, said) =>
+      resume(context, selectorOf(query), said),
+    );
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
@@ -308,7 +332,8 @@ export class Gate {
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
-   *  @throws GateError layer_disabled, invalid_request */
+   *  @returns `in_force: false` while it holds nothing, and `known: false` with near names for a name that nothing has
+   *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
     return this.#decide({ caller, dryRun }, note, (context, said) => freeze(context, repo, said));
   }
@@ -342,10 +367,11 @@ export class Gate {
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
-   *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async explain(query: WorkItemQuery): Promise<Explanation> {
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
+  async explain(query: OneTaskQuery): Promise<Explanation> {
+    const selector = selectorOf(query);
     const { value, degraded } = await this.#pipeline.read(({ rules, lookup }) =>
-      explain(rules.policy, lookup.visible, query),
+      explain(rules.policy, lookup.visible, selector),
     );
     return { ...(await tryRemedies(this.#pipeline, value)), degraded };
   }
@@ -367,9 +393,14 @@ export class Gate {
 
   // --- The service itself
 
-  /** Installs the ready index for this gate's policy and brings it up to date. */
-  adopt(): Promise<void> {
-    return this.#readyIndex.adopt();
+  /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
+   *  names that look alike. */
+  async adopt(): Promise<void> {
+    await this.#readyIndex.adopt();
+    while (await this.#store.write(foldLanes));
+    const configured = { policy: this.#policy, projects: this.#projects };
+    const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
+    for (const warning of warnings) this.#log.warn({}, warning);
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
@@ -380,6 +411,17 @@ export class Gate {
   /** How many ready flags the audits of this gate found wrong, and repaired. */
   get audited(): ReadyIndexKeeper["audited"] {
     return this.#readyIndex.audited;
+  }
+
+  /** How many times of jobs and tasks, written by another program, are no time: nothing falls due by them. As of the last
+   *  maintenance, which runs every second. */
+  get unreadableTimes(): number {
+    return this.#maintenance.unreadable;
+  }
+
+  /** Describes those times, a sentence each, at most `limit` of each table. */
+  async describeUnreadableTimes(limit = 1_000): Promise<string[]> {
+    return (await this.#store.read(() => unreadableTimes(limit))).map(sentenceOf);
   }
 
   /** Starts the timer of the maintenance. */
@@ -407,9 +449,10 @@ export class Gate {
     if (this.#isDraining) throw new GateError("draining", "The service is shutting down.");
   }
 
+  /** Runs a change. The answer of a dry run says so. */
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
     const { value } = await this.#pipeline.run(operation, command);
-    return value;
+    return operation.dryRun ? { ...value, dry_run: true } : value;
   }
 
   /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made

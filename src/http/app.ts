@@ -4,13 +4,16 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Gate } from "../gate/gate.ts";
 import { useAuth } from "./plugins/auth.ts";
+import { useBrowserGuard } from "./plugins/browser-guard.ts";
 import { useGracefulShutdown } from "./plugins/graceful-shutdown.ts";
 import { useIdempotencyKey } from "./plugins/idempotency-key.ts";
 import { BODY_LIMIT, useJsonBody } from "./plugins/json-body.ts";
 import { useMethodTable } from "./plugins/method-table.ts";
 import { useMetrics } from "./plugins/metrics.ts";
 import { useOpenApi } from "./plugins/openapi.ts";
+import { answerParserError, useParserErrors } from "./plugins/parser-errors.ts";
 import { logRequest, requestId, useRequestLog } from "./plugins/request-log.ts";
+import { SECURITY_HEADERS, useSecurityHeaders } from "./plugins/security-headers.ts";
 import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
 import { sendProblem } from "./problem.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -30,6 +33,9 @@ interface AppParts {
   readonly version: string;
 }
 
+/** Milliseconds in which a request must be whole. A long poll is an answer that waits, not a request. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
 /** Builds the service. It does not listen yet; when it closes, the gate drains first. */
 export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Promise<FastifyInstance> => {
   const app = Fastify({
@@ -41,21 +47,29 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
     ajv: AJV_OPTIONS,
     forceCloseConnections: "idle",
     return503OnClosing: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6, headersTimeout: REQUEST_TIMEOUT_MS },
     requestIdHeader: false,
     genReqId: requestId,
+    clientErrorHandler: (error, socket) => {
+      answerParserError(app)(error, socket);
+    },
     // A URL that cannot be decoded reaches no route and no hook.
     frameworkErrors: (error, request, reply) => {
-      void sendProblem(error, request, reply);
+      void sendProblem(error, request, reply.headers(SECURITY_HEADERS));
       logRequest(request, reply);
     },
   });
+  useParserErrors(app);
   useMethodTable(app);
   useJsonBody(app);
   addModels(app);
   useStrictInput(app);
   useRequestLog(app);
+  useSecurityHeaders(app);
   useGracefulShutdown(app);
   const readMetrics = useMetrics(app, gate);
+  useBrowserGuard(app, tokens.length === 0);
   useAuth(app, tokens);
   useIdempotencyKey(app);
   app.setErrorHandler(sendProblem);

@@ -133,5 +133,9 @@ export const unknownKey = (part: InputFault["in"], key: string): InputFault => (
   detail: UNKNOWN,
 });
 
-export const invalidInput = (faults: readonly InputFault[]): GateError =>
-  new GateError("invalid_request", faults.map(sentenceFor).join(" "), { faults });
+/** @param hint the one obvious next step */
+export const invalidInput = (faults: readonly InputFault[], hint?: string): GateError =>
+  new GateError("invalid_request", faults.map(sentenceFor).join(" "), {
+    faults,
+    ...(hint === undefined ? {} : { hint }),
+  });

@@ -21,8 +21,10 @@ const GATE_STATUS = {
   invalid_request: 400,
   job_not_cancellable: 409,
   job_not_failed: 409,
+  job_not_running: 409,
   layer_disabled: 409,
   lease_lost: 409,
+  repo_looks_alike: 409,
   task_cancelled: 409,
   task_terminal: 409,
   unknown_job: 404,
@@ -33,10 +35,14 @@ const GATE_STATUS = {
 const EDGE_STATUS = {
   body_too_large: 413,
   cross_origin: 403,
+  expectation_failed: 417,
+  headers_too_large: 431,
   internal_error: 500,
+  invalid_http: 400,
   invalid_json: 400,
   method_not_allowed: 405,
   not_found: 404,
+  request_timeout: 408,
   storage_busy: 503,
   storage_refused: 409,
   storage_unavailable: 503,
@@ -53,10 +59,14 @@ const STATUS: Readonly<Record<Code, number>> = { ...GATE_STATUS, ...EDGE_STATUS 
 const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
   body_too_large: "The body is larger than 1 MiB.",
   cross_origin: "Without tokens, the service answers neither other sites' pages nor other host names.",
+  expectation_failed: "The service meets no other expectation than `100-continue`.",
+  headers_too_large: "The headers are larger than 16 KiB.",
   internal_error: "A fault in the service; its log has the cause under `request_id`.",
+  invalid_http: "The request is not valid HTTP.",
   invalid_json: "The body is not valid JSON, or nested too deep.",
   method_not_allowed: "The path does not support the method; see `Allow`.",
   not_found: "No such path.",
+  request_timeout: "The request was not whole within 30 s.",
   storage_busy: "Another program has locked the database; nothing changed.",
   storage_refused: "A constraint in the database does not allow the change; nothing changed.",
   storage_unavailable: "The database does not answer; the change may or may not have happened.",
@@ -89,7 +99,15 @@ z.object({
     .optional(),
   hint: z.string().optional().meta({ description: "The one obvious next step." }),
   repos: z.array(z.string()).optional().meta({
-    description: "The repositories that have an ambiguous work item.",
+    description:
+      "The repositories that have an ambiguous work item, or that look like the one that was sent.",
+  }),
+  tasks: z.array(z.int()).optional().meta({
+    description: "The ids of the unfinished tasks that have an ambiguous work item in one repository.",
+  }),
+  work_item_id: z.string().optional().meta({ description: "The ambiguous work item." }),
+  near: z.array(z.string()).optional().meta({
+    description: "Known repositories whose names are near the one that was sent.",
   }),
   path: z.array(z.string()).optional().meta({
     description: "The cycle that the dependencies would form.",
@@ -187,14 +205,39 @@ const answerTo = (error: unknown): Answer => {
 
 /** `invalid_json` as "Invalid JSON". */
 const titleOf = (code: Code): string => {
-  const words = code.replaceAll("_", " ").replace(/\bjson\b/, "JSON");
+  const words = code.replaceAll("_", " ").replace(/\b(json|http)\b/, (name) => name.toUpperCase());
   return words.charAt(0).toUpperCase() + words.slice(1);
+};
+
+export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+/** The status and the body of an answer. */
+export const problemOf = (
+  { code, detail, hint, faults = [], more }: Answer,
+  requestId: string,
+): { readonly status: number; readonly body: object } => {
+  const status = STATUS[code];
+  return {
+    status,
+    body: {
+      type: `urn:serial-gate:problem:${code}`,
+      title: titleOf(code),
+      status,
+      detail,
+      code,
+      request_id: requestId,
+      ...(faults.length > 0 ? { errors: faults } : {}),
+      ...(hint === undefined ? {} : { hint }),
+      ...more,
+    },
+  };
 };
 
 /** Answers any error. Faults of the service and of the database are logged with their cause, which callers never see. */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  const { code, detail, hint, faults = [], more, headers = {} } = answerTo(error);
-  const status = STATUS[code];
+  const answer = answerTo(error);
+  const { code, detail, headers = {} } = answer;
+  const { status, body } = problemOf(answer, request.id);
   request.problem = code;
   if (status >= 500 || error instanceof StoreFault)
     request.log[status === 500 ? "error" : "warn"]({ reqId: request.id, err: error, code }, detail);
@@ -202,17 +245,7 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
     .code(status)
     .headers(headers)
     .header("x-request-id", request.id)
-    .header("content-type", "application/problem+json; charset=utf-8")
+    .header("content-type", PROBLEM_TYPE)
     .serializer(JSON.stringify)
-    .send({
-      type: `urn:serial-gate:problem:${code}`,
-      title: titleOf(code),
-      status,
-      detail,
-      code,
-      request_id: request.id,
-      ...(faults.length > 0 ? { errors: faults } : {}),
-      ...(hint === undefined ? {} : { hint }),
-      ...more,
-    });
+    .send(body);
 };

@@ -11,6 +11,7 @@ import { list, raw, sql } from "./sql.ts";
 import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
 import { countLanes } from "./triggers/lane-counters.ts";
+import { fillTimes } from "./triggers/times.ts";
 
 export class MigrationError extends Error {
   override readonly name = "MigrationError";
@@ -21,6 +22,8 @@ type Made =
   | { readonly kind: "table"; readonly table: string; readonly columns: readonly string[] }
   | { readonly kind: "column"; readonly table: string; readonly column: string }
   | { readonly kind: "object"; readonly name: string }
+  /** Takes away the index that an earlier migration made. */
+  | { readonly kind: "no object"; readonly name: string }
   | { readonly kind: "rows" };
 
 interface MigrationStatement {
@@ -70,6 +73,8 @@ const madeBy = (text: string): Made => {
   if (table) return { kind: "table", table, columns: columnsOf(text) };
   const [, altered, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/m.exec(text) ?? [];
   if (altered && column) return { kind: "column", table: altered, column };
+  const dropped = /^DROP INDEX IF EXISTS (\w+)/m.exec(text)?.[1];
+  if (dropped) return { kind: "no object", name: dropped };
   // PostgreSQL has no CREATE TRIGGER IF NOT EXISTS before 14; a function may have the name of its trigger.
   const name =
     /^CREATE (?:UNIQUE )?(?:INDEX|TRIGGER) (?:IF NOT EXISTS )?(\w+)/m.exec(text)?.[1] ??
@@ -85,7 +90,22 @@ const statementsOf = (text: string): MigrationStatement[] =>
     .filter((paragraph) => paragraph.replace(/^--.*$/gm, "").trim() !== "")
     .map((paragraph) => ({ text: paragraph, made: madeBy(paragraph) }));
 
-const readMigrations = (folder: string): Migration[] =>
+/** Leaves out the indexes that a later migration drops: looked for, they would be made again by every migration. */
+const withoutDropped = (migrations: readonly Migration[]): Migration[] => {
+  const dropped = new Set(
+    migrations.flatMap(({ statements }) =>
+      statements.flatMap(({ made }) => (made.kind === "no object" ? [made.name] : [])),
+    ),
+  );
+  return migrations.map((migration) => ({
+    ...migration,
+    statements: migration.statements.filter(({ made }) => made.kind !== "object" || !dropped.has(made.name)),
+  }));
+};
+
+const readMigrations = (folder: string): Migration[] => withoutDropped(readFiles(folder));
+
+const readFiles = (folder: string): Migration[] =>
   readdirSync(folder)
     .filter((file) => /^\d{3}_.*\.sql$/.test(file))
     .sort()
@@ -123,6 +143,8 @@ const isThere = (made: Made, present: Present): boolean => {
       return present.columns.has(`${made.table}.${made.column}`);
     case "object":
       return present.objects.has(made.name);
+    case "no object":
+      return !present.objects.has(made.name);
     case "rows":
       return true;
   }
@@ -251,8 +273,8 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
   if (isNew) yield* recordOrigin("serial-gate");
   yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
-  // While something was missing, changes may have gone uncounted.
-  for (const statement of countLanes) yield* run(statement);
+  // While something was missing, changes may have gone unseen.
+  for (const statement of [...countLanes, ...fillTimes(dialect)]) yield* run(statement);
 
   const at = new Date(yield* now()).toISOString();
   for (const { name, checksum } of pending.migrations.filter(({ recorded }) => !recorded))

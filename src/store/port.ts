@@ -102,6 +102,9 @@ export interface Dialect {
   readonly objects: Statement;
   /** The statements that make a trigger. There must be none of its name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
+  /** Milliseconds since 1970 of a stored text, as `fromStored` in timestamps.ts reads it; NULL where that is NaN. It never
+   *  fails, whatever the text is. */
+  readonly milliseconds: (text: Statement) => Statement;
   /** Drops the trigger of that name, if there is one. */
   readonly dropTrigger: (name: string) => Statement;
   /** Rows `{statement}`, each of which drops something that fired or was called in a database of the program before its
@@ -126,7 +129,7 @@ export interface Trigger {
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
-export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert;
+export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate;
 
 /** Updates the row of a lane once, and makes the row first if there is none. */
 export interface LaneUpdate {
@@ -139,6 +142,12 @@ export interface LaneUpdate {
 export interface LaneLock {
   readonly kind: "lane lock";
   readonly lanes: readonly [Statement, Statement];
+}
+
+/** Updates rows with times that another program wrote as text. */
+export interface TimesUpdate {
+  readonly kind: "times";
+  readonly update: (milliseconds: Dialect["milliseconds"]) => Statement;
 }
 
 /** Inserts a row into gate_events at the time of the database's clock. */

@@ -43,7 +43,7 @@ describe("the command line answers a mistake with the way out", () => {
       [2]
 
       $ serial-gate task add 'bad repo' X
-      Invalid <repo>: expected letters, digits, dots, dashes and underscores in parts joined by slashes, such as acme/web.
+      Invalid <repo>: expected letters, digits and ._~+- in parts joined by slashes, without .git at the end, such as acme/web.
       [2]
 
       $ serial-gate task add acme/web -- --all

@@ -40,15 +40,18 @@ it("pauses the task that holds a lane and prints the effect", async () => {
     $ serial-gate pause WEB-7 --dry-run
     (dry run) WEB-7 in acme/web (analysis) would be paused.
       could start then: WEB-8 in acme/web
+      The entry job of WEB-7 has not started: it can still be claimed.
     Dry run: nothing was changed.
 
     $ serial-gate pause WEB-7 --reason 'waits for a human' --until 2h
     WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
       can start now: WEB-8 in acme/web
+      The entry job of WEB-7 has not started: it can still be claimed.
 
     $ serial-gate pause WEB-7
     WEB-7 in acme/web (analysis) is paused since yyyy-mm-ddThh:mm:ssZ, as before.
       No waiting job is affected.
+      The entry job of WEB-7 has not started: it can still be claimed.
 
     $ serial-gate queue --repo acme/web -o wide
     REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
@@ -130,49 +133,50 @@ it("refuses to change several tasks without --yes when there is no terminal to a
       ["pause", "WEB-7", "--all"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate pause WEB-7 WEB-8
-      Pause 2 tasks: WEB-7, WEB-8?
-      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
-      [2]
+    "$ serial-gate pause WEB-7 WEB-8
+    Pause 2 tasks: WEB-7, WEB-8?
+    There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
+    [2]
 
-      $ serial-gate pause --repo acme/web --all
-      Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
-      There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
-      [2]
+    $ serial-gate pause --repo acme/web --all
+    This lets 1 task of acme/web start. To keep the repository still instead: serial-gate freeze acme/web.
+    Pause 3 tasks of acme/web: WEB-7, WEB-8, WEB-9?
+    There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.
+    [2]
 
-      $ serial-gate pause --repo acme/web --all --dry-run
-      (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
-        could start then: WEB-8 in acme/web
-      Dry run: nothing was changed.
+    $ serial-gate pause --repo acme/web --all --dry-run
+    (dry run) 3 tasks of acme/web would be paused: WEB-7, WEB-8, WEB-9.
+      could start then: WEB-8 in acme/web
+    Dry run: nothing was changed.
 
-      $ serial-gate pause --repo acme/web --all --yes
-      3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
-        can start now: WEB-8 in acme/web
+    $ serial-gate pause --repo acme/web --all --yes
+    3 tasks of acme/web paused: WEB-7, WEB-8, WEB-9.
+      can start now: WEB-8 in acme/web
 
-      $ serial-gate resume WEB-8 WEB-77 --yes
-      WEB-8 in acme/web (analysis) is back in its lane.
-        No waiting job is affected.
-      No task has the work item WEB-77.
-      Did you mean WEB-7 or WEB-8 or WEB-9?
-      [5]
+    $ serial-gate resume WEB-8 WEB-77 --yes
+    WEB-8 in acme/web (analysis) is back in its lane.
+      No waiting job is affected.
+    No task has the work item WEB-77.
+    Did you mean WEB-7 or WEB-8 or WEB-9?
+    [5]
 
-      $ serial-gate resume --repo acme/web --all --yes -o name
-      WEB-7
-      WEB-9
+    $ serial-gate resume --repo acme/web --all --yes -o name
+    WEB-7
+    WEB-9
 
-      $ serial-gate resume --repo acme/web --all
-      No task of acme/web was paused together with others.
-        No waiting job is affected.
+    $ serial-gate resume --repo acme/web --all
+    No task of acme/web was paused together with others.
+      No waiting job is affected.
 
-      $ serial-gate pause
-      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
-      [2]
+    $ serial-gate pause
+    Name work items (\`serial-gate pause WORK_ITEM\`), a task id (\`serial-gate pause --id TASK\`) or a repository (\`serial-gate pause --repo REPO --all\`).
+    [2]
 
-      $ serial-gate pause WEB-7 --all
-      Name work items (\`serial-gate pause WORK_ITEM\`) or a repository (\`serial-gate pause --repo REPO --all\`).
-      [2]
-      "
-    `);
+    $ serial-gate pause WEB-7 --all
+    Name work items (\`serial-gate pause WORK_ITEM\`), a task id (\`serial-gate pause --id TASK\`) or a repository (\`serial-gate pause --repo REPO --all\`).
+    [2]
+    "
+  `);
 });
 
 it("shows the operator and the reason in events and blame", async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { near } from "../../src/cli/suggest.ts";
+import { near } from "../../src/contract/names/near.ts";
 import { tableOf } from "../../src/cli/output/table.ts";
 import type { Screen } from "../../src/cli/output/terminal.ts";
 import { cut, plain } from "../../src/cli/output/text.ts";

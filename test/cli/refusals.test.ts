@@ -91,64 +91,67 @@ it("suggests a correction for an unknown work item, repository or id", async () 
       ["job", "add", "acme/web", "NOTHING-LIKE-IT", "reviewer"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate pause web-7
-      No task has the work item web-7.
-      Did you mean WEB-7?
-      [5]
+    "$ serial-gate pause web-7
+    No task has the work item web-7.
+    Did you mean WEB-7?
+    [5]
 
-      $ serial-gate task show WEB7
-      No task has the work item WEB7.
-      Did you mean WEB-7?
-      [5]
+    $ serial-gate task show WEB7
+    No task has the work item WEB7.
+    Did you mean WEB-7?
+    [5]
 
-      $ serial-gate task show 99
-      There is no task 99.
-      [5]
+    $ serial-gate task show 99
+    No task has the work item 99.
+    If 99 is a task id, give it as --id 99.
+    [5]
 
-      $ serial-gate task show 1 -o name
-      WEB-7
+    $ serial-gate task show 1 -o name
+    No task has the work item 1.
+    If 1 is a task id, give it as --id 1.
+    [5]
 
-      $ serial-gate resume WEB-7 --repo acme/wbe
-      No task has the work item WEB-7 in acme/wbe.
-      Did you mean acme/web?
-      [5]
+    $ serial-gate resume WEB-7 --repo acme/wbe
+    No task has the work item WEB-7 in acme/wbe.
+    Did you mean acme/web?
+    [5]
 
-      $ serial-gate queue --repo acme/wbe
-      No tasks, jobs or freezes in acme/wbe.
-      Did you mean acme/web?
-      [5]
+    $ serial-gate queue --repo acme/wbe
+    No tasks, jobs or freezes in acme/wbe.
+    Did you mean acme/web?
+    [5]
 
-      $ serial-gate task list --repo acme/wbe
-      No tasks, jobs or freezes in acme/wbe.
-      Did you mean acme/web?
-      [5]
+    $ serial-gate task list --repo acme/wbe
+    No tasks, jobs or freezes in acme/wbe.
+    Did you mean acme/web?
+    [5]
 
-      $ serial-gate events --repo acme/wbe
-      No tasks, jobs or freezes in acme/wbe.
-      Did you mean acme/web?
-      [5]
+    $ serial-gate events --repo acme/wbe
+    No tasks, jobs or freezes in acme/wbe.
+    Did you mean acme/web?
+    [5]
 
-      $ serial-gate unfreeze acme/wbe
-      No tasks, jobs or freezes in acme/wbe.
-      Did you mean acme/web?
-      [5]
+    $ serial-gate unfreeze acme/wbe
+    No tasks, jobs or freezes in acme/wbe.
+    Did you mean acme/web?
+    [5]
 
-      $ serial-gate freeze acme/wbe --dry-run
-      (dry run) acme/wbe would be frozen.
-        No waiting job would be affected.
-      No tasks in acme/wbe.
-      Did you mean acme/web?
-      Dry run: nothing was changed.
+    $ serial-gate freeze acme/wbe --dry-run
+    (dry run) acme/wbe would be frozen.
+      No waiting job would be affected.
+    No tasks in acme/wbe.
+    Did you mean acme/web?
+    Dry run: nothing was changed.
 
-      $ serial-gate job show 99
-      There is no job 99.
-      [5]
+    $ serial-gate job show 99
+    There is no job 99.
+    [5]
 
-      $ serial-gate job add acme/web NOTHING-LIKE-IT reviewer
-      No task has the work item NOTHING-LIKE-IT in acme/web.
-      [5]
-      "
-    `);
+    $ serial-gate job add acme/web NOTHING-LIKE-IT reviewer
+    No task has the work item NOTHING-LIKE-IT in acme/web.
+    [5]
+    "
+  `);
 });
 
 it("asks for --repo when several repositories have the work item", async () => {
@@ -281,64 +284,64 @@ it("config prints the source of every value and no secret", async () => {
 
 it("--help groups the verbs by their users", async () => {
   expect((await cli("--help")).stdout).toMatchInlineSnapshot(`
-      "Usage: serial-gate [options] [command]
+    "Usage: serial-gate [options] [command]
 
-      Decides which job may start next: one task at a time per repository, oldest
-      first.
+    Decides which job may start next: one task at a time per repository, oldest
+    first.
 
-      Options:
-        -V, --version                    output the version number
-        -h, --help                       display help for command
+    Options:
+      -V, --version                    output the version number
+      -h, --help                       display help for command
 
-      For operators:
-        queue [options]                  show every lane: its active task, its waiting
-                                         jobs and their reasons, its paused tasks
-        explain [options] <work-item>    explain why a work item does not start, what
-                                         holds it and which command frees it
-        pause [options] [work-item...]   pause tasks, so that later tasks of their
-                                         repository can overtake them
-        resume [options] [work-item...]  resume paused tasks: they return to their
-                                         lanes
-        freeze [options] <repo>          close a repository: none of its tasks starts
-                                         until somebody unfreezes it
-        unfreeze [options] <repo>        clear every freeze of a repository, or one of
-                                         them
-        events [options]                 show the event log: every change of a task, a
-                                         job or a freeze
-        blame [options] <work-item>      show the life of a work item: every change,
-                                         who made it and why
-        wait [options] <work-item>       wait until a work item can start, or is done
+    For operators:
+      queue [options]                  show every lane: its active task, its waiting
+                                       jobs and their reasons, its paused tasks
+      explain [options] [work-item]    explain why a work item does not start, what
+                                       holds it and which command frees it
+      pause [options] [work-item...]   pause tasks, so that later tasks of their
+                                       repository can overtake them
+      resume [options] [work-item...]  resume paused tasks: they return to their
+                                       lanes
+      freeze [options] <repo>          close a repository: none of its tasks starts
+                                       until somebody unfreezes it
+      unfreeze [options] <repo>        clear every freeze of a repository, or one of
+                                       them
+      events [options]                 show the event log: every change of a task, a
+                                       job or a freeze
+      blame [options] [work-item]      show the life of a work item: every change,
+                                       who made it and why
+      wait [options] [work-item]       wait until a work item can start, or is done
 
-      For the orchestrator:
-        task                             add, list, show, move and cancel tasks
-        job                              add, show, retry and cancel jobs
+    For the orchestrator:
+      task                             add, list, show, move and cancel tasks
+      job                              add, show, retry and cancel jobs
 
-      For workers:
-        claim [options]                  claim the oldest jobs that can start, and
-                                         print their lease tokens
+    For workers:
+      claim [options]                  claim the oldest jobs that can start, and
+                                       print their lease tokens
 
-      To run the service:
-        serve                            migrate the database and serve until stopped
-        migrate [options]                create or upgrade the database (safe to
-                                         repeat)
-        doctor                           check and repair the ready index; list stuck
-                                         tasks (reads DATABASE_URL)
-        replay [options] [file]          run real work items through a fresh service,
-                                         then verify its database
-        openapi                          print the OpenAPI 3.1 document of the HTTP
-                                         API
+    To run the service:
+      serve                            migrate the database and serve until stopped
+      migrate [options]                create or upgrade the database (safe to
+                                       repeat)
+      doctor                           check and repair the ready index; list stuck
+                                       tasks (reads DATABASE_URL)
+      replay [options] [file]          run real work items through a fresh service,
+                                       then verify its database
+      openapi                          print the OpenAPI 3.1 document of the HTTP
+                                       API
 
-      For the shell:
-        config [options]                 show the settings of the command line and of
-                                         a service started here, with their source; no
-                                         secrets
-        completion <shell>               print the completion script of a shell
-        help [verb...]                   show the help of a verb
+    For the shell:
+      config [options]                 show the settings of the command line and of
+                                       a service started here, with their source; no
+                                       secrets
+      completion <shell>               print the completion script of a shell
+      help [verb...]                   show the help of a verb
 
-      SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
-      Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
-      "
-    `);
+    SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
+    "
+  `);
 });
 
 it.each([

@@ -1,7 +1,7 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { isolatedRepos, expectProblem } from "../support/calls.ts";
-import { callRaw } from "../support/raw.ts";
+import { callRaw, exchange } from "../support/raw.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
 
 const SECRET = "0123456789abcdef-night";
@@ -124,8 +124,44 @@ describe("service without tokens", () => {
     },
   );
 
-  it("accepts a read from any page when there are no tokens", async () => {
-    expect((await call("GET", { "sec-fetch-site": "cross-site" })).status).toBe(200);
+  it.each([
+    ["a read from a cross-site page", "GET", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
+    [
+      "a frame in a cross-site page",
+      "GET",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" },
+    ],
+    [
+      "a form of a cross-site page",
+      "POST",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
+    ],
+    ["an older browser's change from another site", "POST", { origin: "https://evil.example" }],
+    ["an older browser's read from another site", "GET", { origin: "https://evil.example" }],
+    ["a sandboxed page", "POST", { origin: "null" }],
+    [
+      "an origin that is another port of this machine",
+      "POST",
+      { origin: "http://127.0.0.1:1", host: "127.0.0.1:2" },
+    ],
+  ])("refuses %s when there are no tokens", async (_, method, headers: Record<string, string>) => {
+    expectProblem(await call(method, headers), { status: 403, code: "cross_origin" });
+  });
+
+  it.each([
+    [
+      "a link on another site that opens a page",
+      "GET",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
+    ],
+    [
+      "an older browser's change from its own page",
+      "POST",
+      { origin: "http://localhost:8080", host: "LOCALHOST:8080" },
+    ],
+    ["a program, which says nothing", "POST", {}],
+  ])("accepts %s when there are no tokens", async (_, method, headers: Record<string, string>) => {
+    expect((await call(method, headers)).status).toBe(200);
   });
 
   it.each([
@@ -149,6 +185,52 @@ describe("service without tokens", () => {
       expect((await call("POST", { host })).status).toBe(200);
     },
   );
+});
+
+it.each([
+  ["a second Host", "GET /queue HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n"],
+  ["a target with a host of its own", "GET http://evil.example/queue HTTP/1.1\r\nHost: 127.0.0.1\r\n"],
+])("refuses %s", async (_, head) => {
+  const { service } = await startService();
+  expect(await exchange(service.url, `${head}Connection: close\r\n\r\n`)).toMatch(
+    /^HTTP\/1.1 400 .*"pointer":"\/host"/s,
+  );
+});
+
+it("sends the security headers with every answer, and lets a page of its own load its parts only", async () => {
+  const { get, call, service } = await startService(TOKENS);
+  for (const answer of [
+    await get("/livez"),
+    await get("/queue"),
+    await get("/nowhere"),
+    await call("POST", "/jobs/claim", {}, bearing(SECRET)),
+    await get("/%zz"),
+  ]) {
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "cache-control": "no-store",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "cross-origin-resource-policy": "same-origin",
+      "referrer-policy": "no-referrer",
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+    });
+  }
+  const page = await fetch(`${service.url}/docs/`);
+  const policy = page.headers.get("content-security-policy") ?? "";
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(policy).not.toMatch(/https:|\*|unsafe-eval/);
+});
+
+it("logs the caller's address, and no value of a parameter that the route does not know", async () => {
+  const { get, logs } = await startService();
+  await get("/queue?access_token=topsecret&repo=acme%2Fweb");
+  await get("/nowhere?password=topsecret");
+  const lines = logs.filter((line) => line.includes('"request"')).map((line) => JSON.parse(line) as object);
+  expect(lines).toMatchObject([
+    { url: "/queue?…&repo=acme%2Fweb", status: 400, ip: "127.0.0.1" },
+    { url: "/nowhere?…", status: 404 },
+  ]);
+  expect(logs.join("")).not.toContain("topsecret");
 });
 
 it("logs no secret and no lease token at any log level", async () => {

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import type { Claim } from "../../src/contract/jobs.ts";
 import type { Queue } from "../../src/contract/queue.ts";
 import { invalidField, isolatedRepos, expectProblem, SOME_TEXT } from "../support/calls.ts";
-import { callRaw } from "../support/raw.ts";
+import { callRaw, exchange } from "../support/raw.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -343,3 +343,43 @@ it("never answers random input with a 5xx, and a refused call changes nothing", 
   expect([...codes]).toEqual(expect.arrayContaining(["invalid_json", "invalid_request", "lease_lost"]));
   expect(logs.filter((line) => line.includes('"level":50'))).toEqual([]);
 }, 120_000);
+
+it.each([
+  ["garbage", "\0\x01 no HTTP\r\n\r\n", 400, "invalid_http"],
+  ["a header without a colon", "GET /livez HTTP/1.1\r\nHost localhost\r\n\r\n", 400, "invalid_http"],
+  [
+    "two lengths",
+    "POST /jobs/claim HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    400,
+    "invalid_http",
+  ],
+  [
+    "headers of 20 KiB",
+    `GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+    431,
+    "headers_too_large",
+  ],
+  [
+    "an expectation",
+    "POST /jobs/claim HTTP/1.1\r\nHost: localhost\r\nExpect: a miracle\r\nConnection: close\r\n\r\n",
+    417,
+    "expectation_failed",
+  ],
+])("answers %s with a problem document", async (_, bytes, status, code) => {
+  const text = await exchange(shared().service.url, bytes);
+  expect(text.split(" ")[1]).toBe(String(status));
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  expect(head.toLowerCase()).toContain("content-type: application/problem+json");
+  expect(head.toLowerCase()).toContain("x-content-type-options: nosniff");
+  expect(JSON.parse(body)).toMatchObject({ status, code, detail: SOME_TEXT, request_id: SOME_TEXT });
+});
+
+it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
+  "answers a body that never ends with 408 after 30 s",
+  { timeout: 60_000 },
+  async () => {
+    const head =
+      "POST /jobs/claim HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
+    expect(await exchange(shared().service.url, head)).toMatch(/^HTTP\/1.1 408 .*"request_timeout"/s);
+  },
+);

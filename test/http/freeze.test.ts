@@ -22,6 +22,10 @@ it("a freeze holds a repository's entry jobs and no other job", async () => {
     frozen_at: A_TIME,
     frozen_reason: "error rate 4.1 %",
     freeze_id: AN_ID,
+    in_force: true,
+    not_in_force_because: null,
+    known: true,
+    near: [],
     effect: { now_claimable: [], now_held: [] },
   });
   expect(await reasons()).toEqual({ "WEB-2": "freeze" });
@@ -71,7 +75,10 @@ it("clears every freeze of the repository, and none the second time", async () =
   const before = await revision();
   const again = await unfreeze(web);
   expect(again.status).toBe(200);
-  expect(again.body).toEqual({ repo: web, frozen: false, cleared: 0, freezes: [], effect: NO_EFFECT });
+  expect(again.body).toMatchObject({
+    ...{ repo: web, frozen: false, cleared: 0, freezes: [] },
+    ...{ known: true, near: [], effect: NO_EFFECT },
+  });
   expect(await revision()).toBe(before);
   expect((await unfreeze(api)).body).toMatchObject({ repo: api, frozen: false, cleared: 1 });
 });
@@ -91,6 +98,8 @@ it("returns the freezes that it cleared", async () => {
   expect((await unfreeze(web)).body).toEqual({
     repo: web,
     frozen: false,
+    known: false,
+    near: expect.any(Array) as unknown,
     cleared: 2,
     freezes: [freeze_of(first, "error rate 4.1 %", "WEB-1"), freeze_of(second, null, null)],
     effect: NO_EFFECT,

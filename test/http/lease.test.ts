@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
+import type { ChangedJob, ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
 import type { Task } from "../../src/contract/tasks.ts";
 import {
   A_TIME,
@@ -20,15 +20,15 @@ interface Completed {
   readonly next: Job[];
 }
 
-it("a heartbeat extends the lease under the same token", async () => {
+it("a heartbeat renews the lease by its own length under the same token", async () => {
   const { add, next, report, job } = isolatedRepos(shared());
   await add("WEB-1");
-  const claimed = await next({ lease_ms: 5_000 });
+  const claimed = await next({ lease_ms: 7_200_000 });
   const from = Date.now();
   const { status, body } = await report<{ lease: Lease }>(claimed, "heartbeat");
   expect(status).toBe(200);
   expect(body).toEqual({ lease: { token: claimed.lease.token, expires_at: A_TIME } });
-  expect(Date.parse(body.lease.expires_at) - from).toBeGreaterThanOrEqual(60_000);
+  expect(Date.parse(body.lease.expires_at) - from).toBeGreaterThanOrEqual(7_200_000);
   expect((await job(claimed.id)).lease?.expires_at).toBe(body.lease.expires_at);
 });
 
@@ -446,4 +446,52 @@ it.each([
     errors: [invalidField("body", pointer)],
   });
   expect(await job(claimed.id)).toMatchObject({ status: "running", lease: { worker: null } });
+});
+
+it("takes a job from its worker by force, and tells the effect", async () => {
+  const { web, add, next, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  const path = `/jobs/${claimed.id}/release?force=true`;
+  const dry = await shared().post<ChangedJob>(`${path}&dry_run=true`, { reason: "it hangs" });
+  expect(dry.status).toBe(200);
+  expect((await report(claimed, "heartbeat")).status).toBe(200);
+  const { status, body } = await shared().post<ChangedJob>(path, { reason: "it hangs", by: "ann" });
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    job: { id: claimed.id, status: "queued", attempt: 0, lease: null },
+    effect: { now_claimable: [{ work_item_id: "WEB-1", repo: web, reason: null }], now_held: [] },
+  });
+  expectProblem(await report(claimed, "heartbeat"), { status: 409, code: "lease_lost" });
+  expectProblem(await shared().post(path, { reason: "again" }), { status: 409, code: "job_not_running" });
+});
+
+it.each([
+  ["?force=true", {}, "/reason"],
+  ["?force=true", { lease_token: "t" }, "/lease_token"],
+  ["?force=true", { reason: 5 }, "/reason"],
+  ["?force=false", { reason: "it hangs" }, "/reason"],
+  ["?force=false", {}, "/lease_token"],
+  ["", { lease_token: "t", reason: "it hangs" }, "/reason"],
+  ["", { reason: "it hangs" }, "/lease_token"],
+])("refuses a release%s with %j", async (query, body, pointer) => {
+  const { add, next, job } = isolatedRepos(shared());
+  await add("WEB-1");
+  const { id } = await next();
+  const answer = await shared().post(`/jobs/${id}/release${query}`, body);
+  expectProblem(answer, { status: 400, code: "invalid_request" });
+  expect(answer.body).toHaveProperty("errors");
+  expect((answer.body as { errors: unknown[] }).errors).toContainEqual(invalidField("body", pointer));
+  expect((await job(id)).status).toBe("running");
+});
+
+it("changes nothing in a dry run of a release", async () => {
+  const { add, next, report } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  const { status, body } = await shared().post<{ job: Job }>(`/jobs/${claimed.id}/release?dry_run=true`, {
+    lease_token: claimed.lease.token,
+  });
+  expect([status, body.job.status]).toEqual([200, "queued"]);
+  expect((await report(claimed, "heartbeat")).status).toBe(200);
 });

@@ -42,6 +42,7 @@ it("counts requests and jobs, and shows the current state", async () => {
     ["serial_gate_paused_tasks", 1],
     ["serial_gate_stuck_tasks", 1],
     ["serial_gate_degraded", 0],
+    ["serial_gate_unreadable_times", 0],
     ["serial_gate_ready_flags_wrong", 0],
     ["serial_gate_ready_flags_repaired", 0],
     ['serial_gate_http_request_duration_seconds_count{method="POST",route="/jobs/claim",status="200"}', 2],

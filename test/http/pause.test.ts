@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { PauseState } from "../../src/contract/operations.ts";
 import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
 import { shareService, startService } from "../support/service.ts";
 
 const shared = shareService();
@@ -21,6 +21,10 @@ it("pauses a task and releases the next one of its lane", async () => {
     paused: true,
     paused_at: A_TIME,
     changed: true,
+    task_id: AN_ID,
+    still_claimable: false,
+    in_force: true,
+    not_in_force_because: null,
     effect: {
       now_claimable: [expect.objectContaining({ work_item_id: "WEB-2", reason: null })],
       now_held: [],
@@ -135,6 +139,10 @@ it("resumes a task into its lane", async () => {
     paused: false,
     paused_at: null,
     changed: true,
+    task_id: AN_ID,
+    still_claimable: false,
+    in_force: true,
+    not_in_force_because: null,
     effect: {
       now_claimable: [],
       now_held: [expect.objectContaining({ work_item_id: "WEB-2", reason: "active-task" })],

@@ -13,12 +13,12 @@ it("starts nothing when every task of a repository is paused in strict lanes, an
 
   const first = await claimAll();
   expect(first.map((job) => job.work_item_id)).toEqual(["BIG-1"]);
-  await post(`/serial-gate/pause?repo=${REPO}`);
+  await post(`/serial-gate/pause?repo=${REPO}&all=true`);
   expect(await claimAll()).toEqual([]);
   const queue = (await get<Queue>("/queue")).body.serial_gate.per_repo[REPO];
   expect(new Set(queue?.waiting.map(({ reason }) => reason))).toEqual(new Set(["paused"]));
 
-  await post(`/serial-gate/resume?repo=${REPO}`);
+  await post(`/serial-gate/resume?repo=${REPO}&all=true`);
   expect(await claimAll()).toEqual([]);
   const [job] = first;
   await post(`/jobs/${job?.id ?? 0}/complete`, { lease_token: job?.lease.token, stage: "done" });

@@ -1,4 +1,5 @@
 import { request, type Agent } from "node:http";
+import { connect } from "node:net";
 import type { Answer } from "./service.ts";
 
 interface Raw {
@@ -26,4 +27,15 @@ export const callRaw = <Body>(url: string, { method = "POST", headers, agent, pa
     sending.on("error", reject);
     for (const part of parts) sending.write(part);
     sending.end();
+  });
+
+/** Sends bytes on a connection of its own and reads until it is closed. */
+export const exchange = (url: string, bytes: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
+    let text = "";
+    socket.setEncoding("utf8").on("data", (part: string) => (text += part));
+    socket.on("error", reject).on("close", () => {
+      resolve(text);
+    });
   });

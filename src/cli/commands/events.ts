@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { HistoryEvent } from "../../contract/events.ts";
-import { example, repoOption, wholeNumber } from "../arguments.ts";
+import { example, idOption, repoOption, selectedTask, wholeNumber, type TaskOptions } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
@@ -92,7 +92,7 @@ const LONGEST_PAGE = 1_000;
 async function* eventsAfter(
   client: Client,
   after: number,
-  selection: Selection & { readonly about?: string },
+  selection: Selection & { readonly about_task?: number },
 ): AsyncGenerator<readonly HistoryEvent[]> {
   for (let cursor = after; ;) {
     const { events, next_cursor } = await client.events({ ...selection, after: cursor, limit: LONGEST_PAGE });
@@ -175,17 +175,16 @@ const blameCommand = (program: Command, context: CliContext): void => {
   program
     .command("blame")
     .description("show the life of a work item: every change, who made it and why")
-    .argument("<work-item>", "work item or task id")
+    .argument("[work-item]", "work item")
     .addOption(repoOption())
+    .addOption(idOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate blame WEB-8"))
-    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+    .action(async (workItem: string | undefined, { output, ...named }: OutputOptions & TaskOptions) => {
       const client = connect(context);
-      const task = await findTask(client, { work_item, repo });
+      const task = await findTask(client, selectedTask("blame", workItem, named));
       const events: HistoryEvent[] = [];
-      if (task.work_item_id !== null)
-        for await (const page of eventsAfter(client, 0, { about: task.work_item_id, repo: task.repo }))
-          events.push(...page);
+      for await (const page of eventsAfter(client, 0, { about_task: task.id })) events.push(...page);
       await print(context, output, {
         response: { task, events },
         items: events,

@@ -5,7 +5,7 @@ import type { Effect } from "../../contract/effect.ts";
 import type { ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example, repoOption } from "../arguments.ts";
+import { example, idOption, repoOption, selectedTask, type TaskOptions } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
@@ -120,11 +120,12 @@ const chainLines = ({ chain }: Explanation): string[] =>
   );
 
 const linesOf = (explanation: Explanation, screen: Screen): string[] => {
-  const { jobs, stuck, stuck_because } = explanation;
+  const { jobs, stuck, stuck_because, not_in_force } = explanation;
   const chain = chainLines(explanation);
   const head = [
     verdict(explanation, screen),
     ...(stuck && stuck_because !== null ? [screen.paint("red", plain(stuck_because))] : []),
+    ...(not_in_force === null ? [] : [screen.paint("yellow", plain(not_in_force))]),
   ];
   if (isTerminal(explanation.task.stage)) return head;
   const isHeld = jobs.some(({ reasons }) => reasons.length > 0);
@@ -145,13 +146,14 @@ export const explainCommand = (program: Command, context: CliContext): void => {
   program
     .command("explain")
     .description("explain why a work item does not start, what holds it and which command frees it")
-    .argument("<work-item>", "work item")
+    .argument("[work-item]", "work item")
     .addOption(repoOption())
+    .addOption(idOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate explain WEB-8"))
-    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+    .action(async (workItem: string | undefined, { output, ...named }: OutputOptions & TaskOptions) => {
       const client = connect(context);
-      const query = { work_item, repo };
+      const query = selectedTask("explain", workItem, named);
       const explanation = await suggestingWorkItems(client, query, () => client.explain(query));
       await print(context, output, {
         response: explanation,

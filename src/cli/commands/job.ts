@@ -29,8 +29,9 @@ const COLUMNS: readonly Column<Job>[] = [
   { head: "FINISHED", cell: ({ finished_at }) => finished_at && shownTime(finished_at), wide: true },
 ];
 
-export const jobLines = (jobs: readonly Job[], screen: Screen, wide: boolean): string[] =>
-  tableOf(COLUMNS, jobs, screen, wide);
+/** @param dryRun leaves out the ids, which no job has yet */
+export const jobLines = (jobs: readonly Job[], screen: Screen, wide: boolean, dryRun?: true): string[] =>
+  tableOf(dryRun ? COLUMNS.filter(({ head }) => head !== "JOB") : COLUMNS, jobs, screen, wide);
 
 const leaseOf = ({ lease }: Job): string | null =>
   lease === null ? null : `${lease.worker ?? "an unnamed worker"}, until ${shownTime(lease.expires_at)}`;
@@ -38,10 +39,10 @@ const leaseOf = ({ lease }: Job): string | null =>
 const shownJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
 
-const pairs = (job: Job, screen: Screen): string[] =>
+const pairs = (job: Job, screen: Screen, dryRun: true | undefined): string[] =>
   pairsOf(
     [
-      ["job", job.id],
+      ["job", dryRun ? null : job.id],
       ["agent", job.agent],
       ["work item", job.work_item_id],
       ["repository", job.repo],
@@ -62,10 +63,10 @@ const pairs = (job: Job, screen: Screen): string[] =>
 const jobAnswer = (response: { job: Job }, dryRun?: true): Answer<Job> => ({
   response,
   items: [response.job],
-  name: ({ id }) => id,
+  name: ({ id }) => (dryRun ? null : id),
   lines: (screen) => [
     ...(dryRun ? [`${dryRunMark(dryRun)}The job would be:`] : []),
-    ...pairs(response.job, screen),
+    ...pairs(response.job, screen, dryRun),
   ],
 });
 

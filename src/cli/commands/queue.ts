@@ -10,7 +10,7 @@ import { tableOf, type Column } from "../output/table.ts";
 import type { Style } from "../output/terminal.ts";
 import { plain } from "../output/text.ts";
 import { shownTime } from "../output/time.ts";
-import { connect, refuseUnknownRepo } from "../service.ts";
+import { connect, isInForce, refuseUnknownRepo } from "../service.ts";
 import { watch } from "../watch.ts";
 
 type Waiting = Lane["waiting"][number];
@@ -18,7 +18,7 @@ type Waiting = Lane["waiting"][number];
 /** A waiting job, a task without one, or a lane without tasks. */
 interface Row {
   readonly repo: string;
-  readonly state: "open" | "frozen" | "degraded";
+  readonly state: "open" | "frozen" | "frozen (not in force)" | "degraded";
   readonly task_id?: number | null;
   readonly job_id?: number | undefined;
   readonly work_item_id?: string | null;
@@ -33,7 +33,8 @@ interface Row {
 
 const CAN_START = "can start";
 
-const stateOf = (lane: Lane, degraded: boolean): Row["state"] => {
+const stateOf = (lane: Lane, degraded: boolean, inForce: boolean): Row["state"] => {
+  if (lane.frozen && !inForce) return "frozen (not in force)";
   // Freezes that cannot be read count as frozen, without a time.
   if (lane.frozen) return lane.frozen_at === null && degraded ? "degraded" : "frozen";
   return degraded ? "degraded" : "open";
@@ -44,8 +45,8 @@ const waitingCells = (job: Waiting | undefined): Partial<Row> =>
 
 /** The active task, then the waiting jobs in their order, then the paused tasks. A task has a row for each of its
  *  waiting jobs, or one row. */
-const rowsOf = (repo: string, lane: Lane, degraded: boolean): Row[] => {
-  const state = stateOf(lane, degraded);
+const rowsOf = (repo: string, lane: Lane, degraded: boolean, inForce: boolean): Row[] => {
+  const state = stateOf(lane, degraded, inForce);
   const freeze = lane.frozen ? { since: lane.frozen_at, why: lane.frozen_reason } : {};
   const jobs = [...lane.waiting].sort((a, b) => a.position - b.position);
   const jobsOf = (task_id: number): (Waiting | undefined)[] => {
@@ -78,6 +79,7 @@ const rowsOf = (repo: string, lane: Lane, degraded: boolean): Row[] => {
 const STATE_STYLE: Readonly<Record<Row["state"], Style>> = {
   open: "green",
   frozen: "red",
+  "frozen (not in force)": "yellow",
   degraded: "magenta",
 };
 
@@ -113,7 +115,7 @@ const answerOf = (queue: Queue): Answer<Lane & { repo: string }> => {
         ? []
         : tableOf(
             COLUMNS,
-            lanes.flatMap(([repo, lane]) => rowsOf(repo, lane, queue.degraded)),
+            lanes.flatMap(([repo, lane]) => rowsOf(repo, lane, queue.degraded, isInForce(queue, repo))),
             screen,
             wide,
           ),

@@ -3,11 +3,22 @@
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { Job } from "../../contract/jobs.ts";
-import type { Note } from "../../contract/scalars.ts";
+import { REPO_NAME } from "../../contract/names/repo-name.ts";
+import type { Note, OneTaskQuery } from "../../contract/scalars.ts";
 import type { ChangedTask, NewTask, Task, TaskQuery } from "../../contract/tasks.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example, json, reasonOption, repoOption } from "../arguments.ts";
+import {
+  example,
+  idOption,
+  json,
+  reasonOption,
+  repoOption,
+  selectedTask,
+  type TaskOptions,
+} from "../arguments.ts";
+import { confirmAtTerminal, yesOption } from "../confirm.ts";
 import type { CliContext } from "../context.ts";
+import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
 import { labelInRepo, labelOf } from "../output/label.ts";
@@ -22,8 +33,8 @@ type Dependency = NonNullable<NewTask["depends_on"]>[number];
 
 /** `WORK_ITEM`, or `REPO:WORK_ITEM` in another repository. */
 const dependency = (text: string): Dependency => {
-  const [, repo, work_item_id] = /^([\w./-]+):(.+)$/.exec(text) ?? [];
-  return repo !== undefined && work_item_id !== undefined ? { repo, work_item_id } : text;
+  const [, repo = "", work_item_id = ""] = /^([^:]+):(.+)$/.exec(text) ?? [];
+  return REPO_NAME.test(repo) ? { repo, work_item_id } : text;
 };
 
 const dependencies = (text: string, before: readonly Dependency[] = []): Dependency[] => [
@@ -69,12 +80,13 @@ const pauseOf = ({ paused_at, paused_by, pause_reason, pause_until }: Task): str
         pause_reason,
       );
 
-const taskLines = (task: Task, screen: Screen): string[] =>
+/** @param id left out of a dry run, in which there is none yet */
+const taskLines = (task: Task, id: number | null, screen: Screen): string[] =>
   pairsOf(
     [
       ["work item", task.work_item_id],
       ["repository", task.repo],
-      ["task", task.id],
+      ["task", id],
       ["title", task.title],
       ["stage", task.stage],
       ["paused", pauseOf(task)],
@@ -91,9 +103,9 @@ const taskAnswer = (response: { task: Task }, jobs: readonly Job[], dryRun?: tru
   items: [response.task],
   name: labelOf,
   lines: (screen, wide) => [
-    ...(dryRun ? [`${dryRunMark(dryRun)}The task and its job would be:`] : []),
-    ...taskLines(response.task, screen),
-    ...(jobs.length === 0 ? [] : ["", ...jobLines(jobs, screen, wide)]),
+    ...(dryRun ? [`${dryRunMark(dryRun)}The task${jobs.length > 0 ? " and its job" : ""} would be:`] : []),
+    ...taskLines(response.task, dryRun ? null : response.task.id, screen),
+    ...(jobs.length === 0 ? [] : ["", ...jobLines(jobs, screen, wide, dryRun)]),
   ],
 });
 
@@ -149,9 +161,10 @@ const addCommand = (task: Command, context: CliContext): void => {
         },
         { dry_run: dryRun },
       );
-      const mark = created ? dryRun : undefined;
-      await print(context, output, taskAnswer(answer, answer.job ? [answer.job] : [], mark));
-      if (!created) say(context, `${work_item_id} exists in ${repo} already; nothing was changed.`);
+      const jobs = answer.job ? [answer.job] : [];
+      await print(context, output, taskAnswer(answer, jobs, created ? dryRun : undefined));
+      if (!created)
+        say(context, `${dryRunMark(dryRun)}${work_item_id} exists in ${repo} already; nothing was changed.`);
       else sayDryRun(context, dryRun);
     });
 };
@@ -188,22 +201,23 @@ const showCommand = (task: Command, context: CliContext): void => {
   task
     .command("show")
     .description("show a task and its jobs")
-    .argument("<work-item>", "work item or task id")
+    .argument("[work-item]", "work item")
     .addOption(repoOption())
+    .addOption(idOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task show WEB-8"))
-    .action(async (work_item: string, { repo, output }: OutputOptions & { readonly repo?: string }) => {
+    .action(async (workItem: string | undefined, { output, ...named }: OutputOptions & TaskOptions) => {
       const client = connect(context);
-      const { id } = await findTask(client, { work_item, repo });
+      const { id } = await findTask(client, selectedTask("task show", workItem, named));
       const answer = await client.task(id);
       await print(context, output, taskAnswer(answer, answer.jobs));
     });
 };
 
-interface ChangeOptions extends OutputOptions {
-  readonly repo?: string;
+interface ChangeOptions extends OutputOptions, TaskOptions {
   readonly reason?: string;
   readonly dryRun?: true;
+  readonly yes?: true;
 }
 
 /** A line for the waiting jobs that the end of their task cancelled, and one for those that it left. */
@@ -226,17 +240,20 @@ const endedLines = (
 /** Changes a task; prints its new state and the effect. */
 const change = async (
   context: CliContext,
-  work_item: string,
-  { repo, reason, dryRun, output }: ChangeOptions,
+  selected: OneTaskQuery,
+  { reason, dryRun, output }: ChangeOptions,
   call: (
     client: Client,
     id: number,
     note: Note,
     trial: { dry_run?: true | undefined },
   ) => Promise<ChangedTask>,
+  confirm: (found: Task) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> => {
   const client = connect(context);
-  const { id } = await findTask(client, { work_item, repo });
+  const found = await findTask(client, selected);
+  if (!dryRun) await confirm(found);
+  const { id } = found;
   const changed = await call(client, id, noteOf(context, { reason }), { dry_run: dryRun });
   const { task, effect } = changed;
   await print(context, output, {
@@ -257,37 +274,71 @@ const change = async (
   sayDryRun(context, dryRun);
 };
 
+type StageOptions = ChangeOptions & { readonly cancelJobs?: true };
+
 const stageCommand = (task: Command, context: CliContext): void => {
   task
     .command("stage")
     .description("move a task to a stage; done and cancelled are final")
-    .argument("<work-item>", "work item or task id")
-    .argument("<stage>", "such as development")
+    .usage("[options] <work-item> <stage>, or --id <task> <stage>")
+    .argument("[work-item]", "work item")
+    .argument("[stage]", "such as development")
     .addOption(repoOption())
+    .addOption(idOption())
     .option("--cancel-jobs", "with done: cancel every waiting job of the task, not only its entry jobs")
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task stage WEB-8 done"))
-    .action((workItem: string, stage: string, options: ChangeOptions & { readonly cancelJobs?: true }) =>
-      change(context, workItem, options, (client, id, note, trial) =>
-        client.setStage(id, stage, { ...note, cancel_jobs: options.cancelJobs }, trial),
-      ),
-    );
+    .action((...[first, second, options]: [string | undefined, string | undefined, StageOptions]) => {
+      // With an id the only operand is the stage.
+      const [workItem, stage] =
+        options.id !== undefined && second === undefined ? [undefined, first] : [first, second];
+      if (stage === undefined)
+        throw new ExitError(
+          EXIT.usage,
+          "Name a stage, such as development: `serial-gate task stage WORK_ITEM STAGE`.",
+        );
+      return change(
+        context,
+        selectedTask("task stage", workItem, options),
+        options,
+        (client, id, note, trial) =>
+          client.setStage(id, stage, { ...note, cancel_jobs: options.cancelJobs }, trial),
+      );
+    });
 };
 
 const cancelCommand = (task: Command, context: CliContext): void => {
   task
     .command("cancel")
-    .description("cancel a task and its waiting jobs; this is final")
-    .argument("<work-item>", "work item or task id")
+    .description("cancel a task and its waiting jobs; this is final, and asked for at a terminal")
+    .argument("[work-item]", "work item")
     .addOption(repoOption())
+    .addOption(idOption())
     .addOption(reasonOption())
     .addOption(dryRunOption())
+    .addOption(yesOption())
     .addOption(outputOption())
-    .addHelpText("after", example("serial-gate task cancel WEB-8 --dry-run"))
-    .action((workItem: string, options: ChangeOptions) =>
-      change(context, workItem, options, (client, id, note, trial) => client.cancelTask(id, note, trial)),
+    .addHelpText(
+      "after",
+      example("serial-gate task cancel WEB-8 --dry-run", "serial-gate task cancel --id 9"),
+    )
+    .action((workItem: string | undefined, options: ChangeOptions) =>
+      change(
+        context,
+        selectedTask("task cancel", workItem, options),
+        options,
+        (client, id, note, trial) => client.cancelTask(id, note, trial),
+        async (task) => {
+          const isOver = isTerminal(task.stage);
+          if (!options.yes && !isOver)
+            await confirmAtTerminal(
+              context,
+              `Cancel ${labelInRepo(task)} (task ${task.id}, ${standing(task)}) for good?`,
+            );
+        },
+      ),
     );
 };
 

@@ -5,7 +5,7 @@ import { isUnanswered, type Client } from "../../client/client.ts";
 import { advisedCommand } from "../../contract/shell.ts";
 import type { Task } from "../../contract/tasks.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { example, repoOption } from "../arguments.ts";
+import { example, idOption, repoOption, selectedTask, type TaskOptions } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { startTimer } from "../long-timer.ts";
@@ -53,9 +53,8 @@ const isClaimable = async (client: Client, task: Task, signal: AbortSignal): Pro
 const watchedRepo = ({ repo, depends_on }: Task): string | undefined =>
   depends_on.every((needed) => needed.repo === repo || isTerminal(needed.stage)) ? repo : undefined;
 
-interface Options extends OutputOptions {
+interface Options extends OutputOptions, TaskOptions {
   readonly for: "claimable" | "done";
-  readonly repo?: string;
   readonly timeout?: number;
 }
 
@@ -63,7 +62,7 @@ export const waitCommand = (program: Command, context: CliContext): void => {
   program
     .command("wait")
     .description("wait until a work item can start, or is done")
-    .argument("<work-item>", "work item or task id")
+    .argument("[work-item]", "work item")
     .addOption(
       new Option("--for <state>", "state to wait for").choices(["claimable", "done"]).makeOptionMandatory(),
     )
@@ -73,17 +72,22 @@ export const waitCommand = (program: Command, context: CliContext): void => {
       duration,
     )
     .addOption(repoOption())
+    .addOption(idOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate wait WEB-8 --for=done --timeout 10m"))
-    .action(async (work_item: string, { for: awaited, repo, timeout, output }: Options) => {
+    .action(async (workItem: string | undefined, { for: awaited, timeout, output, ...named }: Options) => {
       const client = connect(context);
       const stop = stopSignal(context);
       const late = new AbortController();
-      const found = await findTask(client, { work_item, repo });
+      const found = await findTask(client, selectedTask("wait", workItem, named));
       let last: Look | undefined;
       const giveUp = (ms: number): void => {
         const state = last ? `${label(last.task)} ${last.state}` : "No answer from the service";
-        const explain = advisedCommand({ verb: ["explain"], options: { repo }, operands: [work_item] });
+        const explain = advisedCommand({
+          verb: ["explain"],
+          options: { ...named },
+          operands: workItem === undefined ? [] : [workItem],
+        });
         const hint = awaited === "claimable" ? [`\`${explain}\` says what holds it.`] : [];
         late.abort(new ExitError(EXIT.timedOut, `${state} after ${exactLengthOf(ms)}.`, ...hint));
       };

@@ -48,6 +48,15 @@ export const changeLines = (sentence: string, { effect, dryRun }: Changed, scree
 /** Stands first on stdout, so that a pasted answer cannot be taken for the real one. */
 export const dryRunMark = (dryRun: true | undefined): string => (dryRun ? "(dry run) " : "");
 
+/** The line for a change that is recorded and holds nothing; none where the gate acts on it. */
+export const notInForceLines = (
+  { not_in_force_because }: { readonly not_in_force_because: string | null },
+  dryRun: true | undefined,
+): string[] =>
+  not_in_force_because === null
+    ? []
+    : [`${dryRun ? "Would be recorded" : "Recorded"}, but NOT in force: ${plain(not_in_force_because)}.`];
+
 /** The verb of a sentence about a change or its dry run. */
 export const isOrWouldBe = (dryRun: true | undefined): string => (dryRun ? "would be" : "is");
 

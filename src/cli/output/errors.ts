@@ -3,7 +3,7 @@
 import { CommanderError } from "commander";
 import { ProblemError, type Problem } from "../../client/client.ts";
 import { parseConnection } from "../../config/client.ts";
-import { asTyped, withOption } from "../../contract/shell.ts";
+import { asTyped, withOption, withTaskId } from "../../contract/shell.ts";
 import type { CliContext } from "../context.ts";
 import { EXIT, ExitError, exitOfProblem } from "./exit-codes.ts";
 
@@ -42,7 +42,7 @@ const FIELDS: Readonly<Record<string, readonly [name: string, rule: string]>> = 
   stage: ["stage", "lower-case letters, digits, dots, dashes and underscores, such as code-review"],
   repo: [
     "repo",
-    "letters, digits, dots, dashes and underscores in parts joined by slashes, such as acme/web",
+    "letters, digits and ._~+- in parts joined by slashes, without .git at the end, such as acme/web",
   ],
   work_item_id: ["work-item", "at most 200 characters, with no control characters and no leading dash"],
   agent: ["agent", "letters, digits, dots, dashes, underscores and colons, such as developer"],
@@ -60,12 +60,22 @@ const inputLines = ({ errors = [] }: Problem, argv: readonly string[]): string[]
   return lines.every((line) => line !== undefined) ? lines : [];
 };
 
+/** The command with each of the ids in the place of the ambiguous work item; none for a verb that takes no id. */
+const byId = ({ work_item_id, tasks = [] }: Problem, argv: readonly string[]): string[] => {
+  if (work_item_id === undefined || argv[0] === "job") return [];
+  return ["Name one by its id:", ...tasks.map((id) => `  ${asTyped(withTaskId(argv, work_item_id, id))}`)];
+};
+
 const linesOf = (problem: Problem, argv: readonly string[], context: CliContext): string[] => {
-  const { code, detail, hint, repos = [] } = problem;
+  const { code, detail, hint, repos = [], tasks = [] } = problem;
   const asGiven = hint === undefined ? [detail] : [detail, hint];
   switch (code) {
     case "ambiguous_work_item":
-      return [detail, "Add --repo:", ...repos.map((repo) => `  ${asTyped(withOption(argv, "repo", repo))}`)];
+      return tasks.length > 0
+        ? [detail, ...byId(problem, argv)]
+        : [detail, "Add --repo:", ...repos.map((repo) => `  ${asTyped(withOption(argv, "repo", repo))}`)];
+    case "repo_looks_alike":
+      return [detail, "Name it as it is spelled there."];
     case "invalid_request": {
       const lines = inputLines(problem, argv);
       return lines.length > 0 ? lines : asGiven;

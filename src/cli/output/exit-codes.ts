@@ -4,7 +4,7 @@ export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
-  /** The gate refuses. */
+  /** The gate refuses, or records what it does not act on. */
   refused: 3,
   notAllowed: 4,
   notFound: 5,

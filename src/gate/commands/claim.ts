@@ -82,6 +82,10 @@ interface Wish {
   readonly actor: Actor;
   readonly worker: string | null;
   readonly expires: string;
+  /** The same in milliseconds since 1970. */
+  readonly due: number;
+  /** The length of the lease, in milliseconds. */
+  readonly ms: number;
   /** The jobs of that claim so far. */
   readonly taken: ClaimedJob[];
 }
@@ -104,11 +108,16 @@ const leaseJobs = (
   leases: ReadonlyMap<number, Assignment>,
 ): Statement => {
   const byJob = rowsOf(
-    [...leases].map(([id, { lane, token, worker, expires }]) => [id, { lane, token, worker, expires }]),
+    [...leases].map(([id, { lane, token, worker, actor, expires, due, ms }]) => [
+      id,
+      { lane, token, worker, actor, expires, due, ms },
+    ]),
   );
   return sql`UPDATE jobs SET status = 'running', ready = 0, ${WRITTEN}, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
-      lease_expires_at = lease.value ->> 'expires', started_at = ${from}, finished_at = NULL
+      lease_actor = lease.value ->> 'actor', lease_expires_at = lease.value ->> 'expires',
+      lease_ms = CAST(lease.value ->> 'ms' AS INTEGER),
+      due_ms = CAST(lease.value ->> 'due' AS BIGINT), started_at = ${from}, finished_at = NULL
     FROM ${byJob} AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, visible, "jobs")}) ELSE status END IS NULL
@@ -194,12 +203,11 @@ const upToNextTask = (jobs: readonly Candidate[]): readonly Candidate[] => {
 export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[]): Tx<ClaimedJob[][]> {
   const at = yield* now();
   const from = toStored(at);
-  const each = attempts.map(({ actor, request }) => ({
-    actor,
-    worker: request.worker ?? null,
-    expires: toStored(at + (request.lease_ms ?? context.rules.defaults.leaseMs)),
-    taken: [],
-  }));
+  const each = attempts.map(({ actor, request }): Wish => {
+    const ms = request.lease_ms ?? context.rules.defaults.leaseMs;
+    const due = at + ms;
+    return { actor, worker: request.worker ?? null, expires: toStored(due), due, ms, taken: [] };
+  });
   let wishes: Wish[] = each.flatMap((wish, index) =>
     Array.from({ length: attempts[index]?.request.max ?? 0 }, () => wish),
   );

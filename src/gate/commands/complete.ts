@@ -9,7 +9,7 @@ import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { enqueue, laneOf, readJobs, refuseFinished, unknownJob } from "./job.ts";
 import { encode } from "../../store/json.ts";
-import { leaseLost, NO_LEASE, readLeasedJobs, taskEnded, taskOfJob, type LeasedJob } from "./lease.ts";
+import { leaseLost, readLeasedJobs, taskEnded, taskOfJob, type LeaseClaim, type LeasedJob } from "./lease.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
 import { forgetAnswers, pauseOptions, pauseUnlessPaused, type PauseOptions } from "./pause.ts";
@@ -27,6 +27,7 @@ import {
   type Move,
 } from "./task.ts";
 import { toStored } from "../../store/timestamps.ts";
+import { NO_LEASE } from "../../store/triggers/times.ts";
 import type { TaskRef } from "./work-item.ts";
 
 /** One completion of a batch. */
@@ -102,13 +103,14 @@ function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
 /** Decides which attempts may be made together and which are refused. Alone is made: an attempt in a lane that another
  *  holds, a second one about the same task, and one whose end touches other lanes. */
 function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
-  const tokens = new Map<number, string>();
-  for (const { id, input } of attempts) if (!tokens.has(id)) tokens.set(id, input.lease_token);
+  const claims = new Map<number, LeaseClaim>();
+  for (const { id, input, actor } of attempts)
+    if (!claims.has(id)) claims.set(id, { token: input.lease_token, actor });
   const named = yield* all<Pick<LeasedJob, "repo">>(
-    sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...tokens.keys()])}`,
+    sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...claims.keys()])}`,
   );
   const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
-  const jobs = yield* readLeasedJobs(tokens);
+  const jobs = yield* readLeasedJobs(claims);
   const at = yield* now();
 
   const taken = new Set<string>();

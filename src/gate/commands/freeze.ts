@@ -6,9 +6,11 @@ import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";
+import { familiarity, IN_QUERY, lockNamedLane } from "./repo.ts";
 import type { FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
+import { forceOf } from "../rule/scope.ts";
 import {
   asFreeze,
   FREEZE_COLUMNS,
@@ -18,23 +20,24 @@ import {
 } from "../rule/reasons/freeze.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
-/** Stops a repository. Each call is a freeze of its own: a second bad deploy is a second thing to clear.
- *  @throws GateError layer_disabled, invalid_request */
-export function* freeze(
-  { rules: { policy }, lookup, actor }: Context,
-  repo: string,
-  note: FreezeNote,
-): Tx<FreezeState> {
+/** Freezes a repository. Each call is a freeze of its own: a second bad deploy is a second thing to clear.
+ *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
+export function* freeze(context: Context, repo: string, note: FreezeNote): Tx<FreezeState> {
+  const { policy } = context.rules;
   if (!policy.freeze)
     throw new GateError("layer_disabled", "The freeze is switched off.", {
       hint: "Start the service with SERIAL_GATE_FREEZE_ENABLED=true.",
     });
-  const who = whoActs(actor, note.by);
-  yield* lockLane(repo);
-  return yield* withEffect(policy, lookup, [repo], insertFreeze(repo, who, note));
+  const who = whoActs(context.actor, note.by);
+  yield* lockNamedLane(context, repo, IN_QUERY);
+  const familiar = yield* familiarity(repo, context.rules.projects, context.lookup.visible);
+  const frozen = yield* withEffect(policy, context.lookup, [repo], insertFreeze(repo, who, note));
+  return { ...frozen, ...forceOf(policy, repo), ...familiar };
 }
 
-function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<FreezeState, "effect">> {
+type FrozenRepo = Pick<FreezeState, "repo" | "frozen" | "frozen_at" | "frozen_reason" | "freeze_id">;
+
+function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<FrozenRepo> {
   const at = toStored(yield* now());
   const { reason = null, work_item_id = null } = note;
   const { freeze_id } = yield* one<{ freeze_id: number }>(sql`INSERT INTO repo_freeze
@@ -46,21 +49,20 @@ function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<Omit<Fr
 
 /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
  *  @throws GateError invalid_request */
-export function* unfreeze(
-  { rules: { policy }, lookup, actor }: Context,
-  query: UnfreezeQuery,
-  note: Note,
-): Tx<Unfrozen> {
+export function* unfreeze(context: Context, query: UnfreezeQuery, note: Note): Tx<Unfrozen> {
+  const { rules, lookup, actor } = context;
   const who = whoActs(actor, note.by);
   yield* lockLane(query.repo);
-  return yield* withEffect(policy, lookup, [query.repo], clearFreezes(query, who, note.reason));
+  const familiar = yield* familiarity(query.repo, rules.projects, lookup.visible);
+  const change = clearFreezes(query, who, note.reason);
+  return { ...(yield* withEffect(rules.policy, lookup, [query.repo], change)), ...familiar };
 }
 
 function* clearFreezes(
   { repo, id }: UnfreezeQuery,
   actor: Actor,
   reason: string | undefined,
-): Tx<Omit<Unfrozen, "effect">> {
+): Tx<Omit<Unfrozen, "effect" | "known" | "near">> {
   const at = toStored(yield* now());
   const cleared =
     yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${actor}, ${WRITTEN}

@@ -7,12 +7,14 @@ import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, WRITTEN } from "./record.ts";
+import { IN_BODY, refuseLookAlike } from "./repo.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Policy } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/task-end.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { resolveInLane } from "./work-item.ts";
+import { resolveInLane, type TaskRef } from "./work-item.ts";
+import { instantIn } from "./instant.ts";
 
 interface JobRow {
   id: number;
@@ -119,22 +121,34 @@ export const refuseFinished = (
     );
 };
 
+/** An unknown work item may be that of a look-alike.
+ *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item */
+function* taskOfNewJob(context: Context, { repo, work_item_id: work_item }: NewJob): Tx<TaskRef> {
+  try {
+    return yield* resolveInLane({ work_item, repo });
+  } catch (error) {
+    if (error instanceof GateError && error.code === "unknown_work_item")
+      yield* refuseLookAlike(context, repo, IN_BODY);
+    throw error;
+  }
+}
+
 /** Enqueues a job for the task of a work item.
- *  @throws GateError unknown_work_item, ambiguous_work_item, task_terminal */
+ *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
-  const task = yield* resolveInLane({ work_item: input.work_item_id, repo: input.repo });
+  const task = yield* taskOfNewJob(context, input);
   refuseFinished(context.rules.policy, task, input.agent);
   const job = yield* enqueue(context, task, {
     agent: input.agent,
     payload: input.payload,
     max_attempts: input.max_attempts,
-    runAfter: input.run_after === undefined ? undefined : Date.parse(input.run_after),
+    runAfter: input.run_after === undefined ? undefined : instantIn(input.run_after, "/run_after"),
   });
   return { job };
 }
 
 /** Makes a change to a job under the lock of its lane, in the name of who acts, and adds the effect. */
-function* changeJob(
+export function* changeJob(
   context: Context,
   id: number,
   note: Note,

@@ -1,21 +1,31 @@
-/** A running job in its holder's hands: kept, failed or released, and given back when it lapses.
- *  The lease's token is the fence: whoever does not hold the current one changes nothing. */
+/** Leases of running jobs: renewed, ended by a failure or a release, taken back by an operator, and given back when they
+ *  expire. The lease's token is the fence: without the current one nothing changes. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { GATE_ACTOR, record, WRITTEN, type Subject } from "./record.ts";
+import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
-import { laneOf, readJob, unknownJob } from "./job.ts";
-import { refuseTerminal } from "./task.ts";
+import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
+import { instantIn } from "./instant.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
-import type { ChangedJob, Failure, Heartbeat, Job, Lease, Release } from "../../contract/jobs.ts";
+import { refuseTerminal } from "./task.ts";
+import type {
+  ChangedJob,
+  Failure,
+  ForcedRelease,
+  Heartbeat,
+  Job,
+  Lease,
+  Release,
+} from "../../contract/jobs.ts";
 import { withEffect } from "../rule/effect.ts";
-import type { Defaults, Policy } from "../rule/policy.ts";
+import type { Actor, Defaults, Policy } from "../rule/policy.ts";
 import { endsWithTask, takesNoJob } from "../rule/task-end.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
+import { NO_LEASE } from "../../store/triggers/times.ts";
 import type { TaskRef } from "./work-item.ts";
 
 export interface LeasedJob {
@@ -30,22 +40,35 @@ export interface LeasedJob {
   readonly task_finished: number;
   /** The job that was last claimed with the task's answer. */
   readonly answer_told_job_id: number | null;
+  /** The length of the lease; null for one from before lengths were stored. */
+  readonly lease_ms: number | null;
+  /** When the lease expires, in milliseconds since 1970; null for a text that is no time. */
+  readonly due_ms: number | null;
 }
 
 const LEASED_JOB_COLUMNS = raw(
   `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts, j.task_finished,
-      t.answer_told_job_id`,
+      t.answer_told_job_id, j.lease_ms, j.due_ms`,
 );
 
-/** Reads the jobs that exist, by id, each with a flag: is the token its current lease's?
- *  @param tokens by the id of the job */
+/** A lease token, and the name of the caller that shows it. */
+export interface LeaseClaim {
+  readonly token: string;
+  readonly actor: Actor;
+}
+
+/** Reads the jobs that exist, by id, each with a flag: is the token its current lease's, and the caller the one that claimed
+ *  it? A lease that was claimed without a name is for every caller that has the token. A lease whose end is no time goes on.
+ *  @param claims by the id of the job */
 export function* readLeasedJobs(
-  tokens: ReadonlyMap<number, string>,
+  claims: ReadonlyMap<number, LeaseClaim>,
 ): Tx<Map<number, LeasedJob & { valid: number }>> {
-  const at = toStored(yield* now());
-  const asked = rowsOf([...tokens].map(([id, token]) => [id, { token }]));
+  const at = yield* now();
+  const asked = rowsOf(claims);
   const jobs = yield* all<LeasedJob & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS},
-      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token' AND j.lease_expires_at > ${at}
+      CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token'
+          AND j.lease_expires_at IS NOT NULL AND (j.due_ms IS NULL OR j.due_ms > ${at})
+          AND (j.lease_actor IS NULL OR j.lease_actor = asked.value ->> 'actor')
         THEN 1 ELSE 0 END AS valid
     FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
     LEFT JOIN tasks t ON t.id = j.task_id`);
@@ -63,17 +86,17 @@ export const leaseLost = (id: number): GateError =>
 
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
-function* leasedJob(id: number, token: string): Tx<LeasedJob> {
-  const job = (yield* readLeasedJobs(new Map([[id, token]]))).get(id);
+function* leasedJob({ actor }: Context, id: number, token: string): Tx<LeasedJob> {
+  const job = (yield* readLeasedJobs(new Map([[id, { token, actor }]]))).get(id);
   if (!job) throw unknownJob(id);
   if (!job.valid) throw leaseLost(id);
   return job;
 }
 
 /** The same once the job's lane is held, for what changes more than the lease. */
-function* lockedLeasedJob(id: number, token: string): Tx<LeasedJob> {
-  yield* lockLane(laneOf(yield* leasedJob(id, token)));
-  return yield* leasedJob(id, token);
+function* lockedLeasedJob(context: Context, id: number, token: string): Tx<LeasedJob> {
+  yield* lockLane(laneOf(yield* leasedJob(context, id, token)));
+  return yield* leasedJob(context, id, token);
 }
 
 /** The task of a job.
@@ -104,27 +127,30 @@ export const taskEnded = ({ work_item_id, task_id, stage }: LeasedJob): GateErro
       );
 };
 
-/** Keeps the lease for another term, and what the worker says of its progress.
+/** Renews the lease: by `lease_ms`, or by the same length as before; and keeps what the worker says of its progress.
  *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal */
 export function* heartbeat(
-  { rules }: Context,
+  context: Context,
   id: number,
   { lease_token, lease_ms, progress }: Heartbeat,
 ): Tx<{ lease: Lease }> {
   // The progress is a change in the lane; the lease alone is none.
-  const job = yield* progress === undefined ? leasedJob(id, lease_token) : lockedLeasedJob(id, lease_token);
+  const read = progress === undefined ? leasedJob : lockedLeasedJob;
+  const job = yield* read(context, id, lease_token);
   if (endsWithTask(job)) throw taskEnded(job);
-  const expires = toStored((yield* now()) + (lease_ms ?? rules.defaults.leaseMs));
-  const kept = yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}${when(
-    progress !== undefined,
-    sql`, progress = ${progress ?? null}`,
-  )}
+  const at = yield* now();
+  const length = lease_ms ?? job.lease_ms;
+  const due = length === null ? Math.max(at + context.rules.defaults.leaseMs, job.due_ms ?? at) : at + length;
+  const expires = toStored(due);
+  const kept =
+    yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}, due_ms = ${due}, lease_ms = ${length}${when(
+      progress !== undefined,
+      sql`, progress = ${progress || null}`,
+    )}
     WHERE id = ${id} AND status = 'running' AND lease_token = ${lease_token} RETURNING id`);
   if (!kept) throw unknownJob(id);
   return { lease: { token: lease_token, expires_at: toIso(expires) } };
 }
-
-export const NO_LEASE = raw("lease_token = NULL, lease_worker = NULL, lease_expires_at = NULL");
 
 /** Ends the job's lease with what the job becomes. */
 const end = (job: LeasedJob, change: Statement): Statement =>
@@ -146,9 +172,10 @@ const refuseWaitForNoRetry = ({ retry, retry_after_ms }: Failure): void => {
 
 /** The job went wrong: it is delayed while it has attempts left, else failed; cancelled when its task ended.
  *  @throws GateError unknown_job, lease_lost, invalid_request */
-export function* fail({ rules, actor }: Context, id: number, failure: Failure): Tx<{ job: Job }> {
+export function* fail(context: Context, id: number, failure: Failure): Tx<{ job: Job }> {
+  const { rules, actor } = context;
   refuseWaitForNoRetry(failure);
-  const job = yield* lockedLeasedJob(id, failure.lease_token);
+  const job = yield* lockedLeasedJob(context, id, failure.lease_token);
   const at = yield* now();
   const { error, retry_after_ms } = failure;
   let kind: EventKind = "job.failed";
@@ -168,38 +195,66 @@ export function* fail({ rules, actor }: Context, id: number, failure: Failure): 
 
 /** Gives the job back as if it had not been claimed, until a time or with a pause of its task; cancelled when its task
  *  ended.
- *  @throws GateError unknown_job, lease_lost; with `pause` task_terminal, layer_disabled, invalid_request */
+ *  @throws GateError unknown_job, lease_lost, invalid_request; with `pause` task_terminal, layer_disabled */
 export function* giveBack(context: Context, id: number, input: Release): Tx<{ job: Job }> {
   const { actor } = context;
-  const job = yield* lockedLeasedJob(id, input.lease_token);
+  const job = yield* lockedLeasedJob(context, id, input.lease_token);
+  const at = yield* now();
+  const { pause } = input;
+  const pauses =
+    pause && !endsWithTask(job)
+      ? {
+          task: taskOfJob(job, "/pause"),
+          how: pauseOptions(context, pause, { at, pointer: "/pause/until" }),
+        }
+      : undefined;
+  if (pauses) refuseTerminal(pauses.task);
+  const due = input.run_after === undefined ? undefined : instantIn(input.run_after, "/run_after");
+  const detail = due === undefined ? {} : { detail: { released: true, run_after: toIso(toStored(due)) } };
+  yield* undoRun(job, { actor, ...detail }, due);
+  if (pauses) yield* pauseUnlessPaused(pauses.task, pauses.how);
+  return { job: yield* readJob(id) };
+}
+
+/** Ends the run as if it had not begun: another program may have begun it without counting an attempt.
+ *  @param due milliseconds since 1970 UTC; the job is delayed until then */
+function* undoRun(job: LeasedJob, why: Why, due?: number): Tx<void> {
   const at = yield* now();
   if (endsWithTask(job)) {
     yield* run(end(job, becomesCancelled(toStored(at))));
-    yield* record("job.cancelled", job, { actor });
-    return { job: yield* readJob(id) };
+    yield* record("job.cancelled", job, why);
+    return;
   }
-  const { pause, run_after } = input;
-  const pauses = pause && {
-    task: taskOfJob(job, "/pause"),
-    how: pauseOptions(context, pause, { at, pointer: "/pause/until" }),
-  };
-  if (pauses) refuseTerminal(pauses.task);
-  const due = run_after === undefined ? undefined : Date.parse(run_after);
   const isDelayed = due !== undefined && due > at;
+  const after = when(due !== undefined, sql`, run_after = ${toStored(due ?? at)}`);
   yield* run(
     end(
       job,
-      sql`status = ${isDelayed ? "delayed" : "queued"}, attempts = attempts - 1, started_at = NULL${when(
-        due !== undefined,
-        sql`, run_after = ${toStored(due ?? at)}`,
-      )}`,
+      sql`status = ${isDelayed ? "delayed" : "queued"},
+        attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END, started_at = NULL${after}`,
     ),
   );
-  yield* record(isDelayed ? "job.delayed" : "job.released", job, {
-    actor,
-    ...(due === undefined ? {} : { detail: { released: true, run_after: toIso(toStored(due)) } }),
-  });
-  if (pauses) yield* pauseUnlessPaused(pauses.task, pauses.how);
+  yield* record(isDelayed ? "job.delayed" : "job.released", job, why);
+}
+
+/** Takes a running job from its worker, or from another program that left it running, and gives it back.
+ *  @throws GateError unknown_job, job_not_running, invalid_request */
+export function* releaseByForce(context: Context, id: number, note: ForcedRelease): Tx<ChangedJob> {
+  return yield* changeJob(context, id, note, takeFromWorker);
+}
+
+function* takeFromWorker({ actor }: Context, id: number, reason: string | undefined): Tx<{ job: Job }> {
+  const job = yield* first<LeasedJob & { status: string; lease_worker: string | null }>(
+    sql`SELECT ${LEASED_JOB_COLUMNS}, j.status, j.lease_worker
+    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id WHERE j.id = ${id}`,
+  );
+  if (!job) throw unknownJob(id);
+  if (job.status !== "running")
+    throw new GateError(
+      "job_not_running",
+      `The job ${id} is ${job.status}; only a running job is released by force.`,
+    );
+  yield* undoRun(job, { actor, reason, detail: { force: true, worker: job.lease_worker } });
   return { job: yield* readJob(id) };
 }
 
@@ -207,13 +262,12 @@ export function* giveBack(context: Context, id: number, input: Release): Tx<{ jo
  *  @throws GateError unknown_job, lease_lost; with `pause` task_terminal, layer_disabled, invalid_request */
 export function* release(context: Context, id: number, input: Release): Tx<ChangedJob> {
   const { rules, lookup } = context;
-  const { repo } = yield* lockedLeasedJob(id, input.lease_token);
+  const { repo } = yield* lockedLeasedJob(context, id, input.lease_token);
   return yield* withEffect(rules.policy, lookup, [repo ?? ""], giveBack(context, id, input));
 }
 
 interface ExpiredJob extends LeasedJob {
   readonly lease_worker: string | null;
-  readonly lease_expires_at: string;
 }
 
 /** The next state of a job whose lease expired: queued while it has attempts left. */
@@ -229,21 +283,21 @@ const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: St
   };
 };
 
-/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many.
+/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many. A running job
+ *  without a lease is another program's, and stays.
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
 export function* reapExpired(limit: number): Tx<number> {
-  const at = toStored(yield* now());
-  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker, j.lease_expires_at
+  const at = yield* now();
+  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'running' AND j.lease_expires_at <= ${at} ORDER BY j.id LIMIT ${limit}`);
+    WHERE j.status = 'running' AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
   for (const job of lapsed) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const { kind, change, why } = afterExpiry(job, at);
+    const { kind, change, why } = afterExpiry(job, toStored(at));
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
-        AND task_finished = ${job.task_finished}
-        AND lease_expires_at = ${job.lease_expires_at} RETURNING id`);
+        AND task_finished = ${job.task_finished} AND due_ms = ${job.due_ms} RETURNING id`);
     if (!reaped) continue;
     yield* record(kind, job, { actor: GATE_ACTOR, reason: why });
     given += 1;
@@ -260,19 +314,19 @@ interface DueJob extends Subject {
 /** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. A job that its
  *  task takes no more is cancelled instead. */
 export function* queueDue(limit: number, policy: Policy): Tx<number> {
-  const at = toStored(yield* now());
+  const at = yield* now();
   const due =
     yield* all<DueJob>(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id, j.agent, t.stage
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'delayed' AND (j.run_after IS NULL OR j.run_after <= ${at})
+    WHERE j.status = 'delayed' AND j.due_ms <= ${at}
     ORDER BY j.id LIMIT ${limit}`);
   let queued = 0;
   for (const job of due) {
     if (!(yield* tryLane(laneOf(job)))) continue;
     const isOver = job.stage !== null && takesNoJob(policy, job.stage, job.agent);
-    const change = isOver ? becomesCancelled(at) : raw("status = 'queued'");
-    const changed = yield* first(sql`UPDATE jobs SET ${change}, ${WRITTEN}
-      WHERE id = ${job.job_id} AND status = 'delayed' RETURNING id`);
+    const change = isOver ? becomesCancelled(toStored(at)) : raw("status = 'queued'");
+    const changed = yield* first(sql`UPDATE jobs SET ${change}, due_ms = NULL, ${WRITTEN}
+      WHERE id = ${job.job_id} AND status = 'delayed' AND due_ms <= ${at} RETURNING id`);
     if (!changed) continue;
     yield* record(isOver ? "job.cancelled" : "job.due", job, { actor: GATE_ACTOR });
     queued += 1;

@@ -9,10 +9,14 @@ import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
-import type { WorkItemQuery } from "../../contract/scalars.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
+import { heldReason } from "../rule/predicate.ts";
+import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { familiarity } from "./repo.ts";
+import { instantIn } from "./instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
@@ -22,11 +26,15 @@ function* pausedAt(task: TaskRef): Tx<string | null> {
   return row?.paused_at ?? null;
 }
 
-type Pause = Omit<PauseState, "effect">;
-type LanePause = Omit<LanePauseState, "effect">;
+type Pause = Pick<
+  PauseState,
+  "work_item_id" | "task_id" | "repo" | "stage" | "paused" | "paused_at" | "changed"
+>;
+type LanePause = Pick<LanePauseState, "repo" | "paused" | "changed" | "tasks">;
 
 const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
   work_item_id: task.work_item_id,
+  task_id: task.task_id,
   repo: task.repo,
   stage: task.stage,
   paused: paused_at !== null,
@@ -34,11 +42,12 @@ const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause
   changed,
 });
 
-/** @param pointer where the end is in the body */
-const until = (note: PauseNote, at: number, pointer: string): string | null => {
+/** Milliseconds since 1970 UTC.
+ *  @param pointer where the end is in the body */
+const until = (note: PauseNote, at: number, pointer: string): number | null => {
   if (note.until === undefined) return null;
-  const ms = Date.parse(note.until);
-  if (ms > at) return toStored(ms);
+  const ms = instantIn(note.until, pointer);
+  if (ms > at) return ms;
   throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
     faults: [{ in: "body", pointer, detail: "must be in the future" }],
   });
@@ -49,7 +58,8 @@ export interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
-  readonly ends: string | null;
+  /** Milliseconds since 1970 UTC. */
+  readonly ends: number | null;
   readonly reason: string | undefined;
   readonly together: boolean;
 }
@@ -71,11 +81,12 @@ export const pauseOptions = (
 
 /** Parks the tasks that the condition names; returns them by id. */
 function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
+  const endsAt = ends === null ? null : toStored(ends);
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${reason ?? null}, pause_until = ${ends}, paused_together = ${together ? 1 : 0},
+      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends}, paused_together = ${together ? 1 : 0},
       updated_at = ${toStored(at)}, ${WRITTEN}
     WHERE ${which} RETURNING ${TASK_REF}`);
-  const detail = { until: toIsoOrNull(ends), ...(together ? { together } : {}) };
+  const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
@@ -101,7 +112,7 @@ function* resumeTasks(which: Statement, how: ResumeOptions): Tx<TaskRef[]> {
   const at = toStored(yield* now());
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, paused_together = 0, updated_at = ${at}, ${WRITTEN}${when(
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${at}, ${WRITTEN}${when(
         how.answer !== undefined,
         sql`, ${answered(how, at)}`,
       )}
@@ -129,13 +140,27 @@ function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
 const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
 /** Parks a task. One that is parked stays as it is.
- *  @throws GateError layer_disabled, invalid_request, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(context: Context, query: WorkItemQuery, note: PauseNote): Tx<PauseState> {
+ *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
+export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
+  const { policy } = context.rules;
   const how = pauseOptions(context, note, { at: yield* now() });
-  const task = yield* resolveInLane(query);
+  const task = yield* resolveInLane(selector);
   if (isTerminal(task.stage))
-    throw new GateError("task_terminal", `The task ${query.work_item} is ${task.stage}: it holds nothing.`);
-  return yield* withEffect(context.rules.policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}: it holds nothing.`,
+    );
+  const paused = yield* withEffect(policy, context.lookup, [task.repo], pauseUnlessPaused(task, how));
+  const still_claimable = yield* hasClaimableEntryJob(context, task);
+  return { ...paused, ...forceOf(policy, task.repo), still_claimable };
+}
+
+/** True when a claim could still hand out the entry job of a task. */
+function* hasClaimableEntryJob({ rules: { policy }, lookup }: Context, task: TaskRef): Tx<boolean> {
+  const row =
+    yield* first(sql`SELECT j.id FROM jobs j WHERE j.task_id = ${task.task_id} AND j.status = 'queued'
+    AND ${isEntryJob(policy, "j")} AND (${heldReason(policy, lookup.visible)}) IS NULL LIMIT 1`);
+  return row !== undefined;
 }
 
 /** Parks a task whose lane is locked; one that is parked stays as it is. */
@@ -146,21 +171,22 @@ export function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> 
 
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is, but that
  *  it takes the answer.
- *  @throws GateError invalid_request, unknown_work_item, ambiguous_work_item, task_terminal for an answer that no job of
- *    the task would get */
+ *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal for an answer that
+ *    no job of the task would get */
 export function* resume(
   { rules: { policy }, lookup, actor }: Context,
-  query: WorkItemQuery,
+  selector: TaskSelector,
   note: ResumeNote,
 ): Tx<PauseState> {
   const how = resumeOptions(actor, note);
-  const task = yield* resolveInLane(query);
+  const task = yield* resolveInLane(selector);
   if (how.answer !== undefined && isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
-      `The task ${query.work_item} is ${task.stage}: it waits for no answer.`,
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}: it waits for no answer.`,
     );
-  return yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, how));
+  const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, how));
+  return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
 
 const resumeOptions = (actor: Actor, { by, reason, answer }: ResumeNote): ResumeOptions => ({
@@ -219,8 +245,7 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
   const how = pauseOptions(context, note, { at: yield* now(), together: true });
-  yield* lockLane(repo);
-  return yield* withEffect(context.rules.policy, context.lookup, [repo], pauseAll(repo, how));
+  return yield* changeLane(context, repo, pauseAll(repo, how));
 }
 
 function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
@@ -230,14 +255,21 @@ function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
 
 /** Takes back the tasks that were parked together; one that was parked by itself stays so.
  *  @throws GateError invalid_request */
-export function* resumeLane(
-  { rules: { policy }, lookup, actor }: Context,
+export function* resumeLane(context: Context, repo: string, note: ResumeNote): Tx<LanePauseState> {
+  const how = resumeOptions(context.actor, note);
+  return yield* changeLane(context, repo, resumeAll(repo, how));
+}
+
+/** Makes a change to a lane under its lock, and says what its repository is to the gate. */
+function* changeLane(
+  { rules: { policy, projects }, lookup }: Context,
   repo: string,
-  note: ResumeNote,
+  change: Tx<LanePause>,
 ): Tx<LanePauseState> {
-  const how = resumeOptions(actor, note);
   yield* lockLane(repo);
-  return yield* withEffect(policy, lookup, [repo], resumeAll(repo, how));
+  const familiar = yield* familiarity(repo, projects, lookup.visible);
+  const changed = yield* withEffect(policy, lookup, [repo], change);
+  return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
 function* resumeAll(repo: string, how: ResumeOptions): Tx<LanePause> {
@@ -260,10 +292,10 @@ const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | 
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeExpired(limit: number): Tx<number> {
-  const at = toStored(yield* now());
-  const isOver = sql`pause_until <= ${at}`;
+  const at = yield* now();
+  const isOver = sql`paused_at IS NOT NULL AND resume_ms <= ${at}`;
   const due = yield* all<TaskRef>(sql`SELECT ${TASK_REF} FROM tasks
-    WHERE ${isOver} ORDER BY pause_until, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
+    WHERE ${isOver} ORDER BY resume_ms, id LIMIT ${limit}`); // By id alone, SQLite would walk all tasks.
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;

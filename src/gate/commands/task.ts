@@ -8,6 +8,7 @@ import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
+import { IN_BODY, lockNamedLane } from "./repo.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type {
   ChangedTask,
@@ -18,7 +19,7 @@ import type {
   TaskPage,
   TaskQuery,
 } from "../../contract/tasks.ts";
-import type { WorkItemQuery } from "../../contract/scalars.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/task-end.ts";
 import { unfinished } from "../rule/lane.ts";
@@ -85,8 +86,8 @@ export function* readTask(id: number): Tx<Task> {
 
 /** The task that a work item stands for: the unfinished one if there is one, else the latest.
  *  @throws GateError unknown_work_item, ambiguous_work_item */
-export function* taskOfWorkItem(query: WorkItemQuery): Tx<Task> {
-  const { task_id } = yield* resolveTask(query);
+export function* taskOfWorkItem(selector: TaskSelector): Tx<Task> {
+  const { task_id } = yield* resolveTask(selector);
   return yield* readTask(task_id);
 }
 
@@ -179,15 +180,15 @@ function* standing(
 }
 
 /** Creates a task with its dependencies and its entry job, unless the work item has one already.
- *  @throws GateError unknown_work_item, ambiguous_work_item or dependency_cycle for a dependency, task_terminal for an
- *    entry job of a finished task */
+ *  @throws GateError repo_looks_alike, invalid_request; unknown_work_item, ambiguous_work_item or dependency_cycle for a
+ *    dependency, task_terminal for an entry job of a finished task */
 export function* createTask(
   context: Context,
   input: NewTask,
 ): Tx<{ created: boolean; task: Task; job: Job | null }> {
   const { rules, actor } = context;
   const { repo, work_item_id, title = null, stage } = input;
-  yield* lockLane(repo);
+  yield* lockNamedLane(context, repo, IN_BODY);
   const stands = yield* standing(rules, input);
   if (stands) return { created: false, ...stands };
 

@@ -4,7 +4,7 @@
 import type { Estimate, ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import { labelOf } from "../../contract/label.ts";
-import type { WorkItemQuery } from "../../contract/scalars.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import type { Task } from "../../contract/tasks.ts";
 import type { Reason } from "../../contract/vocabulary.ts";
 import { OPEN_STATUSES } from "../../contract/vocabulary.ts";
@@ -16,9 +16,10 @@ import { resolveTask } from "../commands/work-item.ts";
 import type { Policy } from "../rule/policy.ts";
 import { conditions } from "../rule/predicate.ts";
 import { readTasksAhead } from "../rule/reasons/active-task.ts";
+import { readActiveFreezes } from "../rule/reasons/freeze.ts";
 import { HOLD_REASONS } from "../rule/reasons/index.ts";
 import { asCommand, pauseRemedy, type Remedy } from "../rule/remedy.ts";
-import { isEntryJob } from "../rule/scope.ts";
+import { isEntryJob, notInForceBecause } from "../rule/scope.ts";
 import type { Visibility } from "../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { blockedTasksFrom, causeFor, describeCause, remediesFor, slowIn, type Cause } from "./stuck.ts";
@@ -269,10 +270,20 @@ class Investigation {
 const describeEnd = ({ detail, since, by }: DraftObstacle): string =>
   `${detail}${since === null ? "" : `, since ${since}`}${by === null ? "" : ` by ${by}`}`;
 
+/** Says that a freeze of the repository holds nothing, and why; null where there is none or it does. */
+function* describeIdleFreeze(policy: Policy, { freezes }: Visibility, repo: string): Tx<string | null> {
+  const because = policy.freeze ? notInForceBecause(policy, repo) : "SERIAL_GATE_FREEZE_ENABLED is false";
+  if (because === null || !freezes) return null;
+  const [freeze] = yield* readActiveFreezes(repo);
+  return freeze
+    ? `${repo} is frozen (freeze ${freeze.freeze_id}), but the freeze is not in force: ${because}.`
+    : null;
+}
+
 /** Answers `GET /queue/explain`, its remedies not tried yet.
- *  @throws GateError unknown_work_item, ambiguous_work_item */
-export function* explain(policy: Policy, visible: Visibility, query: WorkItemQuery): Tx<ExplanationDraft> {
-  const { task_id } = yield* resolveTask(query);
+ *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
+export function* explain(policy: Policy, visible: Visibility, selector: TaskSelector): Tx<ExplanationDraft> {
+  const { task_id } = yield* resolveTask(selector);
   const investigation = new Investigation(policy, visible);
   const { task, jobs } = yield* investigation.state(task_id);
   const blocked = yield* blockedTasksFrom(policy, [task_id], (repo) => slowIn(policy, repo));
@@ -285,5 +296,6 @@ export function* explain(policy: Policy, visible: Visibility, query: WorkItemQue
     stuck_because: cause ? describeStuck(cause, task) : null,
     jobs: explained,
     chain: (yield* investigation.chain(task_id)).steps,
+    not_in_force: yield* describeIdleFreeze(policy, visible, task.repo),
   };
 }

@@ -6,7 +6,7 @@ import { list, raw, sql, when, inlineInteger, type Statement } from "../../store
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
-import type { WorkItemQuery } from "../../contract/scalars.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
 import { resolveTask } from "../commands/work-item.ts";
@@ -34,8 +34,8 @@ const MAKES_WAY: readonly EventKind[] = ["task.paused", "task.resumed", "task.ca
  *  cancellations of earlier tasks in its repository, and the freezes of all these repositories, from its creation on;
  *  from the first event kept when its creation is not among them.
  *  @throws GateError unknown_work_item, ambiguous_work_item */
-function* lifeOf(query: WorkItemQuery): Tx<Statement> {
-  const { task_id: id, repo, work_item_id } = yield* resolveTask(query);
+function* lifeOf(selector: TaskSelector): Tx<Statement> {
+  const { task_id: id, repo, work_item_id } = yield* resolveTask(selector);
   const creation = yield* first<{ id: number }>(sql`SELECT e.id FROM gate_events e
     WHERE e.work_item_id = ${work_item_id} AND e.task_id = ${id} AND e.kind = 'task.created' ORDER BY e.id LIMIT 1`);
   const dependencies = sql`(SELECT d.depends_on_task_id FROM job_deps d WHERE d.task_id = ${id})`;
@@ -47,7 +47,8 @@ function* lifeOf(query: WorkItemQuery): Tx<Statement> {
       OR e.kind IN ${list(MAKES_WAY)} AND e.repo = ${repo} AND e.task_id < ${id})`;
 }
 
-function* matching({ about, repo, work_item }: EventQuery): Tx<Statement> {
+function* matching({ about, about_task, repo, work_item }: EventQuery): Tx<Statement> {
+  if (about_task !== undefined) return yield* lifeOf({ task_id: about_task });
   if (about !== undefined) return yield* lifeOf({ work_item: about, repo });
   return sql`${when(repo !== undefined, sql` AND e.repo = ${repo ?? null}`)}${when(
     work_item !== undefined,
@@ -63,10 +64,14 @@ const leftOut = (name: keyof EventQuery, beside: keyof EventQuery): InputFault =
 
 /** A life is one selection of events, a work item's own events are another.
  *  @throws GateError invalid_request */
-const refuseTwoSelections = ({ about, work_item }: EventQuery): void => {
-  if (about === undefined || work_item === undefined) return;
-  throw new GateError("invalid_request", "Events are selected by about or by work_item, not by both.", {
-    faults: [leftOut("about", "work_item")],
+const refuseTwoSelections = (query: EventQuery): void => {
+  const beside =
+    query.about_task === undefined ? (["work_item"] as const) : (["work_item", "about", "repo"] as const);
+  const selection = query.about_task === undefined ? "about" : "about_task";
+  const other = beside.find((name) => query[name] !== undefined);
+  if (query[selection] === undefined || other === undefined) return;
+  throw new GateError("invalid_request", `Events are selected by ${selection} or by ${other}, not by both.`, {
+    faults: [leftOut(selection, other)],
   });
 };
 

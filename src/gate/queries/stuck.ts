@@ -60,7 +60,7 @@ const waitsToEnter = (policy: Policy, task: string): Statement =>
 
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id,
-    CASE WHEN t.paused_at IS NOT NULL AND t.pause_until IS NULL THEN 1 ELSE 0 END AS paused,
+    CASE WHEN t.paused_at IS NOT NULL AND t.resume_ms IS NULL THEN 1 ELSE 0 END AS paused,
     CASE WHEN ${waitsToEnter(policy, "t")} THEN 1 ELSE 0 END AS waits, last.id AS job_id, last.agent, last.error
   FROM tasks t LEFT JOIN jobs last ON last.id = (SELECT MAX(j.id) FROM jobs j WHERE j.task_id = t.id)
     AND last.status = 'failed'

@@ -29,6 +29,8 @@ export interface Defaults {
 export interface Rules {
   readonly policy: Policy;
   readonly defaults: Defaults;
+  /** The repositories of SERIAL_GATE_PROJECTS. */
+  readonly projects: readonly string[];
   /** A fresh lease token: 128 random bits. */
   readonly newToken: () => string;
   /** A number in [0, 1), for jitter. */

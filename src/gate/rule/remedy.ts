@@ -61,7 +61,7 @@ export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
         call: `POST /tasks/${remedy.task_id}/cancel`,
         command: advisedCommand(
           remedy.work_item === null
-            ? { verb: ["task", "cancel"], operands: [remedy.task_id] }
+            ? { verb: ["task", "cancel"], options: { id: remedy.task_id } }
             : { verb: ["task", "cancel"], options: { repo: remedy.repo }, operands: [remedy.work_item] },
         ),
       };

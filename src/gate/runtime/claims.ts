@@ -121,11 +121,12 @@ export class Claims {
 
   /** Releases jobs and forgets the stored answer. Once the caller asked again for that answer, the jobs are its own. */
   async #takeBack(caller: Caller, jobs: readonly ClaimedJob[]): Promise<void> {
+    const actor = actorOf(caller);
     await this.#pipeline.run({ caller: null }, function* (context): Tx<void> {
       if (!(yield* forgetAnswer(caller))) return;
       for (const { id, lease } of jobs)
         try {
-          yield* giveBack(context, id, { lease_token: lease.token });
+          yield* giveBack({ ...context, actor }, id, { lease_token: lease.token });
         } catch (error) {
           // The lease ended meanwhile: the job is not the caller's any more.
           if (!(error instanceof GateError)) throw error;

@@ -1,6 +1,5 @@
-/** Runs the work that is due by the clock: delayed jobs, expired leases, pauses that end.
- *  It is done before a claim or a snapshot decides, and by a timer for those who wait. The time that the timer is set
- *  to is a hint; what is due is what the rows say. */
+/** Runs what falls due by itself: delayed jobs, expired leases, pauses that end. It runs before a claim or a snapshot
+ *  decides, and by a timer for callers that wait. The timer's time is a hint; the rows say what is due. */
 
 import { first, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
@@ -8,7 +7,7 @@ import { queueDue, reapExpired } from "../commands/lease.ts";
 import type { Policy } from "../rule/policy.ts";
 import type { Log } from "./log.ts";
 import { resumeExpired } from "../commands/pause.ts";
-import { fromStored } from "../../store/timestamps.ts";
+import { sentenceOf, UNREADABLE_TIMES, unreadableTimes } from "../queries/unreadable.ts";
 
 /** The longest time between two looks: another program may have written a time. */
 const EVERY_MS = 1_000;
@@ -21,11 +20,14 @@ const TASKS: readonly ((limit: number, policy: Policy) => Tx<number>)[] = [
   resumeExpired,
 ];
 
-/** When the next thing falls due, as the database's text. */
-const NEXT_DUE = sql`SELECT MIN(due) AS due FROM (
-  SELECT MIN(run_after) AS due FROM jobs WHERE status = 'delayed'
-  UNION ALL SELECT MIN(lease_expires_at) FROM jobs WHERE status = 'running'
-  UNION ALL SELECT MIN(pause_until) FROM tasks WHERE pause_until IS NOT NULL) AS dues`;
+/** When the next thing falls due, in milliseconds since 1970, and how many texts are no time. */
+const NEXT_DUE = sql`SELECT MIN(due) AS due, ${UNREADABLE_TIMES} AS unreadable FROM (
+  SELECT MIN(due_ms) AS due FROM jobs WHERE status = 'delayed' AND due_ms IS NOT NULL
+  UNION ALL SELECT MIN(due_ms) FROM jobs WHERE status = 'running' AND due_ms IS NOT NULL
+  UNION ALL SELECT MIN(resume_ms) FROM tasks WHERE resume_ms IS NOT NULL AND paused_at IS NOT NULL) AS dues`;
+
+/** Unreadable times that the log names; the metric counts all. */
+const NAMED = 100;
 
 export class Maintenance {
   readonly #store: Store;
@@ -37,6 +39,9 @@ export class Maintenance {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #unreadable = 0;
+  /** The unreadable times that the log has named and that are still there. */
+  #named: ReadonlySet<string> = new Set();
 
   /** @param after is told after each round how many things were done */
   constructor(
@@ -50,9 +55,14 @@ export class Maintenance {
     this.#after = after;
   }
 
-  /** Has the chores done at that time (milliseconds since 1970 UTC), if no earlier time is planned. */
+  /** How many times of jobs and tasks were no time when the maintenance last looked. */
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
+  /** Has the chores done at that time (milliseconds since 1970 UTC), if no earlier time is planned. NaN plans nothing. */
   scheduleAt(due: number): void {
-    if (this.#stopped || (this.#timer && due >= this.#next)) return;
+    if (this.#stopped || Number.isNaN(due) || (this.#timer && due >= this.#next)) return;
     clearTimeout(this.#timer);
     this.#next = due;
     const wait = Math.min(Math.max(due - this.#clock(), 0), EVERY_MS);
@@ -107,11 +117,23 @@ export class Maintenance {
   /** Milliseconds since 1970 UTC; 0 when it cannot be read, so that each chore finds out for itself. */
   async #findNext(): Promise<number> {
     try {
-      const row = await this.#store.read(() => first<{ due: string | null }>(NEXT_DUE));
-      const due = row?.due ? fromStored(row.due) : Infinity;
-      return Number.isNaN(due) ? Infinity : due;
+      const row = await this.#store.read(() => first<{ due: number | null; unreadable: number }>(NEXT_DUE));
+      await this.#nameUnreadable(row?.unreadable ?? 0);
+      return row?.due ?? Infinity;
     } catch {
       return 0;
     }
+  }
+
+  /** Says each unreadable time once in the log. */
+  async #nameUnreadable(count: number): Promise<void> {
+    if (count === 0 && this.#unreadable === 0) return;
+    this.#unreadable = count;
+    const times = count > 0 ? await this.#store.read(() => unreadableTimes(NAMED)) : [];
+    const sentences = times.map(sentenceOf);
+    for (const [index, sentence] of sentences.entries())
+      if (!this.#named.has(sentence))
+        this.#log.warn({ ...times[index] }, `Unreadable time skipped: ${sentence}`);
+    this.#named = new Set(sentences);
   }
 }

@@ -1,8 +1,8 @@
-/** Authentication. With tokens, every call needs one; without, only programs on this machine may call, and no web page
- *  that a browser on it has open. */
+/** Authentication. With tokens, every call needs one; without, whoever reaches the service is an operator: see
+ *  browser-guard.ts. */
 
 import { timingSafeEqual } from "node:crypto";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Actor } from "../../gate/rule/policy.ts";
 import { EdgeError } from "../problem.ts";
 
@@ -39,24 +39,6 @@ const tokenFinder = (tokens: readonly Token[]): ((sent: string) => Token | undef
   };
 };
 
-const LOCAL_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
-
-/** Refuses cross-site requests, which browsers mark with Sec-Fetch-Site, and DNS rebinding, which shows in the Host. */
-const refuseBrowsers = ({ headers, method }: FastifyRequest): void => {
-  const site = headers["sec-fetch-site"];
-  if (site !== undefined && site !== "same-origin" && site !== "none" && method !== "GET")
-    throw new EdgeError({
-      code: "cross_origin",
-      detail: "Web pages of other sites may not call this service.",
-    });
-  if (!LOCAL_HOST.test(headers.host ?? ""))
-    throw new EdgeError({
-      code: "cross_origin",
-      detail: "Without tokens, the service answers only to localhost and loopback addresses.",
-      hint: "Set SERIAL_GATE_TOKENS to serve it under another name.",
-    });
-};
-
 export const useAuth = (app: FastifyInstance, tokens: readonly Token[]): void => {
   const findToken = tokenFinder(tokens);
   const actorOf = (header: string | undefined): string | undefined => {
@@ -66,8 +48,7 @@ export const useAuth = (app: FastifyInstance, tokens: readonly Token[]): void =>
 
   app.decorateRequest("actor", null);
   app.addHook("onRequest", (request, _reply, done) => {
-    if (tokens.length === 0) refuseBrowsers(request);
-    else if (request.routeOptions.config.open !== true) {
+    if (tokens.length > 0 && request.routeOptions.config.open !== true) {
       const actor = actorOf(request.headers.authorization);
       if (actor === undefined)
         throw new EdgeError({

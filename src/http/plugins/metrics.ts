@@ -87,6 +87,11 @@ const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => 
   const wrongFlags = gauge("ready_flags_wrong", "Wrong ready flags found by audits since the start.");
   const repairedFlags = gauge("ready_flags_repaired", "Wrong ready flags repaired since the start.");
 
+  const unreadable = gauge(
+    "unreadable_times",
+    "Times of jobs and tasks that another program wrote in a form that is no time.",
+  );
+
   const show = (queue: Queue): void => {
     const lanes = Object.values(queue.serial_gate.per_repo);
     const reasons = new Map<string, number>(["none", ...REASONS].map((reason) => [reason, 0]));
@@ -106,6 +111,7 @@ const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => 
     const tag = await gate.queueTag();
     if (tag === undefined || tag !== shown) show(await gate.queue());
     shown = tag;
+    unreadable.set(gate.unreadableTimes);
     wrongFlags.set(gate.audited.wrong);
     repairedFlags.set(gate.audited.mended);
   };

@@ -4,6 +4,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { PAGE_POLICY } from "./security-headers.ts";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -23,9 +24,47 @@ const withOptionalBodies = <Document extends object>(document: Document): Docume
   const { paths = {}, components } = document as Described;
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     const model = String(requestBody?.content["application/json"]?.schema?.$ref).split("/").at(-1) ?? "";
-    if (requestBody && components?.schemas?.[model]?.required === undefined) requestBody.required = false;
+    const { required, anyOf } = components?.schemas?.[model] ?? {};
+    if (requestBody && required === undefined && anyOf === undefined) requestBody.required = false;
   }
   return document;
+};
+
+const isObject = (value: unknown): value is JsonSchema =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The default of a member in words. Generators take a member with a `default` for one that is always there, and so ask
+ *  callers for it in every request. */
+const inWords = ({ default: fallback, description, ...schema }: JsonSchema): JsonSchema => {
+  const sentence = `Default: ${JSON.stringify(fallback)}.`;
+  return {
+    ...schema,
+    description: typeof description === "string" ? `${description} ${sentence}` : sentence,
+  };
+};
+
+const describeDefaults = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(describeDefaults);
+  if (!isObject(value)) return value;
+  const described = Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, describeDefaults(part)]),
+  );
+  return "default" in described && "type" in described ? inWords(described) : described;
+};
+
+/** Describes the defaults of the models instead of declaring them. */
+const withDefaultsInWords = <Document extends object>(document: Document): Document => {
+  const { components } = document as Described;
+  const schemas = components?.schemas ?? {};
+  return {
+    ...document,
+    components: {
+      ...components,
+      schemas: Object.fromEntries(
+        Object.entries(schemas).map(([name, schema]) => [name, describeDefaults(schema)]),
+      ),
+    },
+  };
 };
 
 export const useOpenApi = async (app: FastifyInstance, version: string): Promise<void> => {
@@ -53,13 +92,15 @@ export const useOpenApi = async (app: FastifyInstance, version: string): Promise
       buildLocalReference: (schema) => schema.$id as string,
     },
     transformObject: (document) =>
-      withOptionalBodies("openapiObject" in document ? document.openapiObject : document.swaggerObject),
+      withDefaultsInWords(
+        withOptionalBodies("openapiObject" in document ? document.openapiObject : document.swaggerObject),
+      ),
   });
   // Browsers request the pages without a token. They show only the description, no data.
   await app.register(async (docs) => {
     docs.addHook("onRoute", (route) => {
       route.config = { ...route.config, open: true };
     });
-    await docs.register(swaggerUi, { routePrefix: "/docs" });
+    await docs.register(swaggerUi, { routePrefix: "/docs", staticCSP: PAGE_POLICY });
   });
 };

@@ -17,6 +17,11 @@ export const freezeRoutes = (app: FastifyInstance, gate: Gate): void => {
         tags,
         operationId: "freezeRepo",
         summary: "Freeze a repository until a person clears the freeze",
+        description: [
+          "Each call is a freeze of its own, also of a frozen repository: each is cleared, and `id` of an unfreeze tells them",
+          "apart. `in_force` is false where the gate is switched off or its scope leaves the repository out: the freeze is",
+          "recorded and holds nothing until that changes. `known` is false where nothing has the repository yet.",
+        ].join(" "),
         querystring: FreezeQuery,
         body: FreezeNote,
         response: { 200: ["The freeze.", FreezeState] },

@@ -12,18 +12,38 @@ import {
   Failure,
   Heartbeat,
   NewJob,
+  NewJobAnswer,
   OneJob,
   OneLease,
+  ForcedRelease,
   Release,
+  ReleaseBody,
+  ReleaseQuery,
 } from "../../contract/jobs.ts";
 import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
+import type { InputFault } from "../../contract/errors.ts";
 import { clientDisconnect } from "../client-disconnect.ts";
+import { invalidInput, unknownKey } from "../input-faults.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["jobs"] as const;
 
 type Params = z.output<typeof IdParams>;
 type Trial = z.output<typeof TrialQuery>;
+
+/** Reads the body of a release in the form of its kind: all required members of that form, none of the other.
+ *  @throws GateError invalid_request */
+const readRelease = <Form extends z.ZodType>(form: Form, body: ReleaseBody): z.output<Form> => {
+  const { success, data, error } = form.safeParse(body);
+  if (success) return data;
+  throw invalidInput(
+    error.issues.flatMap((issue): InputFault[] =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => unknownKey("body", key))
+        : [{ in: "body", pointer: `/${issue.path.join("/")}`, detail: "is required" }],
+    ),
+  );
+};
 
 export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: Trial; Body: NewJob }>(
@@ -35,7 +55,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         summary: "Enqueue a job for a task",
         querystring: TrialQuery,
         body: NewJob,
-        response: { 201: ["The new job.", OneJob] },
+        response: { 201: ["The new job.", NewJobAnswer] },
         problems: [404, 409],
       }),
     },
@@ -126,22 +146,29 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.fail(request.caller, request.params.id, request.body),
   );
 
-  app.post<{ Params: Params; Body: z.output<typeof Release> }>(
+  app.post<{ Params: Params; Querystring: ReleaseQuery; Body: ReleaseBody }>(
     "/jobs/:id/release",
     {
       schema: routeSchema({
         tags,
         operationId: "releaseJob",
         summary: "Return a job to the queue as if it had not been claimed",
-        description:
-          "With `run_after` it is delayed until then. With `pause` its task is paused too, in the same transaction.",
+        description: [
+          "A worker returns its own job with `lease_token`. With `run_after` it is delayed until then; with `pause` its task is",
+          "paused too, in the same transaction. With `force=true` an operator takes a running job from a worker that hangs, or",
+          "one that another program left running: the body is `reason`, and the lease's token is worthless from then on.",
+        ].join(" "),
         params: IdParams,
-        body: Release,
+        querystring: ReleaseQuery,
+        body: ReleaseBody,
         response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.release(request.caller, request.params.id, request.body),
+    ({ caller, params, query: { force, ...trial }, body }) =>
+      force === true
+        ? gate.releaseByForce(caller, { ...params, ...trial }, readRelease(ForcedRelease, body))
+        : gate.release(caller, params.id, { ...readRelease(Release, body), ...trial }),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import { Explanation } from "../../contract/explanation.ts";
 import { Queue, QueueQuery } from "../../contract/queue.ts";
-import { WorkItemQuery } from "../../contract/scalars.ts";
+import { OneTaskQuery } from "../../contract/scalars.ts";
 import type { Gate } from "../../gate/gate.ts";
 import { sendUnlessKnown } from "../etag.ts";
 import { queueBody } from "../queue-text.ts";
@@ -34,7 +34,7 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
   );
 
-  app.get<{ Querystring: WorkItemQuery }>(
+  app.get<{ Querystring: OneTaskQuery }>(
     "/queue/explain",
     {
       schema: routeSchema({
@@ -42,8 +42,8 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "explainWorkItem",
         summary: "Why a work item waits: all its blockers down to the root, and the calls that remove them",
         description:
-          "Each call in `fix` is executed and rolled back; `effect` is its result. `chain` follows the first reason.",
-        querystring: WorkItemQuery,
+          "Each call in `fix` is executed and rolled back; `effect` is its result. `chain` follows the first reason. Send `work_item`, with `repo` if several repositories have it, or `task_id`.",
+        querystring: OneTaskQuery,
         response: { 200: ["The explanation.", Explanation] },
         problems: [404, 409],
       }),

@@ -2,7 +2,7 @@
 
 import type { Dialect } from "../port.ts";
 import { raw } from "../sql.ts";
-import { makeTrigger } from "./triggers.ts";
+import { makeTrigger, milliseconds } from "./triggers.ts";
 
 export const DIALECT: Dialect = {
   name: "postgres",
@@ -17,6 +17,7 @@ export const DIALECT: Dialect = {
     UNION ALL SELECT p.proname || '()' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE n.nspname = current_schema()`),
   makeTrigger,
+  milliseconds,
   // With its function, on whatever table it is by now.
   dropTrigger: (name) => raw(`DROP FUNCTION IF EXISTS ${name}() CASCADE`),
   dropsBeforeRelease: raw(`SELECT 'DROP FUNCTION ' || p.oid::regprocedure || ' CASCADE' AS statement

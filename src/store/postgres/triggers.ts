@@ -2,12 +2,15 @@
  *  the search path of the program's own role: another program may lack both, and its write must never fail. */
 
 import type { Dialect, EventInsert, JsonMember, TriggerAction } from "../port.ts";
-import { raw, writtenOut } from "../sql.ts";
+import { raw, sql, writtenOut, type Statement } from "../sql.ts";
 
 const BODY = "$gate$";
 
 /** Locks a lane and makes its row if there is none; migrations/postgres/005_lanes.sql. */
 const lockLane = (lane: string): string => `PERFORM gate_lock_lane(${lane})`;
+
+/** migrations/postgres/003_jobs.sql. */
+export const milliseconds = (text: Statement): Statement => sql`gate_milliseconds(${text})`;
 
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 
@@ -40,6 +43,8 @@ const statementsOf = (action: TriggerAction): string[] => {
     }
     case "event":
       return [insertEvent(action)];
+    case "times":
+      return [writtenOut(action.update(milliseconds))];
   }
 };
 

@@ -2,6 +2,7 @@
 
 import type { Dialect } from "../port.ts";
 import { raw } from "../sql.ts";
+import { milliseconds } from "./milliseconds.ts";
 import { makeTrigger } from "./triggers.ts";
 
 export const DIALECT: Dialect = {
@@ -12,6 +13,7 @@ export const DIALECT: Dialect = {
     WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
   objects: raw(`SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
   makeTrigger,
+  milliseconds,
   dropTrigger: (name) => raw(`DROP TRIGGER IF EXISTS ${name}`),
   dropsBeforeRelease: raw(`SELECT 'DROP TRIGGER ' || name AS statement FROM sqlite_master
     WHERE type = 'trigger' AND (name LIKE 'gate\\_%' ESCAPE '\\' OR name LIKE 'lane\\_marks\\_%' ESCAPE '\\')`),

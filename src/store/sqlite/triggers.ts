@@ -4,6 +4,7 @@
 
 import type { Dialect, EventInsert, JsonMember, TriggerAction } from "../port.ts";
 import { writtenOut, type Statement } from "../sql.ts";
+import { milliseconds } from "./milliseconds.ts";
 
 /** Makes the row of a lane, unless it is there. */
 const makeLane = (lane: string): string =>
@@ -50,6 +51,8 @@ const statementsOf = (action: TriggerAction): string[] => {
       return []; // A writer is alone in the file.
     case "event":
       return [insertEvent(action)];
+    case "times":
+      return [writtenOut(action.update(milliseconds))];
   }
 };
 

@@ -8,6 +8,7 @@ import { LANE_COUNTERS } from "./lane-counters.ts";
 import { LANE_STATES } from "./lane-state.ts";
 import { OVERTAKES } from "./overtakes.ts";
 import { RUNS } from "./runs.ts";
+import { TIMES } from "./times.ts";
 
 export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
 
@@ -18,6 +19,7 @@ export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {
   "src/store/triggers/overtakes.ts": OVERTAKES,
   "src/store/triggers/runs.ts": RUNS,
   "src/store/triggers/foreign-events.ts": FOREIGN_EVENTS,
+  "src/store/triggers/times.ts": TIMES,
 };
 
 export const CATALOGUE: readonly Trigger[] = Object.values(MODULES).flat();

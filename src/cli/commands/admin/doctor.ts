@@ -1,4 +1,4 @@
-/** serial-gate doctor: repairs the ready index, and lists stuck tasks. */
+/** serial-gate doctor: repairs the ready index, and lists unreadable times and stuck tasks. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
@@ -14,7 +14,9 @@ export const doctorCommand = (
 ): void => {
   program
     .command("doctor")
-    .description("check and repair the ready index; list stuck tasks (reads DATABASE_URL)")
+    .description(
+      "check and repair the ready index; list unreadable times and stuck tasks (reads DATABASE_URL)",
+    )
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
       const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
@@ -40,6 +42,7 @@ export const doctorCommand = (
         );
         // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
+        for (const sentence of await gate.describeUnreadableTimes()) stdout.write(`${sentence}\n`);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
         gate.drain();
       } finally {

@@ -1,4 +1,4 @@
-/** Suggests known words for a mistyped one. */
+/** Finds known names that are near a mistyped one. */
 
 const MOST = 3;
 
