@@ -145,7 +145,7 @@ export function* heartbeat(
   const kept =
     yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}, due_ms = ${due}, lease_ms = ${length}${when(
       progress !== undefined,
-      sql`, progress = ${progress || null}`,
+      sql`, progress = ${progress === "" ? null : (progress ?? null)}`,
     )}
     WHERE id = ${id} AND status = 'running' AND lease_token = ${lease_token} RETURNING id`);
   if (!kept) throw unknownJob(id);
