@@ -4,15 +4,16 @@ import { writeFileSync } from "node:fs";
 import { setUp } from "./setup.mjs";
 
 setUp();
-const [{ parseConfig, policyFor }, { readyTriggers }, { triggersDocument }, ...dialects] = await Promise.all([
-  import("../dist/config/service.js"),
-  import("../dist/gate/rule/ready-index.js"),
-  import("../dist/store/triggers/document.js"),
-  import("../dist/store/sqlite/dialect.js"),
-  import("../dist/store/postgres/dialect.js"),
-]);
-for (const { DIALECT } of dialects)
+const [{ parseConfig, policyFor }, { readyTriggers }, { triggersDocument }, { DIALECT }, { dialectIn }] =
+  await Promise.all([
+    import("../dist/config/service.js"),
+    import("../dist/gate/rule/ready-index.js"),
+    import("../dist/store/triggers/document.js"),
+    import("../dist/store/sqlite/dialect.js"),
+    import("../dist/store/postgres/dialect.js"),
+  ]);
+for (const dialect of [DIALECT, dialectIn("public")])
   writeFileSync(
-    new URL(`../migrations/${DIALECT.name}/triggers.sql`, import.meta.url),
-    triggersDocument(DIALECT, readyTriggers(policyFor(parseConfig({}).policy, "serial-gate"))),
+    new URL(`../migrations/${dialect.name}/triggers.sql`, import.meta.url),
+    triggersDocument(dialect, readyTriggers(policyFor(parseConfig({}).policy, "serial-gate"))),
   );

@@ -8,6 +8,7 @@ import { Gate } from "./gate/gate.ts";
 import { buildApp } from "./http/app.ts";
 import { migrate, readOrigin } from "./store/migrate.ts";
 import { openStore } from "./store/open.ts";
+import { readExposures } from "./store/schema-rights.ts";
 import { VERSION } from "./version.ts";
 
 export interface Service {
@@ -30,6 +31,7 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
   try {
     const applied = await migrate(store);
     if (applied.length > 0) logger.info({ applied }, "The database is migrated.");
+    for (const exposure of await readExposures(store)) logger.warn(exposure);
     const { defaults, projects, eventsDays, tokens } = config;
     const policy = policyFor(config.policy, await store.read(readOrigin));
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });

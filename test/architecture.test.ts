@@ -13,7 +13,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers/install"],
+    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
     packages: /^$/,
   },
   "gate/commands": {
@@ -26,6 +26,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/sql",
       "store/timestamps",
       "store/triggers/times",
+      "store/triggers/lane-state",
       "store/json",
     ],
     packages: /^$/,
@@ -45,7 +46,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },
@@ -55,11 +56,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {
-    parts: ["store/triggers", "store/port", "store/sql", "contract/vocabulary"],
+    parts: ["store/triggers", "store/port", "store/schema-rights", "store/sql", "contract/vocabulary"],
     packages: /^node:crypto$/,
   },
   http: {

@@ -38,7 +38,15 @@ import type {
 } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, OneTaskQuery, WorkItemQuery } from "../contract/scalars.ts";
-import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import type {
+  ChangedTask,
+  NewTask,
+  StageChange,
+  Task,
+  TaskChange,
+  TaskPage,
+  TaskQuery,
+} from "../contract/tasks.ts";
 
 /** A model as a caller writes it: fields with a default are optional. */
 type Input<Model extends z.ZodType> = z.input<Model>;
@@ -222,6 +230,21 @@ export class Client {
     trial: Trial = {},
   ): Promise<ChangedTask> {
     return this.#call("PATCH", withQuery(`/tasks/${id}`, trial), { stage, ...note });
+  }
+
+  /** Replaces the dependencies of a task; an empty list drops all.
+   *  @param depends_on work items of the task's own repository, or of the one repository that has it, or with their `repo`
+   *  @returns the task as it is now, whether a job of it has started already, and the jobs that can start or are held
+   *    because of it
+   *  @throws ProblemError unknown_task, task_terminal, dependency_cycle (its `path` lists the work items); for a dependency
+   *    unknown_work_item, ambiguous_work_item */
+  setDependencies(
+    id: number,
+    depends_on: NonNullable<Input<typeof TaskChange>["depends_on"]>,
+    note: Input<typeof Note> = {},
+    trial: Trial = {},
+  ): Promise<ChangedTask> {
+    return this.#call("PATCH", withQuery(`/tasks/${id}`, trial), { depends_on, ...note });
   }
 
   /** Cancels a task and its waiting jobs. Cancelling again changes nothing.

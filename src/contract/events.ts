@@ -50,7 +50,8 @@ export const EventQuery = z.strictObject({
   about: WorkItemLookup.optional().meta({
     description: [
       "The life of this work item's task, since its creation: its own events, those of the tasks it depends on,",
-      "pauses, resumes and cancellations of earlier tasks in its repository, and freezes of all these repositories.",
+      "pauses, resumes and cancellations of earlier tasks in its repository, the first claim and the end of the tasks that",
+      "overtook it, and freezes of all these repositories.",
       "Not together with `work_item`.",
     ].join(" "),
   }),
@@ -62,7 +63,18 @@ export type EventQuery = z.output<typeof EventQuery>;
 
 export const FollowQuery = EventQuery.pick({ after: true, last: true, repo: true, work_item: true });
 export type FollowQuery = z.output<typeof FollowQuery>;
+export const RowEvent = model(
+  "RowEvent",
+  "A change from before the event log began, as the orchestrator's rows tell it. It has no id and no actor.",
+  HistoryEvent.omit({ id: true, actor: true }).extend({ source: z.literal("rows") }),
+);
+export type RowEvent = z.output<typeof RowEvent>;
+
 export const EventPage = z.strictObject({
+  earlier: z.array(RowEvent).optional().meta({
+    description: "With `about`, on the first page: the life before the event log began, oldest first.",
+  }),
+  recording_began: time("When the event log began; with `about`, on the first page.").optional(),
   events: z.array(HistoryEvent).meta({ description: "Ordered by id, oldest first." }),
   next_cursor: z
     .int()

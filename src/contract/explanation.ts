@@ -77,11 +77,78 @@ const ExplainedJob = model(
 );
 export type ExplainedJob = z.output<typeof ExplainedJob>;
 
+const RootCause = model(
+  "RootCause",
+  "A place at the end of the chain: what must move before the job can start.",
+  z.strictObject({
+    reason: z.string().meta({
+      description:
+        "A reason that holds the job of the task, or the task's state: running, delayed, queued, failed, paused, idle, cycle.",
+    }),
+    task_id: Id.meta({ description: "The task at the end of the chain." }),
+    work_item_id: z.string().nullable(),
+    repo: z.string(),
+    detail: z.string().meta({
+      examples: [
+        'acme/api has been frozen since 2026-06-15 18:06 UTC by ann: "error rate 4.1 %" (after API-1)',
+      ],
+    }),
+    since: time("When it began.").nullable(),
+    by: z.string().nullable().meta({ description: "The actor who caused it, or the worker, if known." }),
+    ended_by: z.enum(["call", "orchestrator", "worker", "clock", "program", "repair"]).meta({
+      description:
+        "`call`: an operator must call. `orchestrator`: its task needs a job or its end. `worker`: a worker has the job, or must claim it. `clock`: it ends by itself. `program`: another program runs the job without a lease. `repair`: the database cannot be read.",
+    }),
+  }),
+);
+export type RootCause = z.output<typeof RootCause>;
+
+const WayOut = model(
+  "WayOut",
+  "The calls that end the root causes together, and their effect.",
+  z.strictObject({
+    calls: z.array(z.string()).meta({ examples: [["POST /unfreeze?repo=acme%2Fapi&id=3"]] }),
+    commands: z.array(z.string()).meta({ examples: [["serial-gate unfreeze --id 3 acme/api"]] }),
+    condition: z
+      .string()
+      .nullable()
+      .meta({ description: "When to use it, such as `that program is gone`; null: nothing else ends it." }),
+    effect: Effect.nullable().meta({
+      description: "Of all the calls together. Null if they could not be tried.",
+    }),
+    then: z
+      .string()
+      .nullable()
+      .meta({
+        description: "The effect in a sentence.",
+        examples: ["Then API-2 in acme/api can start; WEB-8 still waits for API-2 in acme/api (dependency)."],
+      }),
+  }),
+);
+
+const Root = model(
+  "Root",
+  "The root cause in words: the first lines of `serial-gate explain`.",
+  z.strictObject({
+    sentence: z.string().meta({ description: "All of it in one text." }),
+    headline: z.string().meta({ examples: ["WEB-8 in acme/web waits for API-2 in acme/api (dependency)."] }),
+    causes: z.array(RootCause).meta({ description: "All must end before the job can start." }),
+    fix: WayOut.nullable().meta({
+      description: "Null where no call of an operator is needed, or none helps.",
+    }),
+    also: z
+      .array(z.string())
+      .meta({ description: "Further tasks that it waits for, which move by themselves." }),
+  }),
+);
+export type Root = z.output<typeof Root>;
+
 export const Explanation = model(
   "Explanation",
   "Why a work item waits, down to the root cause.",
   z.strictObject({
     task: Task,
+    root: Root,
     stuck: z.boolean().meta({ description: "Nothing in the chain can move by itself." }),
     stuck_because: z.string().nullable().meta({ description: "The reason, and a way out." }),
     jobs: z.array(ExplainedJob),
@@ -94,7 +161,10 @@ export const Explanation = model(
             description:
               "A reason that holds its job, or the state of the task: running, delayed, queued, failed, paused, idle.",
           }),
-          on: z.string().meta({ description: "The blocker." }),
+          on: z.string().meta({
+            description:
+              "The blocker, such as `API-2` or `acme/api frozen since …`; or what the task's job does.",
+          }),
         }),
       )
       .meta({ description: "From the work item to the root cause: each waits for the next." }),

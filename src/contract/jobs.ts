@@ -91,9 +91,11 @@ export const ClaimedJob = model(
     base: z.strictObject({
       stale: z.boolean().meta({
         description:
-          "Other tasks of the repository finished while this one was paused: rebase before you use its branch.",
+          "Other tasks of the repository finished while this one was paused, or ran beside it and finished: rebase before you use its branch.",
       }),
-      overtaken_by: z.array(z.string()).meta({ description: "The work items of those tasks." }),
+      overtaken_by: z
+        .array(z.string())
+        .meta({ description: "The work items of the latest 100 of those tasks." }),
     }),
     resumed: z
       .strictObject({

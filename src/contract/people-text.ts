@@ -45,3 +45,20 @@ export const withStorablePause = <
 export const withStorableAnswer = <Note extends { readonly answer?: string | undefined }>(
   note: Note,
 ): Note => (note.answer === undefined ? note : { ...note, answer: peopleText(note.answer) });
+
+const STEPS = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+  ["s", 1_000],
+] as const;
+
+/** A length of time in its two largest units: `3 h 12 min`; below a second `0 s`. */
+export const lengthOf = (ms: number): string => {
+  const first = STEPS.findIndex(([, unit]) => ms >= unit);
+  const [big, small] = STEPS.slice(Math.max(first, 0));
+  if (first < 0 || !big) return "0 s";
+  const count = Math.floor(ms / big[1]);
+  const rest = small ? Math.floor((ms % big[1]) / small[1]) : 0;
+  return `${count} ${big[0]}${small && rest > 0 ? ` ${rest} ${small[0]}` : ""}`;
+};

@@ -52,6 +52,17 @@ export const Task = model(
 );
 export type Task = z.output<typeof Task>;
 
+const DependencyName = z.union([
+  WorkItemLookup,
+  z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup }),
+]);
+export type DependencyName = z.output<typeof DependencyName>;
+
+const DependencyNames = z
+  .array(DependencyName)
+  .max(1_000)
+  .meta({ description: "Work items whose tasks must finish first, of this repository or of another." });
+
 export const NewTask = model(
   "NewTask",
   "A task to create, by default with its entry job.",
@@ -60,13 +71,7 @@ export const NewTask = model(
     work_item_id: WorkItemId,
     title: text("A title, for people.").optional(),
     stage: Stage.default("analysis"),
-    depends_on: z
-      .array(z.union([WorkItemLookup, z.strictObject({ repo: RepoLookup, work_item_id: WorkItemLookup })]))
-      .max(1_000)
-      .optional()
-      .meta({
-        description: "Work items whose tasks must finish first, of this repository or of another.",
-      }),
+    depends_on: DependencyNames.optional(),
     entry_job: z
       .union([
         z.boolean(),
@@ -96,6 +101,19 @@ export const StageChange = model(
   }),
 );
 export type StageChange = z.output<typeof StageChange>;
+
+export const TaskChange = model(
+  "TaskChange",
+  "The new stage, the new set of dependencies, or both, with the actor and reason.",
+  z
+    .strictObject({
+      ...StageChange.shape,
+      stage: Stage.optional(),
+      depends_on: DependencyNames.optional(),
+    })
+    .meta({ minProperties: 1 }),
+);
+export type TaskChange = z.output<typeof TaskChange>;
 
 export const TaskQuery = z.strictObject({
   repo: RepoLookup.optional(),
@@ -133,5 +151,14 @@ export const endedJobs = {
 };
 export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };
 
-export const ChangedTask = z.strictObject({ task: Task, effect: Effect, ...endedJobs, ...tried });
+export const ChangedTask = z.strictObject({
+  task: Task,
+  effect: Effect,
+  started: z.boolean().optional().meta({
+    description:
+      "With new dependencies: a job of the task has begun already, so that they hold no more than its queued entry jobs.",
+  }),
+  ...endedJobs,
+  ...tried,
+});
 export type ChangedTask = z.output<typeof ChangedTask>;

@@ -28,6 +28,8 @@ const OWN_EVENT_KINDS = [
   "task.paused",
   "task.resumed",
   "task.answered",
+  "dependency.added",
+  "dependency.removed",
   "repo.frozen",
   "repo.unfrozen",
   "job.created",
@@ -49,8 +51,6 @@ const FOREIGN_EVENT_KINDS = [
   "job.changed",
   "job.moved",
   "job.deleted",
-  "dependency.added",
-  "dependency.removed",
 ] as const;
 
 export const EVENT_KINDS = [...OWN_EVENT_KINDS, ...FOREIGN_EVENT_KINDS] as const;
@@ -59,3 +59,10 @@ export type EventKind = (typeof EVENT_KINDS)[number];
 /** The column `tasks.lane_state`. A task acquires its lane when a job of it is claimed, and loses it when it is paused
  *  after that; the next claim acquires it again. */
 export const LANE_STATE = { none: 0, acquired: 1, lost: 2 } as const;
+
+/** A claimed job is told of at most this many of the latest tasks that overtook its own. */
+export const MAX_OVERTAKERS = 100;
+
+/** How far serial-gate's own change of a row moves the column `gate_writes`. `together`: a command changes many tasks of
+ *  one lane in one statement, and does once for the lane what triggers do for each row. */
+export const OWN_WRITE = { alone: 1, together: 2 } as const;

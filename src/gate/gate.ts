@@ -39,9 +39,18 @@ import {
 } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, OneTaskQuery } from "../contract/scalars.ts";
-import type { ChangedTask, NewTask, StageChange, Task, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import type {
+  ChangedTask,
+  NewTask,
+  StageChange,
+  Task,
+  TaskChange,
+  TaskPage,
+  TaskQuery,
+} from "../contract/tasks.ts";
 import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
+import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import type { Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
@@ -54,6 +63,7 @@ import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
+import { unleasedJobs } from "./queries/unleased.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -199,6 +209,14 @@ export class Gate {
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
     return this.#decide({ caller, dryRun }, change, (context, said) => setStage(context, id, said));
+  }
+
+  /** Changes the dependencies of a task, its stage, or both. `depends_on` is the new set: an empty one drops all.
+   *  @returns `started` with new dependencies: true when a job of the task has begun already
+   *  @throws GateError unknown_task, task_terminal, invalid_request; for a dependency unknown_work_item,
+   *    ambiguous_work_item, dependency_cycle */
+  changeTask(caller: Caller, { id, dry_run: dryRun }: ById, change: TaskChange): Promise<ChangedTask> {
+    return this.#decide({ caller, dryRun }, change, (context, said) => changeTask(context, id, said));
   }
 
   /** Cancels a task and its jobs that have not started.
@@ -376,6 +394,11 @@ export class Gate {
     return { ...(await tryRemedies(this.#pipeline, value)), degraded };
   }
 
+  /** Describes each running job that another program started, in a sentence: the service never gives it back. */
+  unleasedJobs(): Promise<string[]> {
+    return this.#store.read(unleasedJobs);
+  }
+
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
    *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
   async events(query: EventQuery): Promise<EventPage> {
@@ -394,13 +417,14 @@ export class Gate {
   // --- The service itself
 
   /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
-   *  names that look alike. */
-  async adopt(): Promise<void> {
-    await this.#readyIndex.adopt();
+   *  names that look alike: see `ReadyIndexKeeper.adopt`. */
+  async adopt(): Promise<boolean> {
+    const made = await this.#readyIndex.adopt();
     while (await this.#store.write(foldLanes));
     const configured = { policy: this.#policy, projects: this.#projects };
     const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
     for (const warning of warnings) this.#log.warn({}, warning);
+    return made;
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */

@@ -64,6 +64,8 @@ const phraseFor = (error: ValidationError, part: InputFault["in"]): string => {
       return `must have at most ${counted(limit, "character")}`;
     case "minItems":
       return `must have at least ${counted(limit, "item")}`;
+    case "minProperties":
+      return "must not be empty";
     case "maxItems":
       return `must have at most ${counted(limit, "item")}`;
     case "pattern":

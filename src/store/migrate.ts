@@ -8,14 +8,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, first, now, run, type Dialect, type Store, type Tx } from "./port.ts";
 import { list, raw, sql } from "./sql.ts";
-import { CATALOGUE, CATALOGUE_SET } from "./triggers/catalogue.ts";
+import { MigrationError, requireSchemaRights } from "./schema-rights.ts";
+import { CATALOGUE } from "./triggers/catalogue.ts";
 import { areTriggersInstalled, installTriggers } from "./triggers/install.ts";
 import { countLanes } from "./triggers/lane-counters.ts";
+import { CATALOGUE_SET } from "./triggers/sets.ts";
 import { fillTimes } from "./triggers/times.ts";
 
-export class MigrationError extends Error {
-  override readonly name = "MigrationError";
-}
+export { MigrationError };
 
 /** The thing that a statement makes: the runner looks for it first. */
 type Made =
@@ -131,7 +131,8 @@ function* inspect(dialect: Dialect): Tx<Present> {
   return {
     tables: new Set(columns.map((row) => row.table_name)),
     columns: new Set(columns.map((row) => `${row.table_name}.${row.column_name}`)),
-    objects: new Set(objects.map((row) => row.name)),
+    // The routines are installed with the triggers: their older text in a numbered migration is never made again.
+    objects: new Set([...objects, ...dialect.routines].map(({ name }) => name)),
   };
 }
 
@@ -162,6 +163,11 @@ interface Plan {
   /** Triggers are missing or have another text. */
   readonly triggers: boolean;
 }
+
+const namesIn = ({ migrations, triggers }: Plan): string[] => [
+  ...migrations.map(({ name }) => name),
+  ...(triggers ? [TRIGGERS] : []),
+];
 
 const isNothing = ({ migrations, triggers }: Plan): boolean => migrations.length === 0 && !triggers;
 
@@ -212,6 +218,14 @@ function* plan(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
   const triggers =
     !present.tables.has(SETTINGS) || !(yield* areTriggersInstalled(dialect, CATALOGUE_SET, CATALOGUE));
   return { migrations: pending, triggers };
+}
+
+/** Plans a change that the program's role may make.
+ *  @throws MigrationError also when the role may not */
+function* planOurs(dialect: Dialect, migrations: readonly Migration[]): Tx<Plan> {
+  const pending = yield* plan(dialect, migrations);
+  if (!isNothing(pending)) yield* requireSchemaRights(dialect, namesIn(pending).join(", "));
+  return pending;
 }
 
 /** Refuses a database whose tables have our names and lack our columns: it is another program's. */
@@ -267,10 +281,11 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   if (isNothing(pending)) return []; // Another program was faster.
 
   yield* run(
-    raw(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
+    dialect.inSchema(`CREATE TABLE IF NOT EXISTS ${LEDGER} (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at TEXT NOT NULL)`),
   );
-  for (const { text } of pending.migrations.flatMap(({ statements }) => statements)) yield* run(raw(text));
+  for (const { text } of pending.migrations.flatMap(({ statements }) => statements))
+    yield* run(dialect.inSchema(text));
   if (isNew) yield* recordOrigin("serial-gate");
   yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
   // While something was missing, changes may have gone unseen.
@@ -280,23 +295,27 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   for (const { name, checksum } of pending.migrations.filter(({ recorded }) => !recorded))
     yield* run(sql`INSERT INTO ${raw(LEDGER)}(name, checksum, applied_at)
       VALUES (${name}, ${checksum}, ${at})`);
-  return [...pending.migrations.map(({ name }) => name), ...(pending.triggers ? [TRIGGERS] : [])];
+  return namesIn(pending);
 }
 
 const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
 
 /** The migration as a part of a transaction, with which it comes to nothing or stays. */
-export const migrateWithin = (dialect: Dialect): Tx<string[]> =>
-  apply(dialect, readMigrations(folderOf(dialect)));
+export function* migrateWithin(dialect: Dialect): Tx<string[]> {
+  const migrations = readMigrations(folderOf(dialect));
+  yield* planOurs(dialect, migrations);
+  return yield* apply(dialect, migrations);
+}
 
 /** Migrates the database, or finds that there is nothing to do and writes nothing.
  *  @param folder where the migrations are; the program's own unless told.
  *  @returns the names of the migrations of which it made or recorded something, and `triggers` if it made any.
- *  @throws MigrationError when the database is newer, edited or another program's; it is left as it was.
+ *  @throws MigrationError when the database is newer, edited or another program's, or the program's role may not change it;
+ *    it is left as it was.
  *  @throws StoreFault when the database cannot be read or written. */
 export const migrate = async (store: Store, folder = folderOf(store.dialect)): Promise<string[]> => {
   const migrations = readMigrations(folder);
-  const pending = await store.read(() => plan(store.dialect, migrations));
+  const pending = await store.read(() => planOurs(store.dialect, migrations));
   if (isNothing(pending)) return [];
   return store.write(() => apply(store.dialect, migrations));
 };

@@ -96,10 +96,15 @@ export interface Store {
 /** Describes a database to the migrations: its folder, what is in it, and how it spells triggers. */
 export interface Dialect {
   readonly name: "sqlite" | "postgres";
+  /** The schema of our tables, as SQL names it. */
+  readonly schema: string;
   /** Rows `{table_name, column_name}` of every column of every table that the program can see. */
   readonly columns: Statement;
-  /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. */
+  /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. A trigger of ours that has lost
+   *  its protection is left out. */
   readonly objects: Statement;
+  /** The functions that triggers call, and the triggers that only this database needs. */
+  readonly routines: readonly Routine[];
   /** The statements that make a trigger. There must be none of its name. */
   readonly makeTrigger: (trigger: Trigger) => readonly Statement[];
   /** Milliseconds since 1970 of a stored text, as `fromStored` in timestamps.ts reads it; NULL where that is NaN. It never
@@ -112,6 +117,23 @@ export interface Dialect {
   readonly dropsBeforeRelease: Statement;
   /** Keeps other migrators out until the transaction ends. */
   readonly migrationLock: Statement;
+  /** The text of a migration, as a statement that runs in our schema. */
+  readonly inSchema: (text: string) => Statement;
+  /** A row `{role, may}`: the program's role, and 1 if it may change the schema, else 0. */
+  readonly schemaRights: Statement;
+  /** Rows `{exposure}`: each a clause about what gives another role the rights of those that run the program. */
+  readonly exposures: Statement;
+  /** True where a row of gate_settings switches the ready index's triggers off (triggers/sets.ts); elsewhere they are
+   *  dropped, and made again. */
+  readonly suspends: boolean;
+}
+
+/** A function, or a trigger, that a dialect writes out itself. */
+export interface Routine {
+  /** As in `Dialect.objects`. */
+  readonly name: string;
+  readonly drop: Statement;
+  readonly statements: readonly Statement[];
 }
 
 /** Runs after each row of a change, in the transaction of the program that makes it. Data: a dialect spells it out. */

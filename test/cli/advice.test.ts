@@ -69,14 +69,16 @@ const name = fc.oneof(
 
 const remedies = fc.oneof(
   fc.record({ action: fc.constant("unfreeze" as const), repo: name, id: fc.integer({ min: 1 }) }),
-  fc.record({ action: fc.constantFrom("pause" as const, "resume" as const), repo: name, work_item: name }),
   fc.record({
-    action: fc.constant("cancel" as const),
+    action: fc.constantFrom("pause" as const, "resume" as const, "cancel" as const),
     task_id: fc.constant(TASK_ID),
     repo: name,
-    work_item: name,
+    work_item: fc.option(name),
   }),
-  fc.record({ action: fc.constant("retry" as const), job_id: fc.integer({ min: 1 }) }),
+  fc.record({
+    action: fc.constantFrom("retry" as const, "cancel-job" as const, "release" as const),
+    job_id: fc.integer({ min: 1 }),
+  }),
 );
 
 describe("an advised command", () => {
@@ -93,7 +95,7 @@ describe("an advised command", () => {
   });
 
   it("puts options first, and -- before an operand that begins with a dash", () => {
-    const pause = asCommand({ action: "pause", repo: "dash/a", work_item: "--all" });
+    const pause = asCommand({ action: "pause", task_id: 3, repo: "dash/a", work_item: "--all" });
     expect(pause.command).toBe("serial-gate pause --repo dash/a -- --all");
     expect(asCommand({ action: "unfreeze", repo: "-x", id: 3 }).command).toBe(
       "serial-gate unfreeze --id 3 -- -x",

@@ -14,7 +14,12 @@ vi.setConfig({ testTimeout: 120_000 });
 const shared = shareService();
 
 /** How long ago differs from run to run, also where the service says it in a sentence. */
-const told = (text: string): string => steadyLife(text).replace(/\b\d+ (ms|s|min|h|d)\b/g, "a while");
+const told = (text: string): string =>
+  steadyLife(text)
+    .replace(/\b\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC\b/g, "yyyy-mm-dd hh:mm UTC")
+    .replace(/\b\d+ (ms|s|min|h|d)( \d+ (ms|s|min|h))?\b/g, "a while")
+    // A job that has just been created is told without its time.
+    .replace(/ for a while\./g, ".");
 
 it("explains why WEB-8 waits, frees it with the commands that it prints, and names the operator in blame", async () => {
   const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
@@ -32,8 +37,11 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
     $ serial-gate explain WEB-8
-    WEB-8 in web-shop waits: dependency, active-task.
-      job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
+    WEB-8 in web-shop waits for API-2 in api (dependency) and WEB-7 (active-task).
+    Root cause: api has been frozen since yyyy-mm-dd hh:mm UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1).
+    To end it: serial-gate unfreeze --id 2 api
+      Then workers can claim job 6 of API-2 in api and job 8 in api; WEB-8 still waits for API-2 in api (dependency) and WEB-7 (active-task).
+    Also: WEB-7 in web-shop can start; no worker has claimed its job 4 (analyst).
 
     1. dependency: API-2 in api is unfinished (analysis)
        since yyyy-mm-ddThh:mm:ssZ (a while)
@@ -51,7 +59,9 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
 
     Cause chain:
        WEB-8 in web-shop: dependency, on API-2
-       API-2 in api: freeze, on api is frozen: post-deploy DEGRADED: error rate 4.1% (after API-1), since yyyy-mm-ddThh:mm:ss.mmmZ
+       API-2 in api: freeze, on api frozen since yyyy-mm-dd hh:mm UTC: "post-deploy DEGRADED: error rate 4.1%" (after API-1)
+
+    job 5 (analyst) is queued, position 2, no estimate: API-2 in api is unfinished (analysis)
     "
   `);
   const commands: string[][] = [];
@@ -88,14 +98,17 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     `);
   expect(told(await cli.session(["explain", "WEB-8"], ["blame", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate explain WEB-8
-    WEB-8 in web-shop can start now: the next claim hands it out.
-      job 5 (analyst) can start; no worker has claimed it yet
+    WEB-8 in web-shop can start; no worker has claimed its job 5 (analyst).
 
     $ serial-gate blame WEB-8
-    AT                    AFTER    WORK ITEM  WHAT                         WHO  WHY
-    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann  three in the morning
+    AT                    AFTER    WORK ITEM  WHAT                         WHO                      WHY
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      created                      (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      job 5 (analyst) queued       (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2      created                      (from the orchestrator)  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api frozen (freeze 2)        (from the orchestrator)  post-deploy DEGRADED: error rate 4.1%
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      api unfrozen (freeze 2)      ann                      three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2      cancelled (was in analysis)  ann                      three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                       ann                      three in the morning
     "
   `);
   expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });
@@ -127,16 +140,15 @@ it("explains running, failed, finished and unknown work items", async () => {
   expect(told([first, second, third, await cli.session(ready, ["explain", "WEB-2"])].join("\n")))
     .toMatchInlineSnapshot(`
       "$ serial-gate explain WEB-1
-      WEB-1 in acme/web can start now: the next claim hands it out.
-        job 1 (analyst) can start; no worker has claimed it yet
+      WEB-1 in acme/web can start; no worker has claimed its job 1 (analyst).
 
       $ serial-gate explain WEB-1
-      WEB-1 in acme/web has started.
-        job 1 (analyst) has been running on w-1 since yyyy-mm-ddThh:mm:ss.mmmZ
+      WEB-1 in acme/web has started: job 1 (analyst) has been running on w-1 since yyyy-mm-dd hh:mm UTC.
 
       $ serial-gate explain WEB-1
-      WEB-1 in acme/web has failed and will not be retried automatically.
-      its job 1 (analyst) failed: tests are red. To free it: serial-gate job retry 1
+      WEB-1 in acme/web is stuck: job 1 (analyst) failed and will not be retried automatically: tests are red.
+      To end it: serial-gate job retry 1
+        Then workers can claim job 1 of WEB-1 in acme/web.
 
       $ serial-gate queue
       REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
@@ -150,6 +162,7 @@ it("explains running, failed, finished and unknown work items", async () => {
 
       $ serial-gate explain WEB-1
       WEB-1 in acme/web is done.
+      To end it: serial-gate job retry 1
 
       $ serial-gate explain WEB-2
       No task has the work item WEB-2.

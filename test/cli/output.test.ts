@@ -3,7 +3,8 @@ import { near } from "../../src/contract/names/near.ts";
 import { tableOf } from "../../src/cli/output/table.ts";
 import type { Screen } from "../../src/cli/output/terminal.ts";
 import { cut, plain } from "../../src/cli/output/text.ts";
-import { duration, instant, lengthOf } from "../../src/cli/output/time.ts";
+import { duration, instant } from "../../src/cli/output/time.ts";
+import { lengthOf } from "../../src/contract/people-text.ts";
 
 const FILE: Screen = { isTerminal: false, columns: 80, rows: 24, paint: (_, text) => text };
 

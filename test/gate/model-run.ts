@@ -12,7 +12,7 @@ import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
 import { DEFAULTS } from "../support/fixtures.ts";
 import { expectedEvents, ROWS, type Rows } from "./expected-events.ts";
-import { isTerminal, Model, type ModelJob, type ModelTask } from "./model.ts";
+import { isTerminal, Model, newTask, type ModelJob, type ModelTask } from "./model.ts";
 import type { Command } from "./random-commands.ts";
 import { TestClock, World } from "./world.ts";
 
@@ -61,15 +61,7 @@ export class ModelRun {
           })),
         });
         this.#workItems.set(task.id, task.work_item_id ?? "");
-        const made: ModelTask = {
-          id: task.id,
-          repo: step.repo,
-          dependsOn,
-          stage: "analysis",
-          paused: false,
-          pausedUntil: Infinity,
-          lane: "none",
-        };
+        const made = newTask(task.id, step.repo, dependsOn);
         model.tasks.set(task.id, made);
         if (job) this.#enqueued(job, made);
         return;
@@ -87,7 +79,12 @@ export class ModelRun {
           const job = model.jobs.get(claimed.id);
           if (!job) throw new Error(`A job that no one made was claimed: ${claimed.id}`);
           job.status = "running";
-          if (job.task) job.task.lane = "acquired";
+          const overtakers = job.task ? model.overtakers(job.task, job) : [];
+          if (job.task) model.start(job.task);
+          expect(claimed.base).toEqual({
+            stale: overtakers.length > 0,
+            overtaken_by: overtakers.map((id) => this.#nameOf(id)),
+          });
           job.attempts += 1;
           job.at = clock.now + DEFAULTS.leaseMs;
           job.token = claimed.lease.token;
@@ -104,6 +101,7 @@ export class ModelRun {
         else if (isTerminal(task.stage)) await this.#refused(paused, "task_terminal");
         else {
           expect((await paused).changed).toBe(!task.paused);
+          if (!task.paused) task.together = false;
           if (!task.paused && step.forMs > 0) task.pausedUntil = clock.now + step.forMs;
           model.pause(task);
         }
@@ -113,7 +111,25 @@ export class ModelRun {
         const task = this.#taskAt(step.task);
         if (!task) return;
         expect((await gate.resume(null, this.#query(task))).changed).toBe(task.paused);
-        model.resume(task);
+        model.resumeByGate(task);
+        return;
+      }
+      case "pause lane": {
+        const paused = gate.pauseLane(null, { repo: step.repo }, {});
+        if (!model.policy.pause) return this.#refused(paused, "layer_disabled");
+        const tasks = this.#unfinishedIn(step.repo).filter((task) => !task.paused);
+        expect((await paused).tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
+        for (const task of tasks) {
+          model.pause(task);
+          task.together = true;
+        }
+        return;
+      }
+      case "resume lane": {
+        const tasks = this.#unfinishedIn(step.repo).filter((task) => task.paused && task.together);
+        const resumed = await gate.resumeLane(null, { repo: step.repo });
+        expect(resumed.tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
+        for (const task of tasks) model.resumeByGate(task);
         return;
       }
       case "freeze": {
@@ -158,6 +174,7 @@ export class ModelRun {
         model.move(task, stage);
         const ended = isEnd ? model.endWaiting(task, false) : { cancelled: [], left: [] };
         expect(idsOf({ cancelled_jobs, left_jobs })).toEqual(ended);
+        model.rebased(task, job);
         for (const each of next) this.#enqueued(each, task);
         if (step.pause) model.pause(task);
         return;
@@ -287,6 +304,27 @@ export class ModelRun {
         await this.world.sql(`DELETE FROM repo_freeze WHERE repo = '${step.repo}'`);
         model.freezes.delete(step.repo);
         return;
+      case "depend": {
+        const task = this.#taskAt(step.task);
+        if (!task) return;
+        const needed = new Set(step.on.flatMap((index) => this.#taskAt(index) ?? []));
+        const ids = [...needed].map(({ id }) => id);
+        const changed = gate.changeTask(
+          null,
+          { id: task.id },
+          { depends_on: [...needed].map(({ id, repo }) => ({ repo, work_item_id: this.#nameOf(id) })) },
+        );
+        if (ids.some((id) => model.leadsTo(id, task.id))) return this.#refused(changed, "dependency_cycle");
+        const before = [...task.dependsOn].filter((id) => model.tasks.has(id));
+        const isSame = before.length === ids.length && ids.every((id) => task.dependsOn.has(id));
+        if (!isSame && isTerminal(task.stage)) return this.#refused(changed, "task_terminal");
+        const answer = await changed;
+        expect(answer.started).toBe(task.lane !== "none");
+        expect(answer.task.depends_on.map(({ task_id }) => task_id)).toEqual(ids.sort((a, b) => a - b));
+        task.dependsOn.clear();
+        for (const id of ids) task.dependsOn.add(id);
+        return;
+      }
       case "sql depend": {
         const [task, needed] = [this.#taskAt(step.task), this.#taskAt(step.on)];
         if (!task || !needed || task.dependsOn.has(needed.id)) return;
@@ -338,15 +376,7 @@ export class ModelRun {
           `INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', '${step.repo}', ${id})`,
         );
         const [row] = await this.world.rows<{ id: number }>("SELECT MAX(id) AS id FROM jobs");
-        const task: ModelTask = {
-          id,
-          repo: step.repo,
-          dependsOn: new Set(),
-          stage: "analysis",
-          paused: false,
-          pausedUntil: Infinity,
-          lane: "none",
-        };
+        const task = newTask(id, step.repo);
         this.#workItems.set(id, workItem);
         model.tasks.set(id, task);
         this.#written(row?.id ?? NaN, task, step.repo);
@@ -461,6 +491,16 @@ export class ModelRun {
   #jobAt(index: number): ModelJob | undefined {
     const jobs = this.#jobs();
     return jobs[index % jobs.length];
+  }
+
+  #unfinishedIn(repo: string): ModelTask[] {
+    const tasks = [...this.model.tasks.values()].sort((a, b) => a.id - b.id);
+    return tasks.filter((task) => task.repo === repo && !isTerminal(task.stage));
+  }
+
+  /** The work item of a task, or its id once it is gone. */
+  #nameOf(id: number): string {
+    return this.model.tasks.has(id) ? (this.#workItems.get(id) ?? "") : String(id);
   }
 
   #runningAt(index: number): ModelJob | undefined {

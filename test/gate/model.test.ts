@@ -12,7 +12,7 @@ const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
 /** Histories in CI, and in the long run. */
 const RUNS = { SQLite: LONG ? 10_000 : 300, PostgreSQL: LONG ? 2_000 : 60 };
 
-const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_overtakes", "gate_lanes"];
+const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_finishes", "gate_lanes"];
 
 onEveryDatabase((open, database) => {
   let store: Store;
@@ -35,7 +35,7 @@ onEveryDatabase((open, database) => {
         async (policy, steps) => {
           const run = new ModelRun(store, clock, policy);
           for (const table of EMPTIED) await run.world.sql(`DELETE FROM ${table}`);
-          await run.world.gate.adopt();
+          await run.world.adopt();
           try {
             for (const step of steps) {
               await run.runAndCheckEvents(step);

@@ -11,6 +11,37 @@ export interface ModelTask {
   /** Its place in strict lanes: none until a job of it is claimed, lost once it is paused after that. */
   lane: "none" | "acquired" | "lost";
   pausedUntil: number;
+  /** True once it was paused with all others of its repository, until it is resumed. */
+  together: boolean;
+  /** The finish after which it is told of those that ran beside it; null until it starts. */
+  baseFrom: number | null;
+  /** It is told of every finish after the first and up to the second, or all while it is paused. */
+  pausedFrom: number | null;
+  pausedTo: number | null;
+  told: { readonly job: number; readonly upTo: number } | null;
+}
+
+export const newTask = (id: number, repo: string, dependsOn: Set<number> = new Set()): ModelTask => ({
+  id,
+  repo,
+  dependsOn,
+  stage: "analysis",
+  paused: false,
+  pausedUntil: Infinity,
+  lane: "none",
+  together: false,
+  baseFrom: null,
+  pausedFrom: null,
+  pausedTo: null,
+  told: null,
+});
+
+/** A task that finished while another of its lane was paused or in progress. */
+interface Finish {
+  readonly id: number;
+  readonly repo: string;
+  readonly task: number;
+  readonly started: boolean;
 }
 
 export interface ModelJob {
@@ -38,6 +69,8 @@ export class Model {
   /** Active freezes a repository. */
   readonly freezes = new Map<string, number>();
   readonly policy: Policy;
+  #finishes: Finish[] = [];
+  #lastFinish = 0;
 
   constructor(policy: Policy) {
     this.policy = policy;
@@ -69,6 +102,15 @@ export class Model {
     return [...this.jobs.values()].some((job) => job.task === task && job.status === "running");
   }
 
+  /** True when the first task is the second, or depends on it, however far. */
+  leadsTo(from: number, to: number, seen = new Set<number>()): boolean {
+    if (from === to) return true;
+    const task = this.tasks.get(from);
+    if (!task || seen.has(from)) return false;
+    seen.add(from);
+    return [...task.dependsOn].some((id) => this.leadsTo(id, to, seen));
+  }
+
   /** The jobs that one claim hands out, oldest first, at most `max`; each may hold the ones behind it. Changes nothing. */
   claimable(isWanted: (job: ModelJob) => boolean, max: number): ModelJob[] {
     const claimed: ModelJob[] = [];
@@ -86,8 +128,70 @@ export class Model {
   }
 
   pause(task: ModelTask): void {
-    if (!task.paused && task.lane === "acquired") task.lane = "lost";
+    if (task.paused) return;
+    if (task.lane === "acquired") task.lane = "lost";
     task.paused = true;
+    const { pausedFrom, pausedTo } = task;
+    const isPending =
+      pausedFrom !== null && this.#since(task, pausedFrom).some(({ id }) => id <= (pausedTo ?? 0));
+    task.pausedFrom = isPending ? pausedFrom : this.#latest;
+    task.pausedTo = null;
+  }
+
+  /** A job of the task begins to run. */
+  start(task: ModelTask): void {
+    task.lane = "acquired";
+    task.baseFrom ??= this.#latest;
+  }
+
+  /** Moves the task to a stage, and logs its finish for those whose base it may have moved. */
+  move(task: ModelTask, stage: string): void {
+    const finishes = isOpen(task) && isTerminal(stage);
+    task.stage = stage;
+    if (!finishes) return;
+    for (const job of this.jobs.values())
+      if (job.task === task && job.status === "running") job.taskFinished = true;
+    const others = [...this.tasks.values()].filter((each) => each.repo === task.repo && isOpen(each));
+    const paused = others.some((each) => each.pausedFrom !== null);
+    const inProgress = others.some((each) => each.lane !== "none");
+    const started = task.lane !== "none";
+    if (paused || (started && inProgress))
+      this.#finishes.push({ id: (this.#lastFinish += 1), repo: task.repo, task: task.id, started });
+    if (!paused && !inProgress) this.#finishes = this.#finishes.filter(({ repo }) => repo !== task.repo);
+  }
+
+  /** The tasks that the claimed job must be told of, by their finish. */
+  overtakers(task: ModelTask, job: ModelJob): number[] {
+    if (!isOpen(task)) return [];
+    const { baseFrom, pausedFrom, pausedTo } = task;
+    const finishes = this.#finishes.filter(
+      (each) =>
+        each.repo === task.repo &&
+        each.task !== task.id &&
+        ((baseFrom !== null && each.started && each.id > baseFrom) ||
+          (pausedFrom !== null && each.id > pausedFrom && each.id <= (pausedTo ?? Infinity))),
+    );
+    const last = finishes.at(-1);
+    if (last) task.told = { job: job.id, upTo: last.id };
+    return [...new Set(finishes.map((each) => each.task))];
+  }
+
+  /** A job that was told of a stale base completes. */
+  rebased(task: ModelTask, job: ModelJob): void {
+    if (task.told?.job !== job.id) return;
+    const { upTo } = task.told;
+    task.told = null;
+    task.baseFrom = Math.max(task.baseFrom ?? 0, upTo);
+    if (task.pausedFrom === null || task.pausedFrom > upTo) return;
+    task.pausedFrom = (task.pausedTo ?? Infinity) > upTo ? upTo : null;
+  }
+
+  get #latest(): number {
+    return this.#finishes.at(-1)?.id ?? 0;
+  }
+
+  #since({ repo }: ModelTask, after: number): Finish[] {
+    return this.#finishes.filter((each) => each.repo === repo && each.id > after);
   }
 
   /** Does everything that is due: delayed jobs are queued, lapsed leases given back, pauses run out. */
@@ -96,7 +200,7 @@ export class Model {
       if (job.at <= now && job.status === "delayed")
         job.status = this.takesNoJob(job.task, job.agent) ? "cancelled" : "queued";
       else if (job.at <= now && job.status === "running") this.endRun(job, this.#lapsed(job));
-    for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resume(task);
+    for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resumeByGate(task);
   }
 
   #lapsed(job: ModelJob): ModelJob["status"] {
@@ -112,14 +216,6 @@ export class Model {
   /** The worker of the job may complete it, and nothing more comes of it. */
   endsWithTask({ task, taskFinished }: ModelJob): boolean {
     return task !== null && (task.stage === "cancelled" || (taskFinished && isTerminal(task.stage)));
-  }
-
-  /** Moves a task, whoever asks for it. */
-  move(task: ModelTask, stage: string): void {
-    if (isTerminal(stage) && isOpen(task))
-      for (const job of this.jobs.values())
-        if (job.task === task && job.status === "running") job.taskFinished = true;
-    task.stage = stage;
   }
 
   /** Cancels the jobs that wait for a task that the gate finishes; gives back their ids and those of the others. */
@@ -141,8 +237,17 @@ export class Model {
     job.taskFinished = false;
   }
 
+  /** The gate forgets the whole repository's pause with it; another program does not. */
+  resumeByGate(task: ModelTask): void {
+    if (task.paused) task.together = false;
+    this.resume(task);
+  }
+
   resume(task: ModelTask): void {
-    task.paused = false;
     task.pausedUntil = Infinity;
+    if (!task.paused) return;
+    task.paused = false;
+    if (task.pausedFrom !== null && this.#since(task, task.pausedFrom).length === 0) task.pausedFrom = null;
+    task.pausedTo = this.#latest;
   }
 }

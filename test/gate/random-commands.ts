@@ -21,6 +21,12 @@ export const command = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant("pause"), task: pick, forMs: fc.constantFrom(0, 0, 90_000) }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("resume"), task: pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("depend"), task: pick, on: fc.array(pick, { maxLength: 2 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("pause lane"), repo }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("resume lane"), repo }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("freeze"), repo }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("unfreeze"), repo }) },
   {

@@ -11,6 +11,8 @@ import type { NewTask, Task } from "../../src/contract/tasks.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { all, run, type Clock, type Store } from "../../src/store/port.ts";
 import { raw } from "../../src/store/sql.ts";
+import { installReadyIndex } from "../../src/gate/rule/ready-index.ts";
+import type { DividedStore } from "../support/postgres.ts";
 import type { OpenDatabase } from "../support/databases.ts";
 import { DEFAULTS, POLICY } from "../support/fixtures.ts";
 
@@ -35,8 +37,11 @@ export class World {
   /** The log: `level: message`. */
   readonly logged: string[] = [];
 
+  readonly #policy: Policy;
+
   constructor(store: Store, clock: TestClock, policy: Partial<Policy> = {}, projects: string[] = []) {
     this.store = store;
+    this.#policy = { ...POLICY, ...policy };
     this.clock = clock;
     const logAt =
       (level: string) =>
@@ -46,7 +51,7 @@ export class World {
     const log: Log = { info: logAt("info"), warn: logAt("warn"), error: logAt("error") };
     this.gate = new Gate({
       store,
-      policy: { ...POLICY, ...policy },
+      policy: this.#policy,
       defaults: DEFAULTS,
       projects,
       log,
@@ -60,9 +65,20 @@ export class World {
     return new World(this.store, this.clock, policy);
   }
 
-  /** SQL of another program. */
+  /** SQL of another program, which may also change the schema. */
   async sql(text: string): Promise<void> {
-    await this.store.write(() => run(raw(text)));
+    await this.#owner.write(() => run(raw(text)));
+  }
+
+  /** Starts the gate's ready index, which the owner of the schema installs. */
+  async adopt(): Promise<void> {
+    await this.#owner.write(() => installReadyIndex(this.#policy, this.store.dialect));
+    await this.gate.adopt();
+  }
+
+  /** The store that may change the schema: on SQLite, every one. */
+  get #owner(): Store {
+    return "owner" in this.store ? (this.store as DividedStore).owner : this.store;
   }
 
   rows<Row>(text: string): Promise<Row[]> {
@@ -123,7 +139,7 @@ export const openWorld = async (open: OpenDatabase): Promise<World> => {
 /** The same with its ready flags. */
 export const startWorld = async (open: OpenDatabase): Promise<World> => {
   const world = await openWorld(open);
-  await world.gate.adopt();
+  await world.adopt();
   return world;
 };
 

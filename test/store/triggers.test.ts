@@ -3,9 +3,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parseConfig, policyFor } from "../../src/config/service.ts";
 import { dropReadyIndex, installReadyIndex, readyTriggers } from "../../src/gate/rule/ready-index.ts";
-import { all, run, type Store, type Trigger, type Tx } from "../../src/store/port.ts";
+import { all, run, type Clock, type Store, type Trigger, type Tx } from "../../src/store/port.ts";
 import { migrate } from "../../src/store/migrate.ts";
-import { DIALECT as POSTGRES } from "../../src/store/postgres/dialect.ts";
+import { dialectIn } from "../../src/store/postgres/dialect.ts";
 import { raw } from "../../src/store/sql.ts";
 import { DIALECT as SQLITE } from "../../src/store/sqlite/dialect.ts";
 import { CATALOGUE } from "../../src/store/triggers/catalogue.ts";
@@ -13,11 +13,18 @@ import { triggersDocument } from "../../src/store/triggers/document.ts";
 import { openTestSqlite } from "../support/databases.ts";
 import { openTestPostgres } from "../support/postgres.ts";
 
+const POSTGRES = dialectIn("public");
 const DEFAULT = policyFor(parseConfig({}).policy, "serial-gate");
+
+/** A fresh database, for the role that may change its schema. */
+const openOwned = async (clock: Clock): Promise<Store> => {
+  const store = await openTestPostgres(clock);
+  return { ...store.owner, close: () => store.close() };
+};
 
 const TRIGGERS_IN = {
   sqlite: "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-  postgres: "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal",
+  postgres: "SELECT tgname AS name FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
 };
 
 const triggersIn = async (store: Store): Promise<string[]> =>
@@ -30,6 +37,12 @@ const namesOf = (triggers: readonly { readonly name: string }[]): string[] =>
 
 const migrationText = (dialect: string, file: string): string =>
   readFileSync(fileURLToPath(new URL(`../../migrations/${dialect}/${file}`, import.meta.url)), "utf8");
+
+/** The triggers that a database needs beside the catalogue's. */
+const OF_ITS_OWN = {
+  sqlite: [],
+  postgres: ["gate_switch_ready_index", "gate_tasks_note_drawn"],
+};
 
 /** The triggers that numbered migrations make. */
 const inNumberedMigrations = (dialect: string): string[] =>
@@ -60,9 +73,13 @@ describe("the catalogue", () => {
     }
   });
 
-  it("is all that fires, but for what PostgreSQL notes before an insert draws an id", () => {
+  it("is all that fires, but for a database's own routines, which stand in for a numbered migration's", () => {
     expect(inNumberedMigrations("sqlite")).toEqual([]);
     expect(inNumberedMigrations("postgres")).toEqual(["gate_tasks_note_drawn"]);
+    for (const { name, routines } of [SQLITE, POSTGRES]) {
+      const triggers = routines.map((routine) => routine.name).filter((routine) => !routine.endsWith("()"));
+      expect(triggers.sort()).toEqual(OF_ITS_OWN[name]);
+    }
   });
 
   it("asks no subquery in a condition: PostgreSQL takes none there", () => {
@@ -78,7 +95,7 @@ describe("the catalogue", () => {
 
 describe.each([
   ["sqlite", openTestSqlite],
-  ["postgres", openTestPostgres],
+  ["postgres", openOwned],
 ] as const)("the triggers of a database on %s", (dialect, open) => {
   const start = async (): Promise<Store> => {
     const store = await open(Date.now);
@@ -87,7 +104,7 @@ describe.each([
   };
   const execute = (store: Store, text: string): Promise<void> => store.write(() => run(raw(text)));
 
-  const withoutReadyIndex = [...namesOf(CATALOGUE), ...inNumberedMigrations(dialect)].sort();
+  const withoutReadyIndex = [...namesOf(CATALOGUE), ...OF_ITS_OWN[dialect]].sort();
   const withReadyIndex = [...withoutReadyIndex, ...namesOf(readyTriggers(DEFAULT))].sort();
 
   it("are those of the catalogue once it is migrated, and no other", async () => {
@@ -160,7 +177,7 @@ describe.each([
     const texts = {
       sqlite: ["CREATE TRIGGER ready_jobs AFTER INSERT ON jobs BEGIN SELECT 1; END"],
       postgres: [
-        "CREATE FUNCTION ready_jobs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        "SET LOCAL search_path = public; CREATE FUNCTION ready_jobs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
         "CREATE TRIGGER ready_jobs AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION ready_jobs()",
       ],
     };

@@ -6,6 +6,7 @@ import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { migrate } from "../../src/store/migrate.ts";
 import { openPostgres } from "../../src/store/postgres/store.ts";
+import { makeRoles, urlAs } from "./roles.ts";
 import { startPostgres, type PostgresServer } from "./postgres-server.ts";
 
 declare module "vitest" {
@@ -15,7 +16,7 @@ declare module "vitest" {
   }
 }
 
-/** A migrated database, copied for each test that wants one. */
+/** A database with the three roles, migrated by its owner, copied for each test that wants one. */
 export const TEMPLATE = "migrated";
 
 const prepare = async (server: PostgresServer): Promise<void> => {
@@ -23,9 +24,14 @@ const prepare = async (server: PostgresServer): Promise<void> => {
   await admin.connect();
   await admin.query(`CREATE DATABASE ${TEMPLATE}`);
   await admin.end();
-  const store = await openPostgres(server.url(TEMPLATE));
+  const client = new pg.Client(server.url(TEMPLATE));
+  await client.connect();
+  await makeRoles(client);
+  const store = await openPostgres(urlAs("owner", server.url(TEMPLATE)));
   await migrate(store);
   await store.close();
+  await makeRoles(client); // The orchestrator's rights are on tables.
+  await client.end();
 };
 
 export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {

@@ -6,8 +6,12 @@ import { inject, onTestFinished } from "vitest";
 import { PostgresUnavailable } from "../../scripts/postgres/server.mjs";
 import { openPostgres } from "../../src/store/postgres/store.ts";
 import type { Clock, Store } from "../../src/store/port.ts";
+import { installReadyIndex } from "../../src/gate/rule/ready-index.ts";
+import type { Policy } from "../../src/gate/rule/policy.ts";
+import { readOrigin } from "../../src/store/migrate.ts";
 import type { AtEnd } from "./folder.ts";
 import { TEMPLATE } from "./one-postgres.ts";
+import { urlAs } from "./roles.ts";
 
 /** A connection of another program's. */
 export const connectTo = async (url: string, atEnd: AtEnd = onTestFinished): Promise<pg.Client> => {
@@ -57,14 +61,33 @@ export const testDatabase = async (
   return url;
 };
 
-/** A fresh, migrated database under that clock; it is dropped when the store is closed. */
-export const openTestPostgres = async (clock: Clock): Promise<Store> => {
+/** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. */
+export const asService = async (
+  url: string,
+  policyOf: (origin: "serial-gate" | "orchestrator") => Policy,
+): Promise<string> => {
+  const owner = await openPostgres(urlAs("owner", url), { poolSize: 1 });
+  const policy = policyOf(await owner.read(readOrigin));
+  await owner.write(() => installReadyIndex(policy, owner.dialect));
+  await owner.close();
+  return urlAs("service", url);
+};
+
+/** A store of the service's role, and one of the role that may change the schema. */
+export interface DividedStore extends Store {
+  readonly owner: Store;
+}
+
+/** A fresh, migrated database under that clock, for its service; it is dropped when the store is closed. */
+export const openTestPostgres = async (clock: Clock): Promise<DividedStore> => {
   const { url, drop } = await make(TEMPLATE);
-  const store = await openPostgres(url, { clock });
+  const store = await openPostgres(urlAs("service", url), { clock });
+  const owner = await openPostgres(urlAs("owner", url), { clock, poolSize: 1 });
   return {
     ...store,
+    owner,
     close: async () => {
-      await store.close();
+      await Promise.all([store.close(), owner.close()]);
       await drop();
     },
   };

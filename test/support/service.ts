@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { beforeAll, onTestFinished } from "vitest";
-import { parseConfig } from "../../src/config/service.ts";
+import { parseConfig, policyFor } from "../../src/config/service.ts";
 import { type Env } from "../../src/config/env.ts";
 import { serve, type Service } from "../../src/serve.ts";
-import { testDatabase } from "./postgres.ts";
+import { isServer } from "../../src/store/open.ts";
+import { asService, testDatabase } from "./postgres.ts";
 import { temporaryFolder, type AtEnd } from "./folder.ts";
 
 /** An answer of the service: its status, headers and JSON. */
@@ -47,7 +48,11 @@ export const startService = async (env: Env = {}, atEnd: AtEnd = onTestFinished)
     ...env,
     DATABASE_URL: databaseUrl,
   });
-  const service = await serve(config, { write: (line) => logs.push(line) });
+  // As an operator would: the owner migrates, and the service has no right on the schema.
+  const servedUrl = isServer(databaseUrl)
+    ? await asService(databaseUrl, (origin) => policyFor(config.policy, origin))
+    : databaseUrl;
+  const service = await serve({ ...config, databaseUrl: servedUrl }, { write: (line) => logs.push(line) });
   atEnd(() => service.close());
   const call: TestService["call"] = async <Body>(
     method: string,

@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
-import type { HistoryEvent } from "../../contract/events.ts";
+import type { EventPage, HistoryEvent, RowEvent } from "../../contract/events.ts";
+import type { Task } from "../../contract/tasks.ts";
 import { example, idOption, repoOption, selectedTask, wholeNumber, type TaskOptions } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
@@ -14,8 +15,14 @@ import { exactLengthOf, shownTime } from "../output/time.ts";
 import { connect, findTask, refuseUnknownRepo } from "../service.ts";
 import { follow, type Selection } from "../updates.ts";
 
+/** An event, or what the orchestrator's rows tell of the time before the first one. */
+type Told = HistoryEvent | RowEvent;
+
+const isFromRows = (event: Told): event is RowEvent => "source" in event;
+
 /** The details of an event that the sentences use. */
 interface Detail {
+  readonly foreign?: true;
   readonly stage?: string;
   readonly from?: string;
   readonly to?: string;
@@ -27,10 +34,10 @@ interface Detail {
   readonly run_after?: string;
 }
 
-const jobOf = ({ job_id }: HistoryEvent, { agent }: Detail): string =>
+const jobOf = ({ job_id }: Told, { agent }: Detail): string =>
   `job ${job_id ?? "?"}${agent === undefined ? "" : ` (${agent})`}`;
 
-const SENTENCES: Readonly<Record<string, (event: HistoryEvent, detail: Detail) => string>> = {
+const SENTENCES: Readonly<Record<string, (event: Told, detail: Detail) => string>> = {
   "task.created": (_, { stage }) => `created${stage === undefined ? "" : ` in ${stage}`}`,
   "task.stage": (_, { from, to }) => `moved from ${from ?? "?"} to ${to ?? "?"}`,
   "task.cancelled": (_, { from }) => `cancelled${from === undefined ? "" : ` (was in ${from})`}`,
@@ -41,7 +48,9 @@ const SENTENCES: Readonly<Record<string, (event: HistoryEvent, detail: Detail) =
   "repo.unfrozen": ({ repo }, { freeze_id }) => `${repo ?? "?"} unfrozen (freeze ${freeze_id ?? "?"})`,
   "job.created": (event, detail) => `${jobOf(event, detail)} queued`,
   "job.claimed": (event, detail) =>
-    `${jobOf(event, detail)} claimed${detail.worker ? ` by ${detail.worker}` : ""}, attempt ${detail.attempt ?? "?"}`,
+    `${jobOf(event, detail)} ${isFromRows(event) ? "started" : "claimed"}${detail.worker ? ` by ${detail.worker}` : ""}${
+      detail.attempt === undefined ? "" : `, attempt ${detail.attempt}`
+    }`,
   "job.completed": (event, detail) => `${jobOf(event, detail)} completed`,
   "job.delayed": (event, detail) =>
     detail.run_after === undefined
@@ -56,27 +65,32 @@ const SENTENCES: Readonly<Record<string, (event: HistoryEvent, detail: Detail) =
 };
 
 /** An unknown kind, of a newer service, is shown as it is. */
-const sentence = (event: HistoryEvent): string =>
-  SENTENCES[event.kind]?.(event, event.detail ?? {}) ?? event.kind;
+const sentence = (event: Told): string => SENTENCES[event.kind]?.(event, event.detail ?? {}) ?? event.kind;
 
-const style = ({ kind }: HistoryEvent): Style | undefined => {
+const style = ({ kind }: Told): Style | undefined => {
   if (/failed|delayed|lapsed|cancelled|\.frozen/.test(kind)) return "red";
   return kind.includes("paused") ? "yellow" : undefined;
 };
 
-const AT: Column<HistoryEvent> = { head: "AT", cell: ({ at }) => shownTime(at) };
-const WORK_ITEM: Column<HistoryEvent> = { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id };
-const WHAT: Column<HistoryEvent> = { head: "WHAT", cell: sentence, style };
-const WHO: Column<HistoryEvent> = { head: "WHO", cell: ({ actor }) => actor };
-const WHY: Column<HistoryEvent> = { head: "WHY", cell: ({ reason }) => reason };
-const IDS: readonly Column<HistoryEvent>[] = [
-  { head: "EVENT", cell: ({ id }) => id, wide: true },
+const whoOf = (event: Told): string | null => {
+  if (isFromRows(event)) return "(from the orchestrator)";
+  const { foreign } = (event.detail ?? {}) as Detail;
+  return event.actor ?? (foreign === true ? "(another program)" : null);
+};
+
+const AT: Column<Told> = { head: "AT", cell: ({ at }) => shownTime(at) };
+const WORK_ITEM: Column<Told> = { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id };
+const WHAT: Column<Told> = { head: "WHAT", cell: sentence, style };
+const WHO: Column<Told> = { head: "WHO", cell: whoOf };
+const WHY: Column<Told> = { head: "WHY", cell: ({ reason }) => reason };
+const IDS: readonly Column<Told>[] = [
+  { head: "EVENT", cell: (event) => (isFromRows(event) ? null : event.id), wide: true },
   { head: "KIND", cell: ({ kind }) => kind, wide: true },
   { head: "TASK", cell: ({ task_id }) => task_id, wide: true },
   { head: "JOB", cell: ({ job_id }) => job_id, wide: true },
 ];
 
-const EVENTS: readonly Column<HistoryEvent>[] = [
+const EVENTS: readonly Column<Told>[] = [
   AT,
   { head: "REPO", cell: ({ repo }) => repo },
   WORK_ITEM,
@@ -160,12 +174,12 @@ const eventsCommand = (program: Command, context: CliContext): void => {
 };
 
 /** The time since the event before. */
-const after = (events: readonly HistoryEvent[]): Column<HistoryEvent> => {
-  const before = new Map(events.map((event, index) => [event.id, events[index - 1]]));
+const after = (events: readonly Told[]): Column<Told> => {
+  const before = new Map(events.map((event, index) => [event, events[index - 1]]));
   return {
     head: "AFTER",
-    cell: ({ id, at }) => {
-      const ms = Date.parse(at) - Date.parse(before.get(id)?.at ?? "");
+    cell: (event) => {
+      const ms = Date.parse(event.at) - Date.parse(before.get(event)?.at ?? "");
       return Number.isNaN(ms) ? null : exactLengthOf(ms);
     },
   };
@@ -183,19 +197,37 @@ const blameCommand = (program: Command, context: CliContext): void => {
     .action(async (workItem: string | undefined, { output, ...named }: OutputOptions & TaskOptions) => {
       const client = connect(context);
       const task = await findTask(client, selectedTask("blame", workItem, named));
-      const events: HistoryEvent[] = [];
-      for await (const page of eventsAfter(client, 0, { about_task: task.id })) events.push(...page);
+      const { earlier = [], recording_began, events } = await lifeOf(client, task);
+      const told = [...earlier, ...events];
       await print(context, output, {
-        response: { task, events },
-        items: events,
-        name: ({ id }) => id,
+        response: { task, earlier, recording_began, events },
+        items: told,
+        name: (event) => (isFromRows(event) ? event.kind : event.id),
         lines: (screen, wide) =>
-          events.length === 0
+          told.length === 0
             ? []
-            : tableOf([AT, after(events), WORK_ITEM, WHAT, WHO, WHY, ...IDS], events, screen, wide),
+            : tableOf([AT, after(told), WORK_ITEM, WHAT, WHO, WHY, ...IDS], told, screen, wide),
       });
-      if (events.length === 0) say(context, `No history for ${labelInRepo(task)}.`);
+      if (told.length === 0)
+        say(
+          context,
+          `No history for ${labelInRepo(task)}${
+            recording_began === undefined ? "" : ` (recording began ${shownTime(recording_began)})`
+          }.`,
+        );
     });
+};
+
+/** The whole life of a task: the first page begins with the time before the event log. */
+const lifeOf = async (
+  client: Client,
+  { id }: Pick<Task, "id">,
+): Promise<Pick<EventPage, "earlier" | "recording_began" | "events">> => {
+  const first = await client.events({ about_task: id, limit: LONGEST_PAGE });
+  const events = [...first.events];
+  if (events.length === LONGEST_PAGE)
+    for await (const page of eventsAfter(client, first.next_cursor, { about_task: id })) events.push(...page);
+  return { ...first, events };
 };
 
 export const historyCommands = (program: Command, context: CliContext): void => {

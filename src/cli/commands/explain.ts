@@ -2,49 +2,52 @@
 
 import type { Command } from "commander";
 import type { Effect } from "../../contract/effect.ts";
-import type { ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
+import type { ExplainedJob, Explanation, Obstacle, Root } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
+import { isTerminal, REASONS } from "../../contract/vocabulary.ts";
 import { example, idOption, repoOption, selectedTask, type TaskOptions } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
-import type { Screen } from "../output/terminal.ts";
+import type { Screen, Style } from "../output/terminal.ts";
 import { harmless, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, suggestingWorkItems } from "../service.ts";
 
-/** The job that the verdict is about: a held one if there is one, else the one that is furthest on. */
-const foremost = (jobs: readonly ExplainedJob[]): ExplainedJob | undefined =>
-  (["queued", "running", "delayed", "failed"] as const)
-    .flatMap((status) => jobs.filter((job) => job.status === status))
-    .sort((a, b) => Number(b.reason !== null) - Number(a.reason !== null))[0];
-
-const VERDICTS: Partial<Readonly<Record<Job["status"], string>>> = {
-  queued: "can start now: the next claim hands it out",
-  running: "has started",
-  delayed: "failed and will be retried",
-  failed: "has failed and will not be retried automatically",
+/** The colour of the first line: red needs a person, green moves, yellow waits. */
+const colourOf = ({ stuck, jobs, task }: Explanation): Style | undefined => {
+  if (stuck) return "red";
+  if (jobs.some(({ reason }) => reason !== null)) return "yellow";
+  return isTerminal(task.stage) || jobs.length === 0 ? undefined : "green";
 };
 
-/** The state of the work item in one line. */
-const verdict = (explanation: Explanation, { paint }: Screen): string => {
-  const { task, stuck } = explanation;
-  const label = plain(labelInRepo(task));
-  const job = foremost(explanation.jobs);
-  if (isTerminal(task.stage)) return `${label} is ${task.stage}.`;
-  if (!job) return `${label} has no waiting job (in ${plain(task.stage)}).`;
-  if (job.reason === null)
-    return paint(
-      job.status === "failed" ? "red" : "green",
-      `${label} ${VERDICTS[job.status] ?? job.status}.`,
-    );
-  const reasons = [...new Set(job.reasons.map(({ reason }) => reason))].join(", ");
-  return paint(stuck ? "red" : "yellow", `${label} ${stuck ? "is stuck" : "waits"}: ${reasons}.`);
+/** The root causes and the calls that end them, in the service's own words. */
+const rootSentences = ({ root, jobs }: Explanation, { paint }: Screen): string[] => {
+  const { causes, fix, also } = root;
+  const isHeld = jobs.some(({ reason }) => reason !== null);
+  const [cause, ...others] = causes.map(({ detail }) => `${plain(detail)}.`);
+  const commands = fix?.commands.map((command) => paint("bold", harmless(command))) ?? [];
+  const label = wayOutLabel(fix);
+  return [
+    ...(!isHeld || cause === undefined
+      ? []
+      : others.length === 0
+        ? [`Root cause: ${cause}`]
+        : ["Root causes, all of which must end:", ...[cause, ...others].map((each) => `  ${each}`)]),
+    ...(commands.length > 1
+      ? [label, ...commands.map((command) => `  ${command}`)]
+      : commands.map((command) => `${label} ${command}`)),
+    ...(typeof fix?.then === "string" ? [`  ${plain(fix.then)}`] : []),
+    ...also.map((each) => `Also: ${plain(each)}.`),
+  ];
 };
 
-/** A job's status, its position in the lane and its estimated start. */
+const wayOutLabel = (fix: Root["fix"]): string => {
+  if (typeof fix?.condition === "string") return `If ${fix.condition}:`;
+  return fix && fix.commands.length > 1 ? "To end them:" : "To end it:";
+};
+
+/** A job's position in the lane and its estimated start: the last line of the answer. */
 const placeOf = ({
   job_id,
   agent,
@@ -57,7 +60,7 @@ const placeOf = ({
     position !== null && `position ${position}`,
     p50 !== null && `expected to start ${since(p50)}`,
     p90 !== null && `very likely by ${shownTime(p90)}`,
-    p50 === null && unavailable !== null && status === "queued" && `no estimate: ${unavailable}`,
+    p50 === null && unavailable !== null && `no estimate: ${unavailable}`,
   ]
     .filter((part) => part !== false)
     .join(", ");
@@ -71,11 +74,12 @@ const jobLine = ({ id, agent, status, lease, started_at, error }: Job): string =
         `${job} has been running`,
         lease !== null && `on ${lease.worker ?? "an unnamed worker"}`,
         started_at !== null && `since ${since(started_at)}`,
+        lease === null && "without a lease: another program started it",
       ]);
     case "failed":
       return phrase([`${job} failed`], error);
     case "delayed":
-      return phrase([`${job} failed and will be retried`], error);
+      return error === null ? `${job} is delayed` : phrase([`${job} failed and will be retried`], error);
     default:
       return `${job} is ${status}`;
   }
@@ -114,31 +118,35 @@ const obstacleLines = (
   ),
 ];
 
+const isReason = (reason: string): boolean => (REASONS as readonly string[]).includes(reason);
+
 const chainLines = ({ chain }: Explanation): string[] =>
   chain.map(({ work_item_id, repo, reason, on }) =>
-    plain(`${work_item_id ?? "a task"} in ${repo}: ${reason}, on ${on}`),
+    plain(`${work_item_id ?? "a task"} in ${repo}: ${isReason(reason) ? `${reason}, on ${on}` : on}`),
   );
 
 const linesOf = (explanation: Explanation, screen: Screen): string[] => {
-  const { jobs, stuck, stuck_because, not_in_force } = explanation;
-  const chain = chainLines(explanation);
+  const { jobs, root, not_in_force } = explanation;
+  const colour = colourOf(explanation);
+  const headline = plain(root.headline);
   const head = [
-    verdict(explanation, screen),
-    ...(stuck && stuck_because !== null ? [screen.paint("red", plain(stuck_because))] : []),
+    colour === undefined ? headline : screen.paint(colour, headline),
+    ...rootSentences(explanation, screen),
     ...(not_in_force === null ? [] : [screen.paint("yellow", plain(not_in_force))]),
   ];
-  if (isTerminal(explanation.task.stage)) return head;
-  const isHeld = jobs.some(({ reasons }) => reasons.length > 0);
-  // A chain of one step without a reason of the gate says what the task itself does.
-  if (!isHeld && chain.length === 1)
-    return stuck ? head : [...head, ...explanation.chain.map(({ on }) => `  ${plain(on)}`)];
+  const held = jobs.filter(({ reasons }) => reasons.length > 0);
+  if (held.length === 0) return head;
   return [
     ...head,
-    ...jobs.flatMap((job) => [
-      `  ${plain(placeOf(job))}`,
+    ...held.flatMap((job) => [
+      ...(held.length > 1 ? ["", `job ${job.job_id} (${job.agent}):`] : []),
       ...job.reasons.flatMap((obstacle, index) => ["", ...obstacleLines(obstacle, index + 1, screen)]),
     ]),
-    ...(chain.length > 0 ? ["", screen.paint("bold", "Cause chain:"), ...indented(chain, "   ")] : []),
+    "",
+    screen.paint("bold", "Cause chain:"),
+    ...indented(chainLines(explanation), "   "),
+    "",
+    ...jobs.map((job) => plain(placeOf(job))),
   ];
 };
 

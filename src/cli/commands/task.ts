@@ -236,23 +236,32 @@ const endedLines = (
       : []),
   ];
 };
+/** A change of a task on the command line. */
+interface TaskChangeVerb {
+  readonly call: (
+    client: Client,
+    id: number,
+    note: Note,
+    trial: { dry_run?: true | undefined },
+  ) => Promise<ChangedTask>;
+  /** Asks before the change, unless it is a dry run. */
+  readonly confirm?: (found: Task) => Promise<void>;
+  /** The new state, as the rest of a sentence that begins with the task. */
+  readonly outcome?: (changed: ChangedTask, dryRun?: true) => string;
+}
+
+const newStage: TaskChangeVerb["outcome"] = ({ task }, dryRun) => `${isOrWouldBe(dryRun)} ${standing(task)}.`;
 
 /** Changes a task; prints its new state and the effect. */
 const change = async (
   context: CliContext,
   selected: OneTaskQuery,
   { reason, dryRun, output }: ChangeOptions,
-  call: (
-    client: Client,
-    id: number,
-    note: Note,
-    trial: { dry_run?: true | undefined },
-  ) => Promise<ChangedTask>,
-  confirm: (found: Task) => Promise<void> = () => Promise.resolve(),
+  { call, confirm, outcome = newStage }: TaskChangeVerb,
 ): Promise<void> => {
   const client = connect(context);
   const found = await findTask(client, selected);
-  if (!dryRun) await confirm(found);
+  if (!dryRun) await confirm?.(found);
   const { id } = found;
   const changed = await call(client, id, noteOf(context, { reason }), { dry_run: dryRun });
   const { task, effect } = changed;
@@ -264,7 +273,7 @@ const change = async (
       const ended = endedLines(changed, dryRun).map(([style, line]) => `  ${screen.paint(style, line)}`);
       const isShown = ended.length === 0 || effect.now_claimable.length + effect.now_held.length > 0;
       const [sentence = "", ...effects] = changeLines(
-        `${labelInRepo(task)} ${isOrWouldBe(dryRun)} ${standing(task)}.`,
+        `${labelInRepo(task)} ${outcome(changed, dryRun)}`,
         { effect: isShown ? effect : undefined, dryRun },
         screen,
       );
@@ -299,13 +308,48 @@ const stageCommand = (task: Command, context: CliContext): void => {
           EXIT.usage,
           "Name a stage, such as development: `serial-gate task stage WORK_ITEM STAGE`.",
         );
-      return change(
-        context,
-        selectedTask("task stage", workItem, options),
-        options,
-        (client, id, note, trial) =>
+      return change(context, selectedTask("task stage", workItem, options), options, {
+        call: (client, id, note, trial) =>
           client.setStage(id, stage, { ...note, cancel_jobs: options.cancelJobs }, trial),
-      );
+      });
+    });
+};
+
+const dependsCommand = (task: Command, context: CliContext): void => {
+  interface Options extends ChangeOptions {
+    readonly on?: readonly Dependency[];
+    readonly none?: true;
+  }
+  task
+    .command("depends")
+    .description("replace the dependencies of a task")
+    .argument("[work-item]", "work item")
+    .option(
+      "--on <work-item>",
+      "task that must finish first, REPO:WORK_ITEM in another repository; may be repeated",
+      dependencies,
+    )
+    .option("--none", "drop all dependencies")
+    .addOption(repoOption())
+    .addOption(idOption())
+    .addOption(reasonOption())
+    .addOption(dryRunOption())
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate task depends WEB-8 --on API-2 --on acme/lib:LIB-1"))
+    .action((workItem: string | undefined, { on = [], none, ...options }: Options, command: Command) => {
+      if ((on.length === 0) === (none === undefined))
+        command.error("error: give either --on, once for each dependency, or --none");
+      return change(context, selectedTask("task depends", workItem, options), options, {
+        call: (client, id, note, trial) => client.setDependencies(id, [...on], note, trial),
+        outcome: ({ task: { depends_on, repo }, started }, dryRun) => {
+          const needed = depends_on
+            .map((each) => (each.repo === repo ? labelOf(each) : labelInRepo(each)))
+            .join(", ");
+          const does = dryRun ? "would depend" : "depends";
+          const late = started ? " It has started already: that holds its queued entry jobs only." : "";
+          return `${does} on ${needed === "" ? "nothing" : needed}.${late}`;
+        },
+      });
     });
 };
 
@@ -325,12 +369,9 @@ const cancelCommand = (task: Command, context: CliContext): void => {
       example("serial-gate task cancel WEB-8 --dry-run", "serial-gate task cancel --id 9"),
     )
     .action((workItem: string | undefined, options: ChangeOptions) =>
-      change(
-        context,
-        selectedTask("task cancel", workItem, options),
-        options,
-        (client, id, note, trial) => client.cancelTask(id, note, trial),
-        async (task) => {
+      change(context, selectedTask("task cancel", workItem, options), options, {
+        call: (client, id, note, trial) => client.cancelTask(id, note, trial),
+        confirm: async (task) => {
           const isOver = isTerminal(task.stage);
           if (!options.yes && !isOver)
             await confirmAtTerminal(
@@ -338,12 +379,12 @@ const cancelCommand = (task: Command, context: CliContext): void => {
               `Cancel ${labelInRepo(task)} (task ${task.id}, ${standing(task)}) for good?`,
             );
         },
-      ),
+      }),
     );
 };
 
 export const taskCommands = (program: Command, context: CliContext): void => {
   const task = program.command("task").description("add, list, show, move and cancel tasks");
-  for (const command of [addCommand, listCommand, showCommand, stageCommand, cancelCommand])
+  for (const command of [addCommand, listCommand, showCommand, stageCommand, dependsCommand, cancelCommand])
     command(task, context);
 };

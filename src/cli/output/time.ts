@@ -1,6 +1,7 @@
 /** Times as people type and read them: 30m, 2h, ISO 8601; "3 h ago". */
 
 import { InvalidArgumentError } from "commander";
+import { lengthOf } from "../../contract/people-text.ts";
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -43,23 +44,6 @@ export const instant = (text: string): string => {
   if (Number.isNaN(date.getTime()))
     throw new InvalidArgumentError("Expected a duration such as 30m, or a time such as 2026-06-15T18:00Z.");
   return date.toISOString();
-};
-
-const STEPS = [
-  ["d", UNITS.d],
-  ["h", UNITS.h],
-  ["min", UNITS.m],
-  ["s", UNITS.s],
-] as const;
-
-/** A length of time in its two largest units: `3 h 12 min`; below a second `0 s`. */
-export const lengthOf = (ms: number): string => {
-  const first = STEPS.findIndex(([, unit]) => ms >= unit);
-  const [big, small] = STEPS.slice(Math.max(first, 0));
-  if (first < 0 || !big) return "0 s";
-  const count = Math.floor(ms / big[1]);
-  const rest = small ? Math.floor((ms % big[1]) / small[1]) : 0;
-  return `${count} ${big[0]}${small && rest > 0 ? ` ${rest} ${small[0]}` : ""}`;
 };
 
 /** A length of time as `lengthOf`, below a second in milliseconds. */

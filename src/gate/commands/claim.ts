@@ -8,9 +8,10 @@ import { decode } from "../../store/json.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { BatchContext } from "./context.ts";
 import type { Actor } from "../rule/policy.ts";
+import type { Visibility } from "../rule/visibility.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { tellAnswer } from "./pause.ts";
-import { overtakenBy } from "./task.ts";
+import { isOvertaken, overtakenBy } from "../rule/overtakes.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
 interface Candidate {
@@ -92,12 +93,15 @@ interface Wish {
 
 type Assignment = Wish & { readonly lane: string; readonly token: string };
 
-/** The claimed job's task, the number of tasks that overtook it, and when it was answered. */
-const ITS_TASK = raw(`(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
+/** The claimed job's task, whether another overtook it, and when it was answered, as far as they can be read. */
+const itsTask = ({ stages, lanes }: Visibility): Statement =>
+  sql`${raw(
+    stages
+      ? `(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
       (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
-      (SELECT COUNT(*) FROM gate_overtakes o WHERE o.task_id = jobs.task_id) AS overtaken,
-      (SELECT t.answered_at FROM tasks t WHERE t.id = jobs.task_id) AS answered_at`);
-const UNSEEN_TASK = raw("NULL AS work_item_id, NULL AS stage, 0 AS overtaken, NULL AS answered_at");
+      (SELECT t.answered_at FROM tasks t WHERE t.id = jobs.task_id) AS answered_at`
+      : "NULL AS work_item_id, NULL AS stage, NULL AS answered_at",
+  )}, ${stages && lanes ? sql`CASE WHEN ${isOvertaken(raw("jobs.task_id"))} THEN 1 ELSE 0 END` : raw("0")} AS overtaken`;
 
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
  *  that is not held. The leases go as one value, so that the text is the same however many they are. The status is
@@ -121,7 +125,7 @@ const leaseJobs = (
     FROM ${byJob} AS lease
     WHERE jobs.id = CAST(lease.key AS BIGINT) AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, visible, "jobs")}) ELSE status END IS NULL
-    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${visible.stages ? ITS_TASK : UNSEEN_TASK}`;
+    RETURNING jobs.id, task_id, repo, agent, task_content, attempts, max_attempts, ${itsTask(visible)}`;
 };
 
 function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<ClaimedJob> {

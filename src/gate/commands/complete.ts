@@ -14,18 +14,18 @@ import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
 import { forgetAnswers, pauseOptions, pauseUnlessPaused, type PauseOptions } from "./pause.ts";
 import type { Actor } from "../rule/policy.ts";
-import { endsWithTask } from "../rule/task-end.ts";
+import { endsWithTask } from "../rule/reasons/finished.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import {
   endWaitingJobs,
   moveStages,
   NONE_ENDED,
   readTasks,
-  rebased,
   refuseTerminal,
   stageChange,
   type Move,
 } from "./task.ts";
+import { rebased } from "../rule/overtakes.ts";
 import { toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
 import type { TaskRef } from "./work-item.ts";

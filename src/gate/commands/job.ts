@@ -11,7 +11,7 @@ import { IN_BODY, refuseLookAlike } from "./repo.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Policy } from "../rule/policy.ts";
-import { takesNoJob } from "../rule/task-end.ts";
+import { takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 import { instantIn } from "./instant.ts";

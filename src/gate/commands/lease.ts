@@ -23,7 +23,7 @@ import type {
 } from "../../contract/jobs.ts";
 import { withEffect } from "../rule/effect.ts";
 import type { Actor, Defaults, Policy } from "../rule/policy.ts";
-import { endsWithTask, takesNoJob } from "../rule/task-end.ts";
+import { endsWithTask, takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
 import type { TaskRef } from "./work-item.ts";

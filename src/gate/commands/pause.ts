@@ -4,8 +4,8 @@ import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/po
 import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import type { Context } from "./context.ts";
-import { GATE_ACTOR, recordAll, WRITTEN, type Why } from "./record.ts";
+import type { BatchContext, Context } from "./context.ts";
+import { GATE_ACTOR, laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
@@ -15,6 +15,7 @@ import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
 import { familiarity } from "./repo.ts";
 import { instantIn } from "./instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
@@ -79,12 +80,17 @@ export const pauseOptions = (
   return { actor: whoActs(actor, note.by), at, ends, reason: note.reason, together };
 };
 
-/** Parks the tasks that the condition names; returns them by id. */
-function* pauseTasks(which: Statement, { actor, at, ends, reason, together }: PauseOptions): Tx<TaskRef[]> {
+/** Pauses the tasks that the condition names; returns them by id.
+ *  @param written how the statement counts: many tasks together, or one */
+function* pauseTasks(
+  which: Statement,
+  { actor, at, ends, reason, together }: PauseOptions,
+  written = WRITTEN,
+): Tx<TaskRef[]> {
   const endsAt = ends === null ? null : toStored(ends);
   const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
-      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends}, paused_together = ${together ? 1 : 0},
-      updated_at = ${toStored(at)}, ${WRITTEN}
+      pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends},
+      paused_together = ${together ? 1 : 0}, updated_at = ${toStored(at)}, ${losesLane}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
   const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
   return yield* recorded("task.paused", parked, { actor, reason, detail });
@@ -108,14 +114,13 @@ const whyOf = ({ actor, reason, answer }: ResumeOptions): Why => ({
 });
 
 /** Takes the tasks back that the condition names; returns them by id. */
-function* resumeTasks(which: Statement, how: ResumeOptions): Tx<TaskRef[]> {
+function* resumeTasks(which: Statement, how: ResumeOptions, written = WRITTEN): Tx<TaskRef[]> {
   const at = toStored(yield* now());
+  const answer = when(how.answer !== undefined, sql`, ${answered(how, at)}`);
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${at}, ${WRITTEN}${when(
-        how.answer !== undefined,
-        sql`, ${answered(how, at)}`,
-      )}
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${at},
+      ${takesPlaceBack}, ${written}${answer}
     WHERE ${which} RETURNING ${TASK_REF}`);
   return yield* recorded("task.resumed", back, whyOf(how));
 }
@@ -245,11 +250,25 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
   const how = pauseOptions(context, note, { at: yield* now(), together: true });
-  return yield* changeLane(context, repo, pauseAll(repo, how));
+  return yield* changeLane(context, repo, pauseAll(context, repo, how));
 }
 
-function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
-  const tasks = yield* pauseTasks(unfinishedOf(repo, raw("paused_at IS NULL")), how);
+/** Changes many tasks of a lane in one statement. While this gate keeps the ready index, triggers leave the lane alone and
+ *  it is evaluated once: a trigger for each task would make the change quadratic. */
+function* together(
+  { rules: { policy }, lookup: { useReadyIndex } }: BatchContext,
+  repo: string,
+  change: (written: Statement) => Tx<TaskRef[]>,
+): Tx<TaskRef[]> {
+  if (!useReadyIndex) return yield* change(WRITTEN);
+  const tasks = yield* change(WRITTEN_TOGETHER);
+  if (tasks.length > 0) yield* laneChanged(policy, repo);
+  return tasks;
+}
+
+function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePause> {
+  const which = unfinishedOf(repo, raw("paused_at IS NULL"));
+  const tasks = yield* together(context, repo, (written) => pauseTasks(which, how, written));
   return laneState(repo, tasks, toStored(how.at));
 }
 
@@ -257,7 +276,7 @@ function* pauseAll(repo: string, how: PauseOptions): Tx<LanePause> {
  *  @throws GateError invalid_request */
 export function* resumeLane(context: Context, repo: string, note: ResumeNote): Tx<LanePauseState> {
   const how = resumeOptions(context.actor, note);
-  return yield* changeLane(context, repo, resumeAll(repo, how));
+  return yield* changeLane(context, repo, resumeAll(context, repo, how));
 }
 
 /** Makes a change to a lane under its lock, and says what its repository is to the gate. */
@@ -272,9 +291,9 @@ function* changeLane(
   return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
-function* resumeAll(repo: string, how: ResumeOptions): Tx<LanePause> {
-  const together = raw("paused_at IS NOT NULL AND paused_together = 1");
-  const tasks = yield* resumeTasks(unfinishedOf(repo, together), how);
+function* resumeAll(context: Context, repo: string, how: ResumeOptions): Tx<LanePause> {
+  const which = unfinishedOf(repo, raw("paused_at IS NOT NULL AND paused_together = 1"));
+  const tasks = yield* together(context, repo, (written) => resumeTasks(which, how, written));
   return laneState(repo, tasks, null);
 }
 

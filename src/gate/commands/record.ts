@@ -3,12 +3,23 @@
 
 import { now, run, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql } from "../../store/sql.ts";
-import type { EventKind } from "../../contract/vocabulary.ts";
-import type { Actor } from "../rule/policy.ts";
+import { OWN_WRITE, type EventKind } from "../../contract/vocabulary.ts";
+import type { Actor, Policy } from "../rule/policy.ts";
+import { reevaluateLane } from "../rule/ready-index.ts";
 import { toStored } from "../../store/timestamps.ts";
 
 /** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
-export const WRITTEN = raw("gate_writes = gate_writes + 1");
+export const WRITTEN = raw(`gate_writes = gate_writes + ${OWN_WRITE.alone}`);
+
+/** The same in an UPDATE of many tasks of one lane: no trigger moves the lane's revision or evaluates its jobs. The command
+ *  does it once (`laneChanged`). */
+export const WRITTEN_TOGETHER = raw(`gate_writes = gate_writes + ${OWN_WRITE.together}`);
+
+/** Does once for a lane what triggers do for each task. Its row is locked. */
+export function* laneChanged(policy: Policy, repo: string): Tx<void> {
+  yield* run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${repo}`);
+  yield* reevaluateLane(policy, repo);
+}
 
 /** The subject of an event. A row of `tasks` or `jobs` carries it under these names. */
 export interface Subject {

@@ -12,6 +12,7 @@ import { IN_BODY, lockNamedLane } from "./repo.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type {
   ChangedTask,
+  DependencyName,
   EndedJobs,
   NewTask,
   StageChange,
@@ -21,7 +22,7 @@ import type {
 } from "../../contract/tasks.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
-import { takesNoJob } from "../rule/task-end.ts";
+import { takesNoJob } from "../rule/reasons/finished.ts";
 import { unfinished } from "../rule/lane.ts";
 import { isTerminal, WAITING_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
@@ -123,11 +124,7 @@ function* taskInLane(id: number): Tx<TaskRef> {
 }
 
 /** A dependency is a work item of the task's own repository, else of the one repository that has it. */
-function* resolveDependency(
-  needed: string | { repo: string; work_item_id: string },
-  repo: string,
-  index: number,
-): Tx<number> {
+export function* resolveDependency(needed: DependencyName, repo: string, index: number): Tx<number> {
   const named = typeof needed === "object";
   const work_item = named ? needed.work_item_id : needed;
   const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
@@ -149,11 +146,7 @@ function* resolveDependency(
 
 /** The only cycle that a new task can close: no other task depends on it yet.
  *  @throws GateError dependency_cycle */
-const refuseItself = (
-  { repo, work_item_id }: NewTask,
-  needed: string | { repo: string; work_item_id: string },
-  index: number,
-): void => {
+const refuseItself = ({ repo, work_item_id }: NewTask, needed: DependencyName, index: number): void => {
   const { repo: its, work_item_id: workItem } =
     typeof needed === "object" ? needed : { repo, work_item_id: needed };
   if (its === repo && workItem === work_item_id)
@@ -314,16 +307,16 @@ export const stageChange = (move: Move): Change => {
 };
 
 /** The repositories whose jobs a task's end can let start: its own, and those of the tasks that depend on it. */
-function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
+export function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
   const others = yield* all<{ repo: string }>(sql`SELECT DISTINCT t.repo FROM job_deps d
     JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task_id} AND t.repo <> ${repo}`);
   return [repo, ...others.map((other) => other.repo)];
 }
 
 /** @throws GateError invalid_request for jobs to cancel of a task that goes on */
-const refuseCancelOfGoing = ({ stage, cancel_jobs }: StageChange): void => {
-  if (cancel_jobs && !isTerminal(stage))
-    throw new GateError("invalid_request", `A task in ${stage} goes on: its jobs are not cancelled.`, {
+export const refuseCancelOfGoing = ({ stage, cancel_jobs }: Partial<StageChange>): void => {
+  if (cancel_jobs && (stage === undefined || !isTerminal(stage)))
+    throw new GateError("invalid_request", "The task goes on: its jobs are not cancelled.", {
       faults: [
         { in: "body", pointer: "/cancel_jobs", detail: "must be left out unless the stage is terminal" },
       ],
@@ -354,30 +347,4 @@ function* moveTo(policy: Policy, move: End): Tx<Omit<ChangedTask, "effect">> {
   }
   const ended = yield* endWaitingJobs(policy, isTerminal(move.to) ? [move] : [], at);
   return { task: yield* readTask(move.task_id), ...(ended.get(move.task_id) ?? NONE_ENDED) };
-}
-
-interface Overtake {
-  readonly id: number;
-  readonly work_item_id: string | null;
-  readonly overtaken_by: number;
-}
-
-/** The work items that finished in the lane while the task was paused, told to the job that must rebase. */
-export function* overtakenBy(taskId: number, jobId: number): Tx<string[]> {
-  const overtakes = yield* all<Overtake>(sql`SELECT o.id, o.overtaken_by, t.work_item_id
-    FROM gate_overtakes o LEFT JOIN tasks t ON t.id = o.overtaken_by
-    WHERE o.task_id = ${taskId} ORDER BY o.id`);
-  if (overtakes.length > 0)
-    yield* run(sql`UPDATE gate_overtakes SET told_job_id = ${jobId} WHERE task_id = ${taskId}`);
-  return [...new Set(overtakes.map((each) => each.work_item_id ?? String(each.overtaken_by)))];
-}
-
-/** Jobs that were told of a stale base have done their work on a fresh one. */
-export function* rebased(
-  jobs: readonly { readonly job_id: number; readonly task_id: number | null }[],
-): Tx<void> {
-  const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
-  if (tasks.length > 0)
-    yield* run(sql`DELETE FROM gate_overtakes
-      WHERE task_id IN ${idsIn(tasks)} AND told_job_id IN ${idsIn(jobs.map(({ job_id }) => job_id))}`);
 }

@@ -80,8 +80,7 @@ export function* estimateStart(policy: Policy, repo: string, ahead: readonly num
       from !== undefined && to !== undefined && to >= from && paused !== true ? [to - from] : [],
     )
     .sort((a, b) => a - b);
-  if (each.length < FEWEST)
-    return noEstimate(`${each.length} tasks of ${repo} are on record from start to end; it takes ${FEWEST}`);
+  if (each.length < FEWEST) return noEstimate(`${each.length} of ${FEWEST} finished tasks needed`);
   const at = yield* now();
   const [first, ...others] = ahead;
   const started = first === undefined ? undefined : turns.get(first)?.from;

@@ -1,17 +1,19 @@
 /** Reads the event log a page at a time, by id, so that a reader that continues after its last event
- *  misses none and sees none twice. How the record is written: events.ts. */
+ *  misses none and sees none twice. How the log is written: events.ts. */
 
 import { all, first, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
-import type { TaskSelector } from "../../contract/scalars.ts";
 import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
-import { resolveTask } from "../commands/work-item.ts";
+import { resolveTask, type TaskRef } from "../commands/work-item.ts";
+import { unfinished } from "../rule/lane.ts";
+import { untold } from "../rule/overtakes.ts";
+import { lifeFromRows, recordingBegan } from "./row-history.ts";
 
-/** The table of the record. */
+/** The table of the event log. */
 export const EVENTS = "gate_events";
 
 interface EventRow extends Omit<HistoryEvent, "detail"> {
@@ -30,12 +32,23 @@ const TASK_KINDS = EVENT_KINDS.filter((kind) => kind.startsWith("task."));
 /** Events by which a task lets later tasks of its repository overtake it, or takes its place back. */
 const MAKES_WAY: readonly EventKind[] = ["task.paused", "task.resumed", "task.cancelled"];
 
-/** Matches the life of a work item's task: its own events, those of its dependencies, the pauses, resumes and
- *  cancellations of earlier tasks in its repository, and the freezes of all these repositories, from its creation on;
- *  from the first event kept when its creation is not among them.
- *  @throws GateError unknown_work_item, ambiguous_work_item */
-function* lifeOf(selector: TaskSelector): Tx<Statement> {
-  const { task_id: id, repo, work_item_id } = yield* resolveTask(selector);
+/** The events by which the tasks that overtook a task began and ended: the first claim of each, and its last stage once it
+ *  is finished. */
+const overtakersOf = ({ task_id, repo }: TaskRef, from: number): Statement => {
+  const among = (kinds: readonly EventKind[]): Statement =>
+    sql`gate_events o JOIN tasks t ON t.id = o.task_id
+      WHERE o.repo = ${repo} AND o.id >= ${from} AND o.kind IN ${list(kinds)}
+        AND o.task_id IN (SELECT f.task_id FROM tasks own, ${untold("own")} AND own.id = ${task_id})`;
+  return sql`e.id IN (SELECT MIN(o.id) FROM ${among(["job.claimed"])} GROUP BY o.task_id)
+      OR e.id IN (SELECT MAX(o.id) FROM ${among(["task.stage", "task.cancelled"])}
+        AND NOT (${unfinished("t")}) GROUP BY o.task_id)`;
+};
+
+/** Matches the life of a task: its own events, those of its dependencies, the pauses, resumes and cancellations of
+ *  earlier tasks in its repository, the beginning and the end of the tasks that overtook it, and the freezes of all these
+ *  repositories, from its creation on; from the first event kept when its creation is not among them. */
+function* lifeOf(task: TaskRef): Tx<Statement> {
+  const { task_id: id, repo, work_item_id } = task;
   const creation = yield* first<{ id: number }>(sql`SELECT e.id FROM gate_events e
     WHERE e.work_item_id = ${work_item_id} AND e.task_id = ${id} AND e.kind = 'task.created' ORDER BY e.id LIMIT 1`);
   const dependencies = sql`(SELECT d.depends_on_task_id FROM job_deps d WHERE d.task_id = ${id})`;
@@ -44,12 +57,12 @@ function* lifeOf(selector: TaskSelector): Tx<Statement> {
     AND (e.task_id = ${id}
       OR e.kind IN ${list(FREEZE_KINDS)}
       OR e.kind IN ${list(TASK_KINDS)} AND e.task_id IN ${dependencies}
-      OR e.kind IN ${list(MAKES_WAY)} AND e.repo = ${repo} AND e.task_id < ${id})`;
+      OR e.kind IN ${list(MAKES_WAY)} AND e.repo = ${repo} AND e.task_id < ${id}
+      OR ${overtakersOf(task, creation?.id ?? 0)})`;
 }
 
-function* matching({ about, about_task, repo, work_item }: EventQuery): Tx<Statement> {
-  if (about_task !== undefined) return yield* lifeOf({ task_id: about_task });
-  if (about !== undefined) return yield* lifeOf({ work_item: about, repo });
+function* matching({ repo, work_item }: EventQuery, about: TaskRef | undefined): Tx<Statement> {
+  if (about !== undefined) return yield* lifeOf(about);
   return sql`${when(repo !== undefined, sql` AND e.repo = ${repo ?? null}`)}${when(
     work_item !== undefined,
     sql` AND ${ofWorkItem(work_item ?? "")}`,
@@ -91,16 +104,36 @@ const refuseSeveralBeginnings = (query: EventQuery): void => {
   );
 };
 
-/** A page of the record.
- *  @param settled up to which id the record is complete
- *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
+/** Reads the beginning of a life, from before the event log.
+ *  @returns nothing for a page that does not begin a life */
+function* beginning(
+  about: TaskRef | undefined,
+  { after = 0, before, last }: EventQuery,
+): Tx<Partial<EventPage>> {
+  if (!about || after > 0 || before !== undefined || last !== undefined) return {};
+  const began = yield* recordingBegan();
+  if (Number.isNaN(began)) return {};
+  return { recording_began: new Date(began).toISOString(), earlier: yield* lifeFromRows(about, began) };
+}
+
+/** The task whose life is asked for.
+ *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
+function* taskAbout({ about, about_task, repo }: EventQuery): Tx<TaskRef | undefined> {
+  if (about_task !== undefined) return yield* resolveTask({ task_id: about_task });
+  return about === undefined ? undefined : yield* resolveTask({ work_item: about, repo });
+}
+
+/** A page of the event log.
+ *  @param settled up to which id the event log is complete
+ *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item, with `about_task` unknown_task */
 export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   refuseSeveralBeginnings(query);
   refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
-  const selected = yield* matching(query);
+  const about = yield* taskAbout(query);
+  const selected = yield* matching(query, about);
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
@@ -112,6 +145,7 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   // Where all that there is was shown, the next page need not look at it again.
   const exhausted = before === undefined && (backward || rows.length < most);
   return {
+    ...(yield* beginning(about, query)),
     events: rows.map((row) => ({ ...row, at: toIso(row.at), detail: decode(row.detail) })),
     next_cursor: exhausted ? Math.max(seen, settled) : seen,
   };

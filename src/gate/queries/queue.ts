@@ -1,18 +1,26 @@
 /** The whole state on one instant: what every lane does, what waits in it and why. */
 
 import { all, first, now, type Tx } from "../../store/port.ts";
-import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { exists, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { groupBy } from "../group-by.ts";
 import type { BatchContext } from "../commands/context.ts";
 import type { Lane, Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { headOf, unfinished } from "../rule/lane.ts";
+import { headOf, otherHolders, unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { isEntryJob } from "../rule/scope.ts";
 import type { Visibility } from "../rule/visibility.ts";
-import { describeCause, causesIn, dependentAmong, slowIn, blockedTasksFrom, type Cause } from "./stuck.ts";
+import {
+  blockedTasksFrom,
+  causesIn,
+  dependentAmong,
+  describeCause,
+  hasNoOpenJob,
+  slowIn,
+  type Cause,
+} from "./stuck.ts";
 import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
 
 interface LaneRow {
@@ -22,8 +30,8 @@ interface LaneRow {
   work_item_id: string | null;
   stage: string | null;
   busy: number;
-  /** How many jobs failed in the lane. */
-  failed: number;
+  /** 1 when the head may be stuck: it has no open job, or in strict lanes another task has the lane. */
+  suspect: number;
 }
 
 type WaitingRow = Omit<Lane["waiting"][number], "position"> & { repo: string };
@@ -61,9 +69,12 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
     seeLanes
       ? sql`h.id AS task_id, h.work_item_id, h.stage,
       CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
-      l.failed
+      CASE WHEN h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
+        policy.strictLanes,
+        sql` OR ${exists(otherHolders(policy, raw("l.repo"), raw("h.id")))}`,
+      )}) THEN 1 ELSE 0 END AS suspect
     FROM gate_lanes l LEFT JOIN tasks h ON h.id = ${headOf(policy, raw("l.repo"))}`
-      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS failed FROM gate_lanes l")
+      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS suspect FROM gate_lanes l")
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
 /** The queued entry jobs, and every other queued job that is held, each with its reason. */
@@ -199,8 +210,8 @@ const activeTaskOf = (lane: LaneRow | undefined): Lane["active_task"] => {
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
 };
 
-/** Finds the stuck tasks of the lanes: among the tasks that wait for a dependency, and the heads of lanes where
- *  a job failed. */
+/** Finds the stuck tasks of the lanes: among the tasks that wait for a dependency, the heads of lanes that may be stuck,
+ *  and the finished tasks that left a job. */
 function* stuckIn(
   policy: Policy,
   lanes: ReadonlyMap<string, Lane>,
@@ -212,18 +223,22 @@ function* stuckIn(
       task_id !== null && (reason === "dependency" || reason === "freeze") ? [task_id] : [],
     ),
   );
+  const left = [...lanes.values()].flatMap(({ waiting: jobs }) =>
+    jobs.flatMap(({ task_id, reason }) => (task_id !== null && reason === "finished" ? [task_id] : [])),
+  );
   const dependent = policy.dependencies ? yield* dependentAmong(held) : new Set<number>();
   const inLane = ({ paused, waiting: jobs }: Lane): number[] => {
     const passed = new Set(paused.map(({ task_id }) => task_id));
     const tasks = jobs.flatMap(({ task_id }) => task_id ?? []);
     return tasks.filter((id) => dependent.has(id) && !passed.has(id)).sort((a, b) => a - b);
   };
-  const waiters = yield* blockedTasksFrom(policy, [...dependent, ...heads], function* (repo) {
+  const waiters = yield* blockedTasksFrom(policy, [...dependent, ...heads, ...left], function* (repo) {
     if (repos?.includes(repo) === false) return yield* slowIn(policy, repo);
     const lane = lanes.get(repo);
     return lane ? inLane(lane) : [];
   });
-  return causesIn(waiters);
+  // A task that its own pause holds is listed under paused: somebody decided it.
+  return new Map([...causesIn(waiters)].filter(([, { kind }]) => kind !== "own-pause"));
 }
 
 /** Answers `GET /queue`.
@@ -270,7 +285,7 @@ export function* snapshot(
     (last) => lanesBehind(policy, seeLanes, selected, last?.repo ?? ""),
     (page) => {
       for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
-      for (const { task_id, failed } of page) if (task_id !== null && failed > 0) suspects.push(task_id);
+      for (const { task_id, suspect } of page) if (task_id !== null && suspect === 1) suspects.push(task_id);
     },
   );
 

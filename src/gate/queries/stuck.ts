@@ -1,48 +1,63 @@
 /** Finds the tasks that are stuck: nothing in what they wait for can move by itself. A task is stuck on a job that failed
- *  for good, on a dependency that is paused without an end, or in a cycle. A cycle may run through lanes: a task that
- *  depends on one behind it in its own lane waits for itself. The rows decide; this only tells people. */
+ *  for good, without any job, on a dependency that is paused without an end, or in a cycle; in strict lanes also by its own
+ *  pause, and with an entry job that is left after its end. A cycle may run through lanes: a task that depends on one
+ *  behind it in its own lane waits for itself. The rows decide; this only tells people. */
 
 import { labelOf } from "../../contract/label.ts";
-import { OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
+import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
-import { list, raw, sql, type Statement } from "../../store/sql.ts";
-import { holdsLane, unfinished } from "../rule/lane.ts";
+import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { holdsLane, otherHolders, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
-import type { Remedy } from "../rule/remedy.ts";
+import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
 import { hasLane, isEntryJob } from "../rule/scope.ts";
+import { NO_JOB, shortText } from "../rule/words.ts";
 
-/** An unfinished task, and the tasks that it waits for. */
+/** A task, and the tasks that it waits for. */
 export interface BlockedTask {
   readonly task_id: number;
   readonly repo: string;
   readonly work_item_id: string | null;
+  readonly stage: string;
   /** True while it is paused without an end. */
   readonly paused: boolean;
   /** Its last job, where that failed and no other is open. */
   readonly failed: { readonly job_id: number; readonly agent: string; readonly error: string | null } | null;
+  /** True when no job of it is open, and none failed last. */
+  readonly idle: boolean;
+  /** True in strict lanes while its own pause holds its jobs and none of them runs. */
+  readonly heldByPause: boolean;
+  /** The entry job that is left although the task is finished, in strict lanes. */
+  readonly leftJob: number | null;
   /** The unfinished dependencies of its waiting entry job. */
   readonly needs: readonly number[];
-  /** The nearest task ahead of it in its lane that may stay there for long. */
-  readonly behind: number | null;
+  /** Tasks that have its lane and may keep it for long: the nearest one ahead; in strict lanes also the holder. */
+  readonly behind: readonly number[];
 }
 
 export type BlockedTasks = ReadonlyMap<number, BlockedTask>;
 
 export type Cause =
-  | { readonly kind: "failed"; readonly task: BlockedTask }
+  | { readonly kind: "failed" | "idle" | "own-pause" | "finished"; readonly task: BlockedTask }
   | { readonly kind: "paused"; readonly task: BlockedTask; readonly needed: BlockedTask }
   | { readonly kind: "cycle"; readonly task: BlockedTask; readonly path: readonly BlockedTask[] };
 
-/** Reads the tasks that hold a lane and may do so for long, by id: they have a dependency or a job that failed. */
+/** Reads the tasks that hold a lane and may do so for long, by id: they have a dependency, a job that failed or none. */
 type ReadSlowTasks = (repo: string) => Tx<readonly number[]>;
 
 interface BlockedRow {
   readonly task_id: number;
   readonly repo: string;
   readonly work_item_id: string | null;
+  readonly stage: string;
+  /** 0: not paused, 1: for a time, 2: without an end. */
   readonly paused: number;
-  readonly waits: number;
+  /** The entry job that has not started. */
+  readonly entry_id: number | null;
+  readonly open: number;
+  readonly running: number;
+  readonly lane_state: number;
   readonly job_id: number | null;
   readonly agent: string | null;
   readonly error: string | null;
@@ -53,19 +68,26 @@ const BATCH = 500;
 
 const OPEN = list(OPEN_STATUSES);
 
-/** True for a task whose entry job has not started. */
-const waitsToEnter = (policy: Policy, task: string): Statement =>
-  sql`EXISTS (SELECT 1 FROM jobs e WHERE e.task_id = ${raw(task)}.id AND ${isEntryJob(policy, "e")}
+/** The entry job of a task that has not started. */
+const entryJob = (policy: Policy, task: string): Statement =>
+  sql`(SELECT MIN(e.id) FROM jobs e WHERE e.task_id = ${raw(task)}.id AND ${isEntryJob(policy, "e")}
     AND e.status IN ${list(WAITING_STATUSES)})`;
 
+const hasJob = (task: string, statuses: Statement): Statement =>
+  sql`EXISTS (SELECT 1 FROM jobs o WHERE o.task_id = ${raw(task)}.id AND o.status IN ${statuses})`;
+
+/** True for a task of which no job is open. */
+export const hasNoOpenJob = (task: string): Statement => sql`NOT ${hasJob(task, OPEN)}`;
+
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
-  sql`SELECT t.id AS task_id, t.repo, t.work_item_id,
-    CASE WHEN t.paused_at IS NOT NULL AND t.resume_ms IS NULL THEN 1 ELSE 0 END AS paused,
-    CASE WHEN ${waitsToEnter(policy, "t")} THEN 1 ELSE 0 END AS waits, last.id AS job_id, last.agent, last.error
+  sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage, t.lane_state,
+    CASE WHEN t.paused_at IS NULL THEN 0 WHEN t.resume_ms IS NULL THEN 2 ELSE 1 END AS paused,
+    CASE WHEN ${hasJob("t", OPEN)} THEN 1 ELSE 0 END AS open,
+    CASE WHEN ${hasJob("t", list(["running"]))} THEN 1 ELSE 0 END AS running,
+    ${entryJob(policy, "t")} AS entry_id, last.id AS job_id, last.agent, last.error
   FROM tasks t LEFT JOIN jobs last ON last.id = (SELECT MAX(j.id) FROM jobs j WHERE j.task_id = t.id)
-    AND last.status = 'failed'
-    AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.task_id = t.id AND o.status IN ${OPEN})
-  WHERE t.id IN ${list(ids)} AND ${unfinished("t")}`;
+    AND last.status = 'failed' AND ${hasNoOpenJob("t")}
+  WHERE t.id IN ${list(ids)}${when(!policy.strictLanes, sql` AND ${unfinished("t")}`)}`;
 
 const needsAmong = (ids: readonly number[]): Statement =>
   sql`SELECT d.task_id, needed.id AS needed_id FROM ${unfinishedDependencies(raw("d.task_id"))} AND d.task_id IN ${list(ids)}
@@ -86,12 +108,17 @@ export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
   const rows = yield* all<{
     id: number;
   }>(sql`SELECT t.id FROM tasks t CROSS JOIN ${unfinishedDependencies(raw("t.id"))}
-      AND ${holding} AND ${waitsToEnter(policy, "t")}
-    UNION SELECT t.id FROM jobs f JOIN tasks t ON t.id = f.task_id
-      WHERE f.repo = ${repo} AND f.status = 'failed' AND ${holding}
-        AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.task_id = t.id AND o.status IN ${OPEN})
+      AND ${holding} AND ${entryJob(policy, "t")} IS NOT NULL
+    UNION SELECT t.id FROM tasks t WHERE ${holding} AND ${hasNoOpenJob("t")}
     ORDER BY 1`);
   return rows.map(({ id }) => id);
+}
+
+/** Reads the tasks that make progress in a lane, in strict lanes. */
+function* holdersIn(policy: Policy, repo: string): Tx<number[]> {
+  if (!policy.strictLanes) return [];
+  const holders = otherHolders(policy, sql`${repo}`, raw("0"));
+  return (yield* all<{ id: number }>(sql`SELECT h.id FROM ${holders} ORDER BY h.id`)).map(({ id }) => id);
 }
 
 /** The highest of some ascending numbers that is lower than `id`. */
@@ -105,6 +132,62 @@ const nextBelow = (id: number, ascending: readonly number[]): number | null => {
   return ascending[below - 1] ?? null;
 };
 
+/** The lanes of one reading, each read once. */
+class Lanes {
+  readonly #policy: Policy;
+  readonly #readSlow: ReadSlowTasks;
+  readonly #lanes = new Map<
+    string,
+    { readonly slow: readonly number[]; readonly holders: readonly number[] }
+  >();
+
+  constructor(policy: Policy, readSlow: ReadSlowTasks) {
+    this.#policy = policy;
+    this.#readSlow = readSlow;
+  }
+
+  /** The tasks that have the lane of a waiting task and may keep it for long. */
+  *behind({ task_id, repo, entry_id, open, lane_state }: BlockedRow): Tx<number[]> {
+    if (open === 0 || !hasLane(this.#policy, repo)) return [];
+    const strict = this.#policy.strictLanes;
+    const entersLane = entry_id !== null && !(strict && lane_state === LANE_STATE.acquired);
+    const regainsLane = strict && lane_state === LANE_STATE.lost;
+    if (!entersLane && !regainsLane) return [];
+    const known = this.#lanes.get(repo);
+    const lane = known ?? {
+      slow: yield* this.#readSlow(repo),
+      holders: yield* holdersIn(this.#policy, repo),
+    };
+    this.#lanes.set(repo, lane);
+    const ahead = entersLane ? nextBelow(task_id, lane.slow) : null;
+    const others = lane.holders.filter((id) => id !== task_id);
+    return [...new Set(ahead === null ? others : [ahead, ...others])];
+  }
+}
+
+const asBlocked = (
+  policy: Policy,
+  row: BlockedRow,
+  lists: Pick<BlockedTask, "needs" | "behind">,
+): BlockedTask => {
+  const { task_id, repo, work_item_id, stage, job_id, agent, error } = row;
+  const isFinished = isTerminal(stage);
+  const isStrict = policy.strictLanes && hasLane(policy, repo);
+  const waits = row.open === 1 && row.running === 0;
+  return {
+    task_id,
+    repo,
+    work_item_id,
+    stage,
+    paused: row.paused === 2,
+    failed: job_id === null || agent === null || isFinished ? null : { job_id, agent, error },
+    idle: row.open === 0 && job_id === null && row.paused === 0 && !isFinished,
+    heldByPause: isStrict && policy.pause && row.paused === 2 && waits && !isFinished,
+    leftJob: isStrict && isFinished ? row.entry_id : null,
+    ...(isFinished ? { needs: [], behind: [] } : lists),
+  };
+};
+
 /** Reads the tasks, with all tasks that they wait for, directly or not. */
 export function* blockedTasksFrom(
   policy: Policy,
@@ -112,30 +195,21 @@ export function* blockedTasksFrom(
   readSlow: ReadSlowTasks,
 ): Tx<Map<number, BlockedTask>> {
   const blocked = new Map<number, BlockedTask>();
-  const lanes = new Map<string, readonly number[]>();
+  const lanes = new Lanes(policy, readSlow);
   let open = [...new Set(tasks)];
   while (open.length > 0) {
     const batch = open.splice(0, BATCH);
     const rows = yield* all<BlockedRow>(blockedAmong(policy, batch));
-    const entering = rows.filter(({ waits }) => waits === 1);
+    const entering = rows.filter(({ entry_id }) => entry_id !== null);
     const needs = new Map<number, number[]>();
     if (policy.dependencies && entering.length > 0)
       for (const { task_id, needed_id } of yield* all<{ task_id: number; needed_id: number }>(
         needsAmong(entering.map(({ task_id }) => task_id)),
       ))
         needs.set(task_id, [...(needs.get(task_id) ?? []), needed_id]);
-    for (const { task_id, repo, work_item_id, paused, waits, job_id, agent, error } of rows) {
-      const inLane = waits === 1 && hasLane(policy, repo);
-      if (inLane && !lanes.has(repo)) lanes.set(repo, yield* readSlow(repo));
-      blocked.set(task_id, {
-        task_id,
-        repo,
-        work_item_id,
-        paused: paused === 1,
-        failed: job_id === null || agent === null ? null : { job_id, agent, error },
-        needs: needs.get(task_id) ?? [],
-        behind: inLane ? nextBelow(task_id, lanes.get(repo) ?? []) : null,
-      });
+    for (const row of rows) {
+      const lists = { needs: needs.get(row.task_id) ?? [], behind: yield* lanes.behind(row) };
+      blocked.set(row.task_id, asBlocked(policy, row, lists));
     }
     const next = rows.flatMap(({ task_id }) => blockersOf(blocked.get(task_id)));
     open = [...new Set([...open, ...next])].filter((id) => !blocked.has(id) && !batch.includes(id));
@@ -144,7 +218,7 @@ export function* blockedTasksFrom(
 }
 
 const blockersOf = (task: BlockedTask | undefined): number[] =>
-  task ? [...task.needs, ...(task.behind === null ? [] : [task.behind])] : [];
+  task ? [...new Set([...task.needs, ...task.behind])] : [];
 
 /** The tasks in a cycle, or behind one: the rest once the tasks without a blocker are taken away, then those that waited
  *  for them only, and so on. */
@@ -198,6 +272,19 @@ const cyclesIn = (tasks: BlockedTasks): Map<number, readonly BlockedTask[]> => {
   return cycles;
 };
 
+/** The cause that lies in the task alone. */
+const ownCause = ({
+  leftJob,
+  failed,
+  heldByPause,
+  idle,
+}: BlockedTask): "finished" | "failed" | "own-pause" | "idle" | undefined => {
+  if (leftJob !== null) return "finished";
+  if (failed) return "failed";
+  if (heldByPause) return "own-pause";
+  return idle ? "idle" : undefined;
+};
+
 /** The cause of each task that is stuck itself; tasks that only wait behind one are left out. */
 export const causesIn = (tasks: BlockedTasks): Map<number, Cause> => {
   const causes = new Map<number, Cause>();
@@ -208,7 +295,8 @@ export const causesIn = (tasks: BlockedTasks): Map<number, Cause> => {
   for (const task of tasks.values()) {
     if (causes.has(task.task_id)) continue;
     const needed = task.needs.map((id) => tasks.get(id)).find((each) => each?.paused);
-    if (task.failed) causes.set(task.task_id, { kind: "failed", task });
+    const own = ownCause(task);
+    if (own) causes.set(task.task_id, { kind: own, task });
     else if (needed) causes.set(task.task_id, { kind: "paused", task, needed });
   }
   return causes;
@@ -226,8 +314,11 @@ export const causeFor = (tasks: BlockedTasks, task: number): Cause | undefined =
   return undefined;
 };
 
-/** Characters of a job's error in a sentence. */
-const ERROR_SHOWN = 200;
+interface NamedTask {
+  readonly id: number;
+  readonly repo: string;
+  readonly work_item_id: string | null;
+}
 
 const label = ({ task_id: id, work_item_id, repo }: BlockedTask, among: string): string =>
   labelOf({ id, work_item_id, repo }, among);
@@ -238,8 +329,14 @@ export const describeCause = (cause: Cause): string => {
   switch (cause.kind) {
     case "failed": {
       const { job_id = 0, agent = "", error = null } = cause.task.failed ?? {};
-      return `its job ${job_id} (${agent}) failed${error === null ? "" : `: ${error.slice(0, ERROR_SHOWN)}`}`;
+      return `its job ${job_id} (${agent}) failed${error === null ? "" : `: ${shortText(error)}`}`;
     }
+    case "idle":
+      return `it ${NO_JOB}`;
+    case "own-pause":
+      return "it is paused without an end";
+    case "finished":
+      return `it is ${cause.task.stage}, so its job ${cause.task.leftJob ?? 0} never starts`;
     case "paused":
       return `it depends on ${label(cause.needed, repo)}, which is paused without an end`;
     case "cycle":
@@ -247,35 +344,34 @@ export const describeCause = (cause: Cause): string => {
   }
 };
 
-/** The calls that end a cause. */
+const remedyFor = (
+  remedy: (task: NamedTask) => Remedy,
+  { task_id, repo, work_item_id }: BlockedTask,
+): Remedy => remedy({ id: task_id, repo, work_item_id });
+
+/** The calls that end a cause. A task without a job has none: it needs a job of the orchestrator's. */
 export const remediesFor = (cause: Cause): Remedy[] => {
   switch (cause.kind) {
     case "failed":
       return cause.task.failed ? [{ action: "retry", job_id: cause.task.failed.job_id }] : [];
-    case "paused": {
-      const { repo, work_item_id: work_item } = cause.needed;
-      return work_item === null ? [] : [{ action: "resume", repo, work_item }];
-    }
+    case "idle":
+      return [];
+    case "own-pause":
+      return [remedyFor(resumeRemedy, cause.task)];
+    case "finished":
+      return cause.task.leftJob === null ? [] : [{ action: "cancel-job", job_id: cause.task.leftJob }];
+    case "paused":
+      return [remedyFor(resumeRemedy, cause.needed)];
     case "cycle": {
       const [task, ...rest] = cause.path;
       let before = task;
       for (const next of rest) {
         // A task that is ahead in a lane lets the others pass while it is paused.
-        if (before?.behind === next.task_id && next.work_item_id !== null)
-          return [{ action: "pause", repo: next.repo, work_item: next.work_item_id }];
+        if (before?.behind.includes(next.task_id)) return [remedyFor(pauseRemedy, next)];
         before = next;
       }
       const needed = rest[0];
-      return needed
-        ? [
-            {
-              action: "cancel",
-              task_id: needed.task_id,
-              repo: needed.repo,
-              work_item: needed.work_item_id,
-            },
-          ]
-        : [];
+      return needed ? [remedyFor(cancelRemedy, needed)] : [];
     }
   }
 };

@@ -4,6 +4,7 @@
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { idsIn, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { readLane, type KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { isEntryJob } from "./scope.ts";
@@ -21,20 +22,40 @@ const canChange = (policy: Policy, { useReadyIndex }: Lookup): Statement => {
 };
 
 /** The jobs among some whose verdict can change, each with its reason. */
-const verdicts = (policy: Policy, lookup: Lookup, which: Statement): Statement => {
+const verdicts = (policy: Policy, lookup: Lookup, which: Statement, lane?: KnownLane): Statement => {
   const { visible } = lookup;
   return sql`SELECT j.id AS job_id, j.task_id, j.repo, ${
     visible.stages ? raw("(SELECT t.work_item_id FROM tasks t WHERE t.id = j.task_id)") : raw("NULL")
-  } AS work_item_id, (${heldReason(policy, visible)}) AS reason
+  } AS work_item_id, (${heldReason(policy, visible, "j", lane)}) AS reason
     FROM jobs j WHERE ${canChange(policy, lookup)} AND ${which}`;
 };
 
 /** Reads the ready jobs of some repositories. Without the ready index every queued job is evaluated. */
-function* readReady(policy: Policy, lookup: Lookup, repos: readonly string[]): Tx<ChangedVerdict[]> {
+function* readReady(
+  policy: Policy,
+  lookup: Lookup,
+  repos: readonly string[],
+  lane?: KnownLane,
+): Tx<ChangedVerdict[]> {
   const proposed = sql`${raw(lookup.useReadyIndex ? "j.ready = 1 AND " : "")}j.repo IN ${list(repos)}`;
   return yield* all<ChangedVerdict>(
-    sql`SELECT * FROM (${verdicts(policy, lookup, proposed)}) AS v WHERE v.reason IS NULL ORDER BY v.job_id`,
+    sql`SELECT * FROM (${verdicts(policy, lookup, proposed, lane)}) AS v WHERE v.reason IS NULL ORDER BY v.job_id`,
   );
+}
+
+/** Reads which of some jobs a claim may hand out, whatever their agent. */
+export function* readyAmong(policy: Policy, { visible }: Lookup, jobs: readonly number[]): Tx<Set<number>> {
+  if (jobs.length === 0) return new Set();
+  const ready = yield* all<{ id: number }>(sql`SELECT j.id FROM jobs j
+    WHERE j.id IN ${idsIn(jobs)} AND j.status = 'queued' AND (${heldReason(policy, visible)}) IS NULL`);
+  return new Set(ready.map(({ id }) => id));
+}
+
+/** Reads the one lane that a change concerns; undefined for several, and while lanes cannot be read. */
+function* onlyLane(policy: Policy, { visible }: Lookup, repos: readonly string[]): Tx<KnownLane | undefined> {
+  const [repo, ...others] = repos;
+  if (repo === undefined || others.length > 0 || !visible.lanes || !visible.stages) return undefined;
+  return yield* readLane(policy, repo);
 }
 
 const without = (jobs: readonly ChangedVerdict[], others: readonly ChangedVerdict[]): ChangedVerdict[] => {
@@ -50,15 +71,16 @@ export function* withEffect<T>(
   repos: readonly string[],
   change: Tx<T>,
 ): Tx<T & { effect: Effect }> {
-  const before = yield* readReady(policy, lookup, repos);
+  const before = yield* readReady(policy, lookup, repos, yield* onlyLane(policy, lookup, repos));
   const value = yield* change;
-  const after = yield* readReady(policy, lookup, repos);
+  const lane = yield* onlyLane(policy, lookup, repos);
+  const after = yield* readReady(policy, lookup, repos, lane);
   const lost = without(before, after).map(({ job_id }) => job_id);
   const now_held =
     lost.length === 0
       ? []
       : yield* all<ChangedVerdict>(
-          sql`${verdicts(policy, lookup, sql`j.id IN ${idsIn(lost)}`)} ORDER BY j.id`,
+          sql`${verdicts(policy, lookup, sql`j.id IN ${idsIn(lost)}`, lane)} ORDER BY j.id`,
         );
   return { ...value, effect: { now_claimable: without(after, before), now_held } };
 }

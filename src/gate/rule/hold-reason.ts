@@ -1,12 +1,13 @@
 /** The shape of a hold reason: all that the program knows about one thing that may hold a job. The predicate, the ready
  *  index, degraded mode and the explanation fold over the list of reasons; none of them knows a reason by its name. */
 
-import type { Blocker } from "../../contract/explanation.ts";
+import type { Blocker, RootCause } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { Task } from "../../contract/tasks.ts";
 import type { Reason } from "../../contract/vocabulary.ts";
 import type { Trigger, Tx } from "../../store/port.ts";
 import type { Statement } from "../../store/sql.ts";
+import type { KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import type { Remedy } from "./remedy.ts";
 import type { Visibility } from "./visibility.ts";
@@ -28,6 +29,17 @@ export interface Write extends Pick<Trigger, "table" | "after" | "when"> {
   readonly affects: readonly Affected[];
 }
 
+/** The end of a chain of waits, in words. */
+export interface ChainEnd {
+  /** `acme/api has been frozen since …`, for a sentence about the root cause. */
+  readonly clause: string;
+  /** `acme/api frozen since …`, behind "on". */
+  readonly noun: string;
+  /** `an unfreeze`, behind "waits for". */
+  readonly awaits: string;
+  readonly ended_by: RootCause["ended_by"];
+}
+
 /** One thing that holds a job now, with the calls that remove it. */
 export interface FoundBlocker {
   /** ISO 8601, where it is known. */
@@ -36,6 +48,8 @@ export interface FoundBlocker {
   /** A clause for people, without a full stop. */
   readonly detail: string;
   readonly blocker: Blocker;
+  /** Present where the blocker is no other task. */
+  readonly end?: ChainEnd;
   readonly remedies: readonly Remedy[];
 }
 
@@ -56,8 +70,14 @@ export interface HoldReason {
   readonly applies: (policy: Policy) => boolean;
   /** True for a queued job that it holds.
    *  @param job the alias of a row of `jobs`
+   *  @param lane the lane of every such row, where it was read already
    *  @returns undefined where the rows that it needs are not visible and it therefore fails open */
-  readonly holds: (policy: Policy, job: string, visible: Visibility) => Statement | undefined;
+  readonly holds: (
+    policy: Policy,
+    job: string,
+    visible: Visibility,
+    lane?: KnownLane,
+  ) => Statement | undefined;
   /** Statements that fail while a part of the database that the condition reads is unreadable. */
   readonly probes: Readonly<Partial<Record<keyof Visibility, Statement>>>;
   /** Every write that can change the condition, but for those to the job itself. */

@@ -1,6 +1,7 @@
 /** A lane in SQL: which tasks are in it, and which of them hold it against the tasks behind them. */
 
 import { LANE_STATE, TERMINAL_STAGES } from "../../contract/vocabulary.ts";
+import { one, type Tx } from "../../store/port.ts";
 import { inlineInteger, raw, sql, when, type Statement } from "../../store/sql.ts";
 import type { Policy } from "./policy.ts";
 
@@ -19,6 +20,17 @@ export const NO_END = Number.MAX_SAFE_INTEGER;
 /** The id of the first task of a repository that holds its lane. */
 export const headOf = (policy: Policy, repo: Statement): Statement =>
   sql`(SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")})`;
+
+/** A lane whose head was read already, for a decision about many of its jobs. On PostgreSQL a look for the head walks past
+ *  every task that the transaction has paused, so that a look for each job would be quadratic. */
+export interface KnownLane {
+  readonly head: number | null;
+}
+
+/** Reads the head of a lane. */
+export function* readLane(policy: Policy, repo: string): Tx<KnownLane> {
+  return yield* one<KnownLane>(sql`SELECT ${headOf(policy, sql`${repo}`)} AS head`);
+}
 
 /** True for a task of which a job was claimed. Spelled as the partial index is, so that the planner takes it. */
 const started = (task: string): string => `${task}.lane_state <> ${LANE_STATE.none}`;

@@ -3,6 +3,7 @@
 
 import type { Reason } from "../../contract/vocabulary.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
+import type { KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
 import { EVERYTHING_READABLE, type Visibility } from "./visibility.ts";
@@ -14,14 +15,16 @@ interface Condition {
 }
 
 /** The conditions that may hold a job under a policy, the first reason first.
- *  @param job the alias of a row of `jobs` */
+ *  @param job the alias of a row of `jobs`
+ *  @param lane the lane of every such row, where it was read already */
 export const conditions = (
   policy: Policy,
   visible: Visibility = EVERYTHING_READABLE,
   job = "j",
+  lane?: KnownLane,
 ): readonly Condition[] =>
   HOLD_REASONS.filter(({ applies }) => applies(policy)).flatMap(({ name, holds }) => {
-    const condition = holds(policy, job, visible);
+    const condition = holds(policy, job, visible, lane);
     return condition ? [{ reason: name, holds: condition }] : [];
   });
 
@@ -30,8 +33,9 @@ export const heldReason = (
   policy: Policy,
   visible: Visibility = EVERYTHING_READABLE,
   job = "j",
+  lane?: KnownLane,
 ): Statement => {
-  const [first, ...others] = conditions(policy, visible, job).map(
+  const [first, ...others] = conditions(policy, visible, job, lane).map(
     ({ reason, holds }) => sql`WHEN ${holds} THEN ${raw(`'${reason}'`)}`,
   );
   if (!first) return raw("NULL");

@@ -6,28 +6,26 @@
 
 import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
 import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
-import {
-  areTriggersRecorded,
-  dropTriggers,
-  installTriggers,
-  type TriggerSet,
-} from "../../store/triggers/install.ts";
+import { areTriggersRecorded, installTriggers, suspendReadyIndex } from "../../store/triggers/install.ts";
+import { acquiresLane, watchesBase } from "../../store/triggers/lane-state.ts";
+import { IS_ALONE } from "../../store/triggers/columns.ts";
+import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
-import { NO_END, unfinished } from "./lane.ts";
+import { NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
 import { EVERYTHING_READABLE } from "./visibility.ts";
 
 /** 1 for a job that is queued and not held, else 0. */
-const shouldBeReady = (policy: Policy, job: string): Statement =>
-  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, EVERYTHING_READABLE, job)}) IS NULL THEN 1 ELSE 0 END`;
+const shouldBeReady = (policy: Policy, job: string, lane?: KnownLane): Statement =>
+  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, EVERYTHING_READABLE, job, lane)}) IS NULL THEN 1 ELSE 0 END`;
 
 /** Sets the flags of the jobs that a condition names. A flag that is right is not written.
  *  The condition alone says where to look: beside a status, SQLite would walk all jobs that have it. */
-const reevaluate = (policy: Policy, which: Statement): Statement =>
-  sql`UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ${which} AND ready <> ${shouldBeReady(policy, "jobs")}`;
+const reevaluate = (policy: Policy, which: Statement, lane?: KnownLane): Statement =>
+  sql`UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ${which} AND ready <> ${shouldBeReady(policy, "jobs", lane)}`;
 
 /** The rows that an effect can touch: only those whose flag can turn. */
 const CANDIDATES: Readonly<Record<Affected["effect"], string>> = {
@@ -36,14 +34,17 @@ const CANDIDATES: Readonly<Record<Affected["effect"], string>> = {
   either: "",
 };
 
-/** PostgreSQL fires triggers by name: these sort behind those that lock the lane (store/triggers/lane-counters.ts). */
-const READY_INDEX = { setting: "ready_index", prefix: "gate_ready_" } as const satisfies TriggerSet;
+/** An update of many tasks together is followed by `reevaluateLane`. */
+const conditionOf = ({ table, after, when }: Write): Pick<Trigger, "when"> => {
+  if (table !== "tasks" || !after.startsWith("UPDATE")) return when === undefined ? {} : { when };
+  return { when: when === undefined ? IS_ALONE : sql`${IS_ALONE} AND (${when})` };
+};
 
 const asTrigger = (policy: Policy, reason: string, write: Write): Trigger => ({
   name: `${READY_INDEX.prefix}${reason.replace("-", "_")}_${write.table}_${write.name}`,
   table: write.table,
   after: write.after,
-  ...(write.when === undefined ? {} : { when: write.when }),
+  ...conditionOf(write),
   body: [
     ...(write.locks ?? []),
     ...write.affects.map(({ effect, jobs }) => reevaluate(policy, sql`${raw(CANDIDATES[effect])}${jobs}`)),
@@ -70,7 +71,7 @@ const OWN_WRITES: readonly Write[] = [
 ];
 
 const ACQUIRE_LANE = raw(
-  `UPDATE tasks SET lane_state = ${LANE_STATE.acquired} WHERE id = NEW.task_id AND lane_state <> ${LANE_STATE.acquired}`,
+  `UPDATE tasks SET ${acquiresLane.sql} WHERE id = NEW.task_id AND lane_state <> ${LANE_STATE.acquired}`,
 );
 
 /** A task acquires its lane when a job of it begins to run, whichever program writes. Kept without strict lanes too, so
@@ -94,9 +95,16 @@ const LANE_TRIGGERS: readonly Trigger[] = [
 
 /** Gives the lane to tasks of which a job started while the triggers were dropped. */
 const ACQUIRE_MISSED_LANES = sql`UPDATE tasks SET lane_state = CASE WHEN paused_at IS NULL
-    THEN ${inlineInteger(LANE_STATE.acquired)} ELSE ${inlineInteger(LANE_STATE.lost)} END
+    THEN ${inlineInteger(LANE_STATE.acquired)} ELSE ${inlineInteger(LANE_STATE.lost)} END, ${watchesBase}
   WHERE lane_state = ${inlineInteger(LANE_STATE.none)} AND ${unfinished("tasks")}
     AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.started_at IS NOT NULL)`;
+
+/** Evaluates every queued job of a lane once, after a command changed many of its tasks together. */
+export function* reevaluateLane(policy: Policy, repo: string): Tx<void> {
+  const lane = yield* readLane(policy, repo);
+  for (const effect of ["held", "released"] as const)
+    yield* run(reevaluate(policy, sql`${raw(CANDIDATES[effect])}repo = ${repo}`, lane));
+}
 
 /** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
@@ -120,8 +128,8 @@ export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean
   return isChanged;
 }
 
-/** Drops the triggers: over a damaged table they would make every write fail. */
-export const dropReadyIndex = (dialect: Dialect): Tx<void> => dropTriggers(dialect, READY_INDEX);
+/** Takes the triggers out of the way: over a damaged table they would make every write fail. */
+export const dropReadyIndex = (dialect: Dialect): Tx<void> => suspendReadyIndex(dialect);
 
 /** A job whose flag is not what the rule says. */
 export interface WrongFlag {

@@ -5,14 +5,17 @@ import { advisedCommand } from "../../contract/shell.ts";
 
 export type Remedy =
   | { readonly action: "unfreeze"; readonly repo: string; readonly id: number }
-  | { readonly action: "pause" | "resume"; readonly repo: string; readonly work_item: string }
   | {
-      readonly action: "cancel";
+      readonly action: "pause" | "resume" | "cancel";
       readonly task_id: number;
       readonly repo: string;
+      /** Null where the task is named by its id: it has no work item, or shares it with another unfinished task. */
       readonly work_item: string | null;
     }
-  | { readonly action: "retry" | "cancel-job"; readonly job_id: number };
+  | { readonly action: "retry" | "cancel-job" | "release"; readonly job_id: number };
+
+/** The reason that an advised release by force gives. */
+export const PROGRAM_IS_GONE = "its program is gone";
 
 interface Named {
   readonly id: number;
@@ -20,23 +23,28 @@ interface Named {
   readonly work_item_id: string | null;
 }
 
-export const cancelRemedy = ({ id, repo, work_item_id }: Named): Remedy => ({
-  action: "cancel",
-  task_id: id,
-  repo,
-  work_item: work_item_id,
-});
+const onTask =
+  (action: "pause" | "resume" | "cancel") =>
+  ({ id, repo, work_item_id }: Named): Remedy => ({ action, task_id: id, repo, work_item: work_item_id });
 
-/** None for a task without a work item. */
-export const pauseRemedy = (
-  action: "pause" | "resume",
-  { repo, work_item_id }: Omit<Named, "id">,
-): Remedy[] => (work_item_id === null ? [] : [{ action, repo, work_item: work_item_id }]);
+export const cancelRemedy = onTask("cancel");
+export const pauseRemedy = onTask("pause");
+export const resumeRemedy = onTask("resume");
 
 const query = (parts: Readonly<Record<string, string | number>>): string =>
   Object.entries(parts)
     .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     .join("&");
+
+const onTaskCommand = (
+  verb: readonly string[],
+  { work_item, task_id, repo }: Extract<Remedy, { readonly task_id: number }>,
+): string =>
+  advisedCommand(
+    work_item === null
+      ? { verb, options: { id: task_id } }
+      : { verb, options: { repo }, operands: [work_item] },
+  );
 
 /** Spells a remedy as an HTTP call and as a command. */
 export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
@@ -49,26 +57,30 @@ export const asCommand = (remedy: Remedy): Pick<Fix, "call" | "command"> => {
     case "pause":
     case "resume":
       return {
-        call: `POST /serial-gate/${remedy.action}?${query({ work_item: remedy.work_item, repo: remedy.repo })}`,
-        command: advisedCommand({
-          verb: [remedy.action],
-          options: { repo: remedy.repo },
-          operands: [remedy.work_item],
-        }),
+        call: `POST /serial-gate/${remedy.action}?${query(
+          remedy.work_item === null
+            ? { task_id: remedy.task_id }
+            : { work_item: remedy.work_item, repo: remedy.repo },
+        )}`,
+        command: onTaskCommand([remedy.action], remedy),
       };
     case "cancel":
       return {
         call: `POST /tasks/${remedy.task_id}/cancel`,
-        command: advisedCommand(
-          remedy.work_item === null
-            ? { verb: ["task", "cancel"], options: { id: remedy.task_id } }
-            : { verb: ["task", "cancel"], options: { repo: remedy.repo }, operands: [remedy.work_item] },
-        ),
+        command: onTaskCommand(["task", "cancel"], remedy),
       };
     case "cancel-job":
       return {
         call: `POST /jobs/${remedy.job_id}/cancel`,
-        command: `serial-gate job cancel ${remedy.job_id}`,
+        command: advisedCommand({ verb: ["job", "cancel"], operands: [remedy.job_id] }),
+      };
+    case "release":
+      return {
+        call: `POST /jobs/${remedy.job_id}/release?force=true`,
+        command: advisedCommand({
+          verb: ["job", "release", String(remedy.job_id), "--force"],
+          options: { reason: PROGRAM_IS_GONE },
+        }),
       };
     case "retry":
       return {

@@ -2,6 +2,7 @@
  *  and rebuilds it once the database can be read again. What the index is: rule/ready-index.ts. */
 
 import type { Store } from "../../store/port.ts";
+import { MigrationError } from "../../store/schema-rights.ts";
 import {
   auditReadyFlags,
   dropReadyIndex,
@@ -18,8 +19,8 @@ import type { Policy } from "../rule/policy.ts";
 const STEP = { running: 500, starting: 5_000 } as const;
 
 /** The state of the index. `none`: this gate keeps none. `kept`: by our policy, and right but for what the audit finds.
- *  `doubtful`: something may have been missed. `dropped`: its triggers stood in the way. `foreign`: by another node's
- *  policy. */
+ *  `doubtful`: something may have been missed. `dropped`: its triggers stood in the way. `foreign`: its triggers are not of
+ *  our policy, or lost, and not ours to make. */
 type State = "none" | "kept" | "doubtful" | "dropped" | "foreign";
 
 export class ReadyIndexKeeper {
@@ -48,13 +49,16 @@ export class ReadyIndexKeeper {
     return { wrong: this.#wrong, mended: this.#repaired };
   }
 
-  /** Has the database keep the index by our policy, and brings it up to date. */
-  async adopt(): Promise<void> {
+  /** Has the database keep the index by our policy, and brings it up to date.
+   *  @returns false when the database kept it so already
+   *  @throws MigrationError when our role may not install its triggers */
+  async adopt(): Promise<boolean> {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
     const { wrong } = await this.audit();
     if (made || wrong > 0) this.#log.info({ made, wrong }, "The ready index is up to date.");
     this.#state = "kept";
+    return made;
   }
 
   /** Compares every flag with the rule and repairs wrong ones, a batch at a time.
@@ -80,7 +84,7 @@ export class ReadyIndexKeeper {
     if (this.#state === "kept") this.#state = "doubtful";
   }
 
-  /** Drops the triggers: they read what the decision reads, and over a damaged table they make every write fail.
+  /** Takes the triggers out of the way: they read what the decision reads, and over a damaged table they make every write fail.
    *  @returns false when there were none */
   async drop(): Promise<boolean> {
     if (this.#state === "none" || this.#state === "dropped") return false;
@@ -105,9 +109,10 @@ export class ReadyIndexKeeper {
   }
 
   async #tend(): Promise<boolean> {
-    if (this.#state === "doubtful" || this.#state === "dropped") await this.adopt();
+    if (this.#state === "foreign" && (await this.#isOurs())) this.#state = "doubtful";
+    if (this.#state === "doubtful" || this.#state === "dropped") await this.#adoptAgain();
     if (this.#state !== "kept") return false;
-    if (!(await this.#store.read(() => isReadyIndexOurs(this.#policy, this.#store.dialect)))) {
+    if (!(await this.#isOurs())) {
       this.#state = "foreign";
       this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
       return false;
@@ -120,6 +125,20 @@ export class ReadyIndexKeeper {
         "The ready index was wrong for some jobs; a claim may have come late.",
       );
     return mended > 0;
+  }
+
+  #isOurs(): Promise<boolean> {
+    return this.#store.read(() => isReadyIndexOurs(this.#policy, this.#store.dialect));
+  }
+
+  async #adoptAgain(): Promise<void> {
+    try {
+      await this.adopt();
+    } catch (error) {
+      if (!(error instanceof MigrationError)) throw error;
+      this.#state = "foreign";
+      this.#log.error({}, `${error.message} Until then claims look at every queued job.`);
+    }
   }
 
   async #step(after: number, limit: number): Promise<Audited & { mended: number }> {

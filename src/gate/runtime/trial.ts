@@ -2,46 +2,147 @@
  *  second code predicts it (docs/adr/0008). */
 
 import { GateError } from "../../contract/errors.ts";
-import type { Effect } from "../../contract/effect.ts";
+import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import type { Explanation, Fix } from "../../contract/explanation.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import { StoreFault, type Tx } from "../../store/port.ts";
 import type { Context } from "../commands/context.ts";
 import { unfreeze } from "../commands/freeze.ts";
 import { cancelJob, retryJob } from "../commands/job.ts";
+import { releaseByForce } from "../commands/lease.ts";
 import { pause, resume } from "../commands/pause.ts";
 import { setStage } from "../commands/task.ts";
 import type { ExplanationDraft } from "../queries/explain.ts";
-import { asCommand, type Remedy } from "../rule/remedy.ts";
+import { rootLines, type Plan } from "../queries/headline.ts";
+import { Investigation } from "../queries/investigation.ts";
+import { mainRoot, needsCall, obstaclesOf, waitOf, type Root } from "../queries/root.ts";
+import { readyAmong } from "../rule/effect.ts";
+import { asCommand, PROGRAM_IS_GONE, type Remedy } from "../rule/remedy.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** An explanation tries this many different remedies; the effect of the others is null. */
 const MAX_TRIALS = 20;
+
+const selectorOf = ({
+  work_item,
+  task_id,
+  repo,
+}: Extract<Remedy, { readonly task_id: number }>): TaskSelector =>
+  work_item === null ? { task_id } : { work_item, repo };
+
+/** Retries a job. Its effect names the job itself also where the gate does not stand in front of it. */
+function* retried(context: Context, id: number): Tx<{ readonly effect: Effect }> {
+  const { job, effect } = yield* retryJob(context, id, {});
+  const { task_id, repo, work_item_id } = job;
+  const isNamed = effect.now_claimable.some(({ job_id }) => job_id === id);
+  const isReady = (yield* readyAmong(context.rules.policy, context.lookup, [id])).has(id);
+  if (isNamed || !isReady || repo === null) return { effect };
+  const itself = { job_id: id, task_id, repo, work_item_id, reason: null };
+  return { effect: { ...effect, now_claimable: [...effect.now_claimable, itself].sort(byJob) } };
+}
+
+const byJob = (a: ChangedVerdict, b: ChangedVerdict): number => a.job_id - b.job_id;
 
 const run = (context: Context, remedy: Remedy): Tx<{ readonly effect: Effect }> => {
   switch (remedy.action) {
     case "unfreeze":
       return unfreeze(context, remedy, {});
     case "pause":
-      return pause(context, remedy, {});
+      return pause(context, selectorOf(remedy), {});
     case "resume":
-      return resume(context, remedy, {});
+      return resume(context, selectorOf(remedy), {});
     case "cancel":
       return setStage(context, remedy.task_id, { stage: "cancelled" });
     case "retry":
-      return retryJob(context, remedy.job_id, {});
+      return retried(context, remedy.job_id);
     case "cancel-job":
       return cancelJob(context, remedy.job_id, {});
+    case "release":
+      return releaseByForce(context, remedy.job_id, { reason: PROGRAM_IS_GONE });
   }
 };
 
+/** A way out with more calls than these is not tried, nor advised. */
+const MAX_CALLS = 20;
+
+/** The effects of calls, one after the other, as one. */
+const addTo = (sum: Map<number, ChangedVerdict>, lost: Map<number, ChangedVerdict>, effect: Effect): void => {
+  for (const job of effect.now_claimable) if (!lost.delete(job.job_id)) sum.set(job.job_id, job);
+  for (const job of effect.now_held) if (!sum.delete(job.job_id)) lost.set(job.job_id, job);
+};
+
+const remediesOf = (roots: readonly Root[]): Remedy[] =>
+  roots.filter(needsCall).flatMap(({ remedies }) => remedies.slice(0, 1));
+
+/** Makes the calls that end the root causes of a wait; looks again, because the end of one can show another, until no
+ *  further call is needed. */
+function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]): Tx<Plan | null> {
+  const { policy } = context.rules;
+  const { visible } = context.lookup;
+  const made = new Map<string, Remedy>();
+  const claimable = new Map<number, ChangedVerdict>();
+  const held = new Map<number, ChangedVerdict>();
+  let next = first;
+  let still: Plan["still"] = null;
+  while (next.length > 0) {
+    for (const remedy of next) {
+      made.set(asCommand(remedy).command, remedy);
+      if (made.size > MAX_CALLS) return null;
+      addTo(claimable, held, (yield* run(context, remedy)).effect);
+    }
+    const { state, roots } = yield* waitOf(new Investigation(policy, visible), taskId);
+    still = obstaclesOf(state) ?? [];
+    next = remediesOf(roots).filter((remedy) => !made.has(asCommand(remedy).command));
+  }
+  const ready = yield* readyAmong(policy, context.lookup, [...claimable.keys()]);
+  return {
+    ...spelled([...made.values()]),
+    condition: null,
+    effect: {
+      now_claimable: [...claimable.values()].filter(({ job_id }) => ready.has(job_id)).sort(byJob),
+      now_held: [...held.values()].sort(byJob),
+    },
+    still,
+  };
+}
+
+const spelled = (remedies: readonly Remedy[]): Pick<Plan, "calls" | "commands"> => {
+  const commands = remedies.map(asCommand);
+  return { calls: commands.map(({ call }) => call), commands: commands.map(({ command }) => command) };
+};
+
+/** The way out of a wait: the calls that end its root causes together, tried. Null where no call is needed, or none is
+ *  known that helps. */
+const planOf = async (
+  pipeline: Pipeline,
+  { wait: { state, roots } }: ExplanationDraft,
+): Promise<Plan | null> => {
+  const remedies = withoutRepeats(remediesOf(roots));
+  const untried = { condition: null, effect: null, still: null };
+  if (remedies.length > 0) {
+    const tried = await attempt(pipeline, (context) => makeCalls(context, state.task.id, remedies));
+    return tried === undefined ? { ...spelled(remedies.slice(0, MAX_CALLS)), ...untried } : tried;
+  }
+  const main = mainRoot(roots);
+  if (main?.cause.ended_by !== "program") return null;
+  return { ...spelled(main.remedies), ...untried, condition: "that program is gone" };
+};
+
+const withoutRepeats = (remedies: readonly Remedy[]): Remedy[] => [
+  ...new Map(remedies.map((remedy) => [asCommand(remedy).command, remedy])).values(),
+];
+
 /** Finds the effect of a remedy; null when the gate refuses it or the database is busy. */
-const effectOf = async (pipeline: Pipeline, remedy: Remedy): Promise<Effect | null> => {
+const effectOf = async (pipeline: Pipeline, remedy: Remedy): Promise<Effect | null> =>
+  (await attempt(pipeline, (context) => run(context, remedy)))?.effect ?? null;
+
+/** Runs calls and takes them back; undefined when the gate refuses one or the database is busy. */
+const attempt = async <T>(pipeline: Pipeline, calls: (context: Context) => Tx<T>): Promise<T | undefined> => {
   try {
     const trial = { caller: null, dryRun: true, decides: true } as const;
-    const { value } = await pipeline.run(trial, (context) => run(context, remedy));
-    return value.effect;
+    return (await pipeline.run(trial, calls)).value;
   } catch (error) {
-    if (error instanceof GateError || error instanceof StoreFault) return null;
+    if (error instanceof GateError || error instanceof StoreFault) return undefined;
     throw error;
   }
 };
@@ -69,5 +170,7 @@ export const tryRemedies = async (
       })),
     ),
   }));
-  return { ...draft, jobs: await Promise.all(jobs) };
+  const { wait, ...explanation } = draft;
+  const root = rootLines(wait, draft.stuck, await planOf(pipeline, draft));
+  return { ...explanation, root, jobs: await Promise.all(jobs) };
 };

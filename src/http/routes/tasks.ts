@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
 import { IdParams, Note, TrialQuery, WorkItemQuery } from "../../contract/scalars.ts";
-import { ChangedTask, NewTask, OneTask, StageChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
+import { ChangedTask, NewTask, OneTask, TaskChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { TaskWithJobs, TaskAndJob } from "../../contract/jobs.ts";
 import { routeSchema } from "../schemas.ts";
 
@@ -84,21 +84,23 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.task(request.params.id),
   );
 
-  app.patch<{ Params: Params; Querystring: Trial; Body: StageChange }>(
+  app.patch<{ Params: Params; Querystring: Trial; Body: TaskChange }>(
     "/tasks/:id",
     {
       schema: routeSchema({
         tags,
-        operationId: "setStage",
-        summary: "Move a task to a stage",
+        operationId: "changeTask",
+        summary: "Move a task to a stage, or change its dependencies",
+        description:
+          "`depends_on` is the new set of dependencies; an empty one drops all. A cycle is refused. Of a task that has started, it holds no more than queued entry jobs.",
         params: IdParams,
         querystring: TrialQuery,
-        body: StageChange,
+        body: TaskChange,
         response: { 200: ["The task after the change, and the effect on others.", ChangedTask] },
         problems: [404, 409],
       }),
     },
-    (request) => gate.setStage(request.caller, { ...request.params, ...request.query }, request.body),
+    (request) => gate.changeTask(request.caller, { ...request.params, ...request.query }, request.body),
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(

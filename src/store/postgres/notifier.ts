@@ -78,7 +78,7 @@ export class Notifier {
     try {
       while (this.#pending && this.#client) {
         this.#pending = false;
-        await this.#client.query("SELECT pg_notify($1, $2)", [CHANNEL, this.#self]);
+        await this.#client.query("SELECT pg_catalog.pg_notify($1, $2)", [CHANNEL, this.#self]);
       }
     } catch {
       // The other nodes' polls find the commits.

@@ -1,4 +1,5 @@
-/** Translates portable SQL for PostgreSQL: `$1` for `?`, and a name under which a connection prepares the statement.
+/** Translates portable SQL for PostgreSQL: qualified names, `$1` for `?`, and a name under which a connection prepares the
+ *  statement.
  *  Text to text; nothing here talks to a database. */
 
 import { createHash } from "node:crypto";
@@ -34,8 +35,9 @@ export interface Translated {
   readonly isRowStatement: boolean;
 }
 
-/** Returns a translator that caches its translations. */
-export const translator = (): ((statement: Statement) => Translated) => {
+/** Returns a translator that caches its translations.
+ *  @param qualify names our tables by their schema: see qualify.ts */
+export const translator = (qualify: (text: string) => string): ((statement: Statement) => Translated) => {
   const known = new Map<string, Translated>();
   return (statement) => {
     const { sql, params } = statement;
@@ -45,7 +47,8 @@ export const translator = (): ((statement: Statement) => Translated) => {
     if (cached) return cached;
     const isRowStatement = ROW_STATEMENT.test(sql);
     const isNamed = isRowStatement && known.size < NAMED_TEXTS;
-    const text = params.length > 0 ? numbered(statement) : sql;
+    const qualified = isRowStatement ? qualify(sql) : sql;
+    const text = params.length > 0 ? numbered({ sql: qualified, params }) : qualified;
     const name = isNamed ? createHash("sha256").update(text).digest("hex").slice(0, 32) : undefined;
     const translated = { text, name, isRowStatement };
     if (isNamed) known.set(key, translated);

@@ -2,13 +2,14 @@
  *  It runs each operation as a transaction on a pooled connection, and knows nothing of the domain but its lanes. */
 
 import pg from "pg";
-import { run, StoreFault, type Clock, type Store, type Tx } from "../port.ts";
-import { raw } from "../sql.ts";
+import { StoreFault, type Clock, type Store, type Tx } from "../port.ts";
 import { coalesce } from "./coalesce.ts";
-import { DIALECT } from "./dialect.ts";
+import { dialectIn } from "./dialect.ts";
 import { connectFailureOf, Failure, failureOf } from "./errors.ts";
+import { grantsToCreate } from "./exposures.ts";
 import { Notifier } from "./notifier.ts";
 import { translator } from "./placeholders.ts";
+import { pinned, qualifierFor } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
 import { Watermark } from "./watermark.ts";
@@ -17,6 +18,13 @@ const POOL_SIZE = 10;
 
 const FINGERPRINT = `SELECT (SELECT COALESCE(SUM(revision), 0) FROM gate_lanes) || '/' ||
   (SELECT COALESCE(MAX(id), 0) FROM gate_events) AS fingerprint`;
+
+/** The first schema of the connection's search path; NULL when the role may use none. */
+const CURRENT_SCHEMA = "SELECT pg_catalog.current_schema() AS name";
+
+/** A schema as SQL names it, and whether other roles may create objects in it. */
+const SCHEMA = (name: string): string => `SELECT quote_ident(${pg.escapeLiteral(name)}) AS quoted,
+  EXISTS (SELECT 1 FROM ${grantsToCreate(`quote_ident(${pg.escapeLiteral(name)})::regnamespace`)}) AS open`;
 
 /** Two snapshots of the same text see the same committed transactions, and so the same rows. */
 const SNAPSHOT = "SELECT pg_current_snapshot() AS version";
@@ -41,6 +49,28 @@ export interface PostgresOptions {
   readonly poolSize?: number | undefined;
 }
 
+interface Schema {
+  readonly quoted: string;
+  /** The search path of every transaction, set by a command that nothing can overload. */
+  readonly pin: string;
+}
+
+/** Finds the schema of our tables. It is searched only while nobody else may create objects in it: a function of the same
+ *  name with better matching types would be called instead of PostgreSQL's own. */
+const findSchema = async (client: pg.PoolClient): Promise<Schema> => {
+  const ask = async (text: string): Promise<Record<string, unknown> | undefined> => {
+    const query: Query = { text, query_timeout: RESPONSE_TIMEOUT_MS };
+    const results: unknown = await client.query(query);
+    return (Array.isArray(results) ? (results as Rows[]).at(-1) : (results as Rows))?.rows[0];
+  };
+  const name = (await ask(CURRENT_SCHEMA))?.name;
+  if (typeof name !== "string")
+    throw new StoreFault("unreadable", "The role may use no schema of its search_path.");
+  const found = await ask(`${pinned([])}; ${SCHEMA(name)}`);
+  const quoted = String(found?.quoted);
+  return { quoted, pin: pinned(found?.open === "t" || found?.open === true ? [] : [quoted]) };
+};
+
 /** Opens a database.
  *  @param url `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
  *  @throws StoreFault when it cannot be reached */
@@ -61,15 +91,6 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
 
-  const translate = translator();
-  let usePreparedStatements = true;
-
-  const notifier = new Notifier({
-    connection,
-    fingerprint: async () =>
-      (await pool.query<{ fingerprint: string }>(FINGERPRINT)).rows[0]?.fingerprint ?? "",
-  });
-
   const connect = async (): Promise<pg.PoolClient> => {
     try {
       return await pool.connect();
@@ -78,10 +99,49 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
+  const { quoted: schema, pin } = await retryWithBackoff(async () => {
+    const client = await connect();
+    try {
+      const found = await findSchema(client);
+      client.release();
+      return found;
+    } catch (error) {
+      client.release(true);
+      throw error instanceof StoreFault ? error : failureOf(error);
+    }
+  }).catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  const qualify = qualifierFor(schema).statement;
+  const translate = translator(qualify);
+  let usePreparedStatements = true;
+
+  /** Runs statements without a transaction of ours around them: those that are sent together are one. */
+  const ask = async (text: string): Promise<Rows[]> => {
+    try {
+      const config: Query = { text: `${pin}; ${text}`, query_timeout: RESPONSE_TIMEOUT_MS };
+      return ((await pool.query(config)) as unknown as Rows[]).slice(1);
+    } catch (error) {
+      throw failureOf(error);
+    }
+  };
+
+  const notifier = new Notifier({
+    connection,
+    fingerprint: async () => String((await ask(qualify(FINGERPRINT)))[0]?.rows[0]?.fingerprint),
+  });
+
   /** One attempt at a transaction. */
   const transact = async <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
     const client = await connect();
-    const transaction = new Transaction({ client, translate, usePreparedStatements, clock: options.clock });
+    const transaction = new Transaction({
+      client,
+      translate,
+      usePreparedStatements,
+      pin,
+      clock: options.clock,
+    });
     let discard = false;
     try {
       await transaction.begin(kind);
@@ -100,18 +160,9 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     }
   };
 
-  /** Runs statements without a transaction around them; the result of several is a list. */
-  const query = (text: string): Promise<unknown> =>
-    retryWithBackoff(async () => {
-      try {
-        const config: Query = { text, query_timeout: RESPONSE_TIMEOUT_MS };
-        return await pool.query(config);
-      } catch (error) {
-        throw failureOf(error);
-      }
-    });
+  const query = (text: string): Promise<Rows[]> => retryWithBackoff(() => ask(text));
   const watermarks = new Map<string, Watermark>();
-  const version = coalesce(async () => String(((await query(SNAPSHOT)) as Rows).rows[0]?.version));
+  const version = coalesce(async () => String((await query(SNAPSHOT))[0]?.rows[0]?.version));
 
   const running = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
@@ -131,20 +182,12 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     await pool.end();
   };
 
-  try {
-    await retryWithBackoff(() => transact("read", () => run(raw("SELECT 1"))));
-  } catch (error) {
-    await pool.end();
-    throw error;
-  }
-
   return {
-    dialect: DIALECT,
+    dialect: dialectIn(schema),
     write: (operation) => execute("write", operation),
     read: (operation) => execute("read", operation),
     completeUpTo: (table) => {
-      const watermark =
-        watermarks.get(table) ?? new Watermark(table, (text) => query(text) as Promise<Rows[]>);
+      const watermark = watermarks.get(table) ?? new Watermark(`${schema}.${table}`, query);
       watermarks.set(table, watermark);
       return watermark.completeUpTo();
     },

@@ -30,8 +30,8 @@ const BEGIN_WITH = `SELECT ${Object.entries(SETTINGS)
   .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ")}, ${MILLISECONDS} AS ms`;
 const BEGIN = {
-  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${BEGIN_WITH}`,
-  read: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${BEGIN_WITH}`,
+  write: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+  read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 };
 
 // The CTE is materialized, so that the clock is read after the wait for the lock.
@@ -62,6 +62,8 @@ interface TransactionParts {
   readonly client: pg.PoolClient;
   readonly translate: (statement: Statement) => Translated;
   readonly usePreparedStatements: boolean;
+  /** Sets the search path. */
+  readonly pin: string;
   /** Replaces the database's clock in tests. */
   readonly clock: Clock | undefined;
 }
@@ -79,8 +81,10 @@ export class Transaction {
   }
 
   async begin(kind: "read" | "write"): Promise<void> {
+    // The path comes first: until then an unqualified function might be another role's.
+    const text = `${BEGIN[kind]}; ${this.#parts.pin}; ${BEGIN_WITH}`;
     try {
-      const results: unknown = await this.#parts.client.query(this.#withTimeout({ text: BEGIN[kind] }));
+      const results: unknown = await this.#parts.client.query(this.#withTimeout({ text }));
       this.#advanceClock((results as Rows[]).at(-1));
     } catch (error) {
       throw beginFailureOf(error);

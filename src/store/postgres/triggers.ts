@@ -1,15 +1,17 @@
-/** Spells triggers for PostgreSQL: each is a function and a trigger of the same name. The function runs with the rights and
- *  the search path of the program's own role: another program may lack both, and its write must never fail. */
+/** Spells triggers for PostgreSQL: each is a function and a trigger of the same name. The function runs with the rights of
+ *  its owner, because another program may lack them, and its write must never fail. So nobody else may call it, and it names
+ *  everything by schema. */
 
-import type { Dialect, EventInsert, JsonMember, TriggerAction } from "../port.ts";
+import type { Dialect, EventInsert, JsonMember, Trigger, TriggerAction } from "../port.ts";
 import { raw, sql, writtenOut, type Statement } from "../sql.ts";
+import { PINNED, qualifierFor } from "./qualify.ts";
 
 const BODY = "$gate$";
 
-/** Locks a lane and makes its row if there is none; migrations/postgres/005_lanes.sql. */
+/** Locks a lane and makes its row if there is none: see routines.ts. */
 const lockLane = (lane: string): string => `PERFORM gate_lock_lane(${lane})`;
 
-/** migrations/postgres/003_jobs.sql. */
+/** See routines.ts. */
 export const milliseconds = (text: Statement): Statement => sql`gate_milliseconds(${text})`;
 
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
@@ -48,20 +50,56 @@ const statementsOf = (action: TriggerAction): string[] => {
   }
 };
 
-/** migrations/postgres/005_lanes.sql. */
+/** See routines.ts. */
 const DRAW_ID = `NEW.id := gate_draw_again(NEW.id, TG_RELID);
   RETURN NEW;`;
 
-export const makeTrigger: Dialect["makeTrigger"] = ({ name, table, after, when, body, drawsId }) => [
-  raw(`CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path FROM CURRENT AS ${BODY}
-BEGIN
+interface Function {
+  readonly name: string;
+  readonly parameters?: string;
+  readonly returns: string;
+  /** Such as STRICT. */
+  readonly attributes?: string;
+  /** True when the function has its owner's rights. */
+  readonly definer: boolean;
+  readonly body: string;
+}
+
+/** The statements that make a function that only its owner may call, from a body of portable SQL. */
+export const makeFunction = (
+  schema: string,
+  { name, parameters = "", returns, attributes = "", definer, body }: Function,
+): Statement[] => [
+  raw(`CREATE FUNCTION ${schema}.${name}(${parameters}) RETURNS ${returns} LANGUAGE plpgsql${attributes}
+  ${definer ? "SECURITY DEFINER " : ""}SET search_path = ${PINNED} AS ${BODY}
+${qualifierFor(schema).statement(body)} ${BODY}`),
+  raw(`REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC`),
+];
+
+/** @param on its time and its table, such as `AFTER INSERT ON jobs` */
+export const makeTriggerOn = (schema: string, name: string, on: string, rest: string): Statement =>
+  raw(`CREATE TRIGGER ${name} ${on} FOR EACH ${rest}
+EXECUTE FUNCTION ${schema}.${name}()`);
+
+export const triggerMaker =
+  (schema: string): Dialect["makeTrigger"] =>
+  ({ name, table, after, when, body, drawsId }: Trigger) => [
+    ...makeFunction(schema, {
+      name,
+      returns: "trigger",
+      definer: true,
+      body: `BEGIN
 ${body
   .flatMap(statementsOf)
   .map((statement) => `  ${statement};`)
   .join("\n")}
   ${drawsId ? DRAW_ID : "RETURN NULL;"}
-END ${BODY}`),
-  raw(`CREATE TRIGGER ${name} ${drawsId ? "BEFORE" : "AFTER"} ${after} ON ${table} FOR EACH ROW${when ? `\nWHEN (${writtenOut(when)})` : ""}
-EXECUTE FUNCTION ${name}()`),
-];
+END`,
+    }),
+    makeTriggerOn(
+      schema,
+      name,
+      `${drawsId ? "BEFORE" : "AFTER"} ${after} ON ${schema}.${table}`,
+      `ROW${when ? `\nWHEN (${writtenOut(when)})` : ""}`,
+    ),
+  ];

@@ -13,6 +13,7 @@ import {
   advanceSequence,
   closeCursor,
   insertRows,
+  nameIn,
   fetchRows,
   disableTriggers,
   openCursor,
@@ -72,7 +73,7 @@ const refuseNul = ({ name, columns }: SourceTable, row: Row): void => {
     );
 };
 
-function* fill(source: Source, table: SourceTable): Tx<TableDigest> {
+function* fill(source: Source, target: Dialect, table: SourceTable): Tx<TableDigest> {
   const { name, columns } = table;
   const digest = new TableDigest();
   for (const batch of source.batches(table)) {
@@ -83,14 +84,14 @@ function* fill(source: Source, table: SourceTable): Tx<TableDigest> {
     const objects = batch.map((row) =>
       Object.fromEntries(columns.map((column, index) => [column, row[index]])),
     );
-    yield* run(insertRows(name, columns, objects));
+    yield* run(insertRows(nameIn(target, name), columns, objects));
   }
   return digest;
 }
 
-function* readBack({ name, columns }: SourceTable): Tx<TableDigest> {
+function* readBack(target: Dialect, { name, columns }: SourceTable): Tx<TableDigest> {
   const digest = new TableDigest();
-  yield* run(openCursor(name, columns));
+  yield* run(openCursor(nameIn(target, name), columns));
   for (let count = FETCH_SIZE; count === FETCH_SIZE;) {
     const rows: Record<string, string | null>[] = yield* all(fetchRows(FETCH_SIZE));
     for (const row of rows) digest.add(columns.map((column) => row[column] ?? null));
@@ -140,9 +141,9 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   // The copy decides as the original did: the program that made the file made it.
   yield* recordOrigin(originOf(source));
   const tables = yield* tablesToCopy(source, target);
-  for (const { name } of tables) yield* run(disableTriggers(name));
+  for (const { name } of tables) yield* run(disableTriggers(nameIn(target, name)));
   for (const { name } of tables)
-    if (yield* first(selectAnyRow(name)))
+    if (yield* first(selectAnyRow(nameIn(target, name))))
       throw new MigrationError(
         `The target is not empty: its table ${name} has rows. Nothing was copied. Use an empty database.`,
       );
@@ -150,8 +151,8 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   const copied: CopiedTable[] = [];
   for (const table of tables) {
     onTable(table.name);
-    const sent = yield* fill(source, table);
-    const { rows, checksum } = yield* readBack(table);
+    const sent = yield* fill(source, target, table);
+    const { rows, checksum } = yield* readBack(target, table);
     if (sent.rows !== rows || sent.checksum !== checksum)
       throw new MigrationError(
         `The copy of table ${table.name} differs: ${sent.rows} rows with the checksum ${sent.checksum} in the file, ${rows} with ${checksum} in the target. Nothing was copied.`,
@@ -160,9 +161,9 @@ function* copyAll(source: Source, target: Dialect, onTable: (table: string | und
   }
   onTable(undefined);
   for (const { name, lastId } of tables) {
-    yield* run(enableTriggers(name));
-    for (const { column } of yield* all<{ column: string }>(sequenceColumns(name)))
-      yield* run(advanceSequence(name, column, lastId));
+    yield* run(enableTriggers(nameIn(target, name)));
+    for (const { column } of yield* all<{ column: string }>(sequenceColumns(nameIn(target, name))))
+      yield* run(advanceSequence(nameIn(target, name), column, lastId));
   }
   const known = [...METADATA_TABLES, ...tables.map(({ name }) => name)];
   return {

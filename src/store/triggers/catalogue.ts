@@ -2,15 +2,12 @@
  *  makes them (gate/rule/ready-index.ts). */
 
 import type { Trigger } from "../port.ts";
-import type { TriggerSet } from "./install.ts";
 import { FOREIGN_EVENTS } from "./foreign-events.ts";
 import { LANE_COUNTERS } from "./lane-counters.ts";
 import { LANE_STATES } from "./lane-state.ts";
 import { OVERTAKES } from "./overtakes.ts";
 import { RUNS } from "./runs.ts";
 import { TIMES } from "./times.ts";
-
-export const CATALOGUE_SET: TriggerSet = { setting: "triggers" };
 
 /** The triggers by the module that has them. */
 export const MODULES: Readonly<Record<string, readonly Trigger[]>> = {

@@ -1,5 +1,6 @@
 /** Conditions of triggers about the columns of a row before and after its change. */
 
+import { OWN_WRITE } from "../../contract/vocabulary.ts";
 import { raw, sql, type Statement } from "../sql.ts";
 
 export type Row = "NEW" | "OLD";
@@ -17,3 +18,7 @@ export const laneOf = (row: Row): Statement => raw(`COALESCE(${row}.repo, '')`);
 
 /** True when the row moves to another lane. */
 export const changesLane = sql`${laneOf("NEW")} <> ${laneOf("OLD")}`;
+
+/** True unless a command changes many rows of one lane together. It then does once for the lane what the trigger would do
+ *  for each row (gate/commands/record.ts). */
+export const IS_ALONE = raw(`NEW.gate_writes <> OLD.gate_writes + ${OWN_WRITE.together}`);

@@ -144,7 +144,13 @@ const EVENTS: readonly ForeignEvent[] = [
     event("dependency.removed", dependencyOf("OLD"), dependsOn("OLD")),
     event("dependency.added", dependencyOf("NEW"), dependsOn("NEW")),
   ],
-  ["job_deps", "deleted", remove(), event("dependency.removed", dependencyOf("OLD"), dependsOn("OLD"))],
+  [
+    "job_deps",
+    "deleted",
+    // Our own deletion makes the count negative first, because a deleted row has no new one to compare.
+    remove("OLD.gate_writes >= 0"),
+    event("dependency.removed", dependencyOf("OLD"), dependsOn("OLD")),
+  ],
 
   [
     "repo_freeze",

@@ -3,31 +3,35 @@
 
 import { createHash } from "node:crypto";
 import { all, first, run, type Dialect, type Trigger, type Tx } from "../port.ts";
+import { requireSchemaRights } from "../schema-rights.ts";
 import { sql, type Statement } from "../sql.ts";
-
-/** Triggers that are installed and dropped together. The database records their names and checksums. */
-export interface TriggerSet {
-  /** The name of the record in gate_settings. */
-  readonly setting: string;
-  /** The names of all its triggers begin with it, and no other name in the database does. Given for a set that changes:
-   *  then a trigger that the record lost is found. */
-  readonly prefix?: string;
-}
+import { CATALOGUE_SET, READY_INDEX, SUSPENDED, type TriggerSet } from "./sets.ts";
 
 interface Rendered {
+  /** As in `Dialect.objects`. */
   readonly name: string;
+  readonly drop: Statement;
   readonly statements: readonly Statement[];
   /** 16 hexadecimal digits of its text's digest. */
   readonly checksum: string;
 }
 
-const render = (dialect: Dialect, triggers: readonly Trigger[]): Rendered[] =>
-  triggers.map((trigger) => {
-    const statements = dialect.makeTrigger(trigger);
-    const text = statements.map((statement) => statement.sql).join("\n");
-    const checksum = createHash("sha256").update(text).digest("hex").slice(0, 16);
-    return { name: trigger.name, statements, checksum };
-  });
+const withChecksum = (made: Omit<Rendered, "checksum">): Rendered => {
+  const text = made.statements.map((statement) => statement.sql).join("\n");
+  return { ...made, checksum: createHash("sha256").update(text).digest("hex").slice(0, 16) };
+};
+
+const render = (dialect: Dialect, set: TriggerSet, triggers: readonly Trigger[]): Rendered[] => [
+  // The other sets' triggers call them too.
+  ...(set === CATALOGUE_SET ? dialect.routines.map(withChecksum) : []),
+  ...triggers.map((trigger) =>
+    withChecksum({
+      name: trigger.name,
+      drop: dialect.dropTrigger(trigger.name),
+      statements: dialect.makeTrigger(trigger),
+    }),
+  ),
+];
 
 /** The row of gate_settings: a line `name checksum` for each trigger. */
 const recordOf = (rendered: readonly Rendered[]): string =>
@@ -63,13 +67,19 @@ function* namesOf(dialect: Dialect, { setting, prefix }: TriggerSet): Tx<Set<str
   return names;
 }
 
+/** True when the ready index's triggers are switched off. */
+function* isSuspended(): Tx<boolean> {
+  return (yield* first(sql`SELECT name FROM gate_settings WHERE name = ${SUSPENDED}`)) !== undefined;
+}
+
 /** True when the database records these triggers, each with the text that the program renders. */
 export function* areTriggersRecorded(
   dialect: Dialect,
-  { setting }: TriggerSet,
+  set: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
-  return (yield* recorded(setting)) === recordOf(render(dialect, triggers));
+  if (set === READY_INDEX && (yield* isSuspended())) return false;
+  return (yield* recorded(set.setting)) === recordOf(render(dialect, set, triggers));
 }
 
 function* findStale(
@@ -89,30 +99,42 @@ export function* areTriggersInstalled(
   triggers: readonly Trigger[],
 ): Tx<boolean> {
   if (!(yield* areTriggersRecorded(dialect, set, triggers))) return false;
-  return (yield* findStale(dialect, set, render(dialect, triggers))).length === 0;
+  return (yield* findStale(dialect, set, render(dialect, set, triggers))).length === 0;
 }
 
 /** Makes the triggers that are missing or have another text, and drops the others of the set.
- *  @returns false when there was nothing to do, and nothing is written */
+ *  @returns false when there was nothing to do, and nothing is written
+ *  @throws MigrationError when the program's role may not change the schema, and it must be changed */
 export function* installTriggers(
   dialect: Dialect,
   set: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
   if (yield* areTriggersInstalled(dialect, set, triggers)) return false;
-  const rendered = render(dialect, triggers);
+  if (set === READY_INDEX && (yield* isSuspended())) {
+    yield* run(sql`DELETE FROM gate_settings WHERE name = ${SUSPENDED}`);
+    if (yield* areTriggersInstalled(dialect, set, triggers)) return true;
+  }
+  yield* requireSchemaRights(dialect, set === READY_INDEX ? "the ready index of this policy" : "triggers");
+  const rendered = render(dialect, set, triggers);
   const stale = yield* findStale(dialect, set, rendered);
-  const wanted = new Set(triggers.map(({ name }) => name));
+  const wanted = new Set(rendered.map(({ name }) => name));
   const unwanted = [...(yield* namesOf(dialect, set))].filter((name) => !wanted.has(name));
-  for (const name of [...unwanted, ...stale.map((each) => each.name)]) yield* run(dialect.dropTrigger(name));
+  for (const name of unwanted) yield* run(dialect.dropTrigger(name));
+  for (const { drop } of stale) yield* run(drop);
   for (const statement of stale.flatMap(({ statements }) => statements)) yield* run(statement);
   yield* run(sql`DELETE FROM gate_settings WHERE name = ${set.setting}`);
   yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${set.setting}, ${recordOf(rendered)})`);
   return true;
 }
 
-/** Drops the triggers of the set, and their record. */
-export function* dropTriggers(dialect: Dialect, set: TriggerSet): Tx<void> {
-  for (const name of yield* namesOf(dialect, set)) yield* run(dialect.dropTrigger(name));
-  yield* run(sql`DELETE FROM gate_settings WHERE name = ${set.setting}`);
+/** Switches the ready index's triggers off, so that they stand in no write's way: `installTriggers` brings them back. */
+export function* suspendReadyIndex(dialect: Dialect): Tx<void> {
+  if (dialect.suspends) {
+    if (!(yield* isSuspended()))
+      yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SUSPENDED}, '')`);
+    return;
+  }
+  for (const name of yield* namesOf(dialect, READY_INDEX)) yield* run(dialect.dropTrigger(name));
+  yield* run(sql`DELETE FROM gate_settings WHERE name = ${READY_INDEX.setting}`);
 }

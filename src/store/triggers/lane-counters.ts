@@ -6,7 +6,7 @@
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { LaneUpdate, Trigger } from "../port.ts";
 import { join, raw, sql, type Statement } from "../sql.ts";
-import { changes, changesLane, laneOf, type Row } from "./columns.ts";
+import { changes, changesLane, IS_ALONE, laneOf, type Row } from "./columns.ts";
 
 /** The columns that an update sets in a lane for a row that enters it, leaves it, or does both when it changes within the lane. */
 type Set = (row: { readonly enters?: "NEW"; readonly leaves?: "OLD" }) => Statement;
@@ -41,6 +41,12 @@ const updateLaneOfNew = (set: Statement): LaneUpdate => ({
   update: updateLane(laneOf("NEW"), set),
 });
 
+/** The columns of a task that the queue shows. A task acquires and loses its lane with a change that counts by itself. */
+const SHOWN = [
+  ...["id", "repo", "work_item_id", "stage", "title", "cancelled_at"],
+  ...["paused_at", "paused_by", "pause_reason", "pause_until"],
+];
+
 const STAYS = sql`${laneOf("NEW")} = ${laneOf("OLD")}`;
 
 interface Table {
@@ -48,11 +54,13 @@ interface Table {
   readonly set: Set;
   /** The columns that count; every update does, when left out. */
   readonly columns?: readonly string[];
+  /** Updates that count; all, when left out. */
+  readonly counts?: Statement;
   readonly drawsId?: true;
 }
 
 /** The triggers of a table whose rows have a `repo`. */
-const ofRows = ({ table, set, columns, ...drawsId }: Table): Trigger[] => [
+const ofRows = ({ table, set, columns, counts, ...drawsId }: Table): Trigger[] => [
   {
     name: `gate_lane_${table}_inserted`,
     table,
@@ -65,7 +73,7 @@ const ofRows = ({ table, set, columns, ...drawsId }: Table): Trigger[] => [
     table,
     // Naming a column counts as its change: to compare them all in the condition costs PostgreSQL a tenth of the update.
     after: columns ? `UPDATE OF ${columns.join(", ")}` : "UPDATE",
-    when: STAYS,
+    when: counts ? sql`${STAYS} AND ${counts}` : STAYS,
     body: [updateLaneOfNew(set({ enters: "NEW", leaves: "OLD" }))],
   },
   {
@@ -120,7 +128,7 @@ const OF_DEPENDENCIES: readonly Trigger[] = [
 
 export const LANE_COUNTERS: readonly Trigger[] = [
   // The order of a lane is that of its tasks' ids.
-  ...ofRows({ table: "tasks", set: moveRevision, drawsId: true }),
+  ...ofRows({ table: "tasks", set: moveRevision, columns: SHOWN, counts: IS_ALONE, drawsId: true }),
   ...ofRows({ table: "jobs", set: countJobs, columns: ["agent", "repo", "task_id", "status", "progress"] }),
   ...ofRows({ table: "repo_freeze", set: moveRevision }),
   ...OF_DEPENDENCIES,

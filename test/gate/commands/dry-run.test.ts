@@ -19,7 +19,7 @@ onEveryDatabase((open) => {
   const dry_run = true;
 
   it("answers a dry run like the real change and changes nothing", async () => {
-    await world.gate.adopt();
+    await world.adopt();
     const { id } = await world.task(WEB, "A");
     await world.task(WEB, "B");
     await world.gate.freeze(null, { repo: API }, {});

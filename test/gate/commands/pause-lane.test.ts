@@ -43,7 +43,7 @@ onEveryDatabase((open) => {
   });
 
   it("returns the effect of pausing a repository", async () => {
-    await world.gate.adopt();
+    await world.adopt();
     await world.task(WEB, "A");
     await world.task(WEB, "B");
     expect(effectNames((await world.gate.pauseLane(null, { repo: WEB }, {})).effect)).toEqual({

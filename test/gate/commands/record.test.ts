@@ -10,7 +10,7 @@ onEveryDatabase((open) => {
   });
 
   it("records every change once, with its actor", async () => {
-    await world.gate.adopt();
+    await world.adopt();
     const { id, job_id } = await world.task(WEB, "A");
     const [job] = (await world.claim({ worker: "w-1" })).jobs;
     await world.gate.complete("ci", job_id, {

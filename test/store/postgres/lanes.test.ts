@@ -11,7 +11,7 @@ import { run, tryLane, type Store, type Tx } from "../../../src/store/port.ts";
 import { openPostgres } from "../../../src/store/postgres/store.ts";
 import { raw } from "../../../src/store/sql.ts";
 import { DEFAULTS, POLICY } from "../../support/fixtures.ts";
-import { connectTo, testDatabase } from "../../support/postgres.ts";
+import { asService, connectTo, testDatabase } from "../../support/postgres.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";
@@ -29,7 +29,7 @@ interface Node {
 }
 
 const startNode = async (): Promise<Node> => {
-  const store = await openPostgres(url);
+  const store = await openPostgres(await asService(url, () => POLICY));
   const silent = (): void => undefined;
   const log = { info: silent, warn: silent, error: silent };
   // No lease ends by itself here, however slow the machine is.

@@ -160,7 +160,7 @@ it("waits for a short outage of the server and fails during a longer one", { tim
 it("reads from a replica and retries changes until it is promoted", { timeout: 60_000 }, async () => {
   const store = await open();
   const note = () => store.write(() => run(raw("INSERT INTO notes VALUES ('kept')")));
-  await store.write(() => run(raw("CREATE TABLE notes (word TEXT)")));
+  await store.write(() => run(raw("SET LOCAL search_path = public; CREATE TABLE notes (word TEXT)")));
   await note();
   await server.stop();
   const promote = await server.startAsReplica();

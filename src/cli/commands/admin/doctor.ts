@@ -1,8 +1,10 @@
-/** serial-gate doctor: repairs the ready index, and lists unreadable times and stuck tasks. */
+/** serial-gate doctor: repairs the ready index, and lists unreadable times, stuck tasks, jobs without a lease and the rights
+ *  of other roles. */
 
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
+import { plain } from "../../output/text.ts";
 import { stuckIn } from "../queue.ts";
 
 const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
@@ -15,18 +17,25 @@ export const doctorCommand = (
   program
     .command("doctor")
     .description(
-      "check and repair the ready index; list unreadable times and stuck tasks (reads DATABASE_URL)",
+      "check and repair the ready index; list unreadable times, stuck tasks, jobs without a lease and rights that others should not have (reads DATABASE_URL)",
     )
     .addHelpText("after", example("serial-gate doctor"))
     .action(async () => {
-      const [{ pino }, { parseConfig, policyFor }, { Gate }, { readOrigin }, { openStore }] =
-        await Promise.all([
-          import("pino"),
-          import("../../../config/service.ts"),
-          import("../../../gate/gate.ts"),
-          import("../../../store/migrate.ts"),
-          import("../../../store/open.ts"),
-        ]);
+      const [
+        { pino },
+        { parseConfig, policyFor },
+        { Gate },
+        { readOrigin },
+        { openStore },
+        { readExposures },
+      ] = await Promise.all([
+        import("pino"),
+        import("../../../config/service.ts"),
+        import("../../../gate/gate.ts"),
+        import("../../../store/migrate.ts"),
+        import("../../../store/open.ts"),
+        import("../../../store/schema-rights.ts"),
+      ]);
       const { databaseUrl, policy: configured, defaults } = parseConfig(env);
       const store = await openStore(databaseUrl);
       try {
@@ -42,8 +51,10 @@ export const doctorCommand = (
         );
         // A job in a lane that is locked just now is left to the service's own audit.
         if (mended < wrong) exitWith(1);
+        for (const exposure of await readExposures(store)) stdout.write(`${exposure}\n`);
         for (const sentence of await gate.describeUnreadableTimes()) stdout.write(`${sentence}\n`);
         for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
+        for (const sentence of await gate.unleasedJobs()) stdout.write(`${plain(sentence)}\n`);
         gate.drain();
       } finally {
         await store.close();

@@ -1,22 +1,40 @@
 /** serial-gate migrate: creates or upgrades a database, or copies a SQLite file into PostgreSQL. */
 
 import type { Command } from "commander";
+import type { Config } from "../../../config/service.ts";
+import type { Store } from "../../../store/port.ts";
 import type { Copied } from "../../../store/transfer/copy.ts";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { tableOf } from "../../output/table.ts";
 import { screenOf } from "../../output/terminal.ts";
 
+/** Builds the ready index under the policy here: the first claim need not, and on PostgreSQL the service may have no right
+ *  to install its triggers.
+ *  @returns false when the database kept it so already */
+const adoptReadyIndex = async (store: Store, { policy: configured, defaults }: Config): Promise<boolean> => {
+  const [{ pino }, { policyFor }, { Gate }, { readOrigin }] = await Promise.all([
+    import("pino"),
+    import("../../../config/service.ts"),
+    import("../../../gate/gate.ts"),
+    import("../../../store/migrate.ts"),
+  ]);
+  const policy = policyFor(configured, await store.read(readOrigin));
+  return new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
+};
+
 const migrateInPlace = async ({ env, stdout }: CliContext): Promise<void> => {
-  const [{ parseConfig }, { migrate }, { openStore, shownUrl }] = await Promise.all([
+  const [{ parseConfig }, { migrate }, { isServer, openStore, shownUrl }] = await Promise.all([
     import("../../../config/service.ts"),
     import("../../../store/migrate.ts"),
     import("../../../store/open.ts"),
   ]);
-  const { databaseUrl } = parseConfig(env);
+  const config = parseConfig(env);
+  const { databaseUrl } = config;
   const store = await openStore(databaseUrl);
   try {
     const applied = await migrate(store);
+    if (isServer(databaseUrl) && (await adoptReadyIndex(store, config))) applied.push("ready_index");
     stdout.write(
       applied.length > 0
         ? `${shownUrl(databaseUrl)}: applied ${applied.join(", ")}\n`
@@ -44,32 +62,20 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext
 ];
 
 const copy = async (from: string, to: string, command: Command, context: CliContext): Promise<void> => {
-  const [
-    { pino },
-    { parseConfig, policyFor },
-    { Gate },
-    { readOrigin },
-    { copyDatabase },
-    { isServer, openStore, pathOf, shownUrl },
-  ] = await Promise.all([
-    import("pino"),
+  const [{ parseConfig }, { copyDatabase }, { isServer, openStore, pathOf, shownUrl }] = await Promise.all([
     import("../../../config/service.ts"),
-    import("../../../gate/gate.ts"),
-    import("../../../store/migrate.ts"),
     import("../../../store/transfer/copy.ts"),
     import("../../../store/open.ts"),
   ]);
   const path = pathOf(from);
   if (path === undefined) command.error("error: --from takes file:PATH");
   if (!isServer(to)) command.error("error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
-  const { policy: configured, defaults } = parseConfig(context.env);
+  const config = parseConfig(context.env);
   const store = await openStore(to);
   try {
     const copied = await copyDatabase(path, store);
     for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
-    // Builds the ready index under the policy here, so that the first claim need not.
-    const policy = policyFor(configured, await store.read(readOrigin));
-    await new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
+    await adoptReadyIndex(store, config);
     context.stdout.write(`Copied and verified. Now set DATABASE_URL=${shownUrl(to)}\n`);
   } finally {
     await store.close();

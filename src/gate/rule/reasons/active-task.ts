@@ -7,11 +7,12 @@
 import { all, first, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import { labelOf } from "../../../contract/label.ts";
-import type { Write, HoldReason } from "../hold-reason.ts";
-import { acquired, headOf, holdsLane, lost, NO_END, otherHolders, unfinished } from "../lane.ts";
+import { LANE_STATE } from "../../../contract/vocabulary.ts";
+import type { Affected, Write, HoldReason } from "../hold-reason.ts";
+import { acquired, holdsLane, lost, NO_END, otherHolders, unfinished, type KnownLane } from "../lane.ts";
 import { ownJobs, ownTaskIs } from "../own-task.ts";
 import type { Policy } from "../policy.ts";
-import { pauseRemedy } from "../remedy.ts";
+import { cancelRemedy, pauseRemedy } from "../remedy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
 
 interface TaskKey {
@@ -41,77 +42,104 @@ function* readOtherHolder(policy: Policy, { repo, id }: TaskKey): Tx<number | un
 
 // --- The condition
 
-const heldByLowerId = (policy: Policy, job: string): Statement =>
-  sql`${isEntryJob(policy, job)} AND ${exists(tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`)))}`;
+/** True for a job whose lane has a task ahead of the job's own. */
+const isBehind = (policy: Policy, job: string, lane?: KnownLane): Statement =>
+  lane === undefined
+    ? exists(tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`)))
+    : sql`${raw(job)}.task_id > ${lane.head}`;
+
+const heldByLowerId = (policy: Policy, job: string, lane?: KnownLane): Statement =>
+  sql`${isEntryJob(policy, job)} AND ${isBehind(policy, job, lane)}`;
 
 /** An entry job whose task has not acquired the lane waits for lower ids and for the holder; another job of a task that
  *  lost the lane waits for the holder. */
-const heldInStrictLane = (policy: Policy, job: string): Statement => {
-  const repo = raw(`${job}.repo`);
-  const task = raw(`${job}.task_id`);
-  const ahead = exists(tasksAhead(policy, repo, task));
-  const beside = exists(otherHolders(policy, repo, task));
+const heldInStrictLane = (policy: Policy, job: string, lane?: KnownLane): Statement => {
+  const beside = exists(otherHolders(policy, raw(`${job}.repo`), raw(`${job}.task_id`)));
   return sql`CASE WHEN ${isEntryJob(policy, job)}
-      THEN NOT ${ownTaskIs(job, acquired)} AND (${ahead} OR ${beside})
+      THEN NOT ${ownTaskIs(job, acquired)} AND (${isBehind(policy, job, lane)} OR ${beside})
       ELSE ${ownTaskIs(job, lost)} AND ${beside} END`;
 };
 
 // --- The writes that change it
 
-/** The jobs from a task that gave up the lane to the next one that holds it; none while an earlier task holds it. */
+/** The jobs from a task that gave up the lane to the next one that holds it; none while an earlier task holds it. The
+ *  bound says all: beside a condition of its own, SQLite would walk the jobs up to the bound to find it false for each. */
 const jobsBehind = (policy: Policy, task: string): Statement => {
   const holder = sql`t.repo = ${raw(task)}.repo AND ${holdsLane(policy, "t")}`;
   return sql`repo = ${raw(task)}.repo AND task_id > ${raw(task)}.id
-    AND task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.id > ${raw(task)}.id AND ${holder}), ${NO_END})
-    AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.id < ${raw(task)}.id AND ${holder})`;
+    AND task_id <= CASE WHEN EXISTS (SELECT 1 FROM tasks t WHERE t.id < ${raw(task)}.id AND ${holder}) THEN 0
+      ELSE COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.id > ${raw(task)}.id AND ${holder}), ${NO_END}) END`;
 };
 
-/** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it. */
+/** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it. One list of tasks:
+ *  with an OR, SQLite would walk all jobs of the lane. */
 const nextInLane = (policy: Policy, row: string): Statement => {
   const repo = raw(`${row}.repo`);
-  return sql`repo = ${repo} AND (task_id = ${headOf(policy, repo)} OR task_id IN
-    (SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND ${lost("t")}))`;
+  return sql`repo = ${repo} AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")}
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND ${lost("t")})`;
 };
 
 const writesOf = (policy: Policy): Write[] => {
   const { strictLanes } = policy;
   const holds = (row: string): Statement => holdsLane(policy, row);
-  const heldNow = strictLanes
-    ? sql`repo = NEW.repo AND task_id <> NEW.id AND ${holds("NEW")}`
-    : sql`repo = NEW.repo AND task_id > NEW.id AND ${holds("NEW")}`;
-  const releasedBy = (row: string): Statement =>
-    strictLanes ? nextInLane(policy, row) : jobsBehind(policy, row);
+  const heldBy: Affected = {
+    effect: "held",
+    jobs: raw(`repo = NEW.repo AND task_id ${strictLanes ? "<>" : ">"} NEW.id`),
+  };
+  const releasedBy: Affected = {
+    effect: "released",
+    jobs: strictLanes ? nextInLane(policy, "OLD") : jobsBehind(policy, "OLD"),
+  };
+  const isElsewhere = raw("OLD.repo <> NEW.repo OR OLD.id <> NEW.id");
+  /** True when the row holds the lane only, or in another way, after or before the update. */
+  const holdsUnlike = (row: "OLD" | "NEW", other: "OLD" | "NEW"): Statement =>
+    sql`${holds(row)} AND (NOT (${holds(other)}) OR ${isElsewhere}${when(
+      strictLanes,
+      raw(
+        ` OR (${row}.lane_state = ${LANE_STATE.acquired} AND ${other}.lane_state <> ${LANE_STATE.acquired})`,
+      ),
+    )})`;
+  const columns = `id, repo, stage, paused_at${strictLanes ? ", lane_state" : ""}`;
   return [
     {
       name: "created",
       table: "tasks",
       after: "INSERT",
       when: unfinished("NEW"),
-      affects: [{ effect: "held", jobs: heldNow }, ownJobs("NEW")],
+      affects: [{ ...heldBy, jobs: sql`${heldBy.jobs} AND ${holds("NEW")}` }, ownJobs("NEW")],
     },
     {
-      name: "moved",
+      name: "entered",
       table: "tasks",
-      after: `UPDATE OF id, repo, stage, paused_at${strictLanes ? ", lane_state" : ""}`,
-      when: sql`((${holds("OLD")}) <> (${holds("NEW")}) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id${when(
-        strictLanes,
-        raw(" OR OLD.lane_state <> NEW.lane_state"),
-      )})`,
-      affects: [
-        { effect: "held", jobs: heldNow },
-        { effect: "released", jobs: releasedBy("OLD") },
-        ...(strictLanes ? [{ effect: "released" as const, jobs: releasedBy("NEW") }, ownJobs("NEW")] : []),
-      ],
+      after: `UPDATE OF ${columns}`,
+      when: holdsUnlike("NEW", "OLD"),
+      affects: [heldBy],
+    },
+    {
+      name: "left",
+      table: "tasks",
+      after: `UPDATE OF ${columns}`,
+      when: holdsUnlike("OLD", "NEW"),
+      affects: [releasedBy],
     },
     {
       name: "deleted",
       table: "tasks",
       after: "DELETE",
       when: unfinished("OLD"),
-      affects: [{ effect: "released", jobs: releasedBy("OLD") }, ...(strictLanes ? [ownJobs("OLD")] : [])],
+      affects: [releasedBy, ...(strictLanes ? [ownJobs("OLD")] : [])],
     },
-    ...(strictLanes ? endsOfRuns(policy) : []),
+    ...(strictLanes ? [ownLaneState, ...endsOfRuns(policy)] : []),
   ];
+};
+
+/** A task that acquired or lost its lane: its own jobs stand differently to the holder. */
+const ownLaneState: Write = {
+  name: "own",
+  table: "tasks",
+  after: "UPDATE OF id, lane_state",
+  when: raw("(OLD.lane_state <> NEW.lane_state OR OLD.id <> NEW.id)"),
+  affects: [ownJobs("NEW")],
 };
 
 /** The end of the last running job of a task that lost the lane: until then the task holds it beside its overtaker. A
@@ -143,9 +171,9 @@ const endsOfRuns = (policy: Policy): Write[] => {
 export const activeTask: HoldReason = {
   name: "active-task",
   applies: (policy) => policy.enabled,
-  holds: (policy, job, visible) => {
+  holds: (policy, job, visible, lane) => {
     if (!visible.lanes) return undefined;
-    const held = policy.strictLanes ? heldInStrictLane(policy, job) : heldByLowerId(policy, job);
+    const held = policy.strictLanes ? heldInStrictLane(policy, job, lane) : heldByLowerId(policy, job, lane);
     return sql`${isInScope(policy, job)} AND ${held}`;
   },
   probes: { lanes: sql`SELECT repo, id, stage, paused_at, lane_state FROM tasks LIMIT 1` },
@@ -167,7 +195,7 @@ export const activeTask: HoldReason = {
           id === ahead && second !== undefined ? ", first of several" : ""
         })`,
         blocker: { kind: "task", task: other, jobs, freeze: null },
-        remedies: policy.pause ? pauseRemedy("pause", other) : [],
+        remedies: policy.pause ? [pauseRemedy(other)] : [cancelRemedy(other)],
       },
     ];
   },

@@ -8,8 +8,9 @@ import type { Affected, HoldReason, Write } from "../hold-reason.ts";
 import { labelOf } from "../../../contract/label.ts";
 import { unfinished } from "../lane.ts";
 import { idsOf } from "../own-task.ts";
-import { cancelRemedy, pauseRemedy } from "../remedy.ts";
+import { cancelRemedy, resumeRemedy } from "../remedy.ts";
 import { isEntryJob } from "../scope.ts";
+import { minute } from "../words.ts";
 
 /** FROM and WHERE of a task's unfinished dependencies: `needed`, declared by `d`. */
 export const unfinishedDependencies = (task: Statement): Statement =>
@@ -91,7 +92,7 @@ export const dependency: HoldReason = {
         since: later(job.created_at, toIsoOrNull(created_at)),
         by: paused_by,
         detail: `${labelOf(needed, task.repo)} is unfinished (${needed.stage}${
-          paused_at === null ? "" : `, paused since ${paused_at}`
+          paused_at === null ? "" : `, paused since ${minute(paused_at)}`
         })`,
         blocker: {
           kind: "task" as const,
@@ -99,7 +100,7 @@ export const dependency: HoldReason = {
           jobs: yield* readOpenJobs(id),
           freeze: null,
         },
-        remedies: [...(paused_at === null ? [] : pauseRemedy("resume", needed)), cancelRemedy(needed)],
+        remedies: [...(paused_at === null ? [] : [resumeRemedy(needed)]), cancelRemedy(needed)],
       });
     }
     return found;

@@ -8,6 +8,7 @@ import type { HoldReason } from "../hold-reason.ts";
 import { headOf, NO_END } from "../lane.ts";
 import type { Policy } from "../policy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
+import { freezeClause, freezeNoun } from "../words.ts";
 
 /** True for a freeze that is in force. */
 export const isActive = (freeze: string): Statement => raw(`${freeze}.cleared_at IS NULL`);
@@ -89,6 +90,12 @@ export const freeze: HoldReason = {
           by: null,
           detail: `the freezes cannot be read, so ${repo} counts as frozen`,
           blocker: { kind: "unreadable", task: null, jobs: [], freeze: null },
+          end: {
+            clause: `the freezes cannot be read, so ${repo} counts as frozen`,
+            noun: "freezes that cannot be read",
+            awaits: "readable freezes",
+            ended_by: "repair",
+          },
           remedies: [],
         },
       ];
@@ -99,6 +106,12 @@ export const freeze: HoldReason = {
         each.work_item_id === null ? "" : ` (after ${each.work_item_id})`
       }`,
       blocker: { kind: "freeze", task: null, jobs: [], freeze: each },
+      end: {
+        clause: freezeClause(each),
+        noun: freezeNoun(each),
+        awaits: "an unfreeze",
+        ended_by: "call",
+      },
       remedies: [{ action: "unfreeze", repo, id: each.freeze_id }],
     }));
   },

@@ -5,8 +5,9 @@ import type { Tx } from "../../../store/port.ts";
 import { raw, sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
 import { ownTaskIs, turnsOf } from "../own-task.ts";
-import { pauseRemedy } from "../remedy.ts";
+import { resumeRemedy } from "../remedy.ts";
 import { isInScope } from "../scope.ts";
+import { pauseClause, pauseNoun } from "../words.ts";
 
 const isPaused = (task: string): Statement => raw(`${task}.paused_at IS NOT NULL`);
 
@@ -27,7 +28,13 @@ export const paused: HoldReason = {
           pause_until === null ? "" : `, until ${pause_until}`
         }`,
         blocker: { kind: "task", task, jobs: [], freeze: null },
-        remedies: pauseRemedy("resume", task),
+        end: {
+          clause: pauseClause(task),
+          noun: pauseNoun(task),
+          awaits: "its resume",
+          ended_by: pause_until === null ? "call" : "clock",
+        },
+        remedies: [resumeRemedy(task)],
       },
     ];
   },
