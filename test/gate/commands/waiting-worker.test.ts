@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ClaimedJob } from "../../../src/contract/jobs.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
-import { effectNames, gateError, startWorld, WEB, type World } from "../world.ts";
+import { effectNames, gateError, openWorld, WEB, type World } from "../world.ts";
 
 const NINE = "2026-06-15T09:00:00.000Z";
 const QUESTION = { reason: "which of the two designs?" };
@@ -21,9 +21,8 @@ onEveryDatabase((open) => {
   const A = { work_item: "A", repo: WEB };
 
   beforeEach(async () => {
-    world = await startWorld(open);
-    world = world.under({ strictLanes: true });
-    await world.gate.adopt();
+    world = (await openWorld(open)).under({ strictLanes: true });
+    await world.adopt();
     await world.task(WEB, "A");
     await world.task(WEB, "B");
   });
