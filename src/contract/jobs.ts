@@ -126,6 +126,26 @@ export const NewJob = model(
 );
 export type NewJob = z.output<typeof NewJob>;
 
+export const JobQuery = z.strictObject({
+  status: z
+    .array(z.enum(JOB_STATUSES))
+    .min(1)
+    .max(JOB_STATUSES.length)
+    .optional()
+    .meta({ description: "Only jobs in one of these statuses." }),
+  agent: lookup("Only jobs of this agent.").optional(),
+  worker: lookup("Only running jobs that this worker has.").optional(),
+  repo: RepoLookup.optional(),
+  work_item: WorkItemLookup.optional(),
+  limit: z.int().min(1).max(500).default(100),
+  cursor: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .optional()
+    .meta({ description: "`next_cursor` of the previous page." }),
+});
+export type JobQuery = z.output<typeof JobQuery>;
+
 export const ClaimRequest = model(
   "ClaimRequest",
   "The jobs to claim. An empty object claims one job of any agent, without waiting.",
@@ -205,6 +225,13 @@ export const Release = z.strictObject({
   pause: WorkerPause.optional(),
 });
 export type Release = z.output<typeof Release>;
+export const JobPage = z.strictObject({
+  jobs: z.array(Job),
+  next_cursor: z.string().nullable().meta({
+    description: "Null on the last page. A page that has one may hold fewer jobs than `limit`, even none.",
+  }),
+});
+export type JobPage = z.output<typeof JobPage>;
 
 export const ForcedRelease = z.strictObject({
   ...why,

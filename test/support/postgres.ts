@@ -9,6 +9,7 @@ import type { Clock, Store } from "../../src/store/port.ts";
 import { installReadyIndex } from "../../src/gate/rule/ready-index.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { readOrigin } from "../../src/store/migrate.ts";
+import type { Origin } from "../../src/store/settings.ts";
 import type { AtEnd } from "./folder.ts";
 import { TEMPLATE } from "./one-postgres.ts";
 import { urlAs } from "./roles.ts";
@@ -64,7 +65,7 @@ export const testDatabase = async (
 /** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. */
 export const asService = async (
   url: string,
-  policyOf: (origin: "serial-gate" | "orchestrator") => Policy,
+  policyOf: (origin: Origin) => Policy,
 ): Promise<string> => {
   const owner = await openPostgres(urlAs("owner", url), { poolSize: 1 });
   const policy = policyOf(await owner.read(readOrigin));

@@ -14,7 +14,7 @@ import { whoActs, type Policy } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
-import { instantIn } from "./instant.ts";
+import { instantIn } from "../instant.ts";
 
 interface JobRow {
   id: number;

@@ -9,7 +9,7 @@ import type { Context } from "./context.ts";
 import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
 import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
-import { instantIn } from "./instant.ts";
+import { instantIn } from "../instant.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
 import { refuseTerminal } from "./task.ts";
 import type {
