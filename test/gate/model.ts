@@ -194,16 +194,16 @@ export class Model {
     return this.#finishes.filter((each) => each.repo === repo && each.id > after);
   }
 
-  /** Does everything that is due: delayed jobs are queued, lapsed leases given back, pauses run out. */
+  /** Does everything that is due: delayed jobs are queued, expired leases given back, pauses run out. */
   passTime(now: number): void {
     for (const job of this.jobs.values())
       if (job.at <= now && job.status === "delayed")
         job.status = this.takesNoJob(job.task, job.agent) ? "cancelled" : "queued";
-      else if (job.at <= now && job.status === "running") this.endRun(job, this.#lapsed(job));
+      else if (job.at <= now && job.status === "running") this.endRun(job, this.#expired(job));
     for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resumeByGate(task);
   }
 
-  #lapsed(job: ModelJob): ModelJob["status"] {
+  #expired(job: ModelJob): ModelJob["status"] {
     return job.attempts < job.maxAttempts ? "queued" : "failed";
   }
 

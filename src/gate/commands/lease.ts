@@ -272,7 +272,7 @@ interface ExpiredJob extends LeasedJob {
 
 /** The next state of a job whose lease expired: queued while it has attempts left. */
 const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: Statement; why: string } => {
-  const why = `the lease of ${job.lease_worker ?? "a worker"} lapsed in attempt ${job.attempts} of ${job.max_attempts}`;
+  const why = `the lease of ${job.lease_worker ?? "a worker"} expired in attempt ${job.attempts} of ${job.max_attempts}`;
   if (endsWithTask(job)) return { kind: "job.cancelled", change: becomesCancelled(at), why };
   if (job.attempts < job.max_attempts)
     return { kind: "job.lapsed", change: sql`status = 'queued', error = ${why}`, why };
@@ -288,11 +288,11 @@ const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: St
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
 export function* reapExpired(limit: number): Tx<number> {
   const at = yield* now();
-  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
+  const expired = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'running' AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
-  for (const job of lapsed) {
+  for (const job of expired) {
     if (!(yield* tryLane(laneOf(job)))) continue;
     const { kind, change, why } = afterExpiry(job, toStored(at));
     const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN}

@@ -320,7 +320,7 @@ export function* resumeExpired(limit: number): Tx<number> {
     if (!(yield* tryLane(task.repo))) continue;
     const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, {
       actor: GATE_ACTOR,
-      reason: "the pause ran out",
+      reason: "the pause ended",
     });
     resumed += back.length;
   }
