@@ -184,7 +184,13 @@ describe("claim", () => {
     when: "before" | "after",
     act: () => Promise<unknown>,
   ): Promise<ClaimedJob[]> => {
-    const rules = { policy: POLICY, defaults: DEFAULTS, projects: [], random: Math.random, newToken: () => "token" };
+    const rules = {
+      policy: POLICY,
+      defaults: DEFAULTS,
+      projects: [],
+      random: Math.random,
+      newToken: () => "token",
+    };
     let acting: Promise<unknown> | undefined;
     let acted = false;
     function* waitForIt(): Tx<void> {
