@@ -4,7 +4,9 @@ import { defineConfig } from "vitest/config";
 const OVER_EITHER = [
   "claim",
   "events",
+  "event-cursor",
   "freeze",
+  "job-list",
   "jobs",
   "lease",
   "pause",

@@ -84,9 +84,11 @@ const sources = () =>
     .map((path) => `${path.slice(root.length)} ${statSync(path).mtimeMs} ${statSync(path).size}`)
     .join("\n");
 
-const build = async () => {
+const isBuilt = (current) => existsSync(STAMP) && readFileSync(STAMP, "utf8") === current;
+
+/** Builds the program and remembers its sources, so that no later command builds it again. */
+export const build = async () => {
   const current = sources();
-  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === current) return;
   console.error("Building …");
   const failure = await run(process.execPath, [
     "node_modules/typescript/bin/tsc",
@@ -104,5 +106,5 @@ const build = async () => {
  *  @param progressMs milliseconds between two lines while packages are installed */
 export const setUp = async ({ progressMs = PROGRESS_MS } = {}) => {
   await install(progressMs);
-  await build();
+  if (!isBuilt(sources())) await build();
 };

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { setUp } from "./setup.mjs";
 
-setUp();
+await setUp();
 const [{ parseConfig, policyFor }, { readyTriggers }, { triggersDocument }, { DIALECT }, { dialectIn }] =
   await Promise.all([
     import("../dist/config/service.js"),

@@ -1,14 +1,16 @@
 /** The composition root: config -> store -> migrate -> gate -> app -> an open port. */
 
 import type { AddressInfo } from "node:net";
-import { pino, type DestinationStream } from "pino";
+import { pino, type DestinationStream, type Logger } from "pino";
 
-import { policyFor, type Config } from "./config/service.ts";
+import { policyFor, strictLanesReason, type Config } from "./config/service.ts";
 import { Gate } from "./gate/gate.ts";
+import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
-import { migrate, readOrigin } from "./store/migrate.ts";
+import { migrate, readOrigin, readSchema } from "./store/migrate.ts";
 import { openStore } from "./store/open.ts";
 import { readExposures } from "./store/schema-rights.ts";
+import type { Store } from "./store/port.ts";
 import { VERSION } from "./version.ts";
 
 export interface Service {
@@ -21,6 +23,23 @@ export interface Service {
 const urlOf = ({ family, address, port }: AddressInfo): string =>
   `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 
+/** Logs what the adoption of an orchestrator's database found. */
+const logAdoption = async (store: Store, logger: Logger, applied: readonly string[]): Promise<void> => {
+  const work = await store.read(adoptedWork);
+  logger.info({ applied, tasks: work.tasks, unfinished: work.unfinished }, adoptionSentence(work));
+  const unleased = unleasedSentence(work);
+  if (unleased !== undefined) logger.warn({ running: work.running.jobs }, unleased);
+};
+
+/** Brings the database to this version and logs whether it was created, adopted or upgraded. */
+const prepare = async (store: Store, logger: Logger): Promise<void> => {
+  const before = await readSchema(store);
+  const applied = await migrate(store);
+  if (applied.length === 0) return;
+  if (before === "orchestrator") await logAdoption(store, logger, applied);
+  else logger.info({ applied }, `The database is ${before === "none" ? "created" : "upgraded"}.`);
+};
+
 /** Starts the service.
  *  @throws StoreFault when the database cannot be opened, MigrationError when it cannot be used,
  *    or the system's error when the port cannot */
@@ -29,11 +48,15 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
   for (const warning of config.warnings) logger.warn(warning);
   const store = await openStore(config.databaseUrl);
   try {
-    const applied = await migrate(store);
-    if (applied.length > 0) logger.info({ applied }, "The database is migrated.");
+    await prepare(store, logger);
     for (const exposure of await readExposures(store)) logger.warn(exposure);
     const { defaults, projects, eventsDays, tokens } = config;
-    const policy = policyFor(config.policy, await store.read(readOrigin));
+    const origin = await store.read(readOrigin);
+    const policy = policyFor(config.policy, origin);
+    logger.info(
+      { strictLanes: policy.strictLanes },
+      `Strict lanes are ${policy.strictLanes ? "on" : "off"}: ${strictLanesReason(config.policy, origin)}.`,
+    );
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
     const app = await buildApp({ gate, tokens, logger, version: VERSION });

@@ -10,7 +10,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   main: { parts: ["cli", "config/dot-env", "config/env"], packages: /^node:/ },
   serve: { parts: ["config", "gate", "http", "store", "version"], packages: /^(node:|pino$)/ },
   version: { parts: [], packages: /^node:/ },
-  config: { parts: ["config", "contract", "gate/rule/policy", "store/open"], packages: /^zod$/ },
+  config: {
+    parts: ["config", "contract", "gate/rule/policy", "store/open", "store/settings"],
+    packages: /^zod$/,
+  },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
     parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
@@ -20,6 +23,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: [
       "gate/commands",
       "gate/group-by",
+      "gate/instant",
       "gate/rule",
       "contract",
       "store/port",
@@ -38,6 +42,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/rule",
       "contract",
       "store/port",
+      "store/settings",
       "store/sql",
       "gate/group-by",
       "store/timestamps",
@@ -49,7 +54,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
-  gate: { parts: ["gate", "contract", "store/port", "store/sql"], packages: /^node:crypto$/ },
+  gate: {
+    parts: ["gate", "contract", "store/port", "store/sql", "store/timestamps"],
+    packages: /^node:crypto$/,
+  },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   "store/sqlite": {
     parts: ["store/sqlite", "store/port", "store/sql", "store/timestamps"],

@@ -234,7 +234,7 @@ END $gate$;
 
 REVOKE ALL ON FUNCTION public.gate_lane_jobs_changed() FROM PUBLIC;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON public.jobs FOR EACH ROW
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON public.jobs FOR EACH ROW
 WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION public.gate_lane_jobs_changed();
 

@@ -51,7 +51,7 @@ BEGIN
   WHERE repo = COALESCE(NEW.repo, '');
 END;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status ON jobs
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON jobs
 WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '')
 BEGIN
   INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0

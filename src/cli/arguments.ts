@@ -54,6 +54,12 @@ export const wholeNumber =
     throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 
+/** An id, or the name that `-o name` prints for it: `41` or `job/41`. */
+export const idOf =
+  (kind: string, least = 1) =>
+  (text: string): number =>
+    wholeNumber(least)(text.startsWith(`${kind}/`) ? text.slice(kind.length + 1) : text);
+
 /** A value in JSON. */
 export const json = (text: string): unknown => {
   try {

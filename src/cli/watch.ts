@@ -6,7 +6,7 @@ import { stopSignal } from "./interrupt.ts";
 import { print, say, type Answer, type Format } from "./output/format.ts";
 import { screenOf } from "./output/terminal.ts";
 import { cut } from "./output/text.ts";
-import { updates } from "./updates.ts";
+import { LOG_REPLACED, updates } from "./updates.ts";
 
 interface View<Item> extends Answer<Item> {
   /** Lines for a person, which are no data. */
@@ -96,7 +96,11 @@ export const watch = async <Item>(
   const first = await read(signal);
   async function* views(): AsyncGenerator<View<Item> | string> {
     yield first;
-    for await (const _ of updates(client, repo, signal)) {
+    for await (const update of updates(client, repo, signal)) {
+      if (update === "reset") {
+        yield LOG_REPLACED;
+        continue;
+      }
       try {
         yield await read(signal);
       } catch (error) {

@@ -10,7 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as z from "zod";
-import type { EventPage, EventQuery, HistoryEvent } from "../contract/events.ts";
+import type { EventPage, EventQuery, EventRange, HistoryEvent } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
@@ -22,6 +22,8 @@ import type {
   ForcedRelease,
   Heartbeat,
   Job,
+  JobPage,
+  JobQuery,
   Lease,
   NewJob,
   Release,
@@ -61,6 +63,9 @@ export interface Problem {
   readonly work_item_id?: string;
   /** Known repositories whose names are near the one that was sent. */
   readonly near?: readonly string[];
+  /** The events that there are, when a cursor is unknown. */
+  readonly oldest?: number | null;
+  readonly newest?: number;
 }
 
 /** A refusal by the service, or an answer that is not the service's. */
@@ -150,11 +155,27 @@ interface Address {
   readonly token?: string | undefined;
 }
 
+const cursorUnknown = ({ oldest, newest }: EventRange): ProblemError =>
+  new ProblemError({
+    type: "urn:serial-gate:problem:cursor_unknown",
+    title: "Cursor unknown",
+    status: 410,
+    detail: `The place is not in the event log, which ends at ${newest}.`,
+    code: "cursor_unknown",
+    oldest,
+    newest,
+  });
+
+/** The JSON in a block of Server-Sent Events; undefined in a comment. */
+const dataIn = (block: string): string | undefined => /^data: ?(.*)$/m.exec(block)?.[1];
+
 /** The event in a block of Server-Sent Events; none in a comment. */
 const eventsIn = (block: string): HistoryEvent[] => {
-  const data = /^data: ?(.*)$/m.exec(block)?.[1];
+  const data = dataIn(block);
   return data === undefined ? [] : [JSON.parse(data) as HistoryEvent];
 };
+
+const isReset = (block: string): boolean => /^event: ?reset$/m.test(block);
 
 type FollowInput = Readonly<{ after?: number; repo?: string; work_item?: string }>;
 
@@ -248,6 +269,14 @@ export class Client {
    *  @throws ProblemError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
   createJob(input: Input<typeof NewJob>, trial: Trial = {}): Promise<{ job: Job }> {
     return this.#call("POST", withQuery("/jobs", trial), input);
+  }
+
+  /** Lists jobs, the newest first, at most `limit` (100 unless given, 500 at most).
+   *  @param query.worker only the running jobs that this worker has
+   *  @returns a page; its `next_cursor` is the next page's `cursor`, null on the last page. Any other page may be short,
+   *    even empty */
+  jobs(query: Partial<JobQuery> = {}, signal?: AbortSignal): Promise<JobPage> {
+    return this.#call("GET", withQuery("/jobs", query), undefined, signal);
   }
 
   /** Reads a job.
@@ -363,7 +392,8 @@ export class Client {
   /** Reads a page of the event log, oldest first, at most `limit` events (100 unless given, 1,000 at most).
    *  @param query.about a work item: the whole life of its task
    *  @returns the page; its `next_cursor` is the `after` of the next
-   *  @throws ProblemError with `about` unknown_work_item, ambiguous_work_item */
+   *  @throws ProblemError cursor_unknown (its `newest` is the `after` to continue with); with `about` unknown_work_item,
+   *    ambiguous_work_item */
   events(query: Input<typeof EventQuery> = {}, signal?: AbortSignal): Promise<EventPage> {
     return this.#call("GET", withQuery("/events", query), undefined, signal);
   }
@@ -371,14 +401,20 @@ export class Client {
   /** Follows the event log after the event `after`, or from now on. Ends when the service shuts down.
    *  @returns a list of events whenever the service sends something; an empty list at the start and for a heartbeat,
    *    which comes every 15 seconds
-   *  @throws ProblemError draining */
+   *  @throws ProblemError draining; cursor_unknown (its `newest` is the `after` to continue with) */
   async *follow(query: FollowInput = {}, signal?: AbortSignal): AsyncGenerator<readonly HistoryEvent[]> {
     const { body } = await this.#send("GET", withQuery("/events/stream", query), undefined, signal);
     let rest = "";
     for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
       const blocks = (rest + text).split("\n\n");
       rest = blocks.pop() ?? "";
-      yield blocks.flatMap(eventsIn);
+      const reset = blocks.findIndex(isReset);
+      if (reset < 0) {
+        yield blocks.flatMap(eventsIn);
+        continue;
+      }
+      if (reset > 0) yield blocks.slice(0, reset).flatMap(eventsIn);
+      throw cursorUnknown(JSON.parse(dataIn(blocks[reset] ?? "") ?? "") as EventRange);
     }
   }
 

@@ -5,7 +5,8 @@ import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { REPO_NAME } from "../contract/names/repo-name.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
-import { isServer, pathOf, shownUrl } from "../store/open.ts";
+import type { Origin } from "../store/settings.ts";
+import { pathOf, readDatabaseUrl, shownUrl } from "../store/open.ts";
 
 /** A secret and the name of the caller that sends it. */
 export interface Token {
@@ -16,15 +17,22 @@ export interface Token {
 /** The policy as the environment has it: strict lanes may be left to the database. */
 export type ConfiguredPolicy = Omit<Policy, "strictLanes"> & { readonly strictLanes: boolean | null };
 
-/** The program that made the database. */
-type Origin = "serial-gate" | "orchestrator";
-
-/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for an adopted one, where the
- *  orchestrator's decisions stay until somebody switches them on. */
+/** Completes the policy: strict lanes are on for a database that serial-gate made, and off for any other, whose decisions
+ *  stay as they were until somebody switches them on. */
 export const policyFor = ({ strictLanes, ...policy }: ConfiguredPolicy, origin: Origin): Policy => ({
   ...policy,
   strictLanes: strictLanes ?? origin === "serial-gate",
 });
+
+const ORIGIN_REASONS: Readonly<Record<Origin, string>> = {
+  "serial-gate": "serial-gate made the database",
+  orchestrator: "the database was adopted from an orchestrator",
+  "before-release": "the database is older than the first release",
+};
+
+/** Says why strict lanes are on or off. */
+export const strictLanesReason = ({ strictLanes }: ConfiguredPolicy, origin: Origin): string =>
+  strictLanes === null ? ORIGIN_REASONS[origin] : "SERIAL_GATE_STRICT_LANES says so";
 
 export interface Config {
   readonly host: string;
@@ -134,11 +142,13 @@ const Environment = z.object({
     /^[A-Za-z0-9.:_-]+$/.test(text) ? text : undefined,
   ),
   PORT: wholeNumber(8080, 0, 65_535),
-  DATABASE_URL: variable(
-    "file:./data/serial-gate.db",
-    "file:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-    (text) => (pathOf(text) === undefined && !isServer(text) ? undefined : text),
-  ),
+  DATABASE_URL: z
+    .string()
+    .default("file:./data/serial-gate.db")
+    .superRefine((text, context) => {
+      const read = readDatabaseUrl(text);
+      if (read.kind === "invalid") context.addIssue({ code: "custom", message: read.reason });
+    }),
   LOG_LEVEL: oneOf("info", LOG_LEVELS),
   SERIAL_GATE_TOKENS: tokenList(),
   SERIAL_GATE_ENABLED: onOff(true),
@@ -162,7 +172,7 @@ const Environment = z.object({
 export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(Environment.shape).map(([name, schema]) => [
     name,
-    String((schema.in as z.ZodDefault).def.defaultValue),
+    String((schema instanceof z.ZodDefault ? schema : (schema.in as z.ZodDefault)).def.defaultValue),
   ]),
 );
 
@@ -237,6 +247,9 @@ export const parseConfig = (env: Env): Config => {
     projects: value.SERIAL_GATE_PROJECTS.valid,
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
     warnings: [
+      ...(pathOf(value.DATABASE_URL) === ":memory:"
+        ? ["DATABASE_URL is a database in memory: everything in it is lost when the service ends."]
+        : []),
       ...scope.dropped.map(
         (name) => `SERIAL_GATE_REPOS: ${JSON.stringify(name)} is not a repository name and is ignored.`,
       ),
@@ -256,9 +269,7 @@ export const shownSetting = (
 ): { readonly source: string | undefined; readonly value: string } => {
   const source = sourceOf(env, name);
   const value = source === undefined ? fallback : (env[source]?.trim() ?? "");
-  // A malformed database URL may still contain a password.
-  if (name === "DATABASE_URL")
-    return { source, value: pathOf(value) === undefined && !isServer(value) ? "(set)" : shownUrl(value) };
+  if (name === "DATABASE_URL") return { source, value: shownUrl(value) };
   return { source, value: value !== "" && SECRET_VARIABLES.includes(name) ? "(set)" : value };
 };
 

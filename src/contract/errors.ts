@@ -5,6 +5,8 @@
 export const GATE_ERRORS = {
   ambiguous_work_item:
     "The work item exists in several repositories (`repos`), or has several unfinished tasks in one (`tasks`).",
+  cursor_unknown:
+    "The event log does not reach back or ahead to the cursor (`oldest`, `newest`): events may have been missed.",
   dependency_cycle: "The dependencies would form a cycle (`path`).",
   draining: "The service is shutting down.",
   idempotency_key_reused: "The Idempotency-Key was used for another request.",
@@ -46,6 +48,9 @@ export interface ProblemExtension {
   readonly near?: readonly string[];
   /** The work items of a dependency cycle, in order. */
   readonly path?: readonly string[];
+  /** The ids of the oldest and the newest event that there are; the oldest is null where there is none. */
+  readonly oldest?: number | null;
+  readonly newest?: number;
 }
 
 interface GateErrorContext {

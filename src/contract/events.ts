@@ -70,6 +70,19 @@ export const RowEvent = model(
 );
 export type RowEvent = z.output<typeof RowEvent>;
 
+/** The ids of the events that there are. */
+export const EventRange = model(
+  "EventRange",
+  "The oldest event that is kept, null if there is none, and the newest.",
+  z.strictObject({ oldest: Id.nullable(), newest: Position }),
+);
+export type EventRange = z.output<typeof EventRange>;
+
+/** What a follower gets: events, none for a heartbeat, or a reset: its place is not in the log, and it goes on with the
+ *  events after the newest. */
+export type Followed =
+  { readonly events: readonly HistoryEvent[]; readonly reset?: undefined } | { readonly reset: EventRange };
+
 export const EventPage = z.strictObject({
   earlier: z.array(RowEvent).optional().meta({
     description: "With `about`, on the first page: the life before the event log began, oldest first.",

@@ -111,6 +111,26 @@ export const NewJob = model(
 );
 export type NewJob = z.output<typeof NewJob>;
 
+export const JobQuery = z.strictObject({
+  status: z
+    .array(z.enum(JOB_STATUSES))
+    .min(1)
+    .max(JOB_STATUSES.length)
+    .optional()
+    .meta({ description: "Only jobs in one of these statuses." }),
+  agent: lookup("Only jobs of this agent.").optional(),
+  worker: lookup("Only running jobs that this worker has.").optional(),
+  repo: RepoLookup.optional(),
+  work_item: WorkItemLookup.optional(),
+  limit: z.int().min(1).max(500).default(100),
+  cursor: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .optional()
+    .meta({ description: "`next_cursor` of the previous page." }),
+});
+export type JobQuery = z.output<typeof JobQuery>;
+
 export const ClaimRequest = model(
   "ClaimRequest",
   "The jobs to claim. An empty object claims one job of any agent, without waiting.",
@@ -160,6 +180,13 @@ export type Failure = z.output<typeof Failure>;
 
 export const Release = z.strictObject({ lease_token: LeaseToken });
 export type Release = z.output<typeof Release>;
+export const JobPage = z.strictObject({
+  jobs: z.array(Job),
+  next_cursor: z.string().nullable().meta({
+    description: "Null on the last page. A page that has one may hold fewer jobs than `limit`, even none.",
+  }),
+});
+export type JobPage = z.output<typeof JobPage>;
 
 export const ForcedRelease = z.strictObject({
   ...why,
@@ -201,7 +228,9 @@ export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next:
 export type Completed = z.output<typeof Completed>;
 export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
-export const ReleasedJob = z.union([ChangedJob, OneJob]);
+export const ReleasedJob = ChangedJob.partial({ effect: true }).meta({
+  description: "With `effect` when it was released by force.",
+});
 
 export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

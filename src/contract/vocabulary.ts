@@ -16,6 +16,15 @@ export const WAITING_STATUSES = ["queued", "delayed"] as const satisfies readonl
 /** Statuses of a job that has not ended. */
 export const OPEN_STATUSES = [...WAITING_STATUSES, "running"] as const satisfies readonly JobStatus[];
 
+/** Statuses of a job that its task still depends on, the furthest on first. A failed job counts while it is the task's
+ *  last one. */
+export const FURTHEST_FIRST = [
+  "running",
+  "queued",
+  "delayed",
+  "failed",
+] as const satisfies readonly JobStatus[];
+
 /** The reasons that hold a job, in the order in which the rule asks them. The first two only in strict lanes. */
 export const REASONS = ["paused", "finished", "freeze", "dependency", "active-task"] as const;
 export type Reason = (typeof REASONS)[number];

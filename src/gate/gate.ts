@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { GateError } from "../contract/errors.ts";
-import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../contract/events.ts";
+import type { EventPage, EventQuery, Followed, FollowQuery } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
 import type {
   ChangedJob,
@@ -15,6 +15,8 @@ import type {
   ForcedRelease,
   Heartbeat,
   Job,
+  JobPage,
+  JobQuery,
   Lease,
   NewJob,
   Release,
@@ -53,6 +55,7 @@ import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from ".
 import { selectorOf } from "./commands/work-item.ts";
 import { explain } from "./queries/explain.ts";
 import { EVENTS, history } from "./queries/history.ts";
+import { listJobs } from "./queries/jobs.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
@@ -223,6 +226,12 @@ export class Gate {
     );
   }
 
+  /** Lists jobs, the newest first, a page at a time: `next_cursor` is null on the last page. A page that is followed by
+   *  another may hold fewer jobs than `query.limit`. */
+  listJobs(query: JobQuery): Promise<JobPage> {
+    return this.#store.read(() => listJobs(query));
+  }
+
   /** Reads a job.
    *  @throws GateError unknown_job */
   async job(id: number): Promise<{ job: Job }> {
@@ -370,16 +379,21 @@ export class Gate {
   }
 
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
-   *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item */
+   *  @throws GateError invalid_request; cursor_unknown for an `after` that is not in the log; with `about`
+   *    unknown_work_item, ambiguous_work_item */
   async events(query: EventQuery): Promise<EventPage> {
     const completeUpTo = await this.#store.completeUpTo(EVENTS);
-    return this.#store.read(() => history(query, completeUpTo));
+    const { after = 0 } = query;
+    // Another node may have told an id up to which the log is not complete here yet.
+    const lastId = after > completeUpTo ? await this.#store.lastId(EVENTS) : completeUpTo;
+    return this.#store.read(() => history(query, { completeUpTo, lastId }));
   }
 
-  /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while.
+  /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while. A
+   *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
     return this.#events.follow(query, gone);
   }
@@ -435,6 +449,8 @@ export class Gate {
   drain(): void {
     this.#isDraining = true;
     this.#maintenance.stop();
+    this.#retention.stop();
+    this.#readyIndex.stop();
     this.#claims.close();
     this.#events.close();
   }

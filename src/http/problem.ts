@@ -15,6 +15,7 @@ import { inputFaults, invalidInput } from "./input-faults.ts";
 
 const GATE_STATUS = {
   ambiguous_work_item: 409,
+  cursor_unknown: 410,
   dependency_cycle: 409,
   draining: 503,
   idempotency_key_reused: 422,
@@ -112,6 +113,8 @@ z.object({
   path: z.array(z.string()).optional().meta({
     description: "The cycle that the dependencies would form.",
   }),
+  oldest: z.int().nullable().optional().meta({ description: "The oldest event that is kept, if any." }),
+  newest: z.int().optional().meta({ description: "The newest event: continue after it." }),
 }).meta({ id: "Problem", description: "An error (RFC 9457)." });
 
 interface EdgeErrorParts {

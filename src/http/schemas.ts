@@ -80,6 +80,7 @@ const PROBLEM_NAMES: Readonly<Record<number, string>> = {
   403: "Cross-origin request.",
   404: "Not found.",
   409: "The current state does not allow this.",
+  410: "The event log does not contain the cursor.",
   413: "The body is larger than 1 MiB.",
   415: "Content-Type is not application/json.",
   422: "The Idempotency-Key was used for another request.",

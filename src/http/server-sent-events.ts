@@ -4,7 +4,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import type { HistoryEvent } from "../contract/events.ts";
+import type { EventRange, Followed, HistoryEvent } from "../contract/events.ts";
 
 /** Browsers wait this long before they reconnect; another node may answer them. */
 const RECONNECT_MS = 1_000;
@@ -12,18 +12,26 @@ const RECONNECT_MS = 1_000;
 const asMessage = (event: HistoryEvent): string =>
   `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
 
+/** Its id is the place from which a browser reconnects. */
+const asReset = (range: EventRange): string =>
+  `id: ${range.newest}\nevent: reset\ndata: ${JSON.stringify(range)}\n\n`;
+
+const asChunk = (page: Followed): string => {
+  if (page.reset) return asReset(page.reset);
+  return page.events.length > 0 ? page.events.map(asMessage).join("") : ": nothing new\n\n";
+};
+
 /** The first chunk comes at once, so that the caller knows that it is connected; an empty page is a keep-alive. */
-async function* chunks(pages: AsyncGenerator<readonly HistoryEvent[]>): AsyncGenerator<string> {
+async function* chunks(pages: AsyncGenerator<Followed>): AsyncGenerator<string> {
   yield `retry: ${RECONNECT_MS}\n\n`;
-  for await (const events of pages)
-    yield events.length > 0 ? events.map(asMessage).join("") : ": nothing new\n\n";
+  for await (const page of pages) yield asChunk(page);
 }
 
 /** Returns how a route sends pages of events as a stream. At shutdown, streams whose reader has unread data are cut: nobody
  *  can wait for their end, and the reader resumes elsewhere behind the last complete event. */
 export const eventStreams = (
   app: FastifyInstance,
-): ((reply: FastifyReply, pages: AsyncGenerator<readonly HistoryEvent[]>) => FastifyReply) => {
+): ((reply: FastifyReply, pages: AsyncGenerator<Followed>) => FastifyReply) => {
   const open = new Set<ServerResponse>();
   app.addHook("preClose", (done) => {
     for (const response of open) if ((response.socket?.writableLength ?? 0) > 0) response.destroy();

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, first, now, run, type Dialect, type Store, type Tx } from "./port.ts";
+import { ORIGIN, originOf, SETTINGS, type Origin } from "./settings.ts";
 import { list, raw, sql } from "./sql.ts";
 import { MigrationError, requireSchemaRights } from "./schema-rights.ts";
 import { CATALOGUE } from "./triggers/catalogue.ts";
@@ -38,7 +39,6 @@ interface Migration {
 }
 
 const LEDGER = "gate_migrations";
-const SETTINGS = "gate_settings";
 
 /** Stands for the catalogue's triggers among the names of what was applied. */
 const TRIGGERS = "triggers";
@@ -247,27 +247,26 @@ function* recognise(dialect: Dialect, migrations: readonly Migration[]): Tx<void
     );
 }
 
-/** Takes away what a program before the release recorded, and all its triggers. */
-function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<void> {
+/** Takes away what a program before the release recorded, and all its triggers.
+ *  @returns false when no such program made or adopted the database */
+function* carryOver(dialect: Dialect, migrations: readonly Migration[]): Tx<boolean> {
   const present = yield* inspect(dialect);
-  if (!isBeforeRelease(yield* recordedIn(present), namesOf(migrations))) return;
+  if (!isBeforeRelease(yield* recordedIn(present), namesOf(migrations))) return false;
   for (const { statement } of yield* all<{ statement: string }>(dialect.dropsBeforeRelease))
     yield* run(raw(statement));
   yield* run(sql`DELETE FROM ${raw(LEDGER)} WHERE name IN ${list(BEFORE_RELEASE)}`);
   if (present.tables.has(SETTINGS)) yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = 'marks'`);
+  return true;
 }
 
-/** The row of gate_settings that names the program that made the database. */
-const ORIGIN = "origin";
-
-/** Reads which program made the database: serial-gate, or the orchestrator whose database was adopted. */
-export function* readOrigin(): Tx<"serial-gate" | "orchestrator"> {
+/** Reads which program made the database. */
+export function* readOrigin(): Tx<Origin> {
   const row = yield* first<{ value: string }>(sql`SELECT value FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
-  return row?.value === "serial-gate" ? "serial-gate" : "orchestrator";
+  return originOf(row?.value);
 }
 
 /** Records the origin in the place of any other. */
-export function* recordOrigin(origin: "serial-gate" | "orchestrator"): Tx<void> {
+export function* recordOrigin(origin: Origin): Tx<void> {
   yield* run(sql`DELETE FROM ${raw(SETTINGS)} WHERE name = ${ORIGIN}`);
   yield* run(sql`INSERT INTO ${raw(SETTINGS)}(name, value) VALUES (${ORIGIN}, ${origin})`);
 }
@@ -276,7 +275,7 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   yield* run(dialect.migrationLock);
   const isNew = !(yield* inspect(dialect)).tables.has("tasks");
   yield* recognise(dialect, migrations);
-  yield* carryOver(dialect, migrations);
+  const isCarriedOver = yield* carryOver(dialect, migrations);
   const pending = yield* plan(dialect, migrations);
   if (isNothing(pending)) return []; // Another program was faster.
 
@@ -287,6 +286,7 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
   for (const { text } of pending.migrations.flatMap(({ statements }) => statements))
     yield* run(dialect.inSchema(text));
   if (isNew) yield* recordOrigin("serial-gate");
+  if (isCarriedOver) yield* recordOrigin("before-release");
   yield* installTriggers(dialect, CATALOGUE_SET, CATALOGUE);
   // While something was missing, changes may have gone unseen.
   for (const statement of [...countLanes, ...fillTimes(dialect)]) yield* run(statement);
@@ -297,6 +297,26 @@ function* apply(dialect: Dialect, migrations: readonly Migration[]): Tx<string[]
       VALUES (${name}, ${checksum}, ${at})`);
   return namesIn(pending);
 }
+
+/** The schema of a database: `none` without our tables, the `orchestrator`'s before it is adopted, `outdated` when a
+ *  migration or a trigger is missing. */
+export type SchemaState = "none" | "orchestrator" | "outdated" | "current";
+
+function* schemaState(dialect: Dialect, migrations: readonly Migration[]): Tx<SchemaState> {
+  const { tables } = yield* inspect(dialect);
+  if (!tables.has("tasks")) return "none";
+  yield* recognise(dialect, migrations);
+  if (isNothing(yield* plan(dialect, migrations))) return "current";
+  return tables.has(LEDGER) ? "outdated" : "orchestrator";
+}
+
+/** Reads what `migrate` would find. Writes nothing.
+ *  @throws MigrationError when the database is newer, edited or another program's
+ *  @throws StoreFault when the database cannot be read */
+export const readSchema = (store: Store): Promise<SchemaState> => {
+  const migrations = readMigrations(folderOf(store.dialect));
+  return store.read(() => schemaState(store.dialect, migrations));
+};
 
 const folderOf = ({ name }: Dialect): string => `${FOLDER}${name}`;
 

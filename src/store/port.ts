@@ -81,6 +81,11 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   completeUpTo(table: string): Promise<number>;
 
+  /** The highest id that the table ever drew, also for rows that were deleted or rolled back. No id that a caller was ever
+   *  told is higher.
+   *  @throws StoreFault when the database cannot answer. */
+  lastId(table: string): Promise<number>;
+
   /** A text that changes with every commit by any program, without reading rows; undefined where that is unknown. It
    *  is never older than the call.
    *  @throws StoreFault when the database cannot answer. */

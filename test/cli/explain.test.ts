@@ -1,7 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { Explanation } from "../../src/contract/explanation.ts";
 import type { Claim } from "../../src/contract/jobs.ts";
-import { cliOf, steadyLife } from "../support/cli.ts";
+import { cliOf, steadyLanes, steadyLife } from "../support/cli.ts";
 import { using, makeLegacy } from "../support/legacy.ts";
 import { startProgram } from "../support/process.ts";
 import { shareService, startService } from "../support/service.ts";
@@ -15,7 +15,7 @@ const shared = shareService();
 
 /** How long ago differs from run to run, also where the service says it in a sentence. */
 const told = (text: string): string =>
-  steadyLife(text)
+  steadyLanes(steadyLife(text))
     .replace(/\b\d{4}-\d{2}-\d{2} \d{2}:\d{2} UTC\b/g, "yyyy-mm-dd hh:mm UTC")
     .replace(/\b\d+ (ms|s|min|h|d)( \d+ (ms|s|min|h))?\b/g, "a while")
     // A job that has just been created is told without its time.
@@ -25,15 +25,22 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
   const path = makeLegacy(join(temporaryFolder(), "legacy.db"));
   const { service } = await startService({ DATABASE_URL: `file:${path}` });
   const cli = cliOf(service.url);
-  expect(told(await cli.session(["queue"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
+  expect(told(await cli.session(["queue"], ["queue", "--all"], ["explain", "WEB-8"]))).toMatchInlineSnapshot(`
     "$ serial-gate queue
-    REPO          STATE   WORK ITEM  STAGE        ROLE     POSITION  STATUS
-    api           frozen  API-2      analysis     active   1         freeze
-    api           frozen  -          -            waiting  2         freeze
-    orchestrator  open    ORCH-116   development  active   -         -
-    orchestrator  open    ORCH-123   analysis     waiting  1         active-task
-    web-shop      open    WEB-7      analysis     active   1         can start
-    web-shop      open    WEB-8      analysis     waiting  2         dependency
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    orchestrator  stuck  ORCH-116  development  failed 2/2 AGE  1  0
+    api  frozen  API-2  analysis  held (freeze) AGE  1  0
+    web-shop  open  WEB-7  analysis  unclaimed AGE  1  0
+    ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
+
+    $ serial-gate queue --all
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    orchestrator  stuck  ORCH-116  development  active  -  failed 2/2 AGE
+    orchestrator  stuck  ORCH-123  analysis  waiting  1  active-task
+    api  frozen  API-2  analysis  active  1  freeze
+    api  frozen  -  -  waiting  2  freeze
+    web-shop  open  WEB-7  analysis  active  1  can start
+    web-shop  open  WEB-8  analysis  waiting  2  dependency
     ORCH-116 in orchestrator is stuck: its job 2 (developer) failed: agent exited 1
 
     $ serial-gate explain WEB-8
@@ -120,7 +127,7 @@ it("doctor reports the stuck task", async () => {
   expect((await startProgram(["migrate"], env).ended).code).toBe(0);
   const { code, stdout } = await startProgram(["doctor"], env).ended;
   expect(stdout).toMatch(
-    /^\d+ queued jobs checked, \d+ wrong in the ready index, \d+ repaired\nORCH-116 in orchestrator is stuck: .*\n$/m,
+    /^No service has started on this database yet: its first start builds the ready index\nORCH-116 in orchestrator is stuck: .*\n$/m,
   );
   expect(code).toBe(0);
 });
@@ -151,8 +158,8 @@ it("explains running, failed, finished and unknown work items", async () => {
         Then workers can claim job 1 of WEB-1 in acme/web.
 
       $ serial-gate queue
-      REPO      STATE  WORK ITEM  STAGE     ROLE    POSITION  STATUS
-      acme/web  open   WEB-1      analysis  active  -         -
+      REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+      acme/web  stuck  WEB-1  analysis  failed 1/2 AGE  0  0
       WEB-1 in acme/web is stuck: its job 1 (analyst) failed: tests are red
 
       $ serial-gate job retry 1 --dry-run

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it, vi } from "vitest";
-import { cliOf, steadyLife, type Cli } from "../support/cli.ts";
+import { cliOf, steadyLanes, steadyLife, type Cli } from "../support/cli.ts";
 import { shareService } from "../support/service.ts";
 
 // Each line of a session is a process of its own.
@@ -20,22 +20,27 @@ beforeAll(async () => {
 });
 
 it("pauses the task that holds a lane and prints the effect", async () => {
-  expect(
-    await cli.session(
-      ["queue"],
-      ["pause", "WEB-7", "--dry-run"],
-      ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
-      ["pause", "WEB-7"],
-      ["queue", "--repo", "acme/web", "-o", "wide"],
-      ["resume", "WEB-7"],
-    ),
-  ).toMatchInlineSnapshot(`
+  const paused = await cli.session(
+    ["queue"],
+    ["queue", "--all"],
+    ["pause", "WEB-7", "--dry-run"],
+    ["pause", "WEB-7", "--reason", "waits for a human", "--until", "2h"],
+    ["pause", "WEB-7"],
+    ["queue", "--repo", "acme/web", "--all", "-o", "wide"],
+    ["resume", "WEB-7"],
+  );
+  expect(steadyLanes(paused)).toMatchInlineSnapshot(`
     "$ serial-gate queue
-    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS
-    acme/api  open   API-2      analysis  active   1         can start
-    acme/web  open   WEB-7      analysis  active   1         can start
-    acme/web  open   WEB-8      analysis  waiting  2         active-task
-    acme/web  open   WEB-9      analysis  waiting  3         dependency
+    REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/api  open  API-2  analysis  unclaimed AGE  0  0
+    acme/web  open  WEB-7  analysis  unclaimed AGE  2  0
+
+    $ serial-gate queue --all
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
+    acme/api  open  API-2  analysis  active  1  can start
+    acme/web  open  WEB-7  analysis  active  1  can start
+    acme/web  open  WEB-8  analysis  waiting  2  active-task
+    acme/web  open  WEB-9  analysis  waiting  3  dependency
 
     $ serial-gate pause WEB-7 --dry-run
     (dry run) WEB-7 in acme/web (analysis) would be paused.
@@ -53,11 +58,11 @@ it("pauses the task that holds a lane and prints the effect", async () => {
       No waiting job is affected.
       The entry job of WEB-7 has not started: it can still be claimed.
 
-    $ serial-gate queue --repo acme/web -o wide
-    REPO      STATE  WORK ITEM  STAGE     ROLE     POSITION  STATUS      TASK  JOB  SINCE                 WHO  WHY
-    acme/web  open   WEB-8      analysis  active   2         can start   3     3    -                     -    -
-    acme/web  open   WEB-9      analysis  waiting  3         dependency  4     4    -                     -    -
-    acme/web  open   WEB-7      analysis  paused   1         can start   2     2    yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
+    $ serial-gate queue --repo acme/web --all -o wide
+    REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS  TASK  JOB  SINCE  WHO  WHY
+    acme/web  open  WEB-8  analysis  active  2  can start  3  3  -  -  -
+    acme/web  open  WEB-9  analysis  waiting  3  dependency  4  4  -  -  -
+    acme/web  open  WEB-7  analysis  paused  1  can start  2  2  yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
 
     $ serial-gate resume WEB-7
     WEB-7 in acme/web (analysis) is back in its lane.
@@ -72,51 +77,51 @@ it("freezes and unfreezes a repository and prints the effect", async () => {
       ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1", "--dry-run"],
       ["freeze", "acme/api", "--reason", "error rate 4.1%", "--work-item", "API-1"],
       ["freeze", "acme/api"],
-      ["queue", "--repo", "acme/api", "-o", "wide"],
+      ["queue", "--repo", "acme/api", "--all", "-o", "wide"],
       ["unfreeze", "acme/api", "--id", "1"],
       ["unfreeze", "acme/api", "--dry-run"],
       ["unfreeze", "acme/api"],
       ["unfreeze", "acme/api"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
-      (dry run) acme/api would be frozen: error rate 4.1%.
-        would be held: API-2 in acme/api (freeze)
-      Dry run: nothing was changed.
+    "$ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1 --dry-run
+    (dry run) acme/api would be frozen: error rate 4.1%.
+      would be held: API-2 in acme/api (freeze)
+    Dry run: nothing was changed.
 
-      $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
-        held now: API-2 in acme/api (freeze)
+    $ serial-gate freeze acme/api --reason 'error rate 4.1%' --work-item API-1
+    acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 1): error rate 4.1%.
+      held now: API-2 in acme/api (freeze)
 
-      $ serial-gate freeze acme/api
-      acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
-        No waiting job is affected.
+    $ serial-gate freeze acme/api
+    acme/api is frozen since yyyy-mm-ddThh:mm:ssZ (freeze 2).
+      No waiting job is affected.
 
-      $ serial-gate queue --repo acme/api -o wide
-      REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
-      acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  -    -
+    $ serial-gate queue --repo acme/api --all -o wide
+    REPO      STATE   WORK ITEM  STAGE     ROLE    POSITION  STATUS  TASK  JOB  SINCE                 WHO  WHY
+    acme/api  frozen  API-2      analysis  active  1         freeze  1     1    yyyy-mm-ddThh:mm:ssZ  ann  -
 
-      $ serial-gate unfreeze acme/api --id 1
-      acme/api is still frozen: 1 freeze cleared.
-        No waiting job is affected.
-        freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
+    $ serial-gate unfreeze acme/api --id 1
+    acme/api is still frozen: 1 freeze cleared.
+      No waiting job is affected.
+      freeze 1 of yyyy-mm-ddThh:mm:ssZ by ann (error rate 4.1%)
 
-      $ serial-gate unfreeze acme/api --dry-run
-      (dry run) acme/api would be open: 1 freeze would be cleared.
-        could start then: API-2 in acme/api
-        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
-      Dry run: nothing was changed.
+    $ serial-gate unfreeze acme/api --dry-run
+    (dry run) acme/api would be open: 1 freeze would be cleared.
+      could start then: API-2 in acme/api
+      freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
+    Dry run: nothing was changed.
 
-      $ serial-gate unfreeze acme/api
-      acme/api is open: 1 freeze cleared.
-        can start now: API-2 in acme/api
-        freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
+    $ serial-gate unfreeze acme/api
+    acme/api is open: 1 freeze cleared.
+      can start now: API-2 in acme/api
+      freeze 2 of yyyy-mm-ddThh:mm:ssZ by ann
 
-      $ serial-gate unfreeze acme/api
-      acme/api is open: no freeze was cleared.
-        No waiting job is affected.
-      "
-    `);
+    $ serial-gate unfreeze acme/api
+    acme/api is open: no freeze was cleared.
+      No waiting job is affected.
+    "
+  `);
 });
 
 it("refuses to change several tasks without --yes when there is no terminal to ask at", async () => {
@@ -161,8 +166,8 @@ it("refuses to change several tasks without --yes when there is no terminal to a
     [5]
 
     $ serial-gate resume --repo acme/web --all --yes -o name
-    WEB-7
-    WEB-9
+    task/2
+    task/4
 
     $ serial-gate resume --repo acme/web --all
     No task of acme/web was paused together with others.

@@ -3,7 +3,7 @@ import { near } from "../../src/contract/names/near.ts";
 import { tableOf } from "../../src/cli/output/table.ts";
 import type { Screen } from "../../src/cli/output/terminal.ts";
 import { cut, plain } from "../../src/cli/output/text.ts";
-import { duration, instant } from "../../src/cli/output/time.ts";
+import { duration, instant, shortLengthOf } from "../../src/cli/output/time.ts";
 import { lengthOf } from "../../src/contract/people-text.ts";
 
 const FILE: Screen = { isTerminal: false, columns: 80, rows: 24, paint: (_, text) => text };
@@ -21,6 +21,23 @@ it("aligns table cells whose width differs from their length", () => {
     "e\u0301te\u0301    |",
     "-      |",
   ]);
+});
+
+it("cuts the widest cells of a table on a terminal so that no line wraps, but never a whole column", () => {
+  const rows = [{ name: "a-long-repository-name", secret: "t".repeat(20) }];
+  const columns = [
+    { head: "NAME", cell: (row: { name: string }) => row.name },
+    { head: "TOKEN", cell: (row: { secret: string }) => row.secret, whole: true as const },
+    { head: "N", cell: () => 1 },
+  ];
+  const on = (screen: Screen): string[] => tableOf(columns, rows, screen, false);
+  expect(on({ ...FILE, columns: 40 })[1]).toBe(`a-long-repository-name  ${"t".repeat(20)}  1`);
+  const lines = on({ ...FILE, isTerminal: true, columns: 40 });
+  expect(lines).toEqual([
+    "NAME             TOKEN                 N",
+    `a-long-reposit…  ${"t".repeat(20)}  1`,
+  ]);
+  expect(on({ ...FILE, isTerminal: true, columns: 20 })[1]).toBe(`a-long-…  ${"t".repeat(20)}  1`);
 });
 
 it.each([
@@ -66,6 +83,16 @@ it.each([
   [90_000_000, "1 d 1 h"],
 ])("prints %i ms as %s", (ms, text) => {
   expect(lengthOf(ms)).toBe(text);
+});
+
+it.each([
+  [0, "0s"],
+  [59_999, "59s"],
+  [725_000, "12m"],
+  [3_725_000, "1h"],
+  [90_000_000, "1d"],
+])("prints %i ms in a table cell as %s", (ms, text) => {
+  expect(shortLengthOf(ms)).toBe(text);
 });
 
 it.each([

@@ -41,89 +41,89 @@ it("task and job verbs create, show and move tasks and jobs", async () => {
       ["task", "list", "--paused"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate task add acme/api API-2 --title 'a title of its own'
-      work item   API-2
-      repository  acme/api
-      task        1
-      title       a title of its own
-      stage       analysis
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
-      updated     yyyy-mm-ddThh:mm:ssZ (a while)
+    "$ serial-gate task add acme/api API-2 --title 'a title of its own'
+    work item   API-2
+    repository  acme/api
+    task        1
+    title       a title of its own
+    stage       analysis
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
+    updated     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
-      1    analyst  queued  0 of 2   -       -
+    JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
+    1    analyst  queued  0 of 2   -       -
 
-      $ serial-gate task add acme/web WEB-7 --depends-on acme/api:API-2 --payload '{"branch": "main"}'
-      work item   WEB-7
-      repository  acme/web
-      task        2
-      stage       analysis
-      depends on  API-2 in acme/api (analysis)
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
-      updated     yyyy-mm-ddThh:mm:ssZ (a while)
+    $ serial-gate task add acme/web WEB-7 --depends-on acme/api:API-2 --payload '{"branch": "main"}'
+    work item   WEB-7
+    repository  acme/web
+    task        2
+    stage       analysis
+    depends on  API-2 in acme/api (analysis)
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
+    updated     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
-      2    analyst  queued  0 of 2   -       -
+    JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
+    2    analyst  queued  0 of 2   -       -
 
-      $ serial-gate task add acme/web WEB-7
-      work item   WEB-7
-      repository  acme/web
-      task        2
-      stage       analysis
-      depends on  API-2 in acme/api (analysis)
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
-      updated     yyyy-mm-ddThh:mm:ssZ (a while)
+    $ serial-gate task add acme/web WEB-7
+    work item   WEB-7
+    repository  acme/web
+    task        2
+    stage       analysis
+    depends on  API-2 in acme/api (analysis)
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
+    updated     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
-      2    analyst  queued  0 of 2   -       -
-      WEB-7 exists in acme/web already; nothing was changed.
+    JOB  AGENT    STATUS  ATTEMPT  WORKER  ERROR
+    2    analyst  queued  0 of 2   -       -
+    WEB-7 exists in acme/web already; nothing was changed.
 
-      $ serial-gate task add acme/web WEB-8 --depends-on WEB-7 --stage design --no-entry-job
-      work item   WEB-8
-      repository  acme/web
-      task        3
-      stage       design
-      depends on  WEB-7 in acme/web (analysis)
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
-      updated     yyyy-mm-ddThh:mm:ssZ (a while)
+    $ serial-gate task add acme/web WEB-8 --depends-on WEB-7 --stage design --no-entry-job
+    work item   WEB-8
+    repository  acme/web
+    task        3
+    stage       design
+    depends on  WEB-7 in acme/web (analysis)
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
+    updated     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      $ serial-gate task list
-      REPO      WORK ITEM  STAGE     DEPENDS ON  TITLE
-      acme/api  API-2      analysis  -           a title of its own
-      acme/web  WEB-7      analysis  API-2       -
-      acme/web  WEB-8      design    WEB-7       -
+    $ serial-gate task list
+    REPO      WORK ITEM  STAGE     DEPENDS ON  TITLE
+    acme/api  API-2      analysis  -           a title of its own
+    acme/web  WEB-7      analysis  API-2       -
+    acme/web  WEB-8      design    WEB-7       -
 
-      $ serial-gate task list --repo acme/web -o wide
-      REPO      WORK ITEM  STAGE     DEPENDS ON  TITLE  TASK  CREATED               UPDATED               PAUSED BY  WHY
-      acme/web  WEB-7      analysis  API-2       -      2     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
-      acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
+    $ serial-gate task list --repo acme/web -o wide
+    REPO      WORK ITEM  STAGE     DEPENDS ON  TITLE  TASK  CREATED               UPDATED               PAUSED BY  WHY
+    acme/web  WEB-7      analysis  API-2       -      2     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
+    acme/web  WEB-8      design    WEB-7       -      3     yyyy-mm-ddThh:mm:ssZ  yyyy-mm-ddThh:mm:ssZ  -          -
 
-      $ serial-gate task stage API-2 done --dry-run
-      (dry run) API-2 in acme/api would be done.
-        could start then: WEB-7 in acme/web
-      Dry run: nothing was changed.
+    $ serial-gate task stage API-2 done --dry-run
+    (dry run) API-2 in acme/api would be done.
+      could start then: WEB-7 in acme/web
+    Dry run: nothing was changed.
 
-      $ serial-gate task stage API-2 done
-      API-2 in acme/api is done.
-        can start now: WEB-7 in acme/web
+    $ serial-gate task stage API-2 done
+    API-2 in acme/api is done.
+      can start now: WEB-7 in acme/web
 
-      $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
-      WEB-8 in acme/web is cancelled.
-        No waiting job is affected.
+    $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
+    WEB-8 in acme/web is cancelled.
+      No waiting job is affected.
 
-      $ serial-gate task list --all -o name
-      API-2
-      WEB-7
-      WEB-8
+    $ serial-gate task list --all -o name
+    task/1
+    task/2
+    task/3
 
-      $ serial-gate task list --stage cancelled
-      REPO      WORK ITEM  STAGE      DEPENDS ON  TITLE
-      acme/web  WEB-8      cancelled  WEB-7       -
+    $ serial-gate task list --stage cancelled
+    REPO      WORK ITEM  STAGE      DEPENDS ON  TITLE
+    acme/web  WEB-8      cancelled  WEB-7       -
 
-      $ serial-gate task list --paused
-      No matching tasks.
-      "
-    `);
+    $ serial-gate task list --paused
+    No matching tasks.
+    "
+  `);
 });
 
 it("job verbs add, show and retry a job", async () => {
@@ -135,34 +135,34 @@ it("job verbs add, show and retry a job", async () => {
       ["job", "retry", "3"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate job add acme/web WEB-7 reviewer --max-attempts 1 --payload '[1]'
-      job         3
-      agent       reviewer
-      work item   WEB-7
-      repository  acme/web
-      status      queued
-      attempt     0 of 1
-      payload     [1]
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
+    "$ serial-gate job add acme/web WEB-7 reviewer --max-attempts 1 --payload '[1]'
+    job         3
+    agent       reviewer
+    work item   WEB-7
+    repository  acme/web
+    status      queued
+    attempt     0 of 1
+    payload     [1]
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      $ serial-gate job add acme/web WEB-7 tester --after 2h -o name
-      4
+    $ serial-gate job add acme/web WEB-7 tester --after 2h -o name
+    job/4
 
-      $ serial-gate job show 3
-      job         3
-      agent       reviewer
-      work item   WEB-7
-      repository  acme/web
-      status      queued
-      attempt     0 of 1
-      payload     [1]
-      created     yyyy-mm-ddThh:mm:ssZ (a while)
+    $ serial-gate job show 3
+    job         3
+    agent       reviewer
+    work item   WEB-7
+    repository  acme/web
+    status      queued
+    attempt     0 of 1
+    payload     [1]
+    created     yyyy-mm-ddThh:mm:ssZ (a while)
 
-      $ serial-gate job retry 3
-      The job 3 is queued; only a failed job is tried again.
-      [3]
-      "
-    `);
+    $ serial-gate job retry 3
+    The job 3 is queued; only a failed job is tried again.
+    [3]
+    "
+  `);
   const { jobs } = (await shared().post<Claim>("/jobs/claim", { agents: ["reviewer"] })).body;
   await shared().post(`/jobs/3/fail`, { lease_token: jobs[0]?.lease.token, error: "tests are red" });
   expect(await cli.session(["job", "retry", "3"], ["task", "show", "WEB-7"])).toMatchInlineSnapshot(`
@@ -224,8 +224,8 @@ it("prints the queue as the service's JSON or YAML, as one NDJSON line per lane,
   const { serial_gate } = parse((await cli("queue", "-o", "yaml")).stdout) as Queue;
   expect(serial_gate).toEqual(whole.serial_gate);
   const lines = (await cli("queue", "-o", "ndjson")).stdout.trimEnd().split("\n");
-  expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/web"]);
-  expect((await cli("queue", "-o", "name")).stdout).toBe("acme/web\n");
+  expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/api", "acme/web"]);
+  expect((await cli("queue", "-o", "name")).stdout).toBe("acme/api\nacme/web\n");
 });
 
 it("prints no colours when stdout is not a terminal", async () => {

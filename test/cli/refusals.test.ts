@@ -324,8 +324,9 @@ it("--help groups the verbs by their users", async () => {
       serve                            migrate the database and serve until stopped
       migrate [options]                create or upgrade the database (safe to
                                        repeat)
-      doctor                           check and repair the ready index; list stuck
-                                       tasks (reads DATABASE_URL)
+      doctor                           check and repair the ready index; list
+                                       unreadable times and stuck tasks (reads
+                                       DATABASE_URL)
       replay [options] [file]          run real work items through a fresh service,
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP

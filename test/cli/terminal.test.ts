@@ -48,7 +48,7 @@ describe.skipIf(noTerminal !== undefined)(`terminal${noTerminal ? ` (${noTermina
     await terminal.shows("Pause 2 tasks of acme/asked: A-1, A-2? [y/N]");
     terminal.type("y\r");
     expect(await terminal.ended).toBe(0);
-    expect(await paused()).toBe("A-1\nA-2\n");
+    expect(await paused()).toBe("task/2\ntask/3\n");
   });
 
   it("--watch redraws within the terminal's size and restores the terminal after ctrl-C", async () => {
@@ -56,7 +56,7 @@ describe.skipIf(noTerminal !== undefined)(`terminal${noTerminal ? ` (${noTermina
       "acme/watched",
       ...Array.from({ length: 12 }, (_, index) => `W-${index + 1}-${"x".repeat(60)}`),
     );
-    const terminal = atTerminal(url(), ["queue", "--repo", "acme/watched", "--watch"], {
+    const terminal = atTerminal(url(), ["queue", "--repo", "acme/watched", "--all", "--watch"], {
       rows: 8,
       columns: 40,
     });

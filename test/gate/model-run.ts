@@ -402,6 +402,13 @@ export class ModelRun {
       shown.map((job) => [job.id, this.model.reason(job)]),
     );
 
+    const running = lanes.flatMap((lane) => lane.running.map(({ job_id }) => job_id)).sort((a, b) => a - b);
+    expect(running).toEqual(
+      this.#jobs()
+        .filter(({ status }) => status === "running")
+        .map(({ id }) => id),
+    );
+
     const counts = Object.fromEntries(Object.keys(queue.jobs).map((status) => [status, 0]));
     for (const { status } of this.#jobs()) counts[status] = (counts[status] ?? 0) + 1;
     expect(queue.jobs).toEqual(counts);

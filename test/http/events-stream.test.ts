@@ -136,15 +136,12 @@ describe("shared service", () => {
   });
 
   it.each([
-    ["?after=x", {}, "query", "/after"],
-    ["?after=1&last=1", {}, "query", "/last"],
-    ["?limit=1", {}, "query", "/limit"],
-    ["", { "last-event-id": "x" }, "header", "/last-event-id"],
-  ])("refuses a stream with %s %j", async (query, headers, part, pointer) => {
-    const answer = await shared().call("GET", `/events/stream${query}`, undefined, headers);
-    const errors = [
-      part === "query" ? invalidField("query", pointer) : expect.objectContaining({ in: part, pointer }),
-    ];
+    ["?after=x", "/after"],
+    ["?after=1&last=1", "/last"],
+    ["?limit=1", "/limit"],
+  ])("refuses a stream with %s", async (query, pointer) => {
+    const answer = await shared().get(`/events/stream${query}`);
+    const errors = [invalidField("query", pointer)];
     expectProblem(answer, { status: 400, code: "invalid_request", errors });
   });
 });

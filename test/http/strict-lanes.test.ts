@@ -49,3 +49,21 @@ it("holds a paused task's own jobs in strict lanes, and lets the resumed task wa
   });
   expect(await claim()).toEqual(["Z-1 developer"]);
 });
+
+it("shows the task that has the strict lane as the active one, also beside a resumed task with a lower id", async () => {
+  const { post, get } = await startService({ SERIAL_GATE_STRICT_LANES: "true" });
+  for (const work_item_id of ["Z-1", "Z-2"]) await post("/tasks", { repo: REPO, work_item_id });
+  await post<Claim>("/jobs/claim", { worker: "w1" });
+  await post("/serial-gate/pause?work_item=Z-1");
+  await post<Claim>("/jobs/claim", { worker: "w2" });
+  await post("/serial-gate/resume?work_item=Z-1");
+  const { serial_gate } = (await get<Queue>("/queue")).body;
+  expect(serial_gate.strict_lanes).toBe(true);
+  expect(serial_gate.per_repo[REPO]).toMatchObject({
+    active_task: { work_item_id: "Z-2", job: { status: "running", worker: "w2" } },
+    running: [
+      { work_item_id: "Z-1", worker: "w1" },
+      { work_item_id: "Z-2", worker: "w2" },
+    ],
+  });
+});

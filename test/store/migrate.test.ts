@@ -517,12 +517,12 @@ describe("serial-gate migrate", () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: applied ${EVERYTHING.join(", ")}\n`,
+      stdout: `file:${path}: upgraded, applied ${EVERYTHING.join(", ")}\n`,
       stderr: "",
     });
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: nothing to do\n`,
+      stdout: `file:${path} is current: nothing to do\n`,
       stderr: "",
     });
   });
@@ -530,7 +530,7 @@ describe("serial-gate migrate", () => {
   it("names the migration whose missing part it restored", async () => {
     const { path } = await migratedLegacy();
     using(path, (db) => db.exec("DROP INDEX gate_tasks_work_item"));
-    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: applied 002_tasks\n`);
+    expect((await migrateVerb(path)).stdout).toBe(`file:${path}: upgraded, applied 002_tasks\n`);
   });
 
   it.each([

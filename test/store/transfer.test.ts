@@ -215,7 +215,7 @@ it("copies every kind of row into an equal database", { timeout: 120_000 }, asyn
     "job_deps",
     "repo_freeze",
     "gate_events",
-    "gate_overtakes",
+    "gate_finishes",
     "gate_lanes",
     "gate_idempotency",
   ])

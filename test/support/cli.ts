@@ -24,6 +24,12 @@ export const steady = (text: string): string =>
     .replace(/\((in )?\d+ (s|min|h|d)( \d+ (s|min|h))?( ago)?\)/g, "(a while)")
     .replace(/http:\/\/127\.0\.0\.1:\d+/g, "http://HOST:PORT");
 
+/** Lines of lanes with a steady age of each job, and two spaces between cells: an age may make its column wider. */
+export const steadyLanes = (text: string): string =>
+  text
+    .replace(/(?<=(?:running|unclaimed|held|failed|delayed)[^\n]* )\d+[smhd]\b/g, "AGE")
+    .replace(/(?<=\S) {2,}/g, "  ");
+
 /** The table of a life with steady lengths of time between its events. */
 export const steadyLife = (text: string): string =>
   text

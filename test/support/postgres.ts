@@ -9,6 +9,7 @@ import type { Clock, Store } from "../../src/store/port.ts";
 import { installReadyIndex } from "../../src/gate/rule/ready-index.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { readOrigin } from "../../src/store/migrate.ts";
+import type { Origin } from "../../src/store/settings.ts";
 import type { AtEnd } from "./folder.ts";
 import { TEMPLATE } from "./one-postgres.ts";
 import { ROLES, urlAs } from "./roles.ts";
@@ -65,7 +66,7 @@ export const testDatabase = async (
  *  is not divided among the roles is left as it is. */
 export const asService = async (
   url: string,
-  policyOf: (origin: "serial-gate" | "orchestrator") => Policy,
+  policyOf: (origin: Origin) => Policy,
 ): Promise<string> => {
   const admin = new pg.Client(url);
   await admin.connect();

@@ -5,6 +5,7 @@ import type { Claim, ClaimedJob } from "../../contract/jobs.ts";
 import { example, repeated, wholeNumber } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
+import { nameOf } from "../output/label.ts";
 import { tableOf, type Column } from "../output/table.ts";
 import { durationBetween, shownTime } from "../output/time.ts";
 import { connect } from "../service.ts";
@@ -15,7 +16,7 @@ const COLUMNS: readonly Column<ClaimedJob>[] = [
   { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
   { head: "AGENT", cell: ({ agent }) => agent },
   { head: "ATTEMPT", cell: ({ attempt, max_attempts }) => `${attempt} of ${max_attempts}` },
-  { head: "LEASE TOKEN", cell: ({ lease }) => lease.token },
+  { head: "LEASE TOKEN", cell: ({ lease }) => lease.token, whole: true },
   { head: "EXPIRES", cell: ({ lease }) => shownTime(lease.expires_at) },
   { head: "STAGE", cell: ({ stage }) => stage, wide: true },
   { head: "TASK", cell: ({ task_id }) => task_id, wide: true },
@@ -25,7 +26,7 @@ const COLUMNS: readonly Column<ClaimedJob>[] = [
 const answerOf = (claim: Claim): Answer<ClaimedJob> => ({
   response: claim,
   items: claim.jobs,
-  name: ({ id }) => id,
+  name: ({ id }) => nameOf("job", id),
   lines: (screen, wide) => (claim.jobs.length === 0 ? [] : tableOf(COLUMNS, claim.jobs, screen, wide)),
 });
 

@@ -3,11 +3,13 @@
  *  from the service; without a service it is silent and quick. */
 
 import { Argument, type Command, type Option } from "commander";
-import type { Queue } from "../../contract/queue.ts";
+import type { Client } from "../../client/client.ts";
+import type { Lane } from "../../contract/queue.ts";
 import { example } from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { plain } from "../output/text.ts";
 import { connect, liveWorkItems } from "../service.ts";
+import { STATUSES_OF_VERBS } from "./job/command.ts";
 
 const COMPLETE = "__complete";
 
@@ -47,27 +49,52 @@ type Shell = keyof typeof SCRIPTS;
 /** The longest wait for the service, in milliseconds: a slower Tab is worse than none. */
 const TIMEOUT_MS = 700;
 
-const queueOf = async (context: CliContext): Promise<Queue | undefined> => {
-  try {
-    return await connect(context).queue(undefined, AbortSignal.timeout(TIMEOUT_MS));
-  } catch {
-    return undefined;
-  }
+interface Asked {
+  readonly client: Client;
+  /** The verb whose value is completed: `retry` of `job retry`. */
+  readonly verb: string;
+  readonly repo: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+const lanesOf = async ({ client, repo, signal }: Asked): Promise<[string, Lane][]> =>
+  Object.entries((await client.queue(repo === undefined ? undefined : [repo], signal)).serial_gate.per_repo);
+
+/** How many jobs are offered, the newest first. */
+const MOST_JOBS = 100;
+
+const newestJobs = async ({ client, verb, signal }: Asked): Promise<string[]> => {
+  const status = STATUSES_OF_VERBS[verb];
+  const { jobs } = await client.jobs({ status, limit: MOST_JOBS }, signal);
+  return jobs.map(({ id }) => String(id));
 };
 
-/** Values for a placeholder such as `<repo>` or `<work-item>`. */
+/** The values of a placeholder, such as `<repo>`. */
+const VALUES: Readonly<Record<string, (asked: Asked) => Promise<string[]>>> = {
+  // A repository that is typed is the one to complete, not a filter.
+  repo: async (asked) =>
+    (await lanesOf({ ...asked, repo: undefined }))
+      .filter(([, { freezes }]) => asked.verb !== "unfreeze" || freezes.length > 0)
+      .map(([repo]) => repo),
+  "work-item": async ({ client, repo, signal }) => liveWorkItems(await client.queue(undefined, signal), repo),
+  job: newestJobs,
+  freeze: async (asked) =>
+    (await lanesOf(asked)).flatMap(([, { freezes }]) => freezes.map(({ freeze_id }) => String(freeze_id))),
+};
+
+/** Values for a placeholder; none when the service does not answer in time. */
 const valuesOf = async (
   kind: string,
   context: CliContext,
-  repo: string | undefined,
+  asked: Pick<Asked, "verb" | "repo">,
 ): Promise<readonly string[]> => {
-  if (kind !== "repo" && kind !== "work-item" && kind !== "job") return [];
-  const queue = await queueOf(context);
-  if (queue === undefined) return [];
-  const { per_repo } = queue.serial_gate;
-  if (kind === "repo") return Object.keys(per_repo);
-  if (kind === "work-item") return liveWorkItems(queue, repo);
-  return Object.values(per_repo).flatMap(({ waiting }) => waiting.map(({ job_id }) => String(job_id)));
+  const read = VALUES[kind];
+  if (!read) return [];
+  try {
+    return await read({ ...asked, client: connect(context), signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch {
+    return [];
+  }
 };
 
 /** The placeholder of an option's value: `repo` of `--repo <repo>`. */
@@ -118,22 +145,24 @@ const candidates = async (
 ): Promise<readonly string[]> => {
   const last = words.at(-1) ?? "";
   const { command, operands, given, open } = read(program, words.slice(0, -1));
+  const own = command.registeredArguments;
+  // After `REPO`, only what is in that repository.
+  const repo = own[0]?.name() === "repo" && operands.length > 0 ? operands[0] : given.get("repo");
+  const asked = { verb: command.name(), repo };
   const ofOption = (option: Option): Promise<readonly string[]> | readonly string[] =>
-    option.argChoices ?? valuesOf(kindOf(option), context, given.get("repo"));
+    option.argChoices ?? valuesOf(kindOf(option), context, asked);
   if (open) return ofOption(open);
   const [, flag = ""] = /^(--[^=]+)=/.exec(last) ?? [];
   const assigned = command.options.find(({ long }) => flag !== "" && long === flag);
   if (assigned) return (await ofOption(assigned)).map((value) => `${flag}=${value}`);
   if (last.startsWith("-"))
     return [...command.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => long ?? []), "--help"];
-  if (command.commands.length > 0) return command.commands.filter(isVisible).map((each) => each.name());
-  const own = command.registeredArguments;
+  const verbs = operands.length > 0 ? [] : command.commands.filter(isVisible).map((each) => each.name());
   const argument = own[operands.length] ?? (own.at(-1)?.variadic ? own.at(-1) : undefined);
-  if (!argument) return [];
-  // After `REPO`, only the work items of that repository; an operand is not offered twice.
-  const repo = own[0]?.name() === "repo" && operands.length > 0 ? operands[0] : given.get("repo");
-  const values = argument.argChoices ?? (await valuesOf(argument.name(), context, repo));
-  return values.filter((value) => !operands.includes(value));
+  if (!argument) return verbs;
+  // An operand is not offered twice.
+  const values = argument.argChoices ?? (await valuesOf(argument.name(), context, asked));
+  return [...verbs, ...values.filter((value) => !operands.includes(value))];
 };
 
 export const completionCommands = (program: Command, context: CliContext): void => {

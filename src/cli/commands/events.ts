@@ -4,16 +4,24 @@ import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { EventPage, HistoryEvent, RowEvent } from "../../contract/events.ts";
 import type { Task } from "../../contract/tasks.ts";
-import { example, idOption, repoOption, selectedTask, wholeNumber, type TaskOptions } from "../arguments.ts";
+import {
+  example,
+  idOf,
+  idOption,
+  repoOption,
+  selectedTask,
+  wholeNumber,
+  type TaskOptions,
+} from "../arguments.ts";
 import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import { tableOf, type Column } from "../output/table.ts";
 import type { Style } from "../output/terminal.ts";
 import { exactLengthOf, shownTime } from "../output/time.ts";
 import { connect, findTask, refuseUnknownRepo } from "../service.ts";
-import { follow, type Selection } from "../updates.ts";
+import { follow, resetIn, type Selection } from "../updates.ts";
 
 /** An event, or what the orchestrator's rows tell of the time before the first one. */
 type Told = HistoryEvent | RowEvent;
@@ -114,7 +122,7 @@ async function* eventsAfter(
 const answerOf = (events: readonly HistoryEvent[], withHead: boolean): Answer<HistoryEvent> => ({
   response: { events },
   items: events,
-  name: ({ id }) => id,
+  name: ({ id }) => nameOf("event", id),
   lines: (screen, wide) => {
     if (events.length === 0) return [];
     const lines = tableOf(EVENTS, events, screen, wide);
@@ -137,13 +145,16 @@ const eventsCommand = (program: Command, context: CliContext): void => {
     .option("--repo <repo>", "only this repository")
     .option("--work-item <work-item>", "only this work item")
     .option("--last <n>", "show the last N events", wholeNumber(0, LONGEST_PAGE), 20)
-    .option("--after <event>", "show every event after this event id", wholeNumber(0))
+    .option("--after <event>", "show every event after this event id", idOf("event", 0))
     .option("--follow", "keep printing new events (Ctrl-C to stop)")
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate events --repo acme/web --follow"))
     .action(async ({ repo, workItem, follow: following, after, last, output }: EventsOptions) => {
       const client = connect(context);
       const stop = following ? stopSignal(context) : undefined;
+      const sayReset = (newest: number): void => {
+        say(context, `Events may be missing: the event log has changed. Continuing after event ${newest}.`);
+      };
       const selection: Selection = { repo, work_item: workItem };
       const begin = async (): Promise<{ events: readonly HistoryEvent[]; cursor: number }> => {
         if (after === undefined) {
@@ -151,7 +162,14 @@ const eventsCommand = (program: Command, context: CliContext): void => {
           return { events, cursor: next_cursor };
         }
         const events: HistoryEvent[] = [];
-        for await (const page of eventsAfter(client, after, selection)) events.push(...page);
+        try {
+          for await (const page of eventsAfter(client, after, selection)) events.push(...page);
+        } catch (error) {
+          const newest = following ? resetIn(error) : undefined;
+          if (newest === undefined) throw error;
+          sayReset(newest);
+          return { events, cursor: newest };
+        }
         return { events, cursor: events.at(-1)?.id ?? after };
       };
       const { events, cursor } = await begin();
@@ -163,8 +181,8 @@ const eventsCommand = (program: Command, context: CliContext): void => {
       const format = following && (output === "json" || output === "yaml") ? "ndjson" : output;
       await print(context, format, answerOf(events, true));
       if (!stop) return;
-      for await (const more of follow(client, cursor, selection, stop))
-        await print(context, format, answerOf(more, false));
+      const options = { after: cursor, selection, signal: stop, onReset: sayReset };
+      for await (const more of follow(client, options)) await print(context, format, answerOf(more, false));
     });
 };
 
@@ -197,7 +215,7 @@ const blameCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: { task, earlier, recording_began, events },
         items: told,
-        name: (event) => (isFromRows(event) ? event.kind : event.id),
+        name: (event) => (isFromRows(event) ? event.kind : nameOf("event", event.id)),
         lines: (screen, wide) =>
           told.length === 0
             ? []

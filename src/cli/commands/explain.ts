@@ -9,6 +9,7 @@ import { example, idOption, repoOption, selectedTask, type TaskOptions } from ".
 import type { CliContext } from "../context.ts";
 import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { nameOf } from "../output/label.ts";
 import type { Screen, Style } from "../output/terminal.ts";
 import { harmless, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
@@ -166,7 +167,7 @@ export const explainCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: explanation,
         items: explanation.jobs,
-        name: ({ job_id }) => job_id,
+        name: ({ job_id }) => nameOf("job", job_id),
         lines: (screen) => linesOf(explanation, screen),
       });
       if (explanation.degraded)

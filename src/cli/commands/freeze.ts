@@ -1,9 +1,10 @@
-/** serial-gate freeze and unfreeze: closes a repository, and opens it again. */
+/** serial-gate freeze and unfreeze: closes a repository, lists what is closed, and opens it again. */
 
 import type { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { FreezeState, Unfrozen } from "../../contract/operations.ts";
-import { example, reasonOption, wholeNumber } from "../arguments.ts";
+import type { ActiveFreeze } from "../../contract/queue.ts";
+import { example, idOf, reasonOption, repeated } from "../arguments.ts";
 import { confirmAtTerminal, hasTerminal, yesOption } from "../confirm.ts";
 import type { CliContext } from "../context.ts";
 import {
@@ -16,10 +17,12 @@ import {
 } from "../output/effect.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { nameOf } from "../output/label.ts";
+import { tableOf, type Column } from "../output/table.ts";
 import type { Screen } from "../output/terminal.ts";
 import { countOf, phrase, plain } from "../output/text.ts";
 import { shownTime } from "../output/time.ts";
-import { connect, noteOf, unknownRepoLines } from "../service.ts";
+import { connect, noteOf, refuseUnknownRepo, unknownRepoLines } from "../service.ts";
 
 interface Options extends OutputOptions {
   readonly reason?: string;
@@ -33,6 +36,45 @@ const freezeSentence = (
 ): string => {
   const state = dryRun ? "would be frozen" : `is frozen since ${shownTime(frozen_at)} (freeze ${freeze_id})`;
   return `${phrase([repo, state], frozen_reason)}.`;
+};
+
+type ListedFreeze = ActiveFreeze & { readonly repo: string };
+
+const COLUMNS: readonly Column<ListedFreeze>[] = [
+  { head: "FREEZE", cell: ({ freeze_id }) => freeze_id },
+  { head: "REPO", cell: ({ repo }) => repo },
+  { head: "SINCE", cell: ({ frozen_at }) => frozen_at && shownTime(frozen_at) },
+  { head: "WHO", cell: ({ by }) => by },
+  { head: "WORK ITEM", cell: ({ work_item_id }) => work_item_id },
+  { head: "WHY", cell: ({ reason }) => reason },
+];
+
+const listCommand = (freeze: Command, context: CliContext): void => {
+  freeze
+    .command("list")
+    .description("list the active freezes of every repository, the oldest first")
+    .option("--repo <repo>", "only this repository; may be repeated", repeated)
+    .addOption(outputOption())
+    .addHelpText("after", example("serial-gate freeze list"))
+    // `freeze` itself takes -o, also behind the word `list`.
+    .action(async (_: unknown, command: Command) => {
+      const { repo: repos, output } = command.optsWithGlobals<
+        OutputOptions & { readonly repo?: readonly string[] }
+      >();
+      const client = connect(context);
+      for (const repo of repos ?? []) await refuseUnknownRepo(client, repo);
+      const { per_repo } = (await client.queue(repos)).serial_gate;
+      const freezes = Object.entries(per_repo)
+        .flatMap(([repo, lane]) => lane.freezes.map((each) => ({ repo, ...each })))
+        .sort((a, b) => a.freeze_id - b.freeze_id);
+      await print(context, output, {
+        response: { freezes },
+        items: freezes,
+        name: ({ freeze_id }) => nameOf("freeze", freeze_id),
+        lines: (screen, wide) => (freezes.length === 0 ? [] : tableOf(COLUMNS, freezes, screen, wide)),
+      });
+      if (freezes.length === 0) say(context, "No active freezes.");
+    });
 };
 
 /** The freeze and its effect; of one that holds nothing, first that it does not. */
@@ -56,7 +98,7 @@ const confirmUnknown = async (context: CliContext, client: Client, repo: string)
 };
 
 const freezeCommand = (program: Command, context: CliContext): void => {
-  program
+  const freeze = program
     .command("freeze")
     .description("close a repository: none of its tasks starts until somebody unfreezes it")
     .argument("<repo>", "such as acme/web")
@@ -75,7 +117,7 @@ const freezeCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: state,
         items: [state],
-        name: (each) => each.repo,
+        name: ({ freeze_id }) => (dryRun ? null : nameOf("freeze", freeze_id)),
         lines: (screen) => freezeLines(state, dryRun, screen),
       });
       // An emergency stop is not refused for an unknown name, but the name may be mistyped.
@@ -83,6 +125,7 @@ const freezeCommand = (program: Command, context: CliContext): void => {
       sayDryRun(context, dryRun);
       if (!state.in_force) throw new ExitError(EXIT.refused, "");
     });
+  listCommand(freeze, context);
 };
 
 const unfreezeSentence = ({ repo, frozen, cleared }: Unfrozen, dryRun: true | undefined): string => {
@@ -106,7 +149,7 @@ const unfreezeCommand = (program: Command, context: CliContext): void => {
     .command("unfreeze")
     .description("clear every freeze of a repository, or one of them")
     .argument("<repo>", "such as acme/web")
-    .option("--id <freeze>", "clear this freeze only: one that was added since stays", wholeNumber())
+    .option("--id <freeze>", "clear this freeze only: one that was added since stays", idOf("freeze"))
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
@@ -124,8 +167,8 @@ const unfreezeCommand = (program: Command, context: CliContext): void => {
         );
       await print(context, output, {
         response: unfrozen,
-        items: [unfrozen],
-        name: (each) => each.repo,
+        items: unfrozen.freezes,
+        name: ({ freeze_id }) => nameOf("freeze", freeze_id),
         lines: (screen) => [
           ...changeLines(unfreezeSentence(unfrozen, dryRun), { effect: unfrozen.effect, dryRun }, screen),
           ...unfrozen.freezes.map((freeze) => `  ${freezeLine(freeze)}`),

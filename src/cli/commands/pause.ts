@@ -12,7 +12,7 @@ import { changeLines, dryRunOption, notInForceLines, sayDryRun } from "../output
 import { describeError } from "../output/errors.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
-import { labelInRepo, labelOf } from "../output/label.ts";
+import { labelInRepo, labelOf, nameOf } from "../output/label.ts";
 import { countOf, harmless, listed, plain } from "../output/text.ts";
 import { instant, shownTime } from "../output/time.ts";
 import { connect, noteOf, suggestingWorkItems, unknownRepoLines } from "../service.ts";
@@ -132,7 +132,7 @@ const wholeLane = async (
   await print(context, output, {
     response: state,
     items: state.tasks,
-    name: labelOf,
+    name: ({ task_id }) => nameOf("task", task_id),
     lines: (screen) => [
       ...changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
       ...(state.paused ? notInForceLines(state, dryRun).map((line) => `  ${line}`) : []),
@@ -164,7 +164,7 @@ const oneByOne = async (
       await print(context, output, {
         response: state,
         items: [state],
-        name: labelOf,
+        name: ({ task_id }) => nameOf("task", task_id),
         lines: (screen) => [
           ...changeLines(taskSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
           ...limitLines(state, dryRun),

@@ -21,13 +21,13 @@ import type { CliContext } from "../context.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
 import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
-import { labelInRepo, labelOf } from "../output/label.ts";
+import { labelInRepo, labelOf, nameOf } from "../output/label.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
 import type { Screen } from "../output/terminal.ts";
 import { phrase } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
-import { jobLines } from "./job.ts";
+import { jobLines } from "./job/columns.ts";
 
 type Dependency = NonNullable<NewTask["depends_on"]>[number];
 
@@ -63,7 +63,7 @@ const COLUMNS: readonly Column<Task>[] = [
 const tasksAnswer = (tasks: readonly Task[]): Answer<Task> => ({
   response: { tasks },
   items: tasks,
-  name: labelOf,
+  name: ({ id }) => nameOf("task", id),
   lines: (screen, wide) => (tasks.length === 0 ? [] : tableOf(COLUMNS, tasks, screen, wide)),
 });
 
@@ -101,7 +101,7 @@ const taskLines = (task: Task, id: number | null, screen: Screen): string[] =>
 const taskAnswer = (response: { task: Task }, jobs: readonly Job[], dryRun?: true): Answer<Task> => ({
   response,
   items: [response.task],
-  name: labelOf,
+  name: ({ id }) => nameOf("task", id),
   lines: (screen, wide) => [
     ...(dryRun ? [`${dryRunMark(dryRun)}The task${jobs.length > 0 ? " and its job" : ""} would be:`] : []),
     ...taskLines(response.task, dryRun ? null : response.task.id, screen),
@@ -252,7 +252,7 @@ const change = async (
   await print(context, output, {
     response: changed,
     items: [task],
-    name: labelOf,
+    name: ({ id }) => nameOf("task", id),
     lines: (screen) =>
       changeLines(`${labelInRepo(task)} ${outcome(changed, dryRun)}`, { effect, dryRun }, screen),
   });

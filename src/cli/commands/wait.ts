@@ -10,12 +10,12 @@ import type { CliContext } from "../context.ts";
 import { stopSignal } from "../interrupt.ts";
 import { startTimer } from "../long-timer.ts";
 import { EXIT, ExitError } from "../output/exit-codes.ts";
-import { outputOption, print, type OutputOptions } from "../output/format.ts";
-import { labelInRepo } from "../output/label.ts";
+import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
+import { labelInRepo, nameOf } from "../output/label.ts";
 import { plain } from "../output/text.ts";
 import { duration, exactLengthOf } from "../output/time.ts";
 import { connect, findTask } from "../service.ts";
-import { updates } from "../updates.ts";
+import { LOG_REPLACED, updates } from "../updates.ts";
 import { standing } from "./task.ts";
 
 /** The state of the task at one look. */
@@ -99,7 +99,11 @@ export const waitCommand = (program: Command, context: CliContext): void => {
             });
       try {
         const signal = AbortSignal.any([stop, late.signal]);
-        for await (const _ of updates(client, watchedRepo(found), signal)) {
+        for await (const update of updates(client, watchedRepo(found), signal)) {
+          if (update === "reset") {
+            say(context, LOG_REPLACED);
+            continue;
+          }
           try {
             const { task } = await client.task(found.id, signal);
             last = awaited === "done" ? isDone(task) : await isClaimable(client, task, signal);
@@ -117,7 +121,7 @@ export const waitCommand = (program: Command, context: CliContext): void => {
       await print(context, output, {
         response: { task },
         items: [task],
-        name: ({ work_item_id }) => work_item_id,
+        name: ({ id }) => nameOf("task", id),
         lines: () => [`${label(task)} ${state}.`],
       });
     });

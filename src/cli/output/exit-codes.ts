@@ -23,6 +23,7 @@ const OF_PROBLEM: Readonly<Record<string | number, number>> = {
   403: EXIT.notAllowed,
   404: EXIT.notFound,
   409: EXIT.refused,
+  410: EXIT.notFound,
   422: EXIT.refused,
 };
 

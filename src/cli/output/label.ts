@@ -14,6 +14,9 @@ export const labelOf = ({ work_item_id, id, task_id = id, job_id }: Labelled): s
   return typeof task_id === "number" ? `task ${task_id}` : `job ${job_id ?? "?"}`;
 };
 
+/** A thing in the output format `name`, which the verbs about such things take: `job/5`, `task/3`, `freeze/2` */
+export const nameOf = (kind: "job" | "task" | "freeze" | "event", id: number): string => `${kind}/${id}`;
+
 /** `WEB-7 in acme/web` */
 export const labelInRepo = (labelled: Labelled & { readonly repo: string }): string =>
   `${labelOf(labelled)} in ${labelled.repo}`;

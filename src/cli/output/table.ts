@@ -1,7 +1,7 @@
 /** Rows in aligned columns. It knows cells, no noun of the domain. */
 
 import type { Screen, Style } from "./terminal.ts";
-import { plain, widthOf } from "./text.ts";
+import { cut, plain, widthOf } from "./text.ts";
 
 export interface Column<Row> {
   readonly head: string;
@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly style?: (row: Row) => Style | undefined;
   /** Only in the wide form. */
   readonly wide?: true;
+  /** Never cut: half of a secret is of no use. */
+  readonly whole?: true;
 }
 
 const GAP = "  ";
@@ -24,19 +26,51 @@ const aligned = (lines: readonly (readonly string[])[]): string[] => {
   );
 };
 
-/** A line of heads and a line for each row. */
+/** A column is not cut below this width. */
+const NARROWEST = 8;
+
+/** The widths that fit a line: the widest column that may be cut gives way first. */
+const fitted = (widths: readonly number[], mayCut: readonly boolean[], room: number): number[] => {
+  const fit = [...widths];
+  for (
+    let over = fit.reduce((sum, width) => sum + width + GAP.length, -GAP.length) - room;
+    over > 0;
+    over -= 1
+  ) {
+    const widest = Math.max(...fit.filter((_, at) => mayCut[at]), 0);
+    if (widest <= NARROWEST) break;
+    fit[fit.findIndex((width, at) => mayCut[at] && width === widest)] = widest - 1;
+  }
+  return fit;
+};
+
+/** A line of heads and a line for each row. On a terminal, cells are cut so that no line wraps. */
 export const tableOf = <Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { paint }: Screen,
+  { paint, isTerminal, columns: room }: Screen,
   wide: boolean,
 ): string[] => {
   const shown = columns.filter((column) => wide || !column.wide);
-  const cellOf = (column: Column<Row>, row: Row): string =>
-    paint(column.style?.(row), plain(String(column.cell(row) ?? "")) || "-");
+  const texts = rows.map((row) => shown.map(({ cell }) => plain(String(cell(row) ?? "")) || "-"));
+  const widths = shown.map(({ head }, at) =>
+    Math.max(...[head, ...texts.map((line) => line[at] ?? "")].map(widthOf)),
+  );
+  const fit = isTerminal
+    ? fitted(
+        widths,
+        shown.map(({ whole }) => !whole),
+        room,
+      )
+    : widths;
+  const cells = (line: readonly string[], styleOf: (column: Column<Row>) => Style | undefined): string[] =>
+    shown.map((column, at) => paint(styleOf(column), cut(line[at] ?? "", fit[at] ?? 0)));
   return aligned([
-    shown.map(({ head }) => paint("bold", head)),
-    ...rows.map((row) => shown.map((column) => cellOf(column, row))),
+    cells(
+      shown.map(({ head }) => head),
+      () => "bold",
+    ),
+    ...rows.map((row, at) => cells(texts[at] ?? [], ({ style }) => style?.(row))),
   ]);
 };
 

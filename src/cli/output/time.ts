@@ -46,6 +46,12 @@ export const instant = (text: string): string => {
   return date.toISOString();
 };
 
+/** A length of time in its largest unit, as a duration is typed: `3h`, `163d`; below a second `0s`. */
+export const shortLengthOf = (ms: number): string => {
+  const [, count = "0", unit = "s"] = /^(\d+) (d|h|m|s)/.exec(lengthOf(ms)) ?? [];
+  return `${count}${unit}`;
+};
+
 /** A length of time as `lengthOf`, below a second in milliseconds. */
 export const exactLengthOf = (ms: number): string => (ms < 1_000 ? `${ms} ms` : lengthOf(ms));
 

@@ -14,7 +14,7 @@ import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
-import { instantIn } from "./instant.ts";
+import { instantIn } from "../instant.ts";
 
 interface JobRow {
   id: number;

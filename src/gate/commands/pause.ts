@@ -16,7 +16,7 @@ import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
 import { familiarity } from "./repo.ts";
-import { instantIn } from "./instant.ts";
+import { instantIn } from "../instant.ts";
 import { resolveInLane, type TaskRef } from "./work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {

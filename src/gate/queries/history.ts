@@ -11,6 +11,7 @@ import { toIso } from "../../store/timestamps.ts";
 import { resolveTask, type TaskRef } from "../commands/work-item.ts";
 import { unfinished } from "../rule/lane.ts";
 import { untold } from "../rule/overtakes.ts";
+import { refuseUnknown, type EventLog } from "./event-range.ts";
 import { lifeFromRows, recordingBegan } from "./row-history.ts";
 
 /** The table of the event log. */
@@ -124,12 +125,13 @@ function* taskAbout({ about, about_task, repo }: EventQuery): Tx<TaskRef | undef
 }
 
 /** A page of the event log.
- *  @param settled up to which id the event log is complete
- *  @throws GateError invalid_request; with `about` unknown_work_item, ambiguous_work_item, with `about_task` unknown_task */
-export function* history(query: EventQuery, settled: number): Tx<EventPage> {
+ *  @throws GateError invalid_request, cursor_unknown; with `about` unknown_work_item, ambiguous_work_item, with `about_task`
+ *    unknown_task */
+export function* history(query: EventQuery, log: EventLog): Tx<EventPage> {
   refuseSeveralBeginnings(query);
   refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
+  yield* refuseUnknown(after, log);
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
   const about = yield* taskAbout(query);
@@ -137,7 +139,7 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
-    FROM gate_events e WHERE e.id <= ${settled}${
+    FROM gate_events e WHERE e.id <= ${log.completeUpTo}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
     }${selected} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
   if (backward) rows.reverse();
@@ -147,6 +149,6 @@ export function* history(query: EventQuery, settled: number): Tx<EventPage> {
   return {
     ...(yield* beginning(about, query)),
     events: rows.map((row) => ({ ...row, at: toIso(row.at), detail: decode(row.detail) })),
-    next_cursor: exhausted ? Math.max(seen, settled) : seen,
+    next_cursor: exhausted ? Math.max(seen, log.completeUpTo) : seen,
   };
 }

@@ -4,14 +4,16 @@ import { all, first, now, type Tx } from "../../store/port.ts";
 import { exists, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { groupBy } from "../group-by.ts";
 import type { BatchContext } from "../commands/context.ts";
-import type { Lane, Queue } from "../../contract/queue.ts";
+import type { ActiveFreeze, Lane, Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { headOf, otherHolders, unfinished } from "../rule/lane.ts";
+import { activeTaskOf, headOf, otherHolders, unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { isEntryJob } from "../rule/scope.ts";
 import type { Visibility } from "../rule/visibility.ts";
+import { readActiveWork, readRunning } from "./lane-work.ts";
+import { inPages, PAGE, selecting, type Selection } from "./pages.ts";
 import {
   blockedTasksFrom,
   causesIn,
@@ -25,10 +27,11 @@ import { toIso, toIsoOrNull } from "../../store/timestamps.ts";
 
 interface LaneRow {
   repo: string;
-  /** The head of the lane. */
+  /** The task that has the lane. */
   task_id: number | null;
   work_item_id: string | null;
   stage: string | null;
+  head_id: number | null;
   busy: number;
   /** 1 when the head may be stuck: it has no open job, or in strict lanes another task has the lane. */
   suspect: number;
@@ -46,35 +49,23 @@ interface PausedRow {
   pause_reason: string | null;
 }
 
-interface FreezeRow {
-  repo: string;
-  reason: string | null;
-  frozen_at: string | null;
-}
+type FreezeRow = ActiveFreeze & { readonly repo: string };
 
-/** Rows that one statement reads: so few that others are served in between. */
-const PAGE = 500;
-
-/** `AND <alias>.repo IN (…)` when only some repositories are asked for. */
-type Selection = (alias: string) => Statement;
-
-const selecting =
-  (repos: readonly string[] | undefined): Selection =>
-  (alias) =>
-    when(repos !== undefined, sql` AND ${raw(alias)}.repo IN ${list(repos ?? [])}`);
-
-/** The lanes behind a repository in the order of names, each with its head. */
+/** The lanes behind a repository in the order of names, each with the task that has it. */
 const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, repo: string): Statement =>
   sql`SELECT l.repo, ${
     seeLanes
-      ? sql`h.id AS task_id, h.work_item_id, h.stage,
+      ? sql`a.id AS task_id, a.work_item_id, a.stage, h.id AS head_id,
       CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
       CASE WHEN h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
         policy.strictLanes,
         sql` OR ${exists(otherHolders(policy, raw("l.repo"), raw("h.id")))}`,
       )}) THEN 1 ELSE 0 END AS suspect
-    FROM gate_lanes l LEFT JOIN tasks h ON h.id = ${headOf(policy, raw("l.repo"))}`
-      : raw("NULL AS task_id, NULL AS work_item_id, NULL AS stage, 0 AS busy, 0 AS suspect FROM gate_lanes l")
+    FROM gate_lanes l LEFT JOIN tasks h ON h.id = ${headOf(policy, raw("l.repo"))}
+      LEFT JOIN tasks a ON a.id = ${activeTaskOf(policy, raw("l.repo"))}`
+      : raw(
+          "NULL AS task_id, NULL AS work_item_id, NULL AS stage, NULL AS head_id, 0 AS busy, 0 AS suspect FROM gate_lanes l",
+        )
   } WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${PAGE}`;
 
 /** The queued entry jobs, and every other queued job that is held, each with its reason. */
@@ -82,7 +73,7 @@ const waiting = (policy: Policy, visible: Visibility): Statement => {
   const reason = heldReason(policy, visible);
   return sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
     visible.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
-  }, (${reason}) AS reason
+  }, j.agent, (${reason}) AS reason, j.created_at AS since
     FROM jobs j${when(visible.stages, raw(" LEFT JOIN tasks t ON t.id = j.task_id"))}
     WHERE j.status = 'queued' AND (${isEntryJob(policy, "j")}${when(
       policy.strictLanes,
@@ -108,12 +99,12 @@ const byPlace = (a: Lane["waiting"][number], b: Lane["waiting"][number]): number
 /** Adds rows to their lanes. What can be done row by row is done here: a deep lane is never gone through at once but
  *  where its order must be mended. */
 const addTo = (lanes: Map<string, Waiting>, rows: readonly WaitingRow[]): void => {
-  for (const { job_id, repo, task_id, work_item_id, stage, reason } of rows) {
+  for (const { repo, since, ...row } of rows) {
     let lane = lanes.get(repo);
     if (!lane) lanes.set(repo, (lane = { jobs: [], inOrder: true }));
-    const job = { job_id, task_id, work_item_id, stage, reason, position: lane.jobs.length + 1 };
+    const job = { ...row, position: lane.jobs.length + 1, since: toIsoOrNull(since) };
     const last = lane.jobs.at(-1);
-    if (last && (last.job_id > job_id || byPlace(last, job) > 0)) lane.inOrder = false;
+    if (last && (last.job_id > job.job_id || byPlace(last, job) > 0)) lane.inOrder = false;
     lane.jobs.push(job);
   }
 };
@@ -124,20 +115,6 @@ const placed = ({ jobs, inOrder }: Waiting): Lane["waiting"] => {
   jobs.sort(byPlace).forEach((job, index) => (job.position = index + 1));
   return jobs.sort((a, b) => a.job_id - b.job_id);
 };
-
-/** Reads a page at a time. What is done with a page is done before the next is read, so that it never takes long.
- *  @param behind the statement of the page behind a row; of the first page when there is none */
-function* inPages<Row>(
-  behind: (last: Row | undefined) => Statement,
-  take: (page: readonly Row[]) => void,
-): Tx<void> {
-  for (let last: Row | undefined, more = true; more;) {
-    const page: Row[] = yield* all<Row>(behind(last));
-    take(page);
-    last = page.at(-1);
-    more = page.length === PAGE;
-  }
-}
 
 /** Reads the waiting jobs: of some repositories lane by lane, in the order of the index; of all by id. */
 function* readWaiting(
@@ -189,9 +166,9 @@ const pausedBehind = (selected: Selection, id: number): Statement =>
     FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}${selected("t")}
       AND t.id > ${id} ORDER BY t.id LIMIT ${PAGE}`;
 
-const activeFreezes = (selected: Selection): Statement =>
-  sql`SELECT f.repo, f.reason, f.frozen_at FROM repo_freeze f WHERE f.id IN
-    (SELECT MAX(n.id) FROM repo_freeze n WHERE ${isActive("n")}${selected("n")} GROUP BY n.repo)`;
+const activeFreezesBehind = (selected: Selection, id: number): Statement =>
+  sql`SELECT f.repo, f.id AS freeze_id, f.frozen_at, f.reason, f.frozen_by AS "by", f.work_item_id
+    FROM repo_freeze f WHERE ${isActive("f")}${selected("f")} AND f.id > ${id} ORDER BY f.id LIMIT ${PAGE}`;
 
 type Totals = Queue["jobs"] & { revision: number };
 
@@ -205,9 +182,9 @@ function* totals(selected: Selection): Tx<Totals> {
   return row;
 }
 
-const activeTaskOf = (lane: LaneRow | undefined): Lane["active_task"] => {
+const shownTask = (lane: LaneRow | undefined): Lane["active_task"] => {
   const { task_id = null, work_item_id = null, stage = null } = lane ?? {};
-  return task_id === null || stage === null ? null : { task_id, work_item_id, stage };
+  return task_id === null || stage === null ? null : { task_id, work_item_id, stage, since: null, job: null };
 };
 
 /** Finds the stuck tasks of the lanes: among the tasks that wait for a dependency, the heads of lanes that may be stuck,
@@ -258,36 +235,51 @@ export function* snapshot(
       (last) => pausedBehind(selected, last?.task_id ?? 0),
       (page) => groupBy(page, repoOf, parked),
     );
-  const freezeRows = sight.freezes ? yield* all<FreezeRow>(activeFreezes(selected)) : [];
-  const freezes = new Map(freezeRows.map((row) => [row.repo, row]));
+  const freezes = new Map<string, FreezeRow[]>();
+  if (sight.freezes)
+    yield* inPages<FreezeRow>(
+      (last) => activeFreezesBehind(selected, last?.freeze_id ?? 0),
+      (page) => groupBy(page, repoOf, freezes),
+    );
+  const running = yield* readRunning(sight, selected);
 
   const laneOf = (repo: string, row?: LaneRow): Lane => {
-    const freeze = policy.freeze ? freezes.get(repo) : undefined;
+    const active = (freezes.get(repo) ?? []).map(({ repo: _, ...freeze }) => ({
+      ...freeze,
+      frozen_at: toIsoOrNull(freeze.frozen_at),
+    }));
+    const newest = policy.freeze ? active.at(-1) : undefined;
     return {
-      active_task: activeTaskOf(row),
+      active_task: shownTask(row),
+      running: running.get(repo) ?? [],
       waiting: placed(queued.get(repo) ?? { jobs: [], inOrder: true }),
       paused: (parked.get(repo) ?? []).map(({ repo: _, ...task }) => ({
         ...task,
         paused_at: toIso(task.paused_at),
       })),
-      frozen: policy.freeze && (!sight.freezes || freeze !== undefined),
-      frozen_reason: freeze?.reason ?? null,
-      frozen_at: toIsoOrNull(freeze?.frozen_at ?? null),
+      freezes: active,
+      frozen: policy.freeze && (!sight.freezes || newest !== undefined),
+      frozen_reason: newest?.reason ?? null,
+      frozen_at: newest?.frozen_at ?? null,
       stuck: [],
     };
   };
   const configured = projects.filter((repo) => repos?.includes(repo) ?? true);
   const lanes = new Map(configured.map((repo) => [repo, laneOf(repo)]));
   const isShown = ({ repo, busy }: LaneRow): boolean =>
-    busy === 1 || queued.has(repo) || freezes.has(repo) || lanes.has(repo);
+    busy === 1 || [queued, running, freezes, lanes].some((shown) => shown.has(repo));
   const suspects: number[] = [];
   yield* inPages<LaneRow>(
     (last) => lanesBehind(policy, seeLanes, selected, last?.repo ?? ""),
     (page) => {
       for (const row of page.filter(isShown)) lanes.set(row.repo, laneOf(row.repo, row));
-      for (const { task_id, suspect } of page) if (task_id !== null && suspect === 1) suspects.push(task_id);
+      for (const { task_id, head_id, suspect } of page)
+        if (suspect === 1) suspects.push(...new Set([task_id, head_id].filter((id) => id !== null)));
     },
   );
+  const active = [...lanes.values()].flatMap(({ active_task }) => active_task ?? []);
+  const work = yield* readActiveWork(active.map(({ task_id }) => task_id));
+  for (const task of active) Object.assign(task, work.get(task.task_id));
 
   if (seeLanes && sight.dependencies)
     for (const cause of (yield* stuckIn(policy, lanes, suspects, repos)).values())
@@ -306,6 +298,7 @@ export function* snapshot(
       enabled: policy.enabled,
       freeze_enabled: policy.freeze,
       pause_enabled: policy.pause,
+      strict_lanes: policy.strictLanes,
       repos: policy.repos?.join(",") ?? "",
       per_repo: Object.fromEntries([...lanes].sort(([a], [b]) => (a < b ? -1 : 1))),
     },

@@ -43,9 +43,22 @@ export const acquired = (task: string): Statement =>
 export const lost = (task: string): Statement =>
   raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.lost}`);
 
-/** FROM and WHERE of the holders of a lane, `h`, except for one task: the tasks that make progress in it now. A task that
- *  lost the lane counts while a job of it still runs. */
-export const otherHolders = (policy: Policy, repo: Statement, task: Statement): Statement =>
-  sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND ${raw(started("h"))} AND h.id <> ${task}
+/** FROM and WHERE of the holders of a lane, `h`: the tasks that make progress in it now. A task that lost the lane counts
+ *  while a job of it still runs.
+ *  @param narrowed a further condition, with its AND */
+const holders = (policy: Policy, repo: Statement, narrowed: Statement): Statement =>
+  sql`tasks h WHERE h.repo = ${repo} AND ${holdsLane(policy, "h")} AND ${raw(started("h"))}${narrowed}
       AND (h.lane_state = ${inlineInteger(LANE_STATE.acquired)}
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))`;
+
+/** FROM and WHERE of the holders of a lane, `h`, except for one task. */
+export const otherHolders = (policy: Policy, repo: Statement, task: Statement): Statement =>
+  holders(policy, repo, sql` AND h.id <> ${task}`);
+
+/** The id of the task that has a lane: with strict lanes the holder, before a task that lost the lane and still runs;
+ *  without a holder the head. */
+export const activeTaskOf = (policy: Policy, repo: Statement): Statement =>
+  policy.strictLanes
+    ? sql`COALESCE((SELECT h.id FROM ${holders(policy, repo, raw(""))}
+      ORDER BY CASE h.lane_state WHEN ${inlineInteger(LANE_STATE.acquired)} THEN 0 ELSE 1 END, h.id LIMIT 1), ${headOf(policy, repo)})`
+    : headOf(policy, repo);

@@ -6,7 +6,12 @@
 
 import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
 import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
-import { areTriggersRecorded, installTriggers, suspendReadyIndex } from "../../store/triggers/install.ts";
+import {
+  areTriggersRecorded,
+  installTriggers,
+  isTriggerSetInstalled,
+  suspendReadyIndex,
+} from "../../store/triggers/install.ts";
 import { acquiresLane, watchesBase } from "../../store/triggers/lane-state.ts";
 import { IS_ALONE } from "../../store/triggers/columns.ts";
 import { READY_INDEX } from "../../store/triggers/sets.ts";
@@ -118,6 +123,9 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
 /** True when the triggers in the database are those of this policy. */
 export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
+
+/** True when a service has built the index, under whatever policy. */
+export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_INDEX);
 
 /** Installs the triggers of this policy in the place of those of any other; false when they are there already. Jobs that
  *  were there before are left to the audit. */

@@ -3,7 +3,8 @@
  *  programs' only wake followers sooner; a poll once a second finds events that no commit announces, because a
  *  transaction that held them up was rolled back. */
 
-import type { EventPage, EventQuery, FollowQuery, HistoryEvent } from "../../contract/events.ts";
+import { GateError } from "../../contract/errors.ts";
+import type { EventPage, EventQuery, EventRange, Followed, FollowQuery } from "../../contract/events.ts";
 
 /** A follower gets an empty list when it got nothing else for this long, in milliseconds. */
 const HEARTBEAT_MS = 15_000;
@@ -21,6 +22,16 @@ interface Source {
   /** Runs a listener after commits of other programs; returns how to stop that. */
   readonly watch: (listener: () => void) => () => void;
 }
+
+/** A page, or the range of the log when the place is not in it: the reader goes on with the newest. */
+type Read = EventPage & { readonly reset?: EventRange };
+
+/** The range of the log in a refusal of a place. */
+const rangeIn = (error: unknown): EventRange | undefined => {
+  if (!(error instanceof GateError) || error.code !== "cursor_unknown") return undefined;
+  const { oldest = null, newest = 0 } = error.context.more ?? {};
+  return { oldest, newest };
+};
 
 export class EventStream {
   readonly #source: Source;
@@ -52,35 +63,39 @@ export class EventStream {
   }
 
   /** The events from a place on, as they come, a page at a time; an empty list when there were none for a while.
-   *  Without a place it begins with the next event. It ends when the caller is gone, or when the stream is closed.
+   *  Without a place it begins with the next event; with one that is not in the log, with a reset and the next event. It
+   *  ends when the caller is gone, or when the stream is closed.
    *  @throws what reading the first page throws */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<readonly HistoryEvent[]>> {
+  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<Followed>> {
     const last = query.after === undefined ? (query.last ?? 0) : query.last;
-    const first = await this.#source.page({ ...query, last, limit: EVENTS_AT_ONCE });
+    const first = await this.#read({ ...query, last, limit: EVENTS_AT_ONCE });
     return this.#pages(query, first, gone);
   }
 
-  async *#pages(
-    { repo, work_item }: FollowQuery,
-    { events, next_cursor }: EventPage,
-    gone: AbortSignal,
-  ): AsyncGenerator<readonly HistoryEvent[]> {
+  async #read(query: EventQuery): Promise<Read> {
+    try {
+      return await this.#source.page(query);
+    } catch (error) {
+      const reset = rangeIn(error);
+      if (!reset) throw error;
+      return { events: [], next_cursor: reset.newest, reset };
+    }
+  }
+
+  async *#pages({ repo, work_item }: FollowQuery, first: Read, gone: AbortSignal): AsyncGenerator<Followed> {
     this.#enter();
     try {
-      let page = events;
-      for (let place = next_cursor, quietSince = Date.now(); !this.#closed && !gone.aborted;) {
-        if (page.length > 0 || Date.now() - quietSince >= HEARTBEAT_MS) {
-          yield page;
+      let page = first;
+      for (let quietSince = Date.now(); !this.#closed && !gone.aborted;) {
+        const { events, reset, next_cursor: after } = page;
+        if (reset || events.length > 0 || Date.now() - quietSince >= HEARTBEAT_MS) {
+          yield reset ? { reset } : { events };
           quietSince = Date.now();
         }
         const seen = this.#changes;
-        ({ events: page, next_cursor: place } = await this.#source.page({
-          after: place,
-          repo,
-          work_item,
-          limit: EVENTS_AT_ONCE,
-        }));
-        if (page.length === 0) await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
+        page = await this.#read({ after, repo, work_item, limit: EVENTS_AT_ONCE });
+        if (page.events.length === 0 && !page.reset)
+          await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
       }
     } finally {
       this.#leave();

@@ -32,6 +32,7 @@ export class ReadyIndexKeeper {
   #wrong = 0;
   #repaired = 0;
   #tending = false;
+  #stopped = false;
 
   constructor(store: Store, policy: Policy, log: Log) {
     this.#store = store;
@@ -55,8 +56,10 @@ export class ReadyIndexKeeper {
   async adopt(): Promise<boolean> {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
     this.#state = "doubtful";
-    const { wrong } = await this.audit();
-    if (made || wrong > 0) this.#log.info({ made, wrong }, "The ready index is up to date.");
+    const { compared, wrong } = await this.audit();
+    if (made) this.#log.info({ queued: compared }, "The ready index is built for the queued jobs.");
+    else if (wrong > 0)
+      this.#log.info({ repaired: wrong }, "The ready index missed changes; it is right again.");
     this.#state = "kept";
     return made;
   }
@@ -93,6 +96,11 @@ export class ReadyIndexKeeper {
     return true;
   }
 
+  /** The database closes under a round that is under way: its failure is none. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Makes a step of the slow audit, or adopts the index again.
    *  @returns true when flags were repaired: a waiting claim may find a job */
   async tend(): Promise<boolean> {
@@ -101,7 +109,8 @@ export class ReadyIndexKeeper {
     try {
       return await this.#tend();
     } catch (err) {
-      this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
+      if (!this.#stopped)
+        this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
       return false;
     } finally {
       this.#tending = false;

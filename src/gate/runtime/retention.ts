@@ -1,6 +1,7 @@
 /** Prunes old rows: events after the configured number of days, stored answers after a day. A bounded
  *  batch at a time, so that no one waits for it. */
 
+import { recordForgotten } from "../queries/event-range.ts";
 import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
 import { pruneAnswers } from "../commands/idempotency.ts";
@@ -11,8 +12,8 @@ const EVERY_MS = 60_000;
 const AT_ONCE = 500;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** Forgets the events from the lowest id on that are older than that, at most `limit`; returns how many.
- *  The rest has no gap: a reader that continues after a pruned event misses nothing that is kept. */
+/** Deletes the events from the lowest id on that are older than that, at most `limit`; returns how many. What remains has
+ *  no gap. A reader whose next event is among the deleted is refused: see queries/event-range.ts. */
 export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const cutoff = toStored((yield* now()) - olderThanMs);
   const oldest = yield* all<{ id: number; at: string }>(
@@ -21,7 +22,10 @@ export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   const young = oldest.findIndex(({ at }) => at >= cutoff);
   const old = young < 0 ? oldest : oldest.slice(0, young);
   const last = old.at(-1);
-  if (last) yield* run(sql`DELETE FROM gate_events WHERE id <= ${last.id}`);
+  if (last) {
+    yield* run(sql`DELETE FROM gate_events WHERE id <= ${last.id}`);
+    yield* recordForgotten(last.id);
+  }
   return old.length;
 }
 
@@ -32,6 +36,7 @@ export class Retention {
   readonly #forget: readonly (() => Tx<number>)[];
   #next = 0;
   #tending = false;
+  #stopped = false;
 
   /** @param eventsDays how long events are kept; 0 keeps them all */
   constructor(store: Store, log: Log, clock: Clock, eventsDays: number) {
@@ -43,6 +48,11 @@ export class Retention {
     this.#forget = eventsDays > 0 ? [ofEvents, ofAnswers] : [ofAnswers];
   }
 
+  /** The database closes under a round that is under way: its failure is none. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Forgets a batch, if it is time; as long as there is more, it is time. */
   async tend(): Promise<void> {
     if (this.#tending || this.#clock() < this.#next) return;
@@ -52,7 +62,8 @@ export class Retention {
       for (const forget of this.#forget) full = (await this.#store.write(forget)) === AT_ONCE || full;
       if (!full) this.#next = this.#clock() + EVERY_MS;
     } catch (err) {
-      this.#log.warn({ err }, "What is old could not be forgotten; it is tried again.");
+      if (!this.#stopped)
+        this.#log.warn({ err }, "Old rows could not be deleted. The next round tries again.");
       this.#next = this.#clock() + EVERY_MS;
     } finally {
       this.#tending = false;

@@ -1,4 +1,5 @@
-/** /jobs: the calls of workers (claim, heartbeat, complete, fail, release), and creating and retrying jobs. */
+/** /jobs: the calls of workers (claim, heartbeat, complete, fail, release), and creating, listing, retrying and cancelling
+ *  jobs. */
 
 import type { FastifyInstance } from "fastify";
 import type * as z from "zod";
@@ -11,6 +12,8 @@ import {
   Completion,
   Failure,
   Heartbeat,
+  JobPage,
+  JobQuery,
   NewJob,
   NewJobAnswer,
   OneJob,
@@ -62,6 +65,22 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     async (request, reply) =>
       reply.code(201).send(await gate.createJob(request.caller, { ...request.body, ...request.query })),
+  );
+
+  app.get<{ Querystring: JobQuery }>(
+    "/jobs",
+    {
+      schema: routeSchema({
+        tags,
+        operationId: "listJobs",
+        summary: "List jobs in pages, the newest first",
+        description:
+          "`status` may be repeated. A request looks at 5,000 jobs and answers 1 MiB at most, so a page may hold fewer jobs than `limit`: go on until `next_cursor` is null.",
+        querystring: JobQuery,
+        response: { 200: ["A page of jobs.", JobPage] },
+      }),
+    },
+    (request) => gate.listJobs(request.query),
   );
 
   app.get<{ Params: Params }>(

@@ -12,7 +12,7 @@ import { translator } from "./placeholders.ts";
 import { pinned, qualifierFor } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
-import { Watermark } from "./watermark.ts";
+import { lastDrawn, Watermark } from "./watermark.ts";
 
 const POOL_SIZE = 10;
 
@@ -191,6 +191,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
       watermarks.set(table, watermark);
       return watermark.completeUpTo();
     },
+    lastId: async (table) => Number((await query(lastDrawn(`${schema}.${table}`)))[0]?.rows[0]?.drawn),
     version,
     watch: (listener) => notifier.subscribe(listener),
     close: () => (closed ??= close()),

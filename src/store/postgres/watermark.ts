@@ -22,10 +22,14 @@ interface Observation {
   readonly waitsFor: ReadonlySet<string>;
 }
 
+/** Selects the highest id that the table ever drew. */
+export const lastDrawn = (table: string): string =>
+  `SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('${table}', 'id')::regclass), 0) AS drawn`;
+
 // The second statement starts after the first has read: a transaction that drew one of those ids is among the writers, or
 // has committed. The id of a virtual transaction is not reused while the server runs.
 const observe = (table: string): string => `
-  SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('${table}', 'id')::regclass), 0) AS drawn;
+  ${lastDrawn(table)};
   SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = '${table}'::regclass
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;

@@ -33,9 +33,9 @@ export const faultOf = (error: unknown): unknown => {
 
 /** Sets WAL on a file that this process creates; an existing file keeps its mode, because another program may have it
  *  open. A process that loses the race to create the file finds the winner's mode. */
-export const configure = (db: Database.Database): void => {
-  const isNew = db.pragma("page_count", { simple: true }) === 0;
-  if (isNew) db.pragma("journal_mode = WAL");
+export const configure = (db: Database.Database, mayCreate: boolean): void => {
+  const isEmpty = db.pragma("page_count", { simple: true }) === 0;
+  if (isEmpty && mayCreate) db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("temp_store = MEMORY");
@@ -49,12 +49,12 @@ export const configure = (db: Database.Database): void => {
     );
 };
 
-export const openFile = (path: string): Database.Database => {
+export const openFile = (path: string, mustExist: boolean): Database.Database => {
   if (path === ":memory:") return new Database(path);
   const file = resolve(path);
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    return new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    if (!mustExist) mkdirSync(dirname(file), { recursive: true });
+    return new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: mustExist });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new StoreFault("unavailable", `Cannot open the database ${file}: ${why}`, error);

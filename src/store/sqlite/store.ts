@@ -4,7 +4,7 @@
 
 import { setImmediate as endOfTurn } from "node:timers/promises";
 import { first, StoreFault, type Clock, type Store } from "../port.ts";
-import { raw } from "../sql.ts";
+import { sql } from "../sql.ts";
 import { configure, connectionTo, isWal, openFile, openReader } from "./connection.ts";
 import { DIALECT } from "./dialect.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -15,14 +15,23 @@ const WATCH_MS = 200;
 
 const closedFault = (): StoreFault => new StoreFault("unavailable", "The database is closed.");
 
-/** Opens a database file, creating it and its folder if needed.
+interface SqliteOptions {
+  /** Refuses a file that does not exist, and leaves one without tables as it is. */
+  readonly mustExist?: boolean;
+}
+
+/** Opens a database file, creating it and its folder unless it must exist.
  *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
-export const openSqlite = async (path: string, clock: Clock): Promise<Store> => {
-  const db = openFile(path);
+export const openSqlite = async (
+  path: string,
+  clock: Clock,
+  { mustExist = false }: SqliteOptions = {},
+): Promise<Store> => {
+  const db = openFile(path, mustExist);
   const retryWithBackoff = retryingWithBackoff();
   try {
     await retryWithBackoff(() => {
-      configure(db);
+      configure(db, !mustExist);
     });
   } catch (error) {
     db.close();
@@ -64,6 +73,12 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
       }
     });
 
+  // AUTOINCREMENT keeps it, so that no id is drawn twice.
+  const lastId = async (table: string): Promise<number> => {
+    const drawn = sql`SELECT seq AS id FROM sqlite_sequence WHERE name = ${table}`;
+    return (await read(() => first<{ id: number }>(drawn)))?.id ?? 0;
+  };
+
   const close = async (): Promise<void> => {
     await writes.drain();
     await readers?.close();
@@ -78,10 +93,9 @@ export const openSqlite = async (path: string, clock: Clock): Promise<Store> => 
     read,
 
     // A SQLite file has one writer at a time: ids are drawn in the order of the commits.
-    completeUpTo: async (table) => {
-      const newest = raw(`SELECT MAX(id) AS id FROM ${table}`);
-      return (await read(() => first<{ id: number | null }>(newest)))?.id ?? 0;
-    },
+    completeUpTo: lastId,
+
+    lastId,
 
     version: () => (version ??= endOfTurn().then(readVersion)),
 

@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto";
 import { MigrationError, migrateWithin, recordOrigin } from "../migrate.ts";
 import { all, first, run, StoreFault, type Dialect, type Store, type Tx } from "../port.ts";
+import { EVENTS_FORGOTTEN, ORIGIN, originOf, SETTINGS } from "../settings.ts";
+import { sql } from "../sql.ts";
 import {
   selectAnyRow,
   enableTriggers,
@@ -21,7 +23,7 @@ import {
 import { openSource, type Row, type Source, type SourceTable } from "./sqlite-source.ts";
 
 /** Tables that describe the database itself: its migrations, and the settings that its triggers were rendered from. */
-const METADATA_TABLES = ["gate_migrations", "gate_settings"];
+const METADATA_TABLES = ["gate_migrations", SETTINGS];
 
 /** Rows fetched at once for verification. A row may be a megabyte. */
 const FETCH_SIZE = 200;
@@ -123,23 +125,26 @@ function* tablesToCopy(source: Source, target: Dialect): Tx<SourceTable[]> {
   return tables.sort((a, b) => Number(b.name === "tasks") - Number(a.name === "tasks"));
 }
 
-/** The name of the program that made the file. */
-const originOf = (source: Source): "serial-gate" | "orchestrator" => {
-  const settings = source.tables.find(({ name }) => name === "gate_settings");
-  if (!settings) return "orchestrator";
+/** The file's rows of gate_settings, by name. */
+const settingsIn = (source: Source): ReadonlyMap<string, string> => {
+  const settings = source.tables.find(({ name }) => name === SETTINGS);
+  if (!settings) return new Map();
   const [name, value] = [settings.columns.indexOf("name"), settings.columns.indexOf("value")];
   const rows = [...source.batches(settings)].flat();
-  return rows.some((row) => row[name] === "origin" && row[value] === "serial-gate")
-    ? "serial-gate"
-    : "orchestrator";
+  return new Map(rows.map((row) => [String(row[name]), String(row[value])]));
 };
 
 /** @param onTable called with each table before it is copied, and with undefined outside of the tables */
 function* copyAll(source: Source, target: Dialect, onTable: (table: string | undefined) => void): Tx<Copied> {
   onTable(undefined);
   yield* migrateWithin(target);
+  const settings = settingsIn(source);
   // The copy decides as the original did: the program that made the file made it.
-  yield* recordOrigin(originOf(source));
+  yield* recordOrigin(originOf(settings.get(ORIGIN)));
+  const forgotten = settings.get(EVENTS_FORGOTTEN);
+  yield* run(sql`DELETE FROM gate_settings WHERE name = ${EVENTS_FORGOTTEN}`);
+  if (forgotten !== undefined)
+    yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${EVENTS_FORGOTTEN}, ${forgotten})`);
   const tables = yield* tablesToCopy(source, target);
   for (const { name } of tables) yield* run(disableTriggers(nameIn(target, name)));
   for (const { name } of tables)

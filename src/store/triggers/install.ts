@@ -82,6 +82,11 @@ export function* areTriggersRecorded(
   return (yield* recorded(set.setting)) === recordOf(render(dialect, set, triggers));
 }
 
+/** True when triggers of the set are recorded, of whatever text. */
+export function* isTriggerSetInstalled({ setting }: TriggerSet): Tx<boolean> {
+  return (yield* recorded(setting)) !== "";
+}
+
 function* findStale(
   dialect: Dialect,
   { setting }: TriggerSet,

@@ -52,7 +52,7 @@ const STAYS = sql`${laneOf("NEW")} = ${laneOf("OLD")}`;
 interface Table {
   readonly table: string;
   readonly set: Set;
-  /** The columns that count; every update does, when left out. */
+  /** The columns that the queue shows; every update moves the revision, when left out. */
   readonly columns?: readonly string[];
   /** Updates that count; all, when left out. */
   readonly counts?: Statement;
@@ -126,10 +126,26 @@ const OF_DEPENDENCIES: readonly Trigger[] = [
   },
 ];
 
+/** The columns of a job that `GET /queue` shows. A heartbeat changes none of them: the queue shows `lease_expires_at` as
+ *  of its answer. */
+const SHOWN_OF_JOBS = [
+  "agent",
+  "repo",
+  "task_id",
+  "status",
+  "attempts",
+  "max_attempts",
+  "lease_worker",
+  "run_after",
+  "error",
+  "started_at",
+  "finished_at",
+];
+
 export const LANE_COUNTERS: readonly Trigger[] = [
   // The order of a lane is that of its tasks' ids.
   ...ofRows({ table: "tasks", set: moveRevision, columns: SHOWN, counts: IS_ALONE, drawsId: true }),
-  ...ofRows({ table: "jobs", set: countJobs, columns: ["agent", "repo", "task_id", "status"] }),
+  ...ofRows({ table: "jobs", set: countJobs, columns: SHOWN_OF_JOBS }),
   ...ofRows({ table: "repo_freeze", set: moveRevision }),
   ...OF_DEPENDENCIES,
 ];

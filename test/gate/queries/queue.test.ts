@@ -8,8 +8,10 @@ onEveryDatabase((open) => {
     const idle = new World(world.store, world.clock, {}, ["acme/idle"]);
     expect((await idle.gate.queue()).serial_gate.per_repo["acme/idle"]).toEqual({
       active_task: null,
+      running: [],
       waiting: [],
       paused: [],
+      freezes: [],
       frozen: false,
       frozen_reason: null,
       frozen_at: null,

@@ -33,8 +33,20 @@ onEveryDatabase((open) => {
     expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(1);
     expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(0);
     expect(await eventIds(world)).toEqual([5, 6]);
-    // A reader whose last event is gone goes on with the events that are left.
-    expect((await world.gate.events({ after: 2, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
+    // A reader that has not seen event 4 is told; one that has seen it misses nothing.
+    await expect(world.gate.events({ after: 3, limit: 100 })).rejects.toMatchObject({
+      code: "cursor_unknown",
+      context: { more: { oldest: 5, newest: 6 } },
+    });
+    for (const after of [0, 4])
+      expect((await world.gate.events({ after, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
+    world.clock.pass(2 * DAY_MS);
+    await world.store.write(() => pruneEvents(DAY_MS, 3));
+    expect(await world.gate.events({ after: 6, limit: 100 })).toEqual({ events: [], next_cursor: 6 });
+    await expect(world.gate.events({ after: 7, limit: 100 })).rejects.toMatchObject({
+      code: "cursor_unknown",
+      context: { more: { oldest: null } },
+    });
   });
 
   it("deletes batch after batch until nothing is old, and looks again after a minute", async () => {

@@ -24,8 +24,8 @@ const addEvent = async (client: pg.Client): Promise<number> => {
 
 /** The ids behind one, as a reader that follows the cursor is given them. */
 const follow = async (store: Store, after: number): Promise<{ ids: number[]; next: number }> => {
-  const settled = await store.completeUpTo(EVENTS);
-  const page = await store.read(() => history({ after, limit: 1_000 }, settled));
+  const log = { completeUpTo: await store.completeUpTo(EVENTS), lastId: await store.lastId(EVENTS) };
+  const page = await store.read(() => history({ after, limit: 1_000 }, log));
   return { ids: page.events.map(({ id }) => id), next: page.next_cursor };
 };
 

@@ -23,23 +23,38 @@ const adoptReadyIndex = async (store: Store, { policy: configured, defaults }: C
   return new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
 };
 
-const migrateInPlace = async ({ env, stdout }: CliContext): Promise<void> => {
-  const [{ parseConfig }, { migrate }, { isServer, openStore, shownUrl }] = await Promise.all([
+const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Promise<void> => {
+  const [
+    { parseConfig },
+    { adoptedWork, adoptionSentence, unleasedSentence },
+    { migrate, readSchema },
+    { isServer, openStore, pathOf, shownUrl },
+  ] = await Promise.all([
     import("../../../config/service.ts"),
+    import("../../../gate/queries/adoption.ts"),
     import("../../../store/migrate.ts"),
     import("../../../store/open.ts"),
   ]);
   const config = parseConfig(env);
   const { databaseUrl } = config;
+  if (pathOf(databaseUrl) === ":memory:")
+    command.error("error: DATABASE_URL is a database in memory, which ends with this command: name a file");
   const store = await openStore(databaseUrl);
   try {
+    const before = await readSchema(store);
     const applied = await migrate(store);
     if (isServer(databaseUrl) && (await adoptReadyIndex(store, config))) applied.push("ready_index");
+    const name = shownUrl(databaseUrl);
+    const done = before === "none" ? "created" : "upgraded";
     stdout.write(
       applied.length > 0
-        ? `${shownUrl(databaseUrl)}: applied ${applied.join(", ")}\n`
-        : `${shownUrl(databaseUrl)}: nothing to do\n`,
+        ? `${name}: ${done}, applied ${applied.join(", ")}\n`
+        : `${name} is current: nothing to do\n`,
     );
+    if (before !== "orchestrator" || applied.length === 0) return;
+    const work = await store.read(adoptedWork);
+    for (const sentence of [adoptionSentence(work), unleasedSentence(work)])
+      if (sentence !== undefined) stdout.write(`${sentence}\n`);
   } finally {
     await store.close();
   }
@@ -62,18 +77,24 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext
 ];
 
 const copy = async (from: string, to: string, command: Command, context: CliContext): Promise<void> => {
-  const [{ parseConfig }, { copyDatabase }, { isServer, openStore, pathOf, shownUrl }] = await Promise.all([
+  const [{ parseConfig }, { copyDatabase }, { openStore, readDatabaseUrl, shownUrl }] = await Promise.all([
     import("../../../config/service.ts"),
     import("../../../store/transfer/copy.ts"),
     import("../../../store/open.ts"),
   ]);
-  const path = pathOf(from);
-  if (path === undefined) command.error("error: --from takes file:PATH");
-  if (!isServer(to)) command.error("error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+  const [source, target] = [readDatabaseUrl(from), readDatabaseUrl(to)];
+  if (source.kind !== "file")
+    return command.error(
+      `error: --from takes file:PATH${source.kind === "invalid" && /^file:/i.test(from) ? `; ${source.reason}` : ""}`,
+    );
+  if (target.kind !== "server")
+    return command.error(
+      `error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE${target.kind === "invalid" && to.startsWith("postgres") ? `; ${target.reason}` : ""}`,
+    );
   const config = parseConfig(context.env);
   const store = await openStore(to);
   try {
-    const copied = await copyDatabase(path, store);
+    const copied = await copyDatabase(source.path, store);
     for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
     await adoptReadyIndex(store, config);
     context.stdout.write(`Copied and verified. Now set DATABASE_URL=${shownUrl(to)}\n`);
@@ -104,7 +125,7 @@ export const migrateCommand = (program: Command, context: CliContext): void => {
       ),
     );
   command.action(async ({ from, to }: Options) => {
-    if (from === undefined && to === undefined) return migrateInPlace(context);
+    if (from === undefined && to === undefined) return migrateInPlace(context, command);
     if (from === undefined || to === undefined)
       return command.error("error: --from and --to go together: file:PATH and postgres://…");
     return copy(from, to, command, context);

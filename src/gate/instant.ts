@@ -1,7 +1,7 @@
 /** Times that callers send: ISO 8601, read by the one reader of stored times, in the years that can be stored. */
 
-import { GateError } from "../../contract/errors.ts";
-import { fromStored } from "../../store/timestamps.ts";
+import { GateError } from "../contract/errors.ts";
+import { fromStored } from "../store/timestamps.ts";
 
 /** Milliseconds since 1970 UTC of a time in a body.
  *  @param pointer where it is, for the error

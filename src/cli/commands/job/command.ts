@@ -1,40 +1,26 @@
-/** serial-gate job: add, show, retry and cancel jobs. */
+/** serial-gate job: adds, lists, shows, retries and cancels jobs, and does a worker's calls about one. */
 
 import type { Command } from "commander";
-import type { Job } from "../../contract/jobs.ts";
-import { example, json, reasonOption, wholeNumber } from "../arguments.ts";
-import type { CliContext } from "../context.ts";
-import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../output/effect.ts";
-import { outputOption, print, type Answer, type OutputOptions } from "../output/format.ts";
-import { pairsOf, tableOf, type Column } from "../output/table.ts";
-import type { Screen, Style } from "../output/terminal.ts";
-import { instant, shownTime, since } from "../output/time.ts";
-import { connect, noteOf, suggestingWorkItems } from "../service.ts";
+import type { Job } from "../../../contract/jobs.ts";
+import { WAITING_STATUSES, type JobStatus } from "../../../contract/vocabulary.ts";
+import { example, idOf, json, reasonOption, wholeNumber } from "../../arguments.ts";
+import type { CliContext } from "../../context.ts";
+import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from "../../output/effect.ts";
+import { outputOption, print, type Answer, type OutputOptions } from "../../output/format.ts";
+import { nameOf } from "../../output/label.ts";
+import { pairsOf } from "../../output/table.ts";
+import type { Screen } from "../../output/terminal.ts";
+import { instant, shownTime, since } from "../../output/time.ts";
+import { connect, noteOf, suggestingWorkItems } from "../../service.ts";
+import { leaseCommands } from "./lease.ts";
+import { listCommand } from "./list.ts";
 
-const STATUS_STYLE: Partial<Readonly<Record<Job["status"], Style>>> = {
-  running: "green",
-  failed: "red",
-  delayed: "yellow",
-};
-
-const COLUMNS: readonly Column<Job>[] = [
-  { head: "JOB", cell: ({ id }) => id },
-  { head: "AGENT", cell: ({ agent }) => agent },
-  { head: "STATUS", cell: ({ status }) => status, style: ({ status }) => STATUS_STYLE[status] },
-  { head: "ATTEMPT", cell: ({ attempt, max_attempts }) => `${attempt} of ${max_attempts}` },
-  { head: "WORKER", cell: ({ lease }) => lease?.worker },
-  { head: "ERROR", cell: ({ error }) => error },
-  { head: "CREATED", cell: ({ created_at }) => created_at && shownTime(created_at), wide: true },
-  { head: "STARTED", cell: ({ started_at }) => started_at && shownTime(started_at), wide: true },
-  { head: "FINISHED", cell: ({ finished_at }) => finished_at && shownTime(finished_at), wide: true },
-];
-
-/** @param dryRun leaves out the ids, which no job has yet */
-export const jobLines = (jobs: readonly Job[], screen: Screen, wide: boolean, dryRun?: true): string[] =>
-  tableOf(dryRun ? COLUMNS.filter(({ head }) => head !== "JOB") : COLUMNS, jobs, screen, wide);
-
-const leaseOf = ({ lease }: Job): string | null =>
-  lease === null ? null : `${lease.worker ?? "an unnamed worker"}, until ${shownTime(lease.expires_at)}`;
+const leaseOf = ({ lease, status }: Job): string | null =>
+  lease === null
+    ? status === "running"
+      ? "another program, without a lease: nobody gives it back by itself"
+      : null
+    : `${lease.worker ?? "an unnamed worker"}, until ${shownTime(lease.expires_at)}`;
 
 const shownJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value);
@@ -63,7 +49,7 @@ const pairs = (job: Job, screen: Screen, dryRun: true | undefined): string[] =>
 const jobAnswer = (response: { job: Job }, dryRun?: true): Answer<Job> => ({
   response,
   items: [response.job],
-  name: ({ id }) => (dryRun ? null : id),
+  name: ({ id }) => (dryRun ? null : nameOf("job", id)),
   lines: (screen) => [
     ...(dryRun ? [`${dryRunMark(dryRun)}The job would be:`] : []),
     ...pairs(response.job, screen, dryRun),
@@ -99,6 +85,16 @@ const addCommand = (job: Command, context: CliContext): void => {
       await print(context, output, jobAnswer(created, dryRun));
       sayDryRun(context, dryRun);
     });
+};
+
+/** The statuses of the jobs that a verb is for; of any status where none is named. */
+export const STATUSES_OF_VERBS: Readonly<Record<string, JobStatus[]>> = {
+  retry: ["failed"],
+  cancel: [...WAITING_STATUSES, "failed"],
+  heartbeat: ["running"],
+  complete: ["running"],
+  fail: ["running"],
+  release: ["running"],
 };
 
 interface ChangeOptions extends OutputOptions {
@@ -138,7 +134,7 @@ const changeCommand = (
   program
     .command(name)
     .description(description)
-    .argument("<job>", "job id", wholeNumber())
+    .argument("<job>", "job id", idOf("job"))
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
@@ -150,7 +146,7 @@ const changeCommand = (
       await print(context, output, {
         response,
         items: [job],
-        name: (each) => each.id,
+        name: (each) => nameOf("job", each.id),
         lines: (screen) =>
           changeLines(
             `Job ${job.id} (${job.agent}) of ${job.work_item_id ?? "no task"} ${isOrWouldBe(dryRun)} ${job.status}${outlook(job)}`,
@@ -163,16 +159,18 @@ const changeCommand = (
 };
 
 export const jobCommands = (program: Command, context: CliContext): void => {
-  const job = program.command("job").description("add, show, retry and cancel jobs");
+  const job = program.command("job").description("add, list, show, retry, cancel and report on jobs");
   addCommand(job, context);
+  listCommand(job, context);
   job
     .command("show")
     .description("show a job")
-    .argument("<job>", "job id", wholeNumber())
+    .argument("<job>", "job id", idOf("job"))
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate job show 41"))
     .action(async (id: number, { output }: OutputOptions) => {
       await print(context, output, jobAnswer(await connect(context).job(id)));
     });
   for (const change of CHANGES) changeCommand(job, context, change);
+  leaseCommands(job, context);
 };

@@ -1,0 +1,95 @@
+/** Lists jobs, the newest first. Every selection is looked up by an index; the filters that no index serves look at a
+ *  limited number of jobs a page (docs/adr/0018). */
+
+import type { JobPage, JobQuery } from "../../contract/jobs.ts";
+import { JOB_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
+import { all, one, type Tx } from "../../store/port.ts";
+import { idsIn, inlineInteger, join, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { readJobs } from "../commands/job.ts";
+import { NO_END } from "../rule/lane.ts";
+
+/** The number of jobs that one page looks at. */
+const MOST_LOOKED_AT = 5_000;
+
+/** The number of bytes of payloads, results and errors on a page, unless its first job alone has more. */
+const MOST_BYTES = 1024 * 1024;
+
+/** A number of jobs before a job: the newest of them. */
+interface Window {
+  readonly before: number;
+  readonly many: number;
+}
+
+/** The newest jobs that meet a condition, by an index that ends with the id. */
+const newest = (condition: Statement, { before, many }: Window): Statement =>
+  sql`SELECT j.id FROM jobs j WHERE ${condition}j.id < ${before} ORDER BY j.id DESC LIMIT ${inlineInteger(many)}`;
+
+/** A worker has running jobs only: the end of a run takes its name from the job. */
+const statusesOf = ({ status, worker }: JobQuery): readonly JobStatus[] | undefined =>
+  worker === undefined ? status : (status ?? JOB_STATUSES).filter((each) => each === "running");
+
+/** The newest jobs among which a page is sought. One lookup a status: over several at once, an index gives no order. */
+const lookedAt = (query: JobQuery, window: Window): Statement => {
+  const { repo, work_item } = query;
+  if (work_item !== undefined)
+    // The plus keeps the planner from walking all jobs in the order of their ids.
+    return sql`SELECT j.id FROM jobs j WHERE j.task_id IN (SELECT t.id FROM tasks t
+        WHERE t.work_item_id = ${work_item}${when(repo !== undefined, sql` AND t.repo = ${repo ?? null}`)})
+      AND j.id < ${window.before} ORDER BY +j.id DESC LIMIT ${inlineInteger(window.many)}`;
+  const statuses = statusesOf(query) ?? (repo === undefined ? undefined : JOB_STATUSES);
+  if (!statuses) return newest(raw(""), window);
+  const each = statuses.map((status) => {
+    const inLane = when(repo !== undefined, sql`j.repo = ${repo ?? null} AND `);
+    return sql`SELECT id FROM (${newest(sql`${inLane}j.status = ${status} AND `, window)}) AS of_status`;
+  });
+  return sql`${join(each, " UNION ALL ")} ORDER BY id DESC LIMIT ${inlineInteger(window.many)}`;
+};
+
+/** The filters that the lookup leaves to be checked. */
+const filters = (query: JobQuery): Statement => {
+  const { agent, worker, work_item } = query;
+  const statuses = work_item === undefined ? undefined : statusesOf(query);
+  return sql`${when(statuses !== undefined, sql` AND j.status IN ${list(statuses ?? [])}`)}${when(
+    agent !== undefined,
+    sql` AND j.agent = ${agent ?? null}`,
+  )}${when(worker !== undefined, sql` AND j.lease_worker = ${worker ?? null}`)}`;
+};
+
+interface Found {
+  readonly id: number;
+  readonly bytes: number;
+}
+
+/** The first of the jobs that fit on a page together; at least one. */
+const fitting = (found: readonly Found[]): readonly Found[] => {
+  let bytes = 0;
+  const end = found.findIndex((job) => (bytes += job.bytes) > MOST_BYTES);
+  return end < 0 ? found : found.slice(0, Math.max(end, 1));
+};
+
+/** The id of the last job that was looked at; null when there are no more. */
+function* lastLookedAt(jobs: Statement, many: number): Tx<number | null> {
+  const { count, id } = yield* one<{ count: number; id: number | null }>(
+    sql`SELECT COUNT(*) AS count, MIN(id) AS id FROM (${jobs}) AS looked_at`,
+  );
+  return count === many ? id : null;
+}
+
+/** Answers `GET /jobs`. */
+export function* listJobs(query: JobQuery): Tx<JobPage> {
+  if (statusesOf(query)?.length === 0) return { jobs: [], next_cursor: null };
+  const filtered = filters(query);
+  const many = filtered.sql === "" ? query.limit : MOST_LOOKED_AT;
+  const jobs = lookedAt(query, { before: Number(query.cursor ?? NO_END), many });
+  const found = yield* all<Found>(sql`SELECT j.id, COALESCE(OCTET_LENGTH(j.task_content), 0)
+      + COALESCE(OCTET_LENGTH(j.result), 0) + COALESCE(OCTET_LENGTH(j.error), 0) AS bytes
+    FROM (${jobs}) AS looked_at CROSS JOIN jobs j WHERE j.id = looked_at.id${filtered}
+    ORDER BY j.id DESC LIMIT ${inlineInteger(query.limit)}`);
+  const page = fitting(found);
+  const isCut = page.length < found.length || found.length === query.limit;
+  const next = isCut ? (page.at(-1)?.id ?? null) : yield* lastLookedAt(jobs, many);
+  return {
+    jobs: page.length === 0 ? [] : (yield* readJobs(idsIn(page.map(({ id }) => id)))).reverse(),
+    next_cursor: next === null ? null : String(next),
+  };
+}
