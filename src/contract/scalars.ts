@@ -66,7 +66,7 @@ export const MaxAttempts = z
   .meta({ description: "Number of attempts before the job fails for good." });
 export const LeaseToken = lookup("The lease token from the claim.");
 export const RepoLookup = lookup("A repository name, such as owner/name.");
-/** The repository of something to create. Its form depends on the known names: gate/commands/repo.ts. */
+/** The repository of something to create. Its form depends on the known names: gate/commands/lookup/repo.ts. */
 export const NewRepo = lookup(
   "A repository name: letters, digits, `.`, `_`, `~`, `+` and `-`, in parts joined by `/`, with no dash at the beginning and no `.git` at the end. A repository that is known is taken as it is spelled; a name that differs from it only by case, spaces, slashes or `.git` is refused.",
 );

@@ -417,7 +417,13 @@ export class ModelRun {
     expect(wrong).toEqual([]);
 
     const everything = { actor: null, request: { max: 1_000, wait_ms: 0 } };
-    const rules = { policy: this.model.policy, defaults: DEFAULTS, projects: [], random: () => 0.5, newToken: () => "t" };
+    const rules = {
+      policy: this.model.policy,
+      defaults: DEFAULTS,
+      projects: [],
+      random: () => 0.5,
+      newToken: () => "t",
+    };
     const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
     const rolledBack = await store
       .write(function* () {

@@ -64,10 +64,7 @@ export const testDatabase = async (
 
 /** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. A database that
  *  is not divided among the roles is left as it is. */
-export const asService = async (
-  url: string,
-  policyOf: (origin: Origin) => Policy,
-): Promise<string> => {
+export const asService = async (url: string, policyOf: (origin: Origin) => Policy): Promise<string> => {
   const admin = new pg.Client(url);
   await admin.connect();
   const owned = await admin.query(

@@ -1,4 +1,4 @@
-/** The form of repository names, and when two of them look alike. It knows no database: gate/commands/repo.ts asks which
+/** The form of repository names, and when two of them look alike. It knows no database: gate/commands/lookup/repo.ts asks which
  *  names are known. */
 
 /** One part between slashes, with the punctuation of forges that exist (`~user/repo`, `user/c++-lib`). None is `.` or

@@ -10,7 +10,7 @@ import type { BatchContext } from "./context.ts";
 import type { Actor } from "../rule/policy.ts";
 import type { Visibility } from "../rule/visibility.ts";
 import { heldReason } from "../rule/predicate.ts";
-import { isOvertaken, overtakenBy } from "../rule/overtakes.ts";
+import { isOvertaken, overtakenBy } from "./overtakes.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
 interface Candidate {

@@ -14,10 +14,10 @@ import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
 import type { Actor } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { cancelWaitingJobs, moveStages, readTasks, refuseTerminal, stageChange, type Move } from "./task.ts";
-import { rebased } from "../rule/overtakes.ts";
+import { rebased } from "./overtakes.ts";
 import { toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
-import type { TaskRef } from "./work-item.ts";
+import type { TaskRef } from "./lookup/work-item.ts";
 
 /** One completion of a batch. */
 export interface CompletionAttempt {

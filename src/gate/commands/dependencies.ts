@@ -12,7 +12,7 @@ import { whoActs, type Actor } from "../rule/policy.ts";
 import type { Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { readTask, refuseTerminal, reposAround, resolveDependency, setStage } from "./task.ts";
-import type { TaskRef } from "./work-item.ts";
+import type { TaskRef } from "./lookup/work-item.ts";
 
 /** A task that others lead to, with one of its own dependencies. */
 interface Reached {

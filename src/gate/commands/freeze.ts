@@ -6,7 +6,7 @@ import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN } from "./record.ts";
-import { familiarity, IN_QUERY, lockNamedLane } from "./repo.ts";
+import { familiarity, IN_QUERY, lockNamedLane } from "./lookup/repo.ts";
 import type { FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";

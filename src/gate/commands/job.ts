@@ -7,13 +7,13 @@ import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, WRITTEN } from "./record.ts";
-import { IN_BODY, refuseLookAlike } from "./repo.ts";
+import { IN_BODY, refuseLookAlike } from "./lookup/repo.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
 import { whoActs } from "../rule/policy.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { resolveInLane, type TaskRef } from "./work-item.ts";
+import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
 import { instantIn } from "../instant.ts";
 
 interface JobRow {

@@ -15,9 +15,9 @@ import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
-import { familiarity } from "./repo.ts";
+import { familiarity } from "./lookup/repo.ts";
 import { instantIn } from "../instant.ts";
-import { resolveInLane, type TaskRef } from "./work-item.ts";
+import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
   const row = yield* first<{ paused_at: string | null }>(

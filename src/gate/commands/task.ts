@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
 import { enqueue, readJobs } from "./job.ts";
-import { IN_BODY, lockNamedLane } from "./repo.ts";
+import { IN_BODY, lockNamedLane } from "./lookup/repo.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type {
   ChangedTask,
@@ -24,7 +24,13 @@ import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
-import { ambiguousWorkItem, resolveTask, tasksOf, unknownWorkItem, type TaskRef } from "./work-item.ts";
+import {
+  ambiguousWorkItem,
+  resolveTask,
+  tasksOf,
+  unknownWorkItem,
+  type TaskRef,
+} from "./lookup/work-item.ts";
 
 interface TaskRow {
   id: number;

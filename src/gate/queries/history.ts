@@ -8,9 +8,9 @@ import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
 import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
-import { resolveTask, type TaskRef } from "../commands/work-item.ts";
+import { resolveTask, type TaskRef } from "../commands/lookup/work-item.ts";
 import { unfinished } from "../rule/lane.ts";
-import { untold } from "../rule/overtakes.ts";
+import { untold } from "../commands/overtakes.ts";
 import { refuseUnknown, type EventLog } from "./event-range.ts";
 import { lifeFromRows, recordingBegan } from "./row-history.ts";
 

@@ -6,7 +6,7 @@ import { TERMINAL_STAGES, type EventKind } from "../../contract/vocabulary.ts";
 import { all, first, type Tx } from "../../store/port.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
 import { fromStored, toIso } from "../../store/timestamps.ts";
-import type { TaskRef } from "../commands/work-item.ts";
+import type { TaskRef } from "../commands/lookup/work-item.ts";
 
 /** Jobs and freezes that are read, the newest first. */
 const MAX_ROWS = 500;

@@ -1,6 +1,6 @@
 /** Logs the tasks that finish in a lane while another of its tasks is paused or in progress: the base of the other one may
  *  be stale then. One row a finish, however many tasks it concerns; each task knows from which row on it must be told
- *  (lane-state.ts), and a claim reads its rows (gate/rule/overtakes.ts). */
+ *  (lane-state.ts), and a claim reads its rows (gate/commands/overtakes.ts). */
 
 import { LANE_STATE, TERMINAL_STAGES } from "../../contract/vocabulary.ts";
 import type { Trigger } from "../port.ts";

@@ -1,12 +1,12 @@
 /** Writes the first lines of an explanation: the wait in one sentence, its root causes, the calls that end them, and what
  *  starts then. The command line and the dashboard print these words; nobody else writes them. */
 
-import type { Effect } from "../../contract/effect.ts";
-import type { Root as RootLines } from "../../contract/explanation.ts";
-import { labelOf } from "../../contract/label.ts";
-import type { Task } from "../../contract/tasks.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
-import { listOf } from "../rule/words.ts";
+import type { Effect } from "../../../contract/effect.ts";
+import type { Root as RootLines } from "../../../contract/explanation.ts";
+import { labelOf } from "../../../contract/label.ts";
+import type { Task } from "../../../contract/tasks.ts";
+import { isTerminal } from "../../../contract/vocabulary.ts";
+import { listOf } from "../../rule/words.ts";
 import type { FoundObstacle } from "./investigation.ts";
 import { mainRoot, needsCall, obstaclesOf, type Wait } from "./root.ts";
 

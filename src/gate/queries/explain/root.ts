@@ -1,15 +1,22 @@
 /** Finds the root causes of a wait: walks everything that a task waits for, down to the places where a call, a worker, the
  *  clock or another program must move. It describes them; the calls are tried in runtime/trial.ts. */
 
-import type { RootCause } from "../../contract/explanation.ts";
-import type { Job } from "../../contract/jobs.ts";
-import { labelOf } from "../../contract/label.ts";
-import type { Task } from "../../contract/tasks.ts";
-import type { Tx } from "../../store/port.ts";
-import { now } from "../../store/port.ts";
-import type { Policy } from "../rule/policy.ts";
-import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
-import { jobClause, NO_JOB, pauseClause, pauseNoun, readyClause, runsWithoutLease } from "../rule/words.ts";
+import type { RootCause } from "../../../contract/explanation.ts";
+import type { Job } from "../../../contract/jobs.ts";
+import { labelOf } from "../../../contract/label.ts";
+import type { Task } from "../../../contract/tasks.ts";
+import type { Tx } from "../../../store/port.ts";
+import { now } from "../../../store/port.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../../rule/remedy.ts";
+import {
+  jobClause,
+  NO_JOB,
+  pauseClause,
+  pauseNoun,
+  readyClause,
+  runsWithoutLease,
+} from "../../rule/words.ts";
 import { type Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
 import {
   blockedTasksFrom,
@@ -18,7 +25,7 @@ import {
   remediesFor,
   slowIn,
   type BlockedTasks,
-} from "./stuck.ts";
+} from "../stuck.ts";
 
 export interface Step {
   readonly work_item_id: string | null;

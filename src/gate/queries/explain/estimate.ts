@@ -1,11 +1,11 @@
 /** When a job may start, from how long the tasks of its repository held the lane that were done last. */
 
-import { all, now, type Tx } from "../../store/port.ts";
-import { sql } from "../../store/sql.ts";
-import { decode } from "../../store/json.ts";
-import type { Estimate } from "../../contract/explanation.ts";
-import type { Policy } from "../rule/policy.ts";
-import { fromStored } from "../../store/timestamps.ts";
+import { all, now, type Tx } from "../../../store/port.ts";
+import { sql } from "../../../store/sql.ts";
+import { decode } from "../../../store/json.ts";
+import type { Estimate } from "../../../contract/explanation.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { fromStored } from "../../../store/timestamps.ts";
 
 /** How many recorded changes of a repository are looked at, and how many of its tasks must be among them. */
 const RECORD = 2_000;

@@ -1,11 +1,11 @@
 /** Finds the task that a work item means. */
 
-import { all, first, lockLane, type Tx } from "../../store/port.ts";
-import { raw, sql, when } from "../../store/sql.ts";
-import { GateError, type InputFault } from "../../contract/errors.ts";
-import type { OneTaskQuery, TaskSelector, WorkItemQuery } from "../../contract/scalars.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
-import { unfinished } from "../rule/lane.ts";
+import { all, first, lockLane, type Tx } from "../../../store/port.ts";
+import { raw, sql, when } from "../../../store/sql.ts";
+import { GateError, type InputFault } from "../../../contract/errors.ts";
+import type { OneTaskQuery, TaskSelector, WorkItemQuery } from "../../../contract/scalars.ts";
+import { isTerminal } from "../../../contract/vocabulary.ts";
+import { unfinished } from "../../rule/lane.ts";
 import { familiarity } from "./repo.ts";
 
 /** As much of a task as a decision about it needs. */

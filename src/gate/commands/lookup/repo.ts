@@ -1,18 +1,18 @@
 /** Repository names: which are known, which look like a known one, and which are near. A name that makes state (a task,
  *  a freeze) is admitted here; a name that only looks something up is told what is near. */
 
-import { GateError, type InputFault } from "../../contract/errors.ts";
-import { near } from "../../contract/names/near.ts";
-import { foldRepo, REPO_FORM, REPO_NAME } from "../../contract/names/repo-name.ts";
-import { JOB_STATUSES } from "../../contract/vocabulary.ts";
-import { all, first, lockLane, run, tryLanes, type Tx } from "../../store/port.ts";
-import { exists, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
-import { groupBy } from "../group-by.ts";
-import { unfinished } from "../rule/lane.ts";
-import type { Rules } from "../rule/policy.ts";
-import { isActive } from "../rule/reasons/freeze.ts";
-import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
-import type { BatchContext } from "./context.ts";
+import { GateError, type InputFault } from "../../../contract/errors.ts";
+import { near } from "../../../contract/names/near.ts";
+import { foldRepo, REPO_FORM, REPO_NAME } from "../../../contract/names/repo-name.ts";
+import { JOB_STATUSES } from "../../../contract/vocabulary.ts";
+import { all, first, lockLane, run, tryLanes, type Tx } from "../../../store/port.ts";
+import { exists, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../../store/sql.ts";
+import { groupBy } from "../../group-by.ts";
+import { unfinished } from "../../rule/lane.ts";
+import type { Rules } from "../../rule/policy.ts";
+import { isActive } from "../../rule/reasons/freeze.ts";
+import { EVERYTHING_READABLE, type Visibility } from "../../rule/visibility.ts";
+import type { BatchContext } from "../context.ts";
 
 /** The names that are searched for near ones: this many before the name in order, and as many after it. */
 const NEAR_CANDIDATES = 1_000;

@@ -1,22 +1,22 @@
 /** One reading of the database for an explanation, in which each task is read once: its open and failed jobs, and what
  *  holds the queued ones. Whether a job is held is asked of the rule; the reasons describe their own blockers. */
 
-import type { Job } from "../../contract/jobs.ts";
-import type { Task } from "../../contract/tasks.ts";
-import type { Reason } from "../../contract/vocabulary.ts";
-import { OPEN_STATUSES } from "../../contract/vocabulary.ts";
-import { first, type Tx } from "../../store/port.ts";
-import { list, raw, sql } from "../../store/sql.ts";
-import { readJobs } from "../commands/job.ts";
-import { readTask } from "../commands/task.ts";
-import type { FoundBlocker } from "../rule/hold-reason.ts";
-import { unfinished } from "../rule/lane.ts";
-import type { Policy } from "../rule/policy.ts";
-import { conditions } from "../rule/predicate.ts";
-import { HOLD_REASONS } from "../rule/reasons/index.ts";
-import type { Remedy } from "../rule/remedy.ts";
-import type { Visibility } from "../rule/visibility.ts";
-import { runsWithoutLease } from "../rule/words.ts";
+import type { Job } from "../../../contract/jobs.ts";
+import type { Task } from "../../../contract/tasks.ts";
+import type { Reason } from "../../../contract/vocabulary.ts";
+import { OPEN_STATUSES } from "../../../contract/vocabulary.ts";
+import { first, type Tx } from "../../../store/port.ts";
+import { list, raw, sql } from "../../../store/sql.ts";
+import { readJobs } from "../../commands/job.ts";
+import { readTask } from "../../commands/task.ts";
+import type { FoundBlocker } from "../../rule/hold-reason.ts";
+import { unfinished } from "../../rule/lane.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { conditions } from "../../rule/predicate.ts";
+import { HOLD_REASONS } from "../../rule/reasons/index.ts";
+import type { Remedy } from "../../rule/remedy.ts";
+import type { Visibility } from "../../rule/visibility.ts";
+import { runsWithoutLease } from "../../rule/words.ts";
 
 /** A blocker of a job, and the reason that found it. Its remedies have not been tried yet. */
 export interface FoundObstacle extends FoundBlocker {

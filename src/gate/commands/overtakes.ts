@@ -4,7 +4,7 @@
 import { all, run, type Tx } from "../../store/port.ts";
 import { idsIn, inlineInteger, raw, sql, type Statement } from "../../store/sql.ts";
 import { MAX_OVERTAKERS } from "../../contract/vocabulary.ts";
-import { NO_END, unfinished } from "./lane.ts";
+import { NO_END, unfinished } from "../rule/lane.ts";
 
 /** FROM and WHERE of the finishes that an unfinished task must be told of, `f`: of all in its pause, and of those that
  *  ended started work once it had started itself.

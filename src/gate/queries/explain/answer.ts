@@ -1,24 +1,24 @@
 /** Explains why a work item waits: every blocker of its jobs, the chain of tasks down to the root cause, and the calls
  *  that would remove it. */
 
-import type { Estimate, ExplainedJob, Explanation, Obstacle } from "../../contract/explanation.ts";
-import type { Job } from "../../contract/jobs.ts";
-import { labelOf } from "../../contract/label.ts";
-import type { TaskSelector } from "../../contract/scalars.ts";
-import type { Task } from "../../contract/tasks.ts";
-import { first, type Tx } from "../../store/port.ts";
-import { raw, sql } from "../../store/sql.ts";
-import { resolveTask } from "../commands/work-item.ts";
-import type { Policy } from "../rule/policy.ts";
-import { readTasksAhead } from "../rule/reasons/active-task.ts";
-import { readActiveFreezes } from "../rule/reasons/freeze.ts";
-import { asCommand, type Remedy } from "../rule/remedy.ts";
-import { isEntryJob, notInForceBecause } from "../rule/scope.ts";
-import type { Visibility } from "../rule/visibility.ts";
+import type { Estimate, ExplainedJob, Explanation, Obstacle } from "../../../contract/explanation.ts";
+import type { Job } from "../../../contract/jobs.ts";
+import { labelOf } from "../../../contract/label.ts";
+import type { TaskSelector } from "../../../contract/scalars.ts";
+import type { Task } from "../../../contract/tasks.ts";
+import { first, type Tx } from "../../../store/port.ts";
+import { raw, sql } from "../../../store/sql.ts";
+import { resolveTask } from "../../commands/lookup/work-item.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { readTasksAhead } from "../../rule/reasons/active-task.ts";
+import { readActiveFreezes } from "../../rule/reasons/freeze.ts";
+import { asCommand, type Remedy } from "../../rule/remedy.ts";
+import { isEntryJob, notInForceBecause } from "../../rule/scope.ts";
+import type { Visibility } from "../../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
 import { mainRoot, waitOf, type Wait } from "./root.ts";
-import { causeFor, describeCause, remediesFor, type Cause } from "./stuck.ts";
+import { causeFor, describeCause, remediesFor, type Cause } from "../stuck.ts";
 
 /** An obstacle whose remedies have not been tried yet. */
 export type DraftObstacle = Omit<Obstacle, "fix"> & { readonly remedies: readonly Remedy[] };
