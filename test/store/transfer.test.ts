@@ -320,7 +320,7 @@ describe("interrupted copy", () => {
     onTestFinished(() => {
       copying.kill("SIGKILL");
     });
-    const begun = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO "jobs"%'`;
+    const begun = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO public."jobs"%'`;
     while ((await operator.query(begun)).rowCount === 0) await sleep(5);
     copying.kill("SIGKILL");
     expect(await copying.ended).toMatchObject({ signal: "SIGKILL", stdout: "" });

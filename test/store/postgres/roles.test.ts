@@ -86,6 +86,11 @@ const WRITES = [
   "INSERT INTO tasks(id, repo, stage, paused_at) VALUES (5, 'web', 'done', '2026-11-01 09:00:00')",
   "INSERT INTO jobs(id, agent, repo, task_id) VALUES (1, 'analyst', 'web', 1), (2, 'analyst', 'web', 2), (3, 'analyst', 'api', 3)",
   "INSERT INTO jobs(id, agent, repo, task_id, status) VALUES (4, 'developer', 'web', 1, 'running'), (5, 'developer', 'web', 1, 'running')",
+  "INSERT INTO jobs(id, agent, repo, status, run_after) VALUES (6, 'tester', 'web', 'delayed', '2027-01-01 09:00:00')",
+  "UPDATE jobs SET run_after = '2027-01-02 09:00:00' WHERE id = 6",
+  "INSERT INTO tasks(id, repo, stage, paused_at, pause_until) VALUES (6, 'web', 'analysis', '2026-11-01', '2027-01-01 09:00:00')",
+  "UPDATE tasks SET pause_until = '2027-01-02 09:00:00' WHERE id = 6",
+  "UPDATE tasks SET paused_at = NULL WHERE id = 6",
   "UPDATE jobs SET status = 'running' WHERE id = 1",
   "UPDATE jobs SET repo = 'new' WHERE id = 3",
   "INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (3, 1)",
@@ -254,7 +259,6 @@ it.each([
     async ({ url, admin }: Place) => {
       await asService(url, strict);
       await admin.query("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC");
-      await admin.query("REVOKE EXECUTE ON FUNCTION gate_lock_lane, gate_draw_again FROM PUBLIC");
     },
   ],
   [
