@@ -105,6 +105,7 @@ it("shows another program's rows like its own", async () => {
         payload: "just words",
         result: null,
         error: null,
+        progress: null,
         run_after: null,
         lease: null,
         created_at: A_TIME,
