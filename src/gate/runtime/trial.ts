@@ -71,12 +71,37 @@ const addTo = (sum: Map<number, ChangedVerdict>, lost: Map<number, ChangedVerdic
   for (const job of effect.now_held) if (!sum.delete(job.job_id)) lost.set(job.job_id, job);
 };
 
-const remediesOf = (roots: readonly Root[]): Remedy[] =>
-  roots.filter(needsCall).flatMap(({ remedies }) => remedies.slice(0, 1));
+const isPauseOrResume = ({ action }: Remedy): boolean => action === "pause" || action === "resume";
+
+/** True for a pause or a resume of a task that one of the calls paused or resumed. */
+const takesBack = (remedy: Remedy, calls: readonly Remedy[]): boolean =>
+  isPauseOrResume(remedy) &&
+  calls.some(
+    (call) =>
+      isPauseOrResume(call) && "task_id" in call && "task_id" in remedy && call.task_id === remedy.task_id,
+  );
+
+/** The first remedy of each root cause that takes none of the calls back. */
+const remediesOf = (roots: readonly Root[], calls: readonly Remedy[] = []): Remedy[] =>
+  roots
+    .filter(needsCall)
+    .flatMap(({ remedies }) => remedies.filter((remedy) => !takesBack(remedy, calls)).slice(0, 1));
+
+/** The calls without the pauses and resumes of tasks that they cancel. */
+const withoutVain = (calls: readonly Remedy[]): Remedy[] => {
+  const cancelled = new Set(calls.flatMap((call) => (call.action === "cancel" ? [call.task_id] : [])));
+  return calls.filter((call) => !(isPauseOrResume(call) && "task_id" in call && cancelled.has(call.task_id)));
+};
+
+/** A plan, and the calls that it consists of. */
+interface TriedPlan {
+  readonly plan: Plan;
+  readonly made: readonly Remedy[];
+}
 
 /** Makes the calls that end the root causes of a wait; looks again, because the end of one can show another, until no
  *  further call is needed. */
-function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]): Tx<Plan | null> {
+function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]): Tx<TriedPlan | null> {
   const { policy } = context.rules;
   const { visible } = context.lookup;
   const made = new Map<string, Remedy>();
@@ -92,17 +117,20 @@ function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]):
     }
     const { state, roots } = yield* waitOf(new Investigation(policy, visible), taskId);
     still = obstaclesOf(state) ?? [];
-    next = remediesOf(roots).filter((remedy) => !made.has(asCommand(remedy).command));
+    next = remediesOf(roots, [...made.values()]).filter((remedy) => !made.has(asCommand(remedy).command));
   }
   const ready = yield* readyAmong(policy, context.lookup, [...claimable.keys()]);
   return {
-    ...spelled([...made.values()]),
-    condition: null,
-    effect: {
-      now_claimable: [...claimable.values()].filter(({ job_id }) => ready.has(job_id)).sort(byJob),
-      now_held: [...held.values()].sort(byJob),
+    made: [...made.values()],
+    plan: {
+      ...spelled([...made.values()]),
+      condition: null,
+      effect: {
+        now_claimable: [...claimable.values()].filter(({ job_id }) => ready.has(job_id)).sort(byJob),
+        now_held: [...held.values()].sort(byJob),
+      },
+      still,
     },
-    still,
   };
 }
 
@@ -120,8 +148,14 @@ const planOf = async (
   const remedies = withoutRepeats(remediesOf(roots));
   const untried = { condition: null, effect: null, still: null };
   if (remedies.length > 0) {
-    const tried = await attempt(pipeline, (context) => makeCalls(context, state.task.id, remedies));
-    return tried === undefined ? { ...spelled(remedies.slice(0, MAX_CALLS)), ...untried } : tried;
+    const tryOut = (first: readonly Remedy[]) =>
+      attempt(pipeline, (context) => makeCalls(context, state.task.id, first));
+    const tried = await tryOut(remedies);
+    if (tried === undefined) return { ...spelled(remedies.slice(0, MAX_CALLS)), ...untried };
+    if (tried === null) return null;
+    const needed = withoutVain(tried.made);
+    const shorter = needed.length < tried.made.length ? await tryOut(needed) : undefined;
+    return (shorter ?? tried).plan;
   }
   const main = mainRoot(roots);
   if (main?.cause.ended_by !== "program") return null;
