@@ -213,10 +213,11 @@ const pauseFinding = (task: Task): Finding => ({
   remedies: [resumeRemedy(task)],
 });
 
-/** The explained task itself needs a job, or its end: no call of an operator is better than another. */
+/** The explained task itself needs a job, or its end: no call of an operator is better than another. Another task leaves the
+ *  lane by a pause, and by its end where a pause does not help. */
 const idleRemedies = (policy: Policy, task: Task, arrival: Arrival): Remedy[] => {
   if (arrival === "explained") return [];
-  return arrival === "lane" && policy.pause ? [pauseRemedy(task)] : [cancelRemedy(task)];
+  return arrival === "lane" && policy.pause ? [pauseRemedy(task), cancelRemedy(task)] : [cancelRemedy(task)];
 };
 
 const ORDER: readonly RootCause["ended_by"][] = ["call", "orchestrator", "repair", "program"];
