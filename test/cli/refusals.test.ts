@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
-import type { CliContext } from "../../src/cli/context.ts";
+import type { ProcessContext } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -265,9 +265,18 @@ it("exits with 4 for a missing or wrong token and records a pause under the toke
 
 it("config prints the source of every value and no secret", async () => {
   const folder = temporaryFolder();
-  const lines = ["PORT=8081", "ORCH_SERIAL_GATE_REPOS=acme/web", "DATABASE_URL=postgres://gate:hush@db/gate"];
+  const lines = [
+    "PORT=8081",
+    "ORCH_SERIAL_GATE_REPOS=acme/web",
+    "DATABASE_URL=postgres://gate:hush@127.0.0.1/gate",
+  ];
   writeFileSync(join(folder, ".env"), lines.join("\n"));
-  const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
+  const env = {
+    SERIAL_GATE_URL: "http://127.0.0.1:1",
+    SERIAL_GATE_TOKEN: "0123456789abcdef",
+    SERIAL_GATE_PAUSE: "off",
+    PORT: "8082",
+  };
   const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
@@ -376,9 +385,9 @@ it.each([
   // In this process, or the whole would take as long as all the other tests.
   let said = "";
   const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
-  const context: CliContext = {
+  const context: ProcessContext = {
     env: {},
-    isFromFile: () => false,
+    serviceEnvironment: () => ({ env: {}, isFromFile: () => false }),
     userName: () => undefined,
     stdin: process.stdin,
     stdout: stream,
