@@ -234,11 +234,11 @@ it("explains an unreachable service and an answer of another program", async () 
       "
     `);
   expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      SERIAL_GATE_URL is "localhost:8080": expected http://HOST:PORT, or several separated by commas.
-      [2]
-      "
-    `);
+    "$ serial-gate queue
+    SERIAL_GATE_URL: expected http://HOST:PORT or https://HOST:PORT, or several separated by commas.
+    [2]
+    "
+  `);
 });
 
 it("exits with 4 for a missing or wrong token and records a pause under the token's name", async () => {
@@ -246,16 +246,16 @@ it("exits with 4 for a missing or wrong token and records a pause under the toke
   const nobody = cliOf(service.url);
   const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
   expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      A valid token is required.
-      Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens.
-      [4]
-      $ serial-gate queue
-      A valid token is required.
-      The service does not know the secret in SERIAL_GATE_TOKEN.
-      [4]
-      "
-    `);
+    "$ serial-gate queue
+    A valid token is required.
+    Log in with \`serial-gate login http://HOST:PORT\`, or set SERIAL_GATE_URL and SERIAL_GATE_TOKEN.
+    [4]
+    $ serial-gate queue
+    A valid token is required.
+    The service does not know the secret in SERIAL_GATE_TOKEN.
+    [4]
+    "
+  `);
   const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
   expect(
     await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
@@ -268,7 +268,7 @@ it("config prints the source of every value and no secret", async () => {
   const lines = [
     "PORT=8081",
     "ORCH_SERIAL_GATE_REPOS=acme/web",
-    "DATABASE_URL=postgres://gate:hush@127.0.0.1/gate",
+    "DATABASE_URL=postgres://gate:hush@127.0.0.1:1/gate",
   ];
   writeFileSync(join(folder, ".env"), lines.join("\n"));
   const env = {
@@ -281,11 +281,13 @@ it("config prints the source of every value and no secret", async () => {
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
     "FOR                     VARIABLE                    VALUE                        FROM
+    command line            SERIAL_GATE_URL             http://127.0.0.1:1           environment
     command line            SERIAL_GATE_TOKEN           (set)                        environment
     a service started here  PORT                        8082                         environment
-    a service started here  DATABASE_URL                postgres://gate:***@db/gate  .env
+    a service started here  DATABASE_URL                postgres://127.0.0.1:1/gate  .env
     a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
     SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
+    Strict lanes: on for a database that serial-gate makes, off for one that it adopts. The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1
     "
   `);
   expect(code).toBe(0);
@@ -300,11 +302,15 @@ it("--help groups the verbs by their users", async () => {
 
     Options:
       -V, --version                    output the version number
+      --context <context>              call the service of this context
+      --insecure                       send a token over plain HTTP to another
+                                       machine
       -h, --help                       display help for command
 
     For operators:
-      queue [options]                  show every lane: its active task, its waiting
-                                       jobs and their reasons, its paused tasks
+      queue [options]                  show every lane in a line: its active task,
+                                       that task's job, and how many wait; trouble
+                                       first
       explain [options] [work-item]    explain why a work item does not start, what
                                        holds it and which command frees it
       pause [options] [work-item...]   pause tasks, so that later tasks of their
@@ -323,7 +329,8 @@ it("--help groups the verbs by their users", async () => {
 
     For the orchestrator:
       task                             add, list, show, move and cancel tasks
-      job                              add, show, retry and cancel jobs
+      job                              add, list, show, retry, cancel and report on
+                                       jobs
 
     For workers:
       claim [options]                  claim the oldest jobs that can start, and
@@ -334,21 +341,27 @@ it("--help groups the verbs by their users", async () => {
       migrate [options]                create or upgrade the database (safe to
                                        repeat)
       doctor                           check and repair the ready index; list
-                                       unreadable times and stuck tasks (reads
-                                       DATABASE_URL)
+                                       unreadable times, stuck tasks, jobs without a
+                                       lease and rights that others should not have
+                                       (reads DATABASE_URL)
       replay [options] [file]          run real work items through a fresh service,
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP
                                        API
 
     For the shell:
+      login [options] <url>            keep the address of a service and a token for
+                                       it, asked hidden or read from stdin
+      logout [context]                 forget a context and its token
+      context                          list the kept contexts, or use another one
       config [options]                 show the settings of the command line and of
                                        a service started here, with their source; no
                                        secrets
       completion <shell>               print the completion script of a shell
       help [verb...]                   show the help of a verb
 
-    SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
+    Which service the verbs call: the context of --context, else SERIAL_GATE_URL and SERIAL_GATE_TOKEN, else the context
+    that \`serial-gate login\` or \`context use\` put in force; \`serial-gate config\` shows it.
     Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
     "
   `);

@@ -32,9 +32,10 @@ const start = (
   const child = spawn(process.execPath, [path, ...args], {
     env,
     cwd: folder,
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
-  child.stdin?.end(input);
+  // A process that ends without reading closes the pipe.
+  child.stdin.on("error", () => undefined).end(input);
   const heard = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (heard.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (heard.stderr += text));

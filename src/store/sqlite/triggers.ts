@@ -17,7 +17,7 @@ const SHORT_ESCAPES: Readonly<Record<number, string>> = {
   13: String.raw`\r`,
 };
 
-/** Every control character that a text of SQLite's can have: NUL ends one. */
+/** All but NUL, which replace() cannot find. */
 const CONTROL_CHARACTERS = Array.from({ length: 31 }, (_, index) => index + 1);
 
 /** Characters that JSON wants escaped, in the order in which they are replaced: the backslash first. */
