@@ -4,6 +4,7 @@
 
 import type { Context, Contexts } from "./contexts.ts";
 import type { Env } from "./env.ts";
+import { isLoopback } from "./loopback.ts";
 
 /** The variables of the verbs that call the service. */
 export const CONNECTION_VARIABLES = ["SERIAL_GATE_URL", "SERIAL_GATE_TOKEN"] as const;
@@ -26,8 +27,6 @@ export class ConnectionError extends Error {
 }
 
 const SENDABLE = /^[\x21-\x7e]+$/;
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** An address without a user, a query or a fragment: each would carry a secret to where addresses are shown. */
 const isAddress = (text: string): boolean => {
@@ -60,7 +59,7 @@ export const parseToken = (text: string, named: string): string => {
 export const refuseClearText = (urls: readonly string[]): void => {
   const clear = urls.find((url) => {
     const { protocol, hostname } = new URL(url);
-    return protocol === "http:" && !LOOPBACK.test(hostname);
+    return protocol === "http:" && !isLoopback(hostname);
   });
   if (clear !== undefined)
     throw new ConnectionError(

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
+import { isLoopback } from "./loopback.ts";
 import { REPO_NAME } from "../contract/names/repo-name.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import type { Origin } from "../store/settings.ts";
@@ -188,11 +189,6 @@ export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
     String((schema instanceof z.ZodDefault ? schema : (schema.in as z.ZodDefault)).def.defaultValue),
   ]),
 );
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
-
-/** True for an address that only programs on this machine can reach. */
-const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /** The name under which a variable is set: its own or, for a switch, the orchestrator's. A blank value counts as not
  *  set. */

@@ -66,6 +66,8 @@ describe("no text of another program steers a terminal from stderr", () => {
       [404, "text/html", STEERING],
       [500, "text/plain", STEERING],
       [400, "application/problem+json", problem],
+      [400, "application/problem+json", STEERING],
+      [400, "application/problem+json", JSON.stringify({ code: "x", detail: [STEERING] })],
     ] as const) {
       const url = await hostileService((response) => {
         response.writeHead(status, { "content-type": type }).end(body);
