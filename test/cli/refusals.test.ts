@@ -393,6 +393,10 @@ it.each([
   ["openapi"],
   ["config"],
   ["completion"],
+  ["login"],
+  ["logout"],
+  ["context", "list"],
+  ["context", "use"],
   ["help"],
 ])("--help of %s %s has an example", async (...verb) => {
   // In this process, or the whole would take as long as all the other tests.
