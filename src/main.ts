@@ -5,20 +5,21 @@ import { existsSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { run } from "./cli/program.ts";
 import { DotEnvError, parseDotEnv } from "./config/dot-env.ts";
-import { layered, type Env } from "./config/env.ts";
+import { layered, type Env, type Layers } from "./config/env.ts";
 
 const DOT_ENV = ".env";
 
-const readDotEnv = (): Env | DotEnvError => {
+/** @throws DotEnvError */
+const readDotEnv = (): Env => {
   try {
     return existsSync(DOT_ENV) ? parseDotEnv(readFileSync(DOT_ENV, "utf8")) : {};
   } catch (error) {
-    if (error instanceof DotEnvError) return error;
-    return new DotEnvError(`.env cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof DotEnvError) throw error;
+    throw new DotEnvError(`.env cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 };
 
-const dotEnv = readDotEnv();
+let layers: Layers | undefined;
 
 /** Undefined for a user id that the system has no name for, as in some containers. */
 const userName = (): string | undefined => {
@@ -36,9 +37,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await run(process.argv.slice(2), {
-  ...(dotEnv instanceof DotEnvError
-    ? { ...layered(process.env, {}), environmentError: dotEnv }
-    : layered(process.env, dotEnv)),
+  env: process.env,
+  serviceEnvironment: () => (layers ??= layered(process.env, readDotEnv())),
   userName,
   stdin: process.stdin,
   stdout: process.stdout,

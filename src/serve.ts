@@ -1,14 +1,16 @@
 /** The composition root: config -> store -> migrate -> gate -> app -> an open port. */
 
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { createSecureContext } from "node:tls";
 import { pino, type DestinationStream, type Logger } from "pino";
 
-import { policyFor, strictLanesReason, type Config } from "./config/service.ts";
+import { ConfigError, policyFor, strictLanesReason, type Config, type TlsFiles } from "./config/service.ts";
 import { Gate } from "./gate/gate.ts";
 import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
 import { migrate, readOrigin, readSchema } from "./store/migrate.ts";
-import { openStore } from "./store/open.ts";
+import { fileExposures, openStore } from "./store/open.ts";
 import { readExposures } from "./store/schema-rights.ts";
 import type { Store } from "./store/port.ts";
 import { VERSION } from "./version.ts";
@@ -20,8 +22,21 @@ export interface Service {
   close(): Promise<void>;
 }
 
-const urlOf = ({ family, address, port }: AddressInfo): string =>
-  `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+/** The certificate and its key.
+ *  @throws ConfigError when they cannot be read or do not belong together */
+const readTls = ({ cert, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } => {
+  try {
+    const read = { cert: readFileSync(cert), key: readFileSync(key) };
+    createSecureContext(read);
+    return read;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`SERIAL_GATE_TLS_CERT and SERIAL_GATE_TLS_KEY cannot be used: ${why}`]);
+  }
+};
+
+const urlOf = ({ family, address, port }: AddressInfo, scheme: "http" | "https"): string =>
+  `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 
 /** Logs what the adoption of an orchestrator's database found. */
 const logAdoption = async (store: Store, logger: Logger, applied: readonly string[]): Promise<void> => {
@@ -46,10 +61,12 @@ const prepare = async (store: Store, logger: Logger): Promise<void> => {
 export const serve = async (config: Config, logs: DestinationStream): Promise<Service> => {
   const logger = pino({ level: config.logLevel, redact: ["req.headers"] }, logs);
   for (const warning of config.warnings) logger.warn(warning);
+  const tls = config.tls && readTls(config.tls);
   const store = await openStore(config.databaseUrl);
   try {
     await prepare(store, logger);
-    for (const exposure of await readExposures(store)) logger.warn(exposure);
+    for (const exposure of [...fileExposures(config.databaseUrl), ...(await readExposures(store))])
+      logger.warn(exposure);
     const { defaults, projects, eventsDays, tokens } = config;
     const origin = await store.read(readOrigin);
     const policy = policyFor(config.policy, origin);
@@ -59,11 +76,11 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     );
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
-    const app = await buildApp({ gate, tokens, logger, version: VERSION });
+    const app = await buildApp({ gate, tokens, logger, version: VERSION, tls });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();
     return {
-      url: urlOf(app.server.address() as AddressInfo),
+      url: urlOf(app.server.address() as AddressInfo, tls ? "https" : "http"),
       close: async () => {
         await app.close();
         await store.close();

@@ -1,6 +1,7 @@
-/** The question before a change that is hard to take back. */
+/** Questions at the terminal: the one before a change that is hard to take back, and the one for a secret. */
 
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { Option } from "commander";
 import type { CliContext } from "./context.ts";
 import { EXIT, ExitError } from "./output/exit-codes.ts";
@@ -11,11 +12,21 @@ export const yesOption = (): Option => new Option("-y, --yes", "do not ask");
 /** 128 + SIGINT */
 const INTERRUPTED = 130;
 
+const nowhere = (): Writable =>
+  new Writable({
+    write: (_chunk, _encoding, done) => {
+      done();
+    },
+  });
+
 /** The answer to a question; empty when the terminal ended it.
+ *  @param isHidden leaves out the keys that are typed
  *  @throws ExitError on Ctrl-C */
-const ask = ({ stdin, stderr }: CliContext, question: string): Promise<string> =>
+const ask = ({ stdin, stderr }: CliContext, question: string, isHidden = false): Promise<string> =>
   new Promise((answered, fail) => {
-    const line = createInterface({ input: stdin, output: stderr });
+    // The terminal stops to echo here, before it shows the question.
+    const line = createInterface({ input: stdin, output: isHidden ? nowhere() : stderr, terminal: true });
+    if (isHidden) stderr.write(question);
     line.once("SIGINT", () => {
       fail(new ExitError(INTERRUPTED, ""));
       line.close();
@@ -23,11 +34,21 @@ const ask = ({ stdin, stderr }: CliContext, question: string): Promise<string> =
     line.once("close", () => {
       answered("");
     });
-    void line.question(`${question} [y/N] `).then((answer) => {
+    void line.question(question).then((answer) => {
       answered(answer);
       line.close();
     });
   });
+
+/** Asks for a secret: the keys that are typed are not shown.
+ *  @throws ExitError on Ctrl-C */
+export const askHidden = async (context: CliContext, question: string): Promise<string> => {
+  try {
+    return await ask(context, `${plain(question)} `, true);
+  } finally {
+    context.stderr.write("\n");
+  }
+};
 
 /** True where somebody can answer a question. */
 export const hasTerminal = ({ stdin, stderr }: CliContext): boolean => stdin.isTTY && stderr.isTTY;
@@ -48,6 +69,6 @@ export const confirm = async (context: CliContext, text: string): Promise<void> 
       question,
       "There is no terminal to ask at: add --yes to do it, or --dry-run to see the effect.",
     );
-  if (!/^y(es)?$/i.test((await ask(context, question)).trim()))
+  if (!/^y(es)?$/i.test((await ask(context, `${question} [y/N] `)).trim()))
     throw new ExitError(EXIT.failed, "Nothing was changed.");
 };

@@ -1,13 +1,14 @@
 /** The process as the commands see it: environment, streams and stop signals. */
 
-import type { Env } from "../config/env.ts";
+import type { Env, Layers } from "../config/env.ts";
 
-export interface CliContext {
+/** Made by main.ts. */
+export interface ProcessContext {
+  /** The environment alone. The working folder may belong to anybody, so no verb that calls the service reads its .env. */
   readonly env: Env;
-  /** Why the file .env was refused. Every verb ends with it: the file may have set any variable. */
-  readonly environmentError?: Error;
-  /** True for a variable that comes from the file .env, not from the environment. */
-  readonly isFromFile: (name: string) => boolean;
+  /** The environment over the file .env of the working folder, for verbs that run the service or open its database.
+   *  @throws DotEnvError for a file that is refused: it may have set any variable */
+  readonly serviceEnvironment: () => Layers;
   /** The operating system's name for the user; undefined for a user without one. */
   readonly userName: () => string | undefined;
   readonly stdin: NodeJS.ReadStream;
@@ -15,4 +16,15 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream;
   /** Registers a callback for the signal by which the process is asked to stop. */
   readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
+}
+
+export interface CliContext extends ProcessContext {
+  /** Options that every verb takes. Read when a verb runs. */
+  readonly globalOptions: () => GlobalOptions;
+}
+
+export interface GlobalOptions {
+  /** The context to use, in the place of the environment and of the current one. */
+  readonly context?: string;
+  readonly insecure?: true;
 }

@@ -1,6 +1,6 @@
 /** The command line: its verbs, grouped by the people who use them. */
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { VERSION } from "../version.ts";
 import { doctorCommand } from "./commands/admin/doctor.ts";
 import { migrateCommand } from "./commands/admin/migrate.ts";
@@ -15,17 +15,19 @@ import { explainCommand } from "./commands/explain.ts";
 import { freezeCommands } from "./commands/freeze.ts";
 import { helpCommand } from "./commands/help.ts";
 import { jobCommands } from "./commands/job/command.ts";
+import { loginCommands } from "./commands/login.ts";
 import { pauseCommands } from "./commands/pause.ts";
 import { queueCommand } from "./commands/queue/command.ts";
 import { taskCommands } from "./commands/task.ts";
 import { waitCommand } from "./commands/wait.ts";
-import type { CliContext } from "./context.ts";
+import type { CliContext, GlobalOptions, ProcessContext } from "./context.ts";
 import { describeError } from "./output/errors.ts";
 import { EXIT } from "./output/exit-codes.ts";
 import { say } from "./output/format.ts";
 
 const HELP = `
-SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
+Which service the verbs call: the context of --context, else SERIAL_GATE_URL and SERIAL_GATE_TOKEN, else the context
+that \`serial-gate login\` or \`context use\` put in force; \`serial-gate config\` shows it.
 Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.`;
 
 /** @param exitWith sets the exit code of a verb that ends without an error */
@@ -35,13 +37,14 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
     .version(VERSION)
     .helpCommand(false)
     .addHelpText("after", HELP)
+    .addOption(new Option("--context <context>", "call the service of this context"))
+    .addOption(new Option("--insecure", "send a token over plain HTTP to another machine"))
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
-      writeErr: (text) => context.stderr.write(text),
-    })
-    .hook("preAction", () => {
-      if (context.environmentError) throw context.environmentError;
+      writeErr: (text) => {
+        say(context, ...text.replace(/\n$/, "").split("\n"));
+      },
     });
   program.commandsGroup("For operators:");
   queueCommand(program, context);
@@ -62,6 +65,7 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
   replayCommand(program, context, exitWith);
   openapiCommand(program, context);
   program.commandsGroup("For the shell:");
+  loginCommands(program, context);
   configCommand(program, context);
   completionCommands(program, context);
   helpCommand(program);
@@ -69,8 +73,9 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
 };
 
 /** @returns the exit code */
-export const run = async (argv: readonly string[], context: CliContext): Promise<number> => {
+export const run = async (argv: readonly string[], surroundings: ProcessContext): Promise<number> => {
   let exitCode: number = EXIT.done;
+  const context: CliContext = { ...surroundings, globalOptions: () => program.opts<GlobalOptions>() };
   const program = programOf(context, (code) => {
     exitCode = code;
   });

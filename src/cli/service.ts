@@ -5,24 +5,32 @@ import type { PauseNote } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { OneTaskQuery } from "../contract/scalars.ts";
 import type { Task } from "../contract/tasks.ts";
-import { parseConnection } from "../config/client.ts";
+import { chooseConnection, type Connection } from "../config/client.ts";
+import { readContexts } from "./context-file.ts";
 import type { CliContext } from "./context.ts";
 import { EXIT, ExitError } from "./output/exit-codes.ts";
 import { didYouMean } from "../contract/names/near.ts";
 
+/** The service that the verb calls.
+ *  @throws ConnectionError */
+export const connectionOf = ({ env, globalOptions }: CliContext): Connection => {
+  const { context: contextName, insecure = false } = globalOptions();
+  return chooseConnection({ env, contextName, insecure, contexts: () => readContexts(env) });
+};
+
 /** @throws ConnectionError */
-export const connect = ({ env }: CliContext): Client => {
-  const { urls, token } = parseConnection(env);
+export const connect = (context: CliContext): Client => {
+  const { urls, token } = connectionOf(context);
   return new Client({ url: urls, token });
 };
 
 /** The reason and the person for the event log. A service with tokens records the token's name and takes no other. */
 export const noteOf = (
-  { env, userName }: CliContext,
+  context: CliContext,
   { reason, until }: Pick<PauseNote, "reason" | "until">,
 ): PauseNote => {
-  const { token, by } = parseConnection(env);
-  return { by: token === undefined ? (by ?? userName()) : undefined, reason, until };
+  const { token, by } = connectionOf(context);
+  return { by: token === undefined ? (by ?? context.userName()) : undefined, reason, until };
 };
 
 const LONGEST_PAGE = 500;

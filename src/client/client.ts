@@ -114,11 +114,21 @@ const foreign = ({ status, statusText, url }: Response, text: string): Problem =
   };
 };
 
+/** The problem in a body; undefined when it has none, as that of another program may. */
+const problemIn = (text: string): Problem | undefined => {
+  try {
+    const body = JSON.parse(text) as Problem | null;
+    return typeof body?.code === "string" && typeof body.detail === "string" ? body : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 /** The problem in an answer. */
 const problemOf = async (response: Response): Promise<Problem> => {
   const text = await response.text();
   const isOwn = response.headers.get("content-type")?.startsWith(PROBLEM);
-  return isOwn ? (JSON.parse(text) as Problem) : foreign(response, text);
+  return (isOwn ? problemIn(text) : undefined) ?? foreign(response, text);
 };
 
 /** @throws ProblemError `http_200` when the body is not JSON: another program answered */

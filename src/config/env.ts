@@ -22,7 +22,7 @@ export const spellingsOf = (name: string): readonly string[] =>
 const withoutBlanks = (env: Env): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
 
-interface Layers {
+export interface Layers {
   readonly env: Env;
   /** True for a variable that comes from the lower layer. */
   readonly isFromFile: (name: string) => boolean;

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
+import { isLoopback } from "./loopback.ts";
 import { REPO_NAME } from "../contract/names/repo-name.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import type { Origin } from "../store/settings.ts";
@@ -34,9 +35,16 @@ const ORIGIN_REASONS: Readonly<Record<Origin, string>> = {
 export const strictLanesReason = ({ strictLanes }: ConfiguredPolicy, origin: Origin): string =>
   strictLanes === null ? ORIGIN_REASONS[origin] : "SERIAL_GATE_STRICT_LANES says so";
 
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** The paths of the certificate and of its key; undefined for plain HTTP. */
+  readonly tls: TlsFiles | undefined;
   readonly databaseUrl: string;
   readonly logLevel: string;
   readonly tokens: readonly Token[];
@@ -59,7 +67,7 @@ export class ConfigError extends Error {
 }
 
 /** Variables that may contain a secret: their values are never shown. */
-const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS", "SERIAL_GATE_TOKEN"];
+const SECRET_VARIABLES = ["DATABASE_URL", "SERIAL_GATE_TOKENS"];
 
 /** A variable: its default, the values that it takes, and its parser, which returns undefined for any other value. */
 const variable = <T>(fallback: string, expected: string, parse: (text: string) => T | undefined) =>
@@ -135,6 +143,9 @@ const tokenList = () =>
     },
   );
 
+/** The path of a file that serve.ts reads. */
+const path = () => variable("", "the path of a PEM file", (text) => (text.includes("\0") ? undefined : text));
+
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 const Environment = z.object({
@@ -142,6 +153,9 @@ const Environment = z.object({
     /^[A-Za-z0-9.:_-]+$/.test(text) ? text : undefined,
   ),
   PORT: wholeNumber(8080, 0, 65_535),
+  SERIAL_GATE_TLS_CERT: path(),
+  SERIAL_GATE_TLS_KEY: path(),
+  SERIAL_GATE_BEHIND_TLS: onOff(false),
   DATABASE_URL: z
     .string()
     .default("file:./data/serial-gate.db")
@@ -176,11 +190,6 @@ export const VARIABLES: Readonly<Record<string, string>> = Object.fromEntries(
   ]),
 );
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
-
-/** True for an address that only programs on this machine can reach. */
-const isLoopback = (host: string): boolean => LOOPBACK.test(host);
-
 /** The name under which a variable is set: its own or, for a switch, the orchestrator's. A blank value counts as not
  *  set. */
 const sourceOf = (env: Env, name: string): string | undefined =>
@@ -201,7 +210,7 @@ const misspelt = (env: Env): string[] =>
     .filter((name) => {
       const own = name.startsWith(ORCHESTRATOR_PREFIX)
         ? SWITCHES.map((each) => ORCHESTRATOR_PREFIX + each)
-        : [...Object.keys(VARIABLES), ...Object.keys(CONNECTION_VARIABLES)];
+        : [...Object.keys(VARIABLES), ...CONNECTION_VARIABLES];
       return !own.includes(name);
     });
 
@@ -219,6 +228,9 @@ export const parseConfig = (env: Env): Config => {
     faults.push(
       `HOST is ${JSON.stringify(HOST)}: set SERIAL_GATE_TOKENS too, or every caller that reaches it is an operator`,
     );
+  const { SERIAL_GATE_TLS_CERT: cert, SERIAL_GATE_TLS_KEY: key } = given;
+  if ((cert === undefined) !== (key === undefined))
+    faults.push("SERIAL_GATE_TLS_CERT and SERIAL_GATE_TLS_KEY go together: set both, or neither");
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
 
   const value = parsed.data;
@@ -226,6 +238,7 @@ export const parseConfig = (env: Env): Config => {
   return {
     host: value.HOST,
     port: value.PORT,
+    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     databaseUrl: value.DATABASE_URL,
     logLevel: value.LOG_LEVEL,
     tokens: value.SERIAL_GATE_TOKENS,
@@ -247,6 +260,11 @@ export const parseConfig = (env: Env): Config => {
     projects: value.SERIAL_GATE_PROJECTS.valid,
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
     warnings: [
+      ...(isLoopback(value.HOST) || cert !== undefined || value.SERIAL_GATE_BEHIND_TLS
+        ? []
+        : [
+            `HOST is ${JSON.stringify(value.HOST)} without TLS: the callers' tokens cross the network in clear text. Set SERIAL_GATE_TLS_CERT and SERIAL_GATE_TLS_KEY, or SERIAL_GATE_BEHIND_TLS=true if a proxy in front of it speaks TLS.`,
+          ]),
       ...(pathOf(value.DATABASE_URL) === ":memory:"
         ? ["DATABASE_URL is a database in memory: everything in it is lost when the service ends."]
         : []),

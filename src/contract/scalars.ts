@@ -32,13 +32,14 @@ export const milliseconds = (least: number, most: number, description: string) =
 
 export const Id = z.int().min(1);
 export const Count = z.int().min(0);
+/** No id has an invisible character: two ids that look the same are one task. Adopted rows may, and stay readable. */
 export const WorkItemId = z
   .string()
   .max(NAME_LENGTH)
-  .regex(/^[^\p{Cc}\p{Cs}\p{Z}-]([^\p{Cc}\p{Cs}]*[^\p{Cc}\p{Cs}\p{Z}])?$/u)
+  .regex(/^(?!-)(?!\p{Z})[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]+(?<!\p{Z})$/u)
   .meta({
     description:
-      "A work item id, such as ORCH-124: printable characters without a space at either end or a dash at the beginning.",
+      "A work item id, such as ORCH-124: visible characters, and spaces between them; no dash at the beginning.",
     examples: ["WEB-8"],
   });
 export const Agent = z

@@ -31,14 +31,26 @@ interface AppParts {
   readonly tokens: readonly { readonly name: string; readonly secret: string }[];
   readonly logger: FastifyBaseLogger;
   readonly version: string;
+  /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
 /** Milliseconds in which a request must be whole. A long poll is an answer that waits, not a request. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Builds the service. It does not listen yet; when it closes, the gate drains first. */
-export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Promise<FastifyInstance> => {
-  const app = Fastify({
+export const buildApp = async ({
+  gate,
+  tokens,
+  logger,
+  version,
+  tls,
+}: AppParts): Promise<FastifyInstance> => {
+  const server = {
+    connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+  };
+  const app: FastifyInstance = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for each request costs more than the line that it writes; each line names its request itself.
@@ -48,7 +60,7 @@ export const buildApp = async ({ gate, tokens, logger, version }: AppParts): Pro
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6, headersTimeout: REQUEST_TIMEOUT_MS },
+    ...(tls ? { https: { ...tls, ...server } } : { http: server }),
     requestIdHeader: false,
     genReqId: requestId,
     clientErrorHandler: (error, socket) => {

@@ -61,6 +61,30 @@ const readPath = (text: string): DatabaseUrl => {
   return { kind: "file", path: isWindows ? path.replace(/^\/(?=[A-Za-z]:)/, "") : path };
 };
 
+/** The values of `sslmode` that the driver knows. All but the first mean TLS; all but the last of those check the server's
+ *  certificate and its name, as `verify-full` does. */
+const SSL_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full", "no-verify"];
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** The machine of a server; the driver prefers the parameter. Undefined for a socket in the file system. */
+const hostOf = ({ hostname, searchParams }: URL): string | undefined => {
+  const named = searchParams.getAll("host").at(-1) ?? "";
+  const host = named === "" ? decodeURIComponent(hostname) : named;
+  return host === "" || host.startsWith("/") ? undefined : host;
+};
+
+/** Without a mode the driver would send the password and every payload in clear text.
+ *  @returns the reason why the URL is refused */
+const sslFault = (url: URL): string | undefined => {
+  const mode = url.searchParams.getAll("sslmode").at(-1);
+  if (mode !== undefined && !SSL_MODES.includes(mode)) return `sslmode is one of ${SSL_MODES.join(", ")}`;
+  const host = hostOf(url);
+  return mode === undefined && host !== undefined && !LOOPBACK.test(host)
+    ? "a database on another machine needs ?sslmode=verify-full, or ?sslmode=disable on a network that you trust"
+    : undefined;
+};
+
 /** Reads a server's URL. A password with an unescaped `#`, `/` or `?` moves what follows it into other parts of the URL,
  *  where nothing masks it. */
 const readServer = (url: string): DatabaseUrl => {
@@ -70,7 +94,11 @@ const readServer = (url: string): DatabaseUrl => {
     !url.includes("#") &&
     /^\/?[^/@]*$/.test(parsed.pathname) &&
     [...parsed.searchParams.keys()].every((name) => /^[a-z_]+$/i.test(name)) &&
-    [parsed.username, parsed.password, parsed.pathname].every((part) => decoded(part) !== undefined);
+    [parsed.username, parsed.password, parsed.hostname, parsed.pathname].every(
+      (part) => decoded(part) !== undefined,
+    );
+  const fault = isPlain ? sslFault(parsed) : undefined;
+  if (fault !== undefined) return invalid(fault);
   return isPlain
     ? { kind: "server", url }
     : invalid(`${EXPECTED}; write # / ? @ : and % in a password as %23 %2F %3F %40 %3A %25`);
@@ -100,14 +128,13 @@ export const pathOf = (url: string): string | undefined => {
 /** True for a valid `postgres://…` or `postgresql://…` URL. */
 export const isServer = (url: string): boolean => readDatabaseUrl(url).kind === "server";
 
-/** The URL with its secrets masked, for logs and error messages; `(set)` for one that cannot be read. */
+/** The URL for logs and error messages, by the parts that have no secret: of a server the scheme, host, port, database
+ *  and names of its parameters. `(set)` for one that cannot be read. */
 export const shownUrl = (url: string): string => {
   const read = readDatabaseUrl(url);
   if (read.kind === "invalid") return "(set)";
   if (read.kind === "file") return url;
-  const shown = new URL(url);
-  shown.password &&= "***";
-  for (const name of [...shown.searchParams.keys()])
-    if (/pass|secret|token/i.test(name)) shown.searchParams.set(name, "***");
-  return shown.href;
+  const { protocol, host, pathname, searchParams } = new URL(url);
+  const names = [...new Set(searchParams.keys())].join("&");
+  return `${protocol}//${host}${pathname}${names === "" ? "" : `?${names}`}`;
 };

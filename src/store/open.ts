@@ -1,7 +1,8 @@
 /** Chooses the adapter by the database URL and opens it. Only this file knows which adapters there are. */
 
-import { readDatabaseUrl } from "./database-url.ts";
+import { pathOf, readDatabaseUrl } from "./database-url.ts";
 import { openPostgres } from "./postgres/store.ts";
+import { filePermissionFaults } from "./sqlite/permissions.ts";
 import { openSqlite } from "./sqlite/store.ts";
 import type { Clock, Store } from "./port.ts";
 
@@ -15,6 +16,12 @@ export interface OpenOptions {
   /** How many transactions run at once. PostgreSQL only. */
   readonly poolSize?: number;
 }
+
+/** A sentence when other users of this machine have access to the file of a database; none for a server's. */
+export const fileExposures = (url: string): string[] => {
+  const path = pathOf(url);
+  return path === undefined ? [] : filePermissionFaults(path);
+};
 
 /** @param url `file:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
  *  @throws StoreFault when the database cannot be opened. */

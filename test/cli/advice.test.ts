@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { CliContext } from "../../src/cli/context.ts";
+import type { ProcessContext } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import { asTyped, withOption } from "../../src/contract/shell.ts";
 import { asCommand, type Remedy } from "../../src/gate/rule/remedy.ts";
@@ -32,9 +32,9 @@ const callOf = async (argv: readonly string[]): Promise<string | undefined> => {
     return Promise.resolve(Response.json(answer, { status: isLookup ? 200 : 503 }));
   });
   const stream = { write: (text: string) => (stderr += text) } as unknown as NodeJS.WriteStream;
-  const context: CliContext = {
-    env: {},
-    isFromFile: () => false,
+  const context: ProcessContext = {
+    env: { SERIAL_GATE_URL: "http://127.0.0.1:8080" },
+    serviceEnvironment: () => ({ env: {}, isFromFile: () => false }),
     userName: () => "ann",
     stdin: process.stdin,
     stdout: stream,

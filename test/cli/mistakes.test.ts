@@ -47,7 +47,7 @@ describe("the command line answers a mistake with the way out", () => {
       [2]
 
       $ serial-gate task add acme/web -- --all
-      Invalid <work-item>: expected at most 200 characters, with no control characters and no leading dash.
+      Invalid <work-item>: expected at most 200 characters, with no control or invisible characters and no leading dash.
       [2]
 
       $ serial-gate claim --wait 2m

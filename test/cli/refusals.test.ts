@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
-import type { CliContext } from "../../src/cli/context.ts";
+import type { ProcessContext } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import { cliOf, steady, type Cli } from "../support/cli.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -234,11 +234,11 @@ it("explains an unreachable service and an answer of another program", async () 
       "
     `);
   expect(await cliOf("localhost:8080").session(["queue"])).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      SERIAL_GATE_URL is "localhost:8080": expected http://HOST:PORT, or several separated by commas.
-      [2]
-      "
-    `);
+    "$ serial-gate queue
+    SERIAL_GATE_URL: expected http://HOST:PORT or https://HOST:PORT, or several separated by commas.
+    [2]
+    "
+  `);
 });
 
 it("exits with 4 for a missing or wrong token and records a pause under the token's name", async () => {
@@ -246,16 +246,16 @@ it("exits with 4 for a missing or wrong token and records a pause under the toke
   const nobody = cliOf(service.url);
   const stranger = cliOf(service.url, { SERIAL_GATE_TOKEN: "fedcba9876543210" });
   expect((await nobody.session(["queue"])) + (await stranger.session(["queue"]))).toMatchInlineSnapshot(`
-      "$ serial-gate queue
-      A valid token is required.
-      Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens.
-      [4]
-      $ serial-gate queue
-      A valid token is required.
-      The service does not know the secret in SERIAL_GATE_TOKEN.
-      [4]
-      "
-    `);
+    "$ serial-gate queue
+    A valid token is required.
+    Log in with \`serial-gate login http://HOST:PORT\`, or set SERIAL_GATE_URL and SERIAL_GATE_TOKEN.
+    [4]
+    $ serial-gate queue
+    A valid token is required.
+    The service does not know the secret in SERIAL_GATE_TOKEN.
+    [4]
+    "
+  `);
   const night = cliOf(service.url, { SERIAL_GATE_TOKEN: "0123456789abcdef" });
   expect(
     await night.session(["task", "add", "acme/web", "WEB-1", "-o", "name"], ["pause", "WEB-1"]),
@@ -271,15 +271,21 @@ it("config prints the source of every value and no secret", async () => {
     "DATABASE_URL=postgres://gate:hush@127.0.0.1:1/gate",
   ];
   writeFileSync(join(folder, ".env"), lines.join("\n"));
-  const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
+  const env = {
+    SERIAL_GATE_URL: "http://127.0.0.1:1",
+    SERIAL_GATE_TOKEN: "0123456789abcdef",
+    SERIAL_GATE_PAUSE: "off",
+    PORT: "8082",
+  };
   const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
-    "FOR                     VARIABLE                    VALUE                                 FROM
-    command line            SERIAL_GATE_TOKEN           (set)                                 environment
-    a service started here  PORT                        8082                                  environment
-    a service started here  DATABASE_URL                postgres://gate:***@127.0.0.1:1/gate  .env
-    a service started here  SERIAL_GATE_REPOS           acme/web                              .env, as ORCH_SERIAL_GATE_REPOS
+    "FOR                     VARIABLE                    VALUE                        FROM
+    command line            SERIAL_GATE_URL             http://127.0.0.1:1           environment
+    command line            SERIAL_GATE_TOKEN           (set)                        environment
+    a service started here  PORT                        8082                         environment
+    a service started here  DATABASE_URL                postgres://127.0.0.1:1/gate  .env
+    a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
     SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
     Strict lanes: on for a database that serial-gate makes, off for one that it adopts. The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1
     "
@@ -296,6 +302,9 @@ it("--help groups the verbs by their users", async () => {
 
     Options:
       -V, --version                    output the version number
+      --context <context>              call the service of this context
+      --insecure                       send a token over plain HTTP to another
+                                       machine
       -h, --help                       display help for command
 
     For operators:
@@ -341,13 +350,18 @@ it("--help groups the verbs by their users", async () => {
                                        API
 
     For the shell:
+      login [options] <url>            keep the address of a service and a token for
+                                       it, asked hidden or read from stdin
+      logout [context]                 forget a context and its token
+      context                          list the kept contexts, or use another one
       config [options]                 show the settings of the command line and of
                                        a service started here, with their source; no
                                        secrets
       completion <shell>               print the completion script of a shell
       help [verb...]                   show the help of a verb
 
-    SERIAL_GATE_URL and SERIAL_GATE_TOKEN say which service the verbs call; \`serial-gate config\` shows both.
+    Which service the verbs call: the context of --context, else SERIAL_GATE_URL and SERIAL_GATE_TOKEN, else the context
+    that \`serial-gate login\` or \`context use\` put in force; \`serial-gate config\` shows it.
     Exit codes: 0 done, 1 failed, 2 usage, 3 refused by the gate, 4 not allowed, 5 not found, 6 timed out, 78 configuration.
     "
   `);
@@ -379,14 +393,18 @@ it.each([
   ["openapi"],
   ["config"],
   ["completion"],
+  ["login"],
+  ["logout"],
+  ["context", "list"],
+  ["context", "use"],
   ["help"],
 ])("--help of %s %s has an example", async (...verb) => {
   // In this process, or the whole would take as long as all the other tests.
   let said = "";
   const stream = { write: (text: string) => (said += text) } as unknown as NodeJS.WriteStream;
-  const context: CliContext = {
+  const context: ProcessContext = {
     env: {},
-    isFromFile: () => false,
+    serviceEnvironment: () => ({ env: {}, isFromFile: () => false }),
     userName: () => undefined,
     stdin: process.stdin,
     stdout: stream,

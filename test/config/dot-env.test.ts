@@ -100,7 +100,7 @@ describe("the environment over the file", () => {
   });
 });
 
-it.each(["config", "doctor", "serve", "queue"])(
+it.each(["config", "doctor", "serve", "migrate"])(
   "%s ends with 78 and the number of a line of .env that is none",
   async (verb) => {
     const folder = temporaryFolder();

@@ -39,6 +39,38 @@ it.each(["../etc", "acme/..", "acme/./web", "-acme/web", "acme/odd.git", "Org Na
   },
 );
 
+it.each([
+  ["a zero-width space", "WEB\u200b-1"],
+  ["a soft hyphen", "WEB\u00ad-1"],
+  ["a byte order mark", "\ufeffWEB-1"],
+  ["a zero-width joiner", "WEB-1\u200d"],
+  ["a bidi override", "\u202eWEB-1"],
+  ["a bidi isolate", "WEB-\u20661"],
+  ["a tag", "WEB-1\u{e0041}"],
+  ["a line separator", "WEB\u2028-1"],
+  ["a paragraph separator", "WEB\u2029-1"],
+  ["a variation selector", "WEB-1\ufe0f"],
+  ["a Hangul filler", "WEB\u3164-1"],
+  ["a control character", "WEB\u009b-1"],
+  ["an option's dash", "--all"],
+])("refuses a new work item with %s", async (_title, work_item_id) => {
+  const { web } = isolatedRepos(shared());
+  expectProblem(await shared().post("/tasks", { repo: web, work_item_id }), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", "/work_item_id")],
+  });
+  expect(await shared().get(`/tasks?repo=${encodeURIComponent(web)}`)).toMatchObject({ body: { tasks: [] } });
+});
+
+it.each(["WEB 1", "Büro-1", "課題-1", "🦺-1", "a", "a b c", "x—y"])(
+  "takes the work item %j",
+  async (work_item_id) => {
+    const { web } = isolatedRepos(shared());
+    expect(await shared().post("/tasks", { repo: web, work_item_id })).toMatchObject({ status: 201 });
+  },
+);
+
 it("says that nothing has a frozen repository, and what is near", async () => {
   const { web, add } = isolatedRepos(shared());
   await add("WEB-1");

@@ -64,12 +64,63 @@ it.each([
 });
 
 it.each([
-  "postgres://gate:secret@db:5432/gate",
-  "postgres://gate:secret@secret@db/gate",
-  "postgresql://db/gate?user=gate&password=secret",
-  "postgres://gate:secret@db/gate?sslmode=require&sslpassword=secret",
-])("masks the password of %s", (url) => {
+  ["postgres://gate:secret@localhost:5432/gate", "postgres://localhost:5432/gate"],
+  ["postgres://gate:secret@secret@127.0.0.1/gate", "postgres://127.0.0.1/gate"],
+  ["postgres://secret@[::1]/gate", "postgres://[::1]/gate"],
+  ["postgresql://localhost/gate?user=gate&password=secret", "postgresql://localhost/gate?user&password"],
+  ["postgresql://localhost/gate?pass=secret", "postgresql://localhost/gate?pass"],
+  ["postgresql://localhost/gate?application_name=secret", "postgresql://localhost/gate?application_name"],
+  ["postgres:///gate?host=/run/postgresql", "postgres:///gate?host"],
+  [
+    "postgres://gate:secret@db/gate?sslmode=require&sslpassword=secret",
+    "postgres://db/gate?sslmode&sslpassword",
+  ],
+])("shows of %s the parts that have no secret", (url, shown) => {
   expect(readDatabaseUrl(url)).toEqual({ kind: "server", url });
-  expect(shownUrl(url)).not.toContain("secret");
-  expect(shownUrl(url)).toContain("***");
+  expect(shownUrl(url)).toBe(shown);
+});
+
+it.each([
+  "postgres://gate:123/topsecret@db/gate",
+  "postgres://gate:123#topsecret@db/gate",
+  "postgres://gate:123?topsecret@db/gate",
+  "postgres://gate:1/2/topsecret@db/gate",
+  "postgres://gate:topsecret",
+  "postgres://gate:topsecret@",
+  "postgres:/gate:topsecret@db/gate",
+  "postgres://gate:topsecret@db/gate ?x",
+  "POSTGRES://gate:topsecret@db/gate",
+  "topsecret",
+])("shows nothing of %s, which it cannot read", (url) => {
+  expect(shownUrl(url)).toBe("(set)");
+  expect(JSON.stringify(readDatabaseUrl(url))).not.toContain("topsecret");
+});
+
+it.each([
+  "postgres://gate@db/gate",
+  "postgres://gate@127.0.0.1.example/gate",
+  "postgres://gate@localhost/gate?host=db",
+  "postgres://gate@10.0.0.7:5432/gate?application_name=gate",
+])("refuses %s on another machine without an sslmode", (url) => {
+  expect(readDatabaseUrl(url)).toMatchObject({
+    kind: "invalid",
+    reason: expect.stringContaining("sslmode=verify-full") as string,
+  });
+});
+
+it.each([
+  "postgres://gate@db/gate?sslmode=verify-full",
+  "postgres://gate@db/gate?sslmode=disable",
+  "postgres://gate@127.0.0.9/gate",
+  "postgres://gate@db/gate?host=/run/postgresql",
+])("takes %s", (url) => {
+  expect(readDatabaseUrl(url)).toEqual({ kind: "server", url });
+});
+
+it("refuses an sslmode that the driver does not know", () => {
+  for (const mode of ["verify_full", "allow", ""])
+    expect(readDatabaseUrl(`postgres://localhost/gate?sslmode=${mode}`)).toMatchObject({
+      kind: "invalid",
+      reason: expect.stringContaining("sslmode is one of disable,") as string,
+    });
 });

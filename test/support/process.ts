@@ -27,12 +27,15 @@ const start = (
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
   folder = tmpdir(),
+  input?: string,
 ): Running => {
   const child = spawn(process.execPath, [path, ...args], {
     env,
     cwd: folder,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // A process that ends without reading closes the pipe.
+  child.stdin.on("error", () => undefined).end(input);
   const heard = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (heard.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (heard.stderr += text));
@@ -65,9 +68,14 @@ const start = (
 
 const beside = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** `serial-gate ARGS`, as built. */
-export const startProgram = (args: readonly string[], env?: NodeJS.ProcessEnv, folder?: string): Running =>
-  start(beside("../../dist/main.js"), args, env, folder);
+/** `serial-gate ARGS`, as built.
+ *  @param input is what it reads from stdin */
+export const startProgram = (
+  args: readonly string[],
+  env?: NodeJS.ProcessEnv,
+  folder?: string,
+  input?: string,
+): Running => start(beside("../../dist/main.js"), args, env, folder, input);
 
 /** A script of this folder. */
 export const startScript = (name: string, args: readonly string[]): Running => start(beside(name), args);

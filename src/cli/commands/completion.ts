@@ -6,6 +6,7 @@ import { Argument, type Command, type Option } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { Lane } from "../../contract/queue.ts";
 import { example } from "../arguments.ts";
+import { readContexts } from "../context-file.ts";
 import type { CliContext } from "../context.ts";
 import { plain } from "../output/text.ts";
 import { connect, liveWorkItems } from "../service.ts";
@@ -49,6 +50,9 @@ type Shell = keyof typeof SCRIPTS;
 /** The longest wait for the service, in milliseconds: a slower Tab is worse than none. */
 const TIMEOUT_MS = 700;
 
+/** Options of the program itself, which every verb takes. */
+const GLOBAL = ["--context", "--insecure"];
+
 interface Asked {
   readonly client: Client;
   /** The verb whose value is completed: `retry` of `job retry`. */
@@ -89,8 +93,9 @@ const valuesOf = async (
   asked: Pick<Asked, "verb" | "repo">,
 ): Promise<readonly string[]> => {
   const read = VALUES[kind];
-  if (!read) return [];
   try {
+    if (kind === "context") return [...readContexts(context.env).contexts.keys()];
+    if (!read) return [];
     return await read({ ...asked, client: connect(context), signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch {
     return [];
@@ -103,6 +108,7 @@ const kindOf = ({ flags }: Option): string => /[<[]([^>\].]+)/.exec(flags)?.[1] 
 /** Splits the words before the last one into the verb, its operands, its options and an option that waits for a value. */
 const read = (program: Command, words: readonly string[]) => {
   let command = program;
+  const globals = program.options.filter(({ long }) => GLOBAL.includes(long ?? ""));
   const operands: string[] = [];
   const given = new Map<string, string>();
   let open: Option | undefined;
@@ -113,7 +119,7 @@ const read = (program: Command, words: readonly string[]) => {
       continue;
     }
     const [flag = "", value] = word.split(/=(.*)/);
-    const option = command.options.find((each) => each.short === flag || each.long === flag);
+    const option = [...command.options, ...globals].find((each) => each.short === flag || each.long === flag);
     if (option?.required && value === undefined) open = option;
     else if (option && value !== undefined) given.set(option.attributeName(), value);
     if (word.startsWith("-")) continue;
@@ -121,7 +127,7 @@ const read = (program: Command, words: readonly string[]) => {
     if (verb) command = verb;
     else operands.push(word);
   }
-  return { command, operands, given, open };
+  return { command, globals, operands, given, open };
 };
 
 /** Joins `--for`, `=`, `done` again: some shells break words at `=`. */
@@ -140,11 +146,18 @@ const isVisible = (command: Command): boolean => !("_hidden" in command && comma
 /** Completions for the last word. */
 const candidates = async (
   program: Command,
-  context: CliContext,
+  surroundings: CliContext,
   words: readonly string[],
 ): Promise<readonly string[]> => {
   const last = words.at(-1) ?? "";
-  const { command, operands, given, open } = read(program, words.slice(0, -1));
+  const { command, globals, operands, given, open } = read(program, words.slice(0, -1));
+  const context: CliContext = {
+    ...surroundings,
+    globalOptions: () => ({
+      ...(given.has("context") ? { context: given.get("context") ?? "" } : {}),
+      ...(words.includes("--insecure") ? { insecure: true } : {}),
+    }),
+  };
   const own = command.registeredArguments;
   // After `REPO`, only what is in that repository.
   const repo = own[0]?.name() === "repo" && operands.length > 0 ? operands[0] : given.get("repo");
@@ -153,10 +166,15 @@ const candidates = async (
     option.argChoices ?? valuesOf(kindOf(option), context, asked);
   if (open) return ofOption(open);
   const [, flag = ""] = /^(--[^=]+)=/.exec(last) ?? [];
-  const assigned = command.options.find(({ long }) => flag !== "" && long === flag);
+  const assigned = [...command.options, ...globals].find(({ long }) => flag !== "" && long === flag);
   if (assigned) return (await ofOption(assigned)).map((value) => `${flag}=${value}`);
   if (last.startsWith("-"))
-    return [...command.options.filter(({ hidden }) => !hidden).flatMap(({ long }) => long ?? []), "--help"];
+    return [
+      ...new Set(
+        [...command.options.filter(({ hidden }) => !hidden), ...globals].map(({ long }) => long ?? ""),
+      ),
+      "--help",
+    ];
   const verbs = operands.length > 0 ? [] : command.commands.filter(isVisible).map((each) => each.name());
   const argument = own[operands.length] ?? (own.at(-1)?.variadic ? own.at(-1) : undefined);
   if (!argument) return verbs;

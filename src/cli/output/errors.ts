@@ -2,9 +2,9 @@
 
 import { CommanderError } from "commander";
 import { ProblemError, type Problem } from "../../client/client.ts";
-import { parseConnection } from "../../config/client.ts";
 import { asTyped, withOption, withTaskId } from "../../contract/shell.ts";
 import type { CliContext } from "../context.ts";
+import { connectionOf } from "../service.ts";
 import { EXIT, ExitError, exitOfProblem } from "./exit-codes.ts";
 
 interface ErrorReport {
@@ -23,7 +23,7 @@ const EXIT_OF: Readonly<Record<string, number>> = {
 
 const SET_THE_ADDRESS = "Set SERIAL_GATE_URL to the address of the service.";
 
-const addressOf = ({ env }: CliContext): string => parseConnection(env).urls.join(", ");
+const addressOf = (context: CliContext): string => connectionOf(context).urls.join(", ");
 
 const notOurs = (detail: string, context: CliContext): string[] => [
   `There is no serial-gate at ${addressOf(context)}: ${detail}`,
@@ -32,10 +32,13 @@ const notOurs = (detail: string, context: CliContext): string[] => [
 
 const hasPath = (url: string): boolean => new URL(url).pathname !== "/";
 
-const tokenHint = ({ env }: CliContext): string =>
-  parseConnection(env).token === undefined
-    ? "Set SERIAL_GATE_TOKEN to the secret of one of the service's tokens."
-    : "The service does not know the secret in SERIAL_GATE_TOKEN.";
+const tokenHint = (context: CliContext): string => {
+  const { urls, token, source } = connectionOf(context);
+  const login = asTyped(["login", urls.join(",")]);
+  if (token === undefined) return `Log in with \`${login}\`, or set SERIAL_GATE_URL and SERIAL_GATE_TOKEN.`;
+  if (typeof source !== "object") return "The service does not know the secret in SERIAL_GATE_TOKEN.";
+  return `The service does not know the token of the context ${source.context}. Log in again with \`${login} --name ${source.context}\`.`;
+};
 
 /** The fields of a request whose rule is worth a sentence: their name on the command line, and the rule. */
 const FIELDS: Readonly<Record<string, readonly [name: string, rule: string]>> = {
@@ -44,7 +47,10 @@ const FIELDS: Readonly<Record<string, readonly [name: string, rule: string]>> = 
     "repo",
     "letters, digits and ._~+- in parts joined by slashes, without .git at the end, such as acme/web",
   ],
-  work_item_id: ["work-item", "at most 200 characters, with no control characters and no leading dash"],
+  work_item_id: [
+    "work-item",
+    "at most 200 characters, with no control or invisible characters and no leading dash",
+  ],
   agent: ["agent", "letters, digits, dots, dashes, underscores and colons, such as developer"],
   agents: ["agent", "letters, digits, dots, dashes, underscores and colons, such as developer"],
 };
@@ -83,7 +89,7 @@ const linesOf = (problem: Problem, argv: readonly string[], context: CliContext)
     case "unauthorized":
       return [detail, tokenHint(context)];
     case "not_found":
-      return parseConnection(context.env).urls.some(hasPath)
+      return connectionOf(context).urls.some(hasPath)
         ? notOurs(detail, context)
         : [detail, "The service is older than this program."];
     // A missing page, or a success that is not JSON.
@@ -119,8 +125,7 @@ export const describeError = (error: unknown, argv: readonly string[], context: 
   // Commander has printed its message already.
   if (error instanceof CommanderError)
     return { lines: [], exit: error.exitCode === 0 ? EXIT.done : EXIT.usage };
-  if (error instanceof ExitError)
-    return { lines: error.message === "" ? [] : [error.message], exit: error.exit };
+  if (error instanceof ExitError) return { lines: error.lines, exit: error.exit };
   if (error instanceof ProblemError)
     return { lines: linesOf(error.problem, argv, context), exit: exitOfProblem(error.problem) };
   if (!(error instanceof Error)) return { lines: [String(error)], exit: EXIT.failed };
@@ -130,8 +135,9 @@ export const describeError = (error: unknown, argv: readonly string[], context: 
   if (error instanceof TypeError && error.message === "fetch failed")
     return { lines: connectionLines(error, context), exit: EXIT.failed };
   const exit = EXIT_OF[error.name];
-  if (exit !== undefined) return { lines: [error.message], exit };
+  // Several lines are ours: texts of other programs in them are quoted as JSON.
+  if (exit !== undefined) return { lines: error.message.split("\n"), exit };
   // Any other error is a fault of the program and keeps its stack.
   const line = "syscall" in error ? systemLine(error) : (error.stack ?? error.message);
-  return { lines: [line], exit: EXIT.failed };
+  return { lines: line.split("\n"), exit: EXIT.failed };
 };

@@ -34,9 +34,11 @@ export const exitOfProblem = ({ code, status }: { code: string; status: number }
 export class ExitError extends Error {
   override readonly name = "ExitError";
   readonly exit: number;
+  readonly lines: readonly string[];
 
   constructor(exit: number, ...lines: readonly string[]) {
     super(lines.join("\n"));
     this.exit = exit;
+    this.lines = lines.filter((line) => line !== "");
   }
 }

@@ -1,8 +1,10 @@
-/** Answers in the format that was asked for, on stdout; words for a person, on stderr. */
+/** Answers in the format that was asked for, on stdout; words for a person, on stderr.
+ *  All that other programs wrote passes here on its way to a terminal, and none of it steers the terminal. */
 
 import { Option } from "commander";
 import type { CliContext } from "../context.ts";
 import { screenOf, type Screen } from "./terminal.ts";
+import { escaped, harmless, harmlessLine } from "./text.ts";
 
 const FORMATS = ["table", "wide", "json", "ndjson", "yaml", "name"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -27,16 +29,35 @@ export interface Answer<Item> {
 
 const line = (text: string): string => `${text}\n`;
 
+const asItIs = (text: string): string => text;
+
+/** YAML for a terminal. A text with characters to escape is quoted, because only quoted YAML has escapes. */
+const yamlOf = async (response: unknown, isTerminal: boolean): Promise<string> => {
+  const { Document, Scalar, stringify, visit } = await import("yaml");
+  if (!isTerminal) return stringify(response);
+  const document = new Document(response);
+  visit(document, {
+    Scalar: (_key, node) => {
+      if (typeof node.value === "string" && escaped(node.value) !== node.value)
+        node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  // Unfolded: a line break within quotes would stand between an escape's characters.
+  return escaped(document.toString({ lineWidth: 0 }));
+};
+
 const textOf = async <Item>(answer: Answer<Item>, format: Format, screen: Screen): Promise<string> => {
+  const jsonText = screen.isTerminal ? escaped : asItIs;
+  const nameText = screen.isTerminal ? harmless : asItIs;
   switch (format) {
     case "json":
-      return line(JSON.stringify(answer.response, null, 2));
+      return line(jsonText(JSON.stringify(answer.response, null, 2)));
     case "ndjson":
-      return answer.items.map((item) => line(JSON.stringify(item))).join("");
+      return answer.items.map((item) => line(jsonText(JSON.stringify(item)))).join("");
     case "name":
-      return answer.items.map((item) => line(String(answer.name(item) ?? "-"))).join("");
+      return answer.items.map((item) => line(nameText(String(answer.name(item) ?? "-")))).join("");
     case "yaml":
-      return (await import("yaml")).stringify(answer.response);
+      return yamlOf(answer.response, screen.isTerminal);
     default:
       return answer
         .lines(screen, format === "wide")
@@ -56,5 +77,10 @@ export const print = async <Item>(
 
 /** Prints lines for a person on stderr. */
 export const say = ({ stderr }: CliContext, ...lines: readonly string[]): void => {
-  for (const each of lines) stderr.write(line(each));
+  for (const each of lines) stderr.write(line(harmlessLine(each)));
+};
+
+/** Prints lines for a person on stdout, where they are the answer. */
+export const printLines = ({ stdout }: CliContext, ...lines: readonly string[]): void => {
+  for (const each of lines) stdout.write(line(harmlessLine(each)));
 };

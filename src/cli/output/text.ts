@@ -5,6 +5,18 @@ import { stripVTControlCharacters } from "node:util";
 /** Replaces every character that could steer a terminal or reorder its text; spaces stay as they are. */
 export const harmless = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
 
+/** The same as one line, with its spaces. */
+export const harmlessLine = (text: string): string => harmless(text.replace(/[\t\r\n\u2028\u2029]+/g, " "));
+
+/** JSON or quoted YAML in which every character that could steer a terminal is escaped: it means the same. */
+export const escaped = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) =>
+    character === "\n" ? character : character.split("").map(escapeUnit).join(""),
+  );
+
+/** One UTF-16 unit as `\uXXXX`. */
+const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** Text of other programs as one harmless line. */
 export const plain = (text: string): string => harmless(text.replace(/\s+/g, " ")).trim();
 

@@ -1,10 +1,10 @@
 /** A connection to a SQLite file: opening and configuring it, running operations on it, and translating its errors.
  *  It holds no transaction policy: see group-commit.ts and readers.ts. */
 
-import { mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import Database from "better-sqlite3";
 import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
+import { createPrivately } from "./permissions.ts";
 
 /** How long SQLite itself waits for a lock. The wait blocks the event loop, so it is short; retry.ts waits instead. */
 const BUSY_TIMEOUT_MS = 20;
@@ -53,7 +53,7 @@ export const openFile = (path: string, mustExist: boolean): Database.Database =>
   if (path === ":memory:") return new Database(path);
   const file = resolve(path);
   try {
-    if (!mustExist) mkdirSync(dirname(file), { recursive: true });
+    if (!mustExist) createPrivately(file);
     return new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: mustExist });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -11,14 +11,23 @@ const makeLane = (lane: string): string =>
   `INSERT INTO gate_lanes(repo, revision) SELECT ${lane}, 0
   WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = ${lane})`;
 
-/** Characters that JSON wants escaped, in the order in which they are: the backslash first. Of the control characters
- *  only those of a text with several lines. */
+const SHORT_ESCAPES: Readonly<Record<number, string>> = {
+  9: String.raw`\t`,
+  10: String.raw`\n`,
+  13: String.raw`\r`,
+};
+
+/** All but NUL, which replace() cannot find. */
+const CONTROL_CHARACTERS = Array.from({ length: 31 }, (_, index) => index + 1);
+
+/** Characters that JSON wants escaped, in the order in which they are replaced: the backslash first. */
 const ESCAPED: readonly (readonly [character: string, escaped: string])[] = [
   [String.raw`'\'`, String.raw`'\\'`],
   [`'"'`, String.raw`'\"'`],
-  ["char(10)", String.raw`'\n'`],
-  ["char(13)", String.raw`'\r'`],
-  ["char(9)", String.raw`'\t'`],
+  ...CONTROL_CHARACTERS.map((code): readonly [string, string] => [
+    `char(${code})`,
+    `'${SHORT_ESCAPES[code] ?? `\\u${code.toString(16).padStart(4, "0")}`}'`,
+  ]),
 ];
 
 const jsonText = (value: string): string => {

@@ -23,6 +23,22 @@ onEveryDatabase((open) => {
     });
   };
 
+  it("records a stage with control characters, quotes and backslashes as it is", async () => {
+    const world = await start();
+    const controls = String.fromCharCode(...Array.from({ length: 31 }, (_, index) => index + 1), 0x7f, 0x9b);
+    for (const [id, stage] of ["\u001b[31mred", controls, `"\\\b\\u0007'`, "\u202e\u2028🦺"].entries()) {
+      const literal = `'${stage.replaceAll("'", "''")}'`;
+      expect(
+        await toldOf(
+          world,
+          `INSERT INTO tasks(repo, work_item_id, stage) VALUES ('acme/web', 'A-${id}', ${literal})`,
+        ),
+      ).toEqual([
+        ["task.created", { repo: "acme/web", task_id: id + 1, work_item_id: `A-${id}` }, { stage }],
+      ]);
+    }
+  });
+
   it("records every change of another program once, under its own kind", async () => {
     const world = await start();
     const web = { repo: "acme/web", task_id: 1, work_item_id: "A" };

@@ -1,11 +1,12 @@
 /** serial-gate config: the settings of the command line and of a service started here, and why strict lanes are on or off. */
 
 import type { Command } from "commander";
-import { CONNECTION_VARIABLES } from "../../../config/client.ts";
+import { CONNECTION_VARIABLES, ConnectionError, type Connection } from "../../../config/client.ts";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { outputOption, print, say, type OutputOptions } from "../../output/format.ts";
 import { tableOf, type Column } from "../../output/table.ts";
+import { connectionOf } from "../../service.ts";
 
 interface Setting {
   readonly for: "command line" | "serve";
@@ -14,6 +15,47 @@ interface Setting {
   readonly value: string | null;
   readonly from: string;
 }
+
+/** The service that the verbs call, and its source; or why they call none. */
+const connectionHere = (context: CliContext): Connection | ConnectionError => {
+  try {
+    return connectionOf(context);
+  } catch (error) {
+    if (error instanceof ConnectionError) return error;
+    throw error;
+  }
+};
+
+const sourceText = ({ source }: Connection): string =>
+  typeof source === "object" ? `context ${source.context}` : source;
+
+const connectionSettings = (connection: Connection | ConnectionError): Setting[] => {
+  const setting = (name: string, value: string | null, from: string): Setting => ({
+    for: "command line",
+    name,
+    value,
+    from,
+  });
+  if (connection instanceof ConnectionError)
+    return CONNECTION_VARIABLES.map((name) => setting(name, null, "refused"));
+  const from = sourceText(connection);
+  const { urls, token } = connection;
+  return [
+    setting("SERIAL_GATE_URL", urls.join(","), from),
+    setting(
+      "SERIAL_GATE_TOKEN",
+      token === undefined ? null : "(set)",
+      token === undefined ? "default" : from,
+    ),
+  ];
+};
+
+/** The variables of the command line that .env sets in vain. */
+const ignoredInFile = (context: CliContext): string[] =>
+  CONNECTION_VARIABLES.filter((name) => context.serviceEnvironment().isFromFile(name)).map(
+    (name) =>
+      `.env sets ${name}, which the command line does not read from there: use \`serial-gate login URL\`.`,
+  );
 
 interface StrictLanes {
   /** Null when the database cannot say. */
@@ -34,9 +76,10 @@ const strictLanesOf = async (context: CliContext): Promise<StrictLanes> => {
     import("../../../store/migrate.ts"),
   ]);
   try {
-    const { databaseUrl, policy } = parseConfig(context.env);
+    const { env } = context.serviceEnvironment();
+    const { databaseUrl, policy } = parseConfig(env);
     if (policy.strictLanes !== null) {
-      const { source } = shownSetting(context.env, NAME, "");
+      const { source } = shownSetting(env, NAME, "");
       const because = `${NAME} says so (${settingSource(context, NAME, source)})`;
       return { strict_lanes: policy.strictLanes, strict_lanes_because: because };
     }
@@ -82,15 +125,15 @@ export const configCommand = (program: Command, context: CliContext): void => {
         import("../../../config/service.ts"),
         import("./database.ts"),
       ]);
-      const settingsOf = (verbs: Setting["for"], variables: Readonly<Record<string, string>>): Setting[] =>
-        Object.entries(variables).map(([name, fallback]) => {
-          const { source, value } = shownSetting(context.env, name, fallback);
-          const from = settingSource(context, name, source);
-          return { for: verbs, name, value: value === "" ? null : value, from };
-        });
+      const { env } = context.serviceEnvironment();
+      const connection = connectionHere(context);
       const settings = [
-        ...settingsOf("command line", CONNECTION_VARIABLES),
-        ...settingsOf("serve", VARIABLES),
+        ...connectionSettings(connection),
+        ...Object.entries(VARIABLES).map(([name, fallback]): Setting => {
+          const { source, value } = shownSetting(env, name, fallback);
+          const from = settingSource(context, name, source);
+          return { for: "serve", name, value: value === "" ? null : value, from };
+        }),
       ];
       const strictLanes = await strictLanesOf(context);
       await print(context, output, {
@@ -99,8 +142,10 @@ export const configCommand = (program: Command, context: CliContext): void => {
         name: ({ name }) => name,
         lines: (screen, wide) => tableOf(COLUMNS, settings, screen, wide),
       });
-      const faults = faultsIn(context.env);
-      say(context, ...faults);
+      if (connection instanceof ConnectionError) say(context, connection.message);
+      say(context, ...ignoredInFile(context));
+      const faults = faultsIn(env);
+      say(context, ...faults.flatMap((fault) => fault.split("\n")));
       if (!faults.includes(strictLanes.strict_lanes_because)) say(context, strictLanesLine(strictLanes));
     });
 };

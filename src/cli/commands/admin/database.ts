@@ -9,19 +9,15 @@ import type { CliContext } from "../../context.ts";
 import { EXIT, ExitError } from "../../output/exit-codes.ts";
 
 /** Says where a variable is set: `default`, `environment` or `.env`, with the spelling if it is not the variable's own. */
-export const settingSource = (
-  { isFromFile }: CliContext,
-  name: string,
-  source: string | undefined,
-): string => {
+export const settingSource = (context: CliContext, name: string, source: string | undefined): string => {
   if (source === undefined) return "default";
-  const place = isFromFile(source) ? ".env" : "environment";
+  const place = context.serviceEnvironment().isFromFile(source) ? ".env" : "environment";
   return source === name ? place : `${place}, as ${source}`;
 };
 
 /** The database by its path or URL without secrets, and the setting, such as `./gate.db (DATABASE_URL, .env)`. */
 export const namedDatabase = (url: string, context: CliContext): string => {
-  const source = context.env.DATABASE_URL?.trim() ? "DATABASE_URL" : undefined;
+  const source = context.serviceEnvironment().env.DATABASE_URL?.trim() ? "DATABASE_URL" : undefined;
   return `${pathOf(url) ?? shownUrl(url)} (DATABASE_URL, ${settingSource(context, "DATABASE_URL", source)})`;
 };
 

@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
-import { plain } from "../../output/text.ts";
+import { printLines } from "../../output/format.ts";
 import { stuckIn } from "../queue/command.ts";
 
 const verdictOf = (ready: number): string => (ready === 1 ? "ready" : "held");
@@ -14,7 +14,6 @@ export const doctorCommand = (
   context: CliContext,
   exitWith: (code: number) => void,
 ): void => {
-  const { env, stdout } = context;
   program
     .command("doctor")
     .description(
@@ -30,6 +29,7 @@ export const doctorCommand = (
         { readOrigin },
         { openExisting },
         { readExposures },
+        { fileExposures },
       ] = await Promise.all([
         import("pino"),
         import("../../../config/service.ts"),
@@ -38,31 +38,39 @@ export const doctorCommand = (
         import("../../../store/migrate.ts"),
         import("./database.ts"),
         import("../../../store/schema-rights.ts"),
+        import("../../../store/open.ts"),
       ]);
-      const { databaseUrl, policy: configured, defaults } = parseConfig(env);
+      const { databaseUrl, policy: configured, defaults } = parseConfig(context.serviceEnvironment().env);
       const store = await openExisting(databaseUrl, context);
       try {
         const policy = policyFor(configured, await store.read(readOrigin));
         const gate = new Gate({ store, policy, defaults, log: pino({ level: "silent" }) });
         if (await store.read(isReadyIndexBuilt)) {
           const { compared, wrong, mended } = await gate.audit(({ id, repo, ready, shouldBe }) => {
-            stdout.write(
-              `job ${id} (${repo ?? "no repository"}): ${verdictOf(ready)} in the index, ${verdictOf(shouldBe)} by the rule\n`,
+            printLines(
+              context,
+              `job ${id} (${repo ?? "no repository"}): ${verdictOf(ready)} in the index, ${verdictOf(shouldBe)} by the rule`,
             );
           });
-          stdout.write(
-            `${compared} queued jobs checked, ${wrong} wrong in the ready index, ${mended} repaired\n`,
+          printLines(
+            context,
+            `${compared} queued jobs checked, ${wrong} wrong in the ready index, ${mended} repaired`,
           );
           // A job in a lane that is locked just now is left to the service's own audit.
           if (mended < wrong) exitWith(1);
         } else
-          stdout.write(
-            "No service has started on this database yet: its first start builds the ready index\n",
+          printLines(
+            context,
+            "No service has started on this database yet: its first start builds the ready index",
           );
-        for (const exposure of await readExposures(store)) stdout.write(`${exposure}\n`);
-        for (const sentence of await gate.describeUnreadableTimes()) stdout.write(`${sentence}\n`);
-        for (const sentence of stuckIn(await gate.queue())) stdout.write(`${sentence}\n`);
-        for (const sentence of await gate.unleasedJobs()) stdout.write(`${plain(sentence)}\n`);
+        printLines(
+          context,
+          ...fileExposures(databaseUrl),
+          ...(await readExposures(store)),
+          ...(await gate.describeUnreadableTimes()),
+          ...stuckIn(await gate.queue()),
+          ...(await gate.unleasedJobs()),
+        );
         gate.drain();
       } finally {
         await store.close();

@@ -6,8 +6,10 @@ import type { Store } from "../../../store/port.ts";
 import type { Copied } from "../../../store/transfer/copy.ts";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
+import { printLines } from "../../output/format.ts";
 import { tableOf } from "../../output/table.ts";
 import { screenOf } from "../../output/terminal.ts";
+import { harmless } from "../../output/text.ts";
 
 /** Builds the ready index under the policy here: the first claim need not, and on PostgreSQL the service may have no right
  *  to install its triggers.
@@ -23,7 +25,7 @@ const adoptReadyIndex = async (store: Store, { policy: configured, defaults }: C
   return new Gate({ store, policy, defaults, log: pino({ level: "silent" }) }).adopt();
 };
 
-const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Promise<void> => {
+const migrateInPlace = async (context: CliContext, command: Command): Promise<void> => {
   const [
     { parseConfig },
     { adoptedWork, adoptionSentence, unleasedSentence },
@@ -35,7 +37,7 @@ const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Pr
     import("../../../store/migrate.ts"),
     import("../../../store/open.ts"),
   ]);
-  const config = parseConfig(env);
+  const config = parseConfig(context.serviceEnvironment().env);
   const { databaseUrl } = config;
   if (pathOf(databaseUrl) === ":memory:")
     command.error("error: DATABASE_URL is a database in memory, which ends with this command: name a file");
@@ -46,15 +48,16 @@ const migrateInPlace = async ({ env, stdout }: CliContext, command: Command): Pr
     if (isServer(databaseUrl) && (await adoptReadyIndex(store, config))) applied.push("ready_index");
     const name = shownUrl(databaseUrl);
     const done = before === "none" ? "created" : "upgraded";
-    stdout.write(
+    printLines(
+      context,
       applied.length > 0
-        ? `${name}: ${done}, applied ${applied.join(", ")}\n`
-        : `${name} is current: nothing to do\n`,
+        ? `${name}: ${done}, applied ${applied.join(", ")}`
+        : `${name} is current: nothing to do`,
     );
     if (before !== "orchestrator" || applied.length === 0) return;
     const work = await store.read(adoptedWork);
     for (const sentence of [adoptionSentence(work), unleasedSentence(work)])
-      if (sentence !== undefined) stdout.write(`${sentence}\n`);
+      if (sentence !== undefined) printLines(context, sentence);
   } finally {
     await store.close();
   }
@@ -72,7 +75,7 @@ const copiedLines = ({ tables, leftBehind }: Copied, { stdout, env }: CliContext
     false,
   ),
   ...(leftBehind.length > 0
-    ? [`Not copied, because they belong to another program: ${leftBehind.join(", ")}`]
+    ? [harmless(`Not copied, because they belong to another program: ${leftBehind.join(", ")}`)]
     : []),
 ];
 
@@ -91,13 +94,13 @@ const copy = async (from: string, to: string, command: Command, context: CliCont
     return command.error(
       `error: --to takes postgres://USER:PASSWORD@HOST:PORT/DATABASE${target.kind === "invalid" && to.startsWith("postgres") ? `; ${target.reason}` : ""}`,
     );
-  const config = parseConfig(context.env);
+  const config = parseConfig(context.serviceEnvironment().env);
   const store = await openStore(to);
   try {
     const copied = await copyDatabase(source.path, store);
     for (const line of copiedLines(copied, context)) context.stdout.write(`${line}\n`);
     await adoptReadyIndex(store, config);
-    context.stdout.write(`Copied and verified. Now set DATABASE_URL=${shownUrl(to)}\n`);
+    printLines(context, `Copied and verified. Now set DATABASE_URL to the URL of ${shownUrl(to)}`);
   } finally {
     await store.close();
   }

@@ -3,8 +3,9 @@
 import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
+import { printLines } from "../../output/format.ts";
 
-export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: CliContext): void => {
+export const serveCommand = (program: Command, context: CliContext): void => {
   program
     .command("serve")
     .description("migrate the database and serve until stopped")
@@ -15,15 +16,17 @@ export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: 
         import("../../../serve.ts"),
         import("../../../store/open.ts"),
       ]);
-      const config = parseConfig(env);
+      const { stderr, onStop } = context;
+      const config = parseConfig(context.serviceEnvironment().env);
       const stopped = new Promise<void>((stop) => {
         onStop(() => {
           stop();
         });
       });
       const service = await serve(config, stderr);
-      stdout.write(
-        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)\n`,
+      printLines(
+        context,
+        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)`,
       );
       await stopped;
       await service.close();

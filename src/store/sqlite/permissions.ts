@@ -1,0 +1,47 @@
+/** Who may read a database file. It has payloads, results and lease tokens in it, so it is made for its owner alone; one that
+ *  exists keeps its permissions, because another program may need them. */
+
+import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname, resolve, sep } from "node:path";
+
+const PRIVATE_FOLDER = 0o700;
+const PRIVATE_FILE = 0o600;
+
+/** Creates the file, empty, and its folder, unless they are there. SQLite gives the -wal and -shm beside it the same
+ *  permissions.
+ *  @throws the system's error */
+export const createPrivately = (file: string): void => {
+  mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+  try {
+    closeSync(openSync(file, "wx", PRIVATE_FILE));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+};
+
+/** The users that have access to a file, besides its owner: bits of the mode, without those that its folder keeps out. */
+const openBits = (file: string): number => {
+  const mode = statSync(file).mode & 0o077;
+  const folder = statSync(dirname(file)).mode;
+  const passable = ((folder & 0o010) !== 0 ? 0o070 : 0) | ((folder & 0o001) !== 0 ? 0o007 : 0);
+  return mode & passable;
+};
+
+/** A sentence when users of this machine other than the owner have access to the file; none otherwise. */
+export const filePermissionFaults = (path: string): string[] => {
+  // Windows has no such bits.
+  if (path === ":memory:" || sep !== "/") return [];
+  const file = resolve(path);
+  let bits: number;
+  try {
+    bits = openBits(file);
+  } catch {
+    return []; // Opening the file reports it.
+  }
+  if (bits === 0) return [];
+  const others = (bits & 0o007) !== 0 ? "every user of this machine" : "its group";
+  const mode = (statSync(file).mode & 0o777).toString(8);
+  return [
+    `The database ${file} is open to ${others} (mode ${mode}), with its payloads and lease tokens. Unless another program needs that: chmod 600 ${file}`,
+  ];
+};
