@@ -15,4 +15,6 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream;
   /** Registers a callback for the signal by which the process is asked to stop. */
   readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
+  /** Registers a callback for the signal by which a service is asked to read its files again. */
+  readonly onReload: (reload: () => void) => void;
 }

@@ -5,9 +5,10 @@ import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/po
 import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
+import { record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
-import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
+import { changeJob, laneOf, readJob } from "./job.ts";
+import { unknownJob } from "./lookup/subject.ts";
 import type {
   ChangedJob,
   Failure,
@@ -17,7 +18,7 @@ import type {
   Lease,
   Release,
 } from "../../contract/jobs.ts";
-import type { Actor, Defaults } from "../rule/policy.ts";
+import { GATE_ACTOR, type Actor, type Defaults } from "../rule/policy.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
 

@@ -5,11 +5,11 @@ import { raw, sql, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
-import { GATE_ACTOR, laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
+import { laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
 import type { Note, TaskSelector } from "../../contract/scalars.ts";
-import { whoActs, type Actor } from "../rule/policy.ts";
+import { GATE_ACTOR, whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
@@ -114,7 +114,7 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
   const { policy } = context.rules;
   const how = yield* pauseOptions(context, note, false);
-  const task = yield* resolveInLane(selector);
+  const task = yield* resolveInLane(selector, context.reach);
   if (isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
@@ -141,12 +141,12 @@ function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
 /** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
  *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item */
 export function* resume(
-  { rules: { policy }, lookup, actor }: Context,
+  { rules: { policy }, lookup, actor, reach }: Context,
   selector: TaskSelector,
   note: Note,
 ): Tx<PauseState> {
   const who = whoActs(actor, note.by);
-  const task = yield* resolveInLane(selector);
+  const task = yield* resolveInLane(selector, reach);
   const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
   return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
@@ -197,12 +197,12 @@ export function* resumeLane(context: Context, repo: string, note: Note): Tx<Lane
 
 /** Makes a change to a lane under its lock, and says what its repository is to the gate. */
 function* changeLane(
-  { rules: { policy, projects }, lookup }: Context,
+  { rules: { policy, projects }, lookup, reach }: Context,
   repo: string,
   change: Tx<LanePause>,
 ): Tx<LanePauseState> {
   yield* lockLane(repo);
-  const familiar = yield* familiarity(repo, projects, lookup.visible);
+  const familiar = yield* familiarity(repo, reach, { projects, visible: lookup.visible });
   const changed = yield* withEffect(policy, lookup, [repo], change);
   return { ...changed, ...forceOf(policy, repo), ...familiar };
 }

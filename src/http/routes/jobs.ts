@@ -28,6 +28,8 @@ import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
 import type { InputFault } from "../../contract/errors.ts";
 import { clientDisconnect } from "../client-disconnect.ts";
 import { invalidInput, unknownKey } from "../input-faults.ts";
+import { requireRight } from "../plugins/rights.ts";
+import { asShownTo } from "../contents.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["jobs"] as const;
@@ -53,6 +55,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: Trial; Body: NewJob }>(
     "/jobs",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "createJob",
@@ -70,6 +73,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: JobQuery }>(
     "/jobs",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "listJobs",
@@ -80,12 +84,13 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["A page of jobs.", JobPage] },
       }),
     },
-    (request) => gate.listJobs(request.query),
+    (request) => asShownTo(request, gate.listJobs(request.query, request.identity.reach)),
   );
 
   app.get<{ Params: Params }>(
     "/jobs/:id",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "getJob",
@@ -95,12 +100,13 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404],
       }),
     },
-    (request) => gate.job(request.params.id),
+    (request) => asShownTo(request, gate.job(request.params.id, request.identity.reach)),
   );
 
   app.post<{ Body: ClaimRequest }>(
     "/jobs/claim",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "claimJobs",
@@ -121,6 +127,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Heartbeat }>(
     "/jobs/:id/heartbeat",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "heartbeat",
@@ -137,6 +144,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Completion }>(
     "/jobs/:id/complete",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "completeJob",
@@ -153,6 +161,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Failure }>(
     "/jobs/:id/fail",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "failJob",
@@ -169,6 +178,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Querystring: ReleaseQuery; Body: ReleaseBody }>(
     "/jobs/:id/release",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "releaseJob",
@@ -185,15 +195,19 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    ({ caller, params, query: { force, ...trial }, body }) =>
-      force === true
-        ? gate.releaseByForce(caller, { ...params, ...trial }, readRelease(ForcedRelease, body))
-        : gate.release(caller, params.id, { ...readRelease(Release, body), ...trial }),
+    (request) => {
+      const { caller, params, body } = request;
+      const { force, ...trial } = request.query;
+      if (force !== true) return gate.release(caller, params.id, { ...readRelease(Release, body), ...trial });
+      requireRight(request, "operate");
+      return gate.releaseByForce(caller, { ...params, ...trial }, readRelease(ForcedRelease, body));
+    },
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/jobs/:id/retry",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "retryJob",
@@ -211,6 +225,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/jobs/:id/cancel",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "cancelJob",

@@ -55,6 +55,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: PauseQuery; Body: PauseNote }>(
     "/serial-gate/pause",
     {
+      config: { right: "operate" },
       schema: routeSchema({
         tags,
         operationId: "pauseTask",
@@ -82,6 +83,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: PauseQuery; Body: Note }>(
     "/serial-gate/resume",
     {
+      config: { right: "operate" },
       schema: routeSchema({
         tags,
         operationId: "resumeTask",

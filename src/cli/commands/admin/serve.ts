@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 
-export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: CliContext): void => {
+export const serveCommand = (program: Command, { env, stdout, stderr, onStop, onReload }: CliContext): void => {
   program
     .command("serve")
     .description("migrate the database and serve until stopped")
@@ -22,6 +22,9 @@ export const serveCommand = (program: Command, { env, stdout, stderr, onStop }: 
         });
       });
       const service = await serve(config, stderr);
+      onReload(() => {
+        service.reload();
+      });
       stdout.write(
         `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)\n`,
       );
