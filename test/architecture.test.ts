@@ -12,8 +12,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   version: { parts: [], packages: /^node:/ },
   access: { parts: ["access", "contract"], packages: /^(node:(crypto|fs)$|zod$)/ },
   config: {
-    parts: [
-      "access","config", "contract", "gate/rule/policy", "store/open", "store/settings"],
+    parts: ["access", "config", "contract", "gate/rule/policy", "store/open", "store/settings"],
     packages: /^zod$/,
   },
   contract: { parts: ["contract"], packages: /^zod$/ },

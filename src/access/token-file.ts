@@ -70,19 +70,27 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const faultOf = (json: unknown, { path, message, code, ...rest }: z.core.$ZodIssue): string => {
   const [list, index, ...members] = path;
   const entry: unknown =
-    isObject(json) && Array.isArray(json.tokens) && typeof index === "number" ? json.tokens[index] : undefined;
-  const name = isObject(entry) && typeof entry.name === "string" && TOKEN_NAME.test(entry.name) ? ` (${entry.name})` : "";
-  const place = list === undefined ? "" : `${String(list)}${index === undefined ? "" : `[${String(index)}]${name}`}: `;
+    isObject(json) && Array.isArray(json.tokens) && typeof index === "number"
+      ? json.tokens[index]
+      : undefined;
+  const name =
+    isObject(entry) && typeof entry.name === "string" && TOKEN_NAME.test(entry.name)
+      ? ` (${entry.name})`
+      : "";
+  const place =
+    list === undefined ? "" : `${String(list)}${index === undefined ? " " : `[${String(index)}]${name}: `}`;
   const member = members.length === 0 ? "" : `${members.map(String).join(".")} `;
   if (code === "unrecognized_keys" && "keys" in rest)
     return `${place}has the unknown member ${(rest.keys as string[]).map((key) => JSON.stringify(key)).join(", ")}`;
-  const detail = code === "invalid_type" ? message.replace(/^Invalid input: expected (\w+).*/, "must be of the type $1") : message;
+  const detail =
+    code === "invalid_type"
+      ? message.replace(/^Invalid input: expected (\w+).*/, "must be of the type $1")
+      : message;
   return `${place}${member}${detail}`;
 };
 
 const sameLimits = (a: TokenEntry, b: TokenEntry): boolean =>
-  a.role === b.role &&
-  JSON.stringify([a.repos, a.agents]) === JSON.stringify([b.repos, b.agents]);
+  a.role === b.role && JSON.stringify([a.repos, a.agents]) === JSON.stringify([b.repos, b.agents]);
 
 /** The first entry that contradicts an earlier one. */
 const contradictionIn = (entries: readonly TokenEntry[]): string | undefined => {
@@ -107,7 +115,9 @@ export const parseTokenFile = (text: string): TokenFile => {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new TokenFileError(`is not JSON: ${error instanceof SyntaxError ? error.message.split(",")[0] ?? "" : ""}`);
+    throw new TokenFileError(
+      `is not JSON: ${error instanceof SyntaxError ? (error.message.split(",")[0] ?? "") : ""}`,
+    );
   }
   const { success, data, error } = File.safeParse(json);
   if (!success) {
@@ -133,4 +143,7 @@ export const tokenOf = ({ name, role, repos, agents, sha256, expires_at }: Token
 export const weakEntries = ({ tokens }: TokenFile): string[] =>
   tokens
     .filter(({ sha256 }) => isExampleDigest(Buffer.from(sha256, "hex")))
-    .map(({ name }) => `The secret of the token ${name} is an example of the documents: make one with \`serial-gate token new\`.`);
+    .map(
+      ({ name }) =>
+        `The secret of the token ${name} is an example of the documents: make one with \`serial-gate token new\`.`,
+    );

@@ -268,7 +268,9 @@ export const parseConfig = (env: Env): Config => {
         const weakness = weaknessOf(secret);
         return weakness === undefined
           ? []
-          : [`SERIAL_GATE_TOKENS: the secret of ${name} ${weakness}. Make one with \`serial-gate token new\`.`];
+          : [
+              `SERIAL_GATE_TOKENS: the secret of ${name} ${weakness}. Make one with \`serial-gate token new\`.`,
+            ];
       }),
       ...misspelt(env).map((name) => `${name} is not a variable of serial-gate and is ignored.`),
     ],

@@ -209,7 +209,8 @@ export class Gate {
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
     return this.#decide({ caller, about: { task: id }, dryRun }, change, (context, said) =>
-      setStage(context, id, said));
+      setStage(context, id, said),
+    );
   }
 
   /** Changes the dependencies of a task, its stage, or both. `depends_on` is the new set: an empty one drops all.
@@ -218,7 +219,8 @@ export class Gate {
    *    ambiguous_work_item, dependency_cycle */
   changeTask(caller: Caller, { id, dry_run: dryRun }: ById, change: TaskChange): Promise<ChangedTask> {
     return this.#decide({ caller, about: { task: id }, dryRun }, change, (context, said) =>
-      changeTask(context, id, said));
+      changeTask(context, id, said),
+    );
   }
 
   /** Cancels a task and its jobs that have not started.
@@ -257,14 +259,16 @@ export class Gate {
    *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
   retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
     return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
-      retryJob(context, id, said));
+      retryJob(context, id, said),
+    );
   }
 
   /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
    *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
   cancelJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
     return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
-      cancelJob(context, id, said));
+      cancelJob(context, id, said),
+    );
   }
 
   /** Claims up to `request.max` of the oldest ready jobs, waiting for one for up to `request.wait_ms` milliseconds.
@@ -318,7 +322,8 @@ export class Gate {
    *  @throws GateError unknown_job, job_not_running, invalid_request */
   releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
     return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
-      releaseByForce(context, id, said));
+      releaseByForce(context, id, said),
+    );
   }
 
   // --- Operators
@@ -350,7 +355,8 @@ export class Gate {
    *  @throws GateError invalid_request */
   resumeLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: Note = {}): Promise<LanePauseState> {
     return this.#decide({ caller, about: { repo }, dryRun }, note, (context, said) =>
-      resumeLane(context, repo, said));
+      resumeLane(context, repo, said),
+    );
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
@@ -358,7 +364,8 @@ export class Gate {
    *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
     return this.#decide({ caller, about: { repo }, dryRun }, note, (context, said) =>
-      freeze(context, repo, said));
+      freeze(context, repo, said),
+    );
   }
 
   /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.

@@ -11,7 +11,10 @@ type WithJobs = { readonly job: Job } | { readonly jobs: readonly Job[] };
 const withoutContents = (job: Job): Job => ({ ...job, payload: null, result: null });
 
 /** The answer as the caller may see it. */
-export const asShownTo = async <T extends WithJobs>({ role }: FastifyRequest, read: Promise<T>): Promise<T> => {
+export const asShownTo = async <T extends WithJobs>(
+  { role }: FastifyRequest,
+  read: Promise<T>,
+): Promise<T> => {
   const answer = await read;
   if (role !== null && maySeeContents(role)) return answer;
   return "jobs" in answer

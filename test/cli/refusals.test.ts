@@ -384,7 +384,7 @@ it.each([
     stdout: stream,
     stderr: stream,
     onStop: () => undefined,
-      onReload: () => undefined,
+    onReload: () => undefined,
   };
   expect(await run([...verb, "--help"], context)).toBe(0);
   expect(said).toContain(`serial-gate ${verb.join(" ")}`);

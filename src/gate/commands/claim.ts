@@ -222,7 +222,9 @@ export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[])
   const passed = new Set<string>();
   let limit = roundUp(wishes.length);
   for (let after: number | undefined = 0; after !== undefined && wishes.length > 0;) {
-    const found: Candidate[] = yield* all<Candidate>(candidates(context, { agents, repos, reach, after, limit }));
+    const found: Candidate[] = yield* all<Candidate>(
+      candidates(context, { agents, repos, reach, after, limit }),
+    );
     for (let left = found; wishes.length > 0;) {
       left = left.filter((job) => !passed.has(laneOf(job)));
       if (left.length === 0) break;

@@ -34,7 +34,8 @@ const isObject = (caller: Caller): caller is Identity | Call => typeof caller ==
 export const actorOf = (caller: Caller): Actor => (isObject(caller) ? caller.actor : caller);
 
 /** The repositories that a caller may know. */
-export const reachOf = (caller: Caller): Reach => (isObject(caller) ? (caller.reach ?? EVERYWHERE) : EVERYWHERE);
+export const reachOf = (caller: Caller): Reach =>
+  isObject(caller) ? (caller.reach ?? EVERYWHERE) : EVERYWHERE;
 
 /** The agents whose jobs a caller may claim; null for all. */
 export const agentsOf = (caller: Caller): readonly string[] | null =>

@@ -125,11 +125,7 @@ interface Asked {
 }
 
 /** Reads the waiting jobs: of some repositories lane by lane, in the order of the index; of all by id. */
-function* readWaiting(
-  policy: Policy,
-  sight: Visibility,
-  { repos, reach }: Asked,
-): Tx<Map<string, Waiting>> {
+function* readWaiting(policy: Policy, sight: Visibility, { repos, reach }: Asked): Tx<Map<string, Waiting>> {
   const lanes = new Map<string, Waiting>();
   const take = (rows: readonly WaitingRow[]): void => {
     addTo(lanes, rows);

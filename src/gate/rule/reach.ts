@@ -64,6 +64,9 @@ const pruned = (reach: Reach, value: unknown, name = ""): unknown => {
   }
   if (!isObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [key, CONTENTS.includes(key) ? part : pruned(reach, part, key)]),
+    Object.entries(value).map(([key, part]) => [
+      key,
+      CONTENTS.includes(key) ? part : pruned(reach, part, key),
+    ]),
   );
 };

@@ -117,7 +117,11 @@ export class Claims {
   /** A caller that hung up, or that a draining service sends away, takes no job any more. */
   #attemptOf({ caller, request, gone }: ClaimCall): ClaimAttempt {
     const isWanted = !this.#isClosed && gone?.aborted !== true;
-    return { actor: actorOf(caller), reach: reachOf(caller), request: isWanted ? request : { ...request, max: 0 } };
+    return {
+      actor: actorOf(caller),
+      reach: reachOf(caller),
+      request: isWanted ? request : { ...request, max: 0 },
+    };
   }
 
   /** Releases jobs and forgets the stored answer. Once the caller asked again for that answer, the jobs are its own. */

@@ -45,7 +45,8 @@ export class Completions {
 
   async #alone({ caller, id, input }: CompletionCall): Promise<Completed> {
     const { value } = await this.#pipeline.run({ caller, about: { job: id } }, (context) =>
-      complete(context, id, input));
+      complete(context, id, input),
+    );
     return value;
   }
 }

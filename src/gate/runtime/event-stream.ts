@@ -83,11 +83,7 @@ export class EventStream {
    *  Without a place it begins with the next event; with one that is not in the log, with a reset and the next event. It
    *  ends when the caller is gone, or when the stream is closed.
    *  @throws what reading the first page throws */
-  async follow(
-    query: FollowQuery,
-    gone: AbortSignal,
-    page: ReadPage,
-  ): Promise<AsyncGenerator<Followed>> {
+  async follow(query: FollowQuery, gone: AbortSignal, page: ReadPage): Promise<AsyncGenerator<Followed>> {
     const last = query.after === undefined ? (query.last ?? 0) : query.last;
     const read = (place: EventQuery): Promise<Read> => readOrReset(page, place);
     const first = await read({ ...query, last, limit: EVENTS_AT_ONCE });

@@ -106,7 +106,9 @@ export class Pipeline {
   /** Runs an operation that evaluates the rule and changes nothing. */
   read<T>(query: (context: BatchContext) => Tx<T>, reach = EVERYWHERE): Promise<Decision<T>> {
     return this.#maintain({ maintain: true }, () =>
-      this.#degrade({ decides: true }, (context) => this.#parts.store.read(() => query({ ...context, reach }))),
+      this.#degrade({ decides: true }, (context) =>
+        this.#parts.store.read(() => query({ ...context, reach })),
+      ),
     );
   }
 

@@ -121,10 +121,7 @@ const spelled = (remedies: readonly Remedy[]): Pick<Plan, "calls" | "commands"> 
 
 /** The way out of a wait: the calls that end its root causes together, tried. Null where no call is needed, or none is
  *  known that helps. */
-const planOf = async (
-  trials: Trials,
-  { wait: { state, roots } }: ExplanationDraft,
-): Promise<Plan | null> => {
+const planOf = async (trials: Trials, { wait: { state, roots } }: ExplanationDraft): Promise<Plan | null> => {
   const remedies = withoutRepeats(remediesOf(roots));
   const untried = { condition: null, effect: null, still: null };
   if (remedies.length > 0) {
@@ -169,8 +166,7 @@ export const tryRemedies = async (
   const fixFor = async (remedy: Remedy): Promise<Fix> => {
     const { call, command } = asCommand(remedy);
     const effect =
-      effects.get(command) ??
-      (effects.size < MAX_TRIALS ? effectOf(trials, remedy) : Promise.resolve(null));
+      effects.get(command) ?? (effects.size < MAX_TRIALS ? effectOf(trials, remedy) : Promise.resolve(null));
     effects.set(command, effect);
     return { call, command, effect: await effect };
   };

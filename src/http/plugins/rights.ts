@@ -27,9 +27,13 @@ export const requireRight = ({ role, actor }: FastifyRequest, right: Right): voi
  *  @throws GateError forbidden */
 export const requireAllRepos = ({ identity: { reach, actor } }: FastifyRequest): void => {
   if (reach !== null)
-    throw new GateError("forbidden", `The token ${actor ?? ""} is limited to some repositories: this tells of all.`, {
-      hint: "Use a token without `repos`.",
-    });
+    throw new GateError(
+      "forbidden",
+      `The token ${actor ?? ""} is limited to some repositories: this tells of all.`,
+      {
+        hint: "Use a token without `repos`.",
+      },
+    );
 };
 
 export const useRights = (app: FastifyInstance): void => {
@@ -42,7 +46,9 @@ export const useRights = (app: FastifyInstance): void => {
     const open = routes.find(({ config }) => config?.right === undefined);
     done(
       open &&
-        new Error(`The route ${String(open.method)} ${open.url} declares no right: add \`config: { right: "…" }\`.`),
+        new Error(
+          `The route ${String(open.method)} ${open.url} declares no right: add \`config: { right: "…" }\`.`,
+        ),
     );
   });
   app.addHook("onRequest", (request, _reply, done) => {

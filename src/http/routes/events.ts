@@ -74,11 +74,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) => {
-      const pages = await gate.follow(
-        startOf(request),
-        clientDisconnect(reply),
-        request.identity.reach,
-      );
+      const pages = await gate.follow(startOf(request), clientDisconnect(reply), request.identity.reach);
       return sendStream(reply, pages);
     },
   );

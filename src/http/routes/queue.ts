@@ -51,7 +51,6 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) =>
-      explanationShownTo(request, gate.explain(request.query, request.identity.reach)),
+    (request) => explanationShownTo(request, gate.explain(request.query, request.identity.reach)),
   );
 };

@@ -4,7 +4,10 @@ import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 
-export const serveCommand = (program: Command, { env, stdout, stderr, onStop, onReload }: CliContext): void => {
+export const serveCommand = (
+  program: Command,
+  { env, stdout, stderr, onStop, onReload }: CliContext,
+): void => {
   program
     .command("serve")
     .description("migrate the database and serve until stopped")

@@ -19,14 +19,19 @@ const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w
 const span = (text: string): number => {
   const [, count = "", unit = ""] = /^([1-9]\d{0,4})([hdw])$/.exec(text) ?? [];
   const ms = UNITS[unit];
-  if (ms === undefined) throw new InvalidArgumentError("Expected a number of hours, days or weeks, such as 90d.");
+  if (ms === undefined)
+    throw new InvalidArgumentError("Expected a number of hours, days or weeks, such as 90d.");
   return Number(count) * ms;
 };
 
-const fileOption = (): Option => new Option("--file <file>", "the token file (default: SERIAL_GATE_TOKENS_FILE)");
+const fileOption = (): Option =>
+  new Option("--file <file>", "the token file (default: SERIAL_GATE_TOKENS_FILE)");
 
 const inputFault = (path: string, error: unknown): ExitError =>
-  new ExitError(EXIT.config, `The token file ${path} ${error instanceof Error ? error.message : String(error)}`);
+  new ExitError(
+    EXIT.config,
+    `The token file ${path} ${error instanceof Error ? error.message : String(error)}`,
+  );
 
 interface FileOptions {
   readonly file?: string;
@@ -47,7 +52,8 @@ const readTokens = async (path: string): Promise<TokenFile> => {
 
 const requiredPath = (options: FileOptions, context: CliContext): string => {
   const path = pathOf(options, context);
-  if (path === undefined) throw new ExitError(EXIT.usage, "Name the token file: --file, or SERIAL_GATE_TOKENS_FILE.");
+  if (path === undefined)
+    throw new ExitError(EXIT.usage, "Name the token file: --file, or SERIAL_GATE_TOKENS_FILE.");
   return path;
 };
 
@@ -91,7 +97,10 @@ const newToken = (token: Command, context: CliContext): void => {
     .option("--agent <agent>", "an agent whose jobs it may claim; may be repeated (default: all)", repeated)
     .option("--expires <span>", "how long it is valid, such as 90d (default: for ever)", span)
     .addOption(fileOption())
-    .addHelpText("after", example("serial-gate token new ci-web --role worker --repo 'acme/web*' --expires 90d"))
+    .addHelpText(
+      "after",
+      example("serial-gate token new ci-web --role worker --repo 'acme/web*' --expires 90d"),
+    )
     .action(async (name: string, options: NewOptions) => {
       const [{ parseTokenFile }, { newSecret, digestOf }] = await loadAccess();
       const secret = newSecret();
@@ -108,7 +117,10 @@ const newToken = (token: Command, context: CliContext): void => {
       try {
         parseTokenFile(JSON.stringify({ tokens: [entry] }));
       } catch (error) {
-        throw new ExitError(EXIT.usage, (error instanceof Error ? error.message : "").replace(/^tokens\[0\][^:]*: /, ""));
+        throw new ExitError(
+          EXIT.usage,
+          (error instanceof Error ? error.message : "").replace(/^tokens\[0\][^:]*: /, ""),
+        );
       }
       const path = pathOf(options, context);
       if (path === undefined) context.stderr.write(`${JSON.stringify(entry)}\n`);
@@ -149,7 +161,10 @@ const checkToken = (token: Command, context: CliContext): void => {
   token
     .command("check")
     .description("tell whose secret it is, by the token file")
-    .argument("[secret]", "the secret (default: read from standard input, which leaves it out of the shell's history)")
+    .argument(
+      "[secret]",
+      "the secret (default: read from standard input, which leaves it out of the shell's history)",
+    )
     .addOption(fileOption())
     .addHelpText("after", example("serial-gate token check --file tokens.json < secret.txt"))
     .action(async (given: string | undefined, options: FileOptions) => {
@@ -167,7 +182,10 @@ const checkToken = (token: Command, context: CliContext): void => {
         );
       const { name, role, expires_at } = entry;
       if (expires_at !== undefined && Date.parse(expires_at) <= Date.now())
-        throw new ExitError(EXIT.refused, `The secret is that of ${name} (${role}), and expired at ${expires_at}.`);
+        throw new ExitError(
+          EXIT.refused,
+          `The secret is that of ${name} (${role}), and expired at ${expires_at}.`,
+        );
       context.stdout.write(
         `The secret is that of ${name} (${role}), valid ${expires_at === undefined ? "for ever" : `until ${expires_at}`}.\n`,
       );

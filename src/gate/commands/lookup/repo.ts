@@ -177,7 +177,10 @@ function* nearNames(
       ORDER BY l.repo ${raw(order)} LIMIT ${inlineInteger(NEAR_CANDIDATES)}`);
   const before = yield* some(sql`l.repo < ${repo} AND l.repo <> ''`, "DESC");
   const after = yield* some(sql`l.repo > ${repo}`, "ASC");
-  return near(repo, [...[...before, ...after].map((lane) => lane.repo), ...projects.filter((other) => sees(reach, other))]);
+  return near(repo, [
+    ...[...before, ...after].map((lane) => lane.repo),
+    ...projects.filter((other) => sees(reach, other)),
+  ]);
 }
 
 /** Tells whether a repository is known, and which known ones are near if it is not.

@@ -9,7 +9,8 @@ import { inReach, unknownRepo } from "../../rule/reach.ts";
 
 export type Subject = { readonly repo: string } | { readonly task: number } | { readonly job: number };
 
-export const unknownTask = (id: number): GateError => new GateError("unknown_task", `There is no task ${id}.`);
+export const unknownTask = (id: number): GateError =>
+  new GateError("unknown_task", `There is no task ${id}.`);
 
 export const unknownJob = (id: number): GateError => new GateError("unknown_job", `There is no job ${id}.`);
 
