@@ -81,7 +81,7 @@ const faultOf = (json: unknown, { path, message, code, ...rest }: z.core.$ZodIss
     list === undefined ? "" : `${String(list)}${index === undefined ? " " : `[${String(index)}]${name}: `}`;
   const member = members.length === 0 ? "" : `${members.map(String).join(".")} `;
   if (code === "unrecognized_keys" && "keys" in rest)
-    return `${place}has the unknown member ${(rest.keys as string[]).map((key) => JSON.stringify(key)).join(", ")}`;
+    return `${place}has the unknown member ${rest.keys.map((key) => JSON.stringify(key)).join(", ")}`;
   const detail =
     code === "invalid_type"
       ? message.replace(/^Invalid input: expected (\w+).*/, "must be of the type $1")

@@ -18,7 +18,7 @@ const matches = (column: Statement, pattern: string): Statement => {
   const prefix = prefixOf(pattern);
   return prefix === undefined
     ? sql`${column} = ${pattern}`
-    : sql`substr(${column}, 1, ${[...prefix].length}) = ${prefix}`;
+    : sql`substr(${column}, 1, ${Array.from(prefix).length}) = ${prefix}`;
 };
 
 /** ` AND (…)` for the rows of an alias with a `repo` that the caller may know; nothing for a caller of all. */

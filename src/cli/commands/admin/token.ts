@@ -37,8 +37,10 @@ interface FileOptions {
   readonly file?: string;
 }
 
-const pathOf = ({ file }: FileOptions, { env }: CliContext): string | undefined =>
-  file ?? (env.SERIAL_GATE_TOKENS_FILE?.trim() || undefined);
+const pathOf = ({ file }: FileOptions, { env }: CliContext): string | undefined => {
+  const configured = env.SERIAL_GATE_TOKENS_FILE?.trim() ?? "";
+  return file ?? (configured === "" ? undefined : configured);
+};
 
 /** @throws ExitError for a file that is missing or invalid */
 const readTokens = async (path: string): Promise<TokenFile> => {
