@@ -86,7 +86,9 @@ BEGIN
       SELECT string_agg(quote_ident(a.attname), ', ') INTO columns FROM pg_attribute a
         WHERE a.attrelid = thing.oid AND a.attnum > 0 AND NOT a.attisdropped
           AND a.attname NOT IN ('gate_writes', 'lane_state', 'paused_together', 'ready', 'lease_token', 'lease_worker',
-            'lease_expires_at', 'lease_ms', 'lease_actor', 'due_ms', 'resume_ms', 'frozen_by', 'cleared_by');
+            'lease_expires_at', 'lease_ms', 'lease_actor', 'due_ms', 'resume_ms', 'task_finished', 'progress', 'answer',
+            'answered_by', 'answered_at', 'answer_told_job_id', 'base_from', 'paused_from', 'paused_to', 'told_job_id', 'told_to',
+            'frozen_by', 'cleared_by');
       EXECUTE format('GRANT SELECT, DELETE, INSERT (%2$s), UPDATE (%2$s) ON %1$s TO %3$I', thing.name, columns, orchestrator);
     END IF;
   END LOOP;

@@ -32,6 +32,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/timestamps",
       "store/triggers/times",
       "store/triggers/lane-state",
+      "store/triggers/runs",
       "store/json",
     ],
     packages: /^$/,

@@ -105,6 +105,7 @@ it("shows another program's rows like its own", async () => {
         payload: "just words",
         result: null,
         error: null,
+        progress: null,
         run_after: null,
         lease: null,
         created_at: A_TIME,
@@ -194,8 +195,28 @@ const adopted = async (): Promise<TestService> =>
 
 it("answers from the orchestrator's old database as it is", async () => {
   const { get } = await adopted();
-  const waits = { stage: "analysis", position: 1 };
-  const calm = { paused: [], frozen: false, frozen_reason: null, frozen_at: null, stuck: [] };
+  const on = (day: string): string => `2026-06-${day}.000Z`;
+  const waits = { agent: "analyst", stage: "analysis", position: 1 };
+  const calm = {
+    running: [],
+    freezes: [],
+    paused: [],
+    frozen: false,
+    frozen_reason: null,
+    frozen_at: null,
+    stuck: [],
+  };
+  const degraded = "post-deploy DEGRADED: error rate 4.1%";
+  const queued = {
+    agent: "analyst",
+    status: "queued",
+    worker: null,
+    progress: null,
+    error: null,
+    run_after: null,
+    attempt: 0,
+    max_attempts: 2,
+  };
   const { body } = await get<Queue>("/queue");
   expect(body.jobs).toEqual({ queued: 6, delayed: 0, running: 0, done: 1, failed: 1, cancelled: 0 });
   expect(body.serial_gate.per_repo).toEqual({
@@ -204,28 +225,95 @@ it("answers from the orchestrator's old database as it is", async () => {
       stuck: [
         { task_id: 3, work_item_id: "ORCH-116", because: "its job 2 (developer) failed: agent exited 1" },
       ],
-      active_task: { task_id: 3, work_item_id: "ORCH-116", stage: "development" },
-      waiting: [{ ...waits, job_id: 3, task_id: 4, work_item_id: "ORCH-123", reason: "active-task" }],
+      active_task: {
+        task_id: 3,
+        work_item_id: "ORCH-116",
+        stage: "development",
+        since: on("11T09:00:05"),
+        job: {
+          ...queued,
+          job_id: 2,
+          agent: "developer",
+          status: "failed",
+          error: "agent exited 1",
+          attempt: 2,
+          since: on("11T11:00:00"),
+        },
+      },
+      waiting: [
+        {
+          ...waits,
+          job_id: 3,
+          task_id: 4,
+          work_item_id: "ORCH-123",
+          reason: "active-task",
+          since: on("15T07:30:01"),
+        },
+      ],
     },
     "web-shop": {
       ...calm,
-      active_task: { task_id: 5, work_item_id: "WEB-7", stage: "analysis" },
+      active_task: {
+        task_id: 5,
+        work_item_id: "WEB-7",
+        stage: "analysis",
+        since: null,
+        job: { ...queued, job_id: 4, since: on("15T08:00:01") },
+      },
       waiting: [
-        { ...waits, job_id: 4, task_id: 5, work_item_id: "WEB-7", reason: null },
-        { ...waits, job_id: 5, task_id: 6, work_item_id: "WEB-8", reason: "dependency", position: 2 },
+        { ...waits, job_id: 4, task_id: 5, work_item_id: "WEB-7", reason: null, since: on("15T08:00:01") },
+        {
+          ...waits,
+          job_id: 5,
+          task_id: 6,
+          work_item_id: "WEB-8",
+          reason: "dependency",
+          position: 2,
+          since: on("15T08:05:01"),
+        },
       ],
     },
     api: {
-      active_task: { task_id: 8, work_item_id: "API-2", stage: "analysis" },
+      ...calm,
+      active_task: {
+        task_id: 8,
+        work_item_id: "API-2",
+        stage: "analysis",
+        since: null,
+        job: { ...queued, job_id: 6, since: on("15T08:06:01") },
+      },
       waiting: [
-        { ...waits, job_id: 6, task_id: 8, work_item_id: "API-2", reason: "freeze" },
-        { job_id: 8, task_id: null, work_item_id: null, stage: null, reason: "freeze", position: 2 },
+        {
+          ...waits,
+          job_id: 6,
+          task_id: 8,
+          work_item_id: "API-2",
+          reason: "freeze",
+          since: on("15T08:06:01"),
+        },
+        {
+          ...waits,
+          job_id: 8,
+          task_id: null,
+          work_item_id: null,
+          stage: null,
+          reason: "freeze",
+          position: 2,
+          since: on("15T18:11:00"),
+        },
       ],
-      paused: [],
+      freezes: [
+        {
+          freeze_id: 2,
+          frozen_at: on("15T18:06:00"),
+          reason: degraded,
+          by: null,
+          work_item_id: "API-1",
+        },
+      ],
       frozen: true,
-      frozen_reason: "post-deploy DEGRADED: error rate 4.1%",
-      frozen_at: "2026-06-15T18:06:00.000Z",
-      stuck: [],
+      frozen_reason: degraded,
+      frozen_at: on("15T18:06:00"),
     },
   });
 });

@@ -234,7 +234,7 @@ END $gate$;
 
 REVOKE ALL ON FUNCTION public.gate_lane_jobs_changed() FROM PUBLIC;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON public.jobs FOR EACH ROW
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, progress, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON public.jobs FOR EACH ROW
 WHEN (COALESCE(NEW.repo, '') = COALESCE(OLD.repo, ''))
 EXECUTE FUNCTION public.gate_lane_jobs_changed();
 
@@ -458,6 +458,35 @@ REVOKE ALL ON FUNCTION public.gate_overtakes_tasks_finished() FROM PUBLIC;
 CREATE TRIGGER gate_overtakes_tasks_finished AFTER UPDATE OF stage ON public.tasks FOR EACH ROW
 WHEN (NEW.stage IN ('done', 'cancelled') AND OLD.stage NOT IN ('done', 'cancelled'))
 EXECUTE FUNCTION public.gate_overtakes_tasks_finished();
+
+-- src/store/triggers/runs.ts
+
+CREATE FUNCTION public.gate_state_tasks_finished() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_state_tasks_finished() FROM PUBLIC;
+
+CREATE TRIGGER gate_state_tasks_finished AFTER UPDATE OF stage ON public.tasks FOR EACH ROW
+WHEN (NEW.stage IN ('done', 'cancelled') AND OLD.stage NOT IN ('done', 'cancelled'))
+EXECUTE FUNCTION public.gate_state_tasks_finished();
+
+CREATE FUNCTION public.gate_state_jobs_run_over() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.jobs SET task_finished = 0, progress = NULL WHERE id = NEW.id;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_state_jobs_run_over() FROM PUBLIC;
+
+CREATE TRIGGER gate_state_jobs_run_over AFTER UPDATE OF status, started_at ON public.jobs FOR EACH ROW
+WHEN (OLD.status = 'running' AND (NEW.task_finished = 1 OR NEW.progress IS NOT NULL)
+    AND (NEW.status <> 'running' OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL)))
+EXECUTE FUNCTION public.gate_state_jobs_run_over();
 
 -- src/store/triggers/foreign-events.ts
 

@@ -51,7 +51,7 @@ BEGIN
   WHERE repo = COALESCE(NEW.repo, '');
 END;
 
-CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON jobs
+CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, progress, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON jobs
 WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '')
 BEGIN
   INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
@@ -177,6 +177,21 @@ BEGIN
     SELECT NEW.repo, NEW.id, CASE NEW.lane_state WHEN 0 THEN 0 ELSE 1 END
     WHERE EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) OR (NEW.lane_state <> 0 AND EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id));
   DELETE FROM gate_finishes WHERE repo = NEW.repo AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id);
+END;
+
+-- src/store/triggers/runs.ts
+
+CREATE TRIGGER gate_state_tasks_finished AFTER UPDATE OF stage ON tasks
+WHEN NEW.stage IN ('done', 'cancelled') AND OLD.stage NOT IN ('done', 'cancelled')
+BEGIN
+  UPDATE jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0;
+END;
+
+CREATE TRIGGER gate_state_jobs_run_over AFTER UPDATE OF status, started_at ON jobs
+WHEN OLD.status = 'running' AND (NEW.task_finished = 1 OR NEW.progress IS NOT NULL)
+    AND (NEW.status <> 'running' OR NEW.started_at <> OLD.started_at OR (NEW.started_at IS NULL) <> (OLD.started_at IS NULL))
+BEGIN
+  UPDATE jobs SET task_finished = 0, progress = NULL WHERE id = NEW.id;
 END;
 
 -- src/store/triggers/foreign-events.ts

@@ -34,12 +34,21 @@ import type {
   LanePauseState,
   PauseNote,
   PauseState,
+  ResumeNote,
   UnfreezeQuery,
   Unfrozen,
 } from "../contract/operations.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, OneTaskQuery, WorkItemQuery } from "../contract/scalars.ts";
-import type { ChangedTask, NewTask, Task, TaskChange, TaskPage, TaskQuery } from "../contract/tasks.ts";
+import type {
+  ChangedTask,
+  NewTask,
+  StageChange,
+  Task,
+  TaskChange,
+  TaskPage,
+  TaskQuery,
+} from "../contract/tasks.ts";
 
 /** A model as a caller writes it: fields with a default are optional. */
 type Input<Model extends z.ZodType> = z.input<Model>;
@@ -230,13 +239,15 @@ export class Client {
     return this.#call("GET", withQuery("/tasks/resolve", query));
   }
 
-  /** Moves a task to a stage. `done` and `cancelled` are final.
-   *  @returns the task as it is now, and the jobs that can start or are held because of it
+  /** Moves a task to a stage. `done` and `cancelled` are final, and cancel its waiting entry jobs; every waiting job with
+   *  `note.cancel_jobs`, or for `cancelled`.
+   *  @returns the task as it is now, its waiting jobs that were cancelled and those that were left, and the jobs that can
+   *    start or are held because of it
    *  @throws ProblemError unknown_task, task_terminal */
   setStage(
     id: number,
     stage: string,
-    note: Input<typeof Note> = {},
+    note: Omit<Input<typeof StageChange>, "stage"> = {},
     trial: Trial = {},
   ): Promise<ChangedTask> {
     return this.#call("PATCH", withQuery(`/tasks/${id}`, trial), { stage, ...note });
@@ -312,27 +323,35 @@ export class Client {
   }
 
   /** Renews the lease of a running job: by `lease_ms` milliseconds from now, or by the same length as before.
-   *  @throws ProblemError unknown_job, lease_lost, task_cancelled: stop working on the job */
+   *  @param input.progress how far the worker is, for people; at most 200 characters are kept
+   *  @throws ProblemError unknown_job, lease_lost, task_cancelled, task_terminal: stop working on the job */
   heartbeat(id: number, input: Input<typeof Heartbeat>, signal?: AbortSignal): Promise<{ lease: Lease }> {
     return this.#call("POST", `/jobs/${id}/heartbeat`, input, signal, NO_KEY);
   }
 
-  /** Completes a job. In the same transaction, its task moves to `stage` and the `next` jobs are enqueued.
-   *  @returns the job, its task and the new jobs
-   *  @throws ProblemError unknown_job, lease_lost, task_cancelled, task_terminal */
+  /** Completes a job. In the same transaction, its task moves to `stage` or is paused, and the `next` jobs are enqueued.
+   *  @param input.pause the task waits for a person; its lane is free for others
+   *  @returns the job, its task and the new jobs; of a task that finished, the waiting jobs that were cancelled and those
+   *    that were left
+   *  @throws ProblemError unknown_job, lease_lost, task_cancelled, task_terminal (the task finished since the claim: only
+   *    the `result` is taken), layer_disabled */
   complete(id: number, input: Input<typeof Completion>, key?: string): Promise<Completed> {
     return this.#call("POST", `/jobs/${id}/complete`, input, undefined, key);
   }
 
   /** Fails a job. It is retried after a delay while it has attempts left, unless `retry` is false.
+   *  @param input.retry_after_ms milliseconds until the next attempt, 30 days at most, in place of the backoff
    *  @throws ProblemError unknown_job, lease_lost */
   fail(id: number, input: Input<typeof Failure>, key?: string): Promise<{ job: Job }> {
     return this.#call("POST", `/jobs/${id}/fail`, input, undefined, key);
   }
 
   /** Returns a job to the queue without using up an attempt.
-   *  @throws ProblemError unknown_job, lease_lost */
-  release(id: number, input: Input<typeof Release>, key?: string): Promise<{ job: Job }> {
+   *  @param input.run_after ISO 8601; the job is delayed until then
+   *  @param input.pause the task waits for a person: it is paused, and its lane is free for others
+   *  @returns the job, and the jobs that can start or are held because of it
+   *  @throws ProblemError unknown_job, lease_lost; with `pause` task_terminal, layer_disabled */
+  release(id: number, input: Input<typeof Release>, key?: string): Promise<ChangedJob> {
     return this.#call("POST", `/jobs/${id}/release`, input, undefined, key);
   }
 
@@ -356,9 +375,11 @@ export class Client {
   }
 
   /** Resumes a paused task.
+   *  @param note.answer handed out with every claim of the task, until a job that was claimed with it completes
    *  @returns `changed: false` when the task was not paused
-   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item */
-  resume(query: OneTaskQuery & Trial, note?: Input<typeof Note>): Promise<PauseState> {
+   *  @throws ProblemError unknown_task, unknown_work_item, ambiguous_work_item, task_terminal (an answer to finished
+   *    work) */
+  resume(query: OneTaskQuery & Trial, note?: Input<typeof ResumeNote>): Promise<PauseState> {
     return this.#call("POST", withQuery("/serial-gate/resume", query), note);
   }
 
@@ -372,7 +393,7 @@ export class Client {
 
   /** Resumes the tasks that `pauseLane` paused. A task paused by itself stays paused.
    *  @returns the tasks that this call resumed */
-  resumeLane(query: RepoQuery, note?: Input<typeof Note>): Promise<LanePauseState> {
+  resumeLane(query: RepoQuery, note?: Input<typeof ResumeNote>): Promise<LanePauseState> {
     return this.#call("POST", withQuery("/serial-gate/resume", { ...query, all: true }), note);
   }
 

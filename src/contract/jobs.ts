@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import { Effect } from "./effect.ts";
-import { ERROR_LENGTH } from "./people-text.ts";
+import { ERROR_LENGTH, PROGRESS_LENGTH } from "./people-text.ts";
 import {
   Agent,
   Count,
@@ -25,7 +25,7 @@ import {
   trial,
   why,
 } from "./scalars.ts";
-import { Task } from "./tasks.ts";
+import { endedJobs, Task } from "./tasks.ts";
 import { JOB_STATUSES } from "./vocabulary.ts";
 
 export const Job = model(
@@ -43,6 +43,10 @@ export const Job = model(
     payload: Payload,
     result: anyJson("The worker's result, any JSON."),
     error: z.string().nullable(),
+    progress: z
+      .string()
+      .nullable()
+      .meta({ description: "How far its worker is, in the worker's own words; null unless it runs." }),
     run_after: time("The job does not start before this time.").nullable(),
     lease: z
       .strictObject({
@@ -93,6 +97,17 @@ export const ClaimedJob = model(
         .array(z.string())
         .meta({ description: "The work items of the latest 100 of those tasks." }),
     }),
+    resumed: z
+      .strictObject({
+        answer: z.string(),
+        by: z.string().nullable(),
+        at: time("When the answer was given."),
+      })
+      .nullable()
+      .meta({
+        description:
+          "A person's answer to the task, which waited for it. Every claim of the task repeats it until a job that was claimed with it completes.",
+      }),
   }),
 );
 export type ClaimedJob = z.output<typeof ClaimedJob>;
@@ -148,9 +163,26 @@ export type ClaimRequest = z.output<typeof ClaimRequest>;
 export const Heartbeat = model(
   "Heartbeat",
   "Renews a lease.",
-  z.strictObject({ lease_token: LeaseToken, lease_ms: LeaseMs.optional() }),
+  z.strictObject({
+    lease_token: LeaseToken,
+    lease_ms: LeaseMs.optional(),
+    progress: text(
+      "How far the worker is, for people; kept until the run ends or the next one.",
+      PROGRESS_LENGTH,
+    ).optional(),
+  }),
 );
 export type Heartbeat = z.output<typeof Heartbeat>;
+
+const WorkerPause = model(
+  "WorkerPause",
+  "The worker says that its task waits for a person: the task is paused, and its lane is free for others.",
+  z.strictObject({
+    reason: text("What the task waits for, for people."),
+    until: instant("When the task resumes by itself.").optional(),
+  }),
+);
+export type WorkerPause = z.output<typeof WorkerPause>;
 
 export const Completion = model(
   "Completion",
@@ -163,9 +195,13 @@ export const Completion = model(
       .array(z.strictObject({ agent: Agent, payload: Payload.optional() }))
       .max(100)
       .optional(),
+    pause: WorkerPause.optional(),
   }),
 );
 export type Completion = z.output<typeof Completion>;
+
+/** 30 days. */
+const LONGEST_RETRY_MS = 2_592_000_000;
 
 export const Failure = model(
   "Failure",
@@ -174,11 +210,20 @@ export const Failure = model(
     lease_token: LeaseToken,
     error: text("The error, for people.", ERROR_LENGTH),
     retry: z.boolean().default(true),
+    retry_after_ms: milliseconds(
+      0,
+      LONGEST_RETRY_MS,
+      "How long to wait before the next attempt, in milliseconds, in place of the backoff.",
+    ).optional(),
   }),
 );
 export type Failure = z.output<typeof Failure>;
 
-export const Release = z.strictObject({ lease_token: LeaseToken });
+export const Release = z.strictObject({
+  lease_token: LeaseToken,
+  run_after: instant("The job is delayed: it does not start before this time.").optional(),
+  pause: WorkerPause.optional(),
+});
 export type Release = z.output<typeof Release>;
 export const JobPage = z.strictObject({
   jobs: z.array(Job),
@@ -224,13 +269,15 @@ export const Claim = z.strictObject({
 });
 export type Claim = z.output<typeof Claim>;
 export const OneLease = z.strictObject({ lease: Lease });
-export const Completed = z.strictObject({ job: Job, task: Task.nullable(), next: z.array(Job) });
+export const Completed = z.strictObject({
+  job: Job,
+  task: Task.nullable(),
+  next: z.array(Job),
+  ...endedJobs,
+});
 export type Completed = z.output<typeof Completed>;
 export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });
 export type ChangedJob = z.output<typeof ChangedJob>;
-export const ReleasedJob = ChangedJob.partial({ effect: true }).meta({
-  description: "With `effect` when it was released by force.",
-});
 
 export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
 export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });

@@ -11,6 +11,7 @@ import {
   WorkItemLookup,
   instant,
   model,
+  text,
   time,
   trial,
   tried,
@@ -23,6 +24,18 @@ export const PauseNote = model(
   z.strictObject({ ...why, until: instant("When the task resumes by itself.").optional() }),
 );
 export type PauseNote = z.output<typeof PauseNote>;
+
+export const ResumeNote = model(
+  "ResumeNote",
+  "The actor and reason of a resume, and the answer that the task waited for.",
+  z.strictObject({
+    ...why,
+    answer: text(
+      "A person's answer. Every claim of the task hands it out as `resumed`, until a job that was claimed with it completes.",
+    ).optional(),
+  }),
+);
+export type ResumeNote = z.output<typeof ResumeNote>;
 
 export const FreezeNote = model(
   "FreezeNote",

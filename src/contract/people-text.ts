@@ -4,6 +4,7 @@
 /** In characters (code points). */
 export const PEOPLE_TEXT_LENGTH = 4_000;
 export const ERROR_LENGTH = 20_000;
+export const PROGRESS_LENGTH = 200;
 
 const CUT = "…";
 /** NUL, which PostgreSQL cannot store, and halves of surrogate pairs, which UTF-8 cannot. */
@@ -32,6 +33,18 @@ export const peopleText = (text: string, length = PEOPLE_TEXT_LENGTH): string =>
 export const withStorableReason = <Note extends { readonly reason?: string | undefined }>(
   note: Note,
 ): Note => (note.reason === undefined ? note : { ...note, reason: peopleText(note.reason) });
+
+/** A worker's report with the reason of its pause made storable. */
+export const withStorablePause = <
+  Report extends { readonly pause?: { readonly reason: string } | undefined },
+>(
+  report: Report,
+): Report => (report.pause === undefined ? report : { ...report, pause: withStorableReason(report.pause) });
+
+/** A resume with the answer made storable. */
+export const withStorableAnswer = <Note extends { readonly answer?: string | undefined }>(
+  note: Note,
+): Note => (note.answer === undefined ? note : { ...note, answer: peopleText(note.answer) });
 
 const STEPS = [
   ["d", 86_400_000],

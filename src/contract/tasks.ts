@@ -18,6 +18,7 @@ import {
   tried,
   why,
 } from "./scalars.ts";
+import { JOB_STATUSES } from "./vocabulary.ts";
 
 const Dependency = model(
   "Dependency",
@@ -90,7 +91,14 @@ export type NewTask = z.output<typeof NewTask>;
 export const StageChange = model(
   "StageChange",
   "The new stage, with the actor and reason.",
-  z.strictObject({ stage: Stage, ...why }),
+  z.strictObject({
+    stage: Stage,
+    cancel_jobs: z.boolean().optional().meta({
+      description:
+        "With `done`: cancel every queued and delayed job of the task, not only its entry jobs. `cancelled` always does.",
+    }),
+    ...why,
+  }),
 );
 export type StageChange = z.output<typeof StageChange>;
 
@@ -126,6 +134,23 @@ export const OneTask = z.strictObject({ task: Task });
 export const TaskPage = z.strictObject({ tasks: z.array(Task), next_cursor: z.string().nullable() });
 export type TaskPage = z.output<typeof TaskPage>;
 
+const TaskJob = model(
+  "TaskJob",
+  "A job of a task that had not started when the task finished.",
+  z.strictObject({ job_id: Id, agent: z.string(), status: z.enum(JOB_STATUSES) }),
+);
+
+/** The jobs of a task that had not started when it finished; both lists are empty while it goes on. */
+export const endedJobs = {
+  cancelled_jobs: z
+    .array(TaskJob)
+    .meta({ description: "Jobs that were cancelled because the task finished." }),
+  left_jobs: z
+    .array(TaskJob)
+    .meta({ description: "Queued and delayed jobs that start although the task finished." }),
+};
+export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };
+
 export const ChangedTask = z.strictObject({
   task: Task,
   effect: Effect,
@@ -133,6 +158,7 @@ export const ChangedTask = z.strictObject({
     description:
       "With new dependencies: a job of the task has begun already, so that they hold no more than its queued entry jobs.",
   }),
+  ...endedJobs,
   ...tried,
 });
 export type ChangedTask = z.output<typeof ChangedTask>;

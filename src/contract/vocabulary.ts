@@ -36,6 +36,7 @@ const OWN_EVENT_KINDS = [
   "task.cancelled",
   "task.paused",
   "task.resumed",
+  "task.answered",
   "dependency.added",
   "dependency.removed",
   "repo.frozen",

@@ -27,11 +27,19 @@ import type {
   LanePauseState,
   PauseNote,
   PauseState,
+  ResumeNote,
   UnfreezeQuery,
   Unfrozen,
 } from "../contract/operations.ts";
 import { EVERYWHERE } from "../contract/names/repo-pattern.ts";
-import { ERROR_LENGTH, peopleText, withStorableReason } from "../contract/people-text.ts";
+import {
+  ERROR_LENGTH,
+  peopleText,
+  PROGRESS_LENGTH,
+  withStorableAnswer,
+  withStorablePause,
+  withStorableReason,
+} from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
 import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type {
@@ -146,7 +154,10 @@ export class Gate {
     this.#log = log;
     this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
-    this.#maintenance = new Maintenance(store, log, clock, (done) => void this.#afterMaintenance(done));
+    this.#maintenance = new Maintenance(
+      { store, policy, log, clock },
+      (done) => void this.#afterMaintenance(done),
+    );
     this.#retention = new Retention(store, log, clock, eventsDays);
     this.#pipeline = new Pipeline({
       store,
@@ -205,7 +216,8 @@ export class Gate {
     return withinReach(reach, { task: await this.#store.read(() => taskOfWorkItem(selector, reach)) });
   }
 
-  /** Moves a task to a stage. The same stage again changes nothing.
+  /** Moves a task to a stage. The same stage again changes nothing. A terminal stage is told to the workers of the task's
+   *  running jobs, and cancels its waiting entry jobs; every waiting job with `cancel_jobs`, or for `cancelled`.
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
     return this.#decide({ caller, about: { task: id }, dryRun }, change, (context, said) =>
@@ -284,24 +296,32 @@ export class Gate {
     return withinReach(reachOf(caller), claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy });
   }
 
-  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before.
-   *  @throws GateError unknown_job, lease_lost, task_cancelled */
+  /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before; and keeps the worker's
+   *  `progress`.
+   *  @throws GateError unknown_job, lease_lost, task_cancelled, or task_terminal when the task finished meanwhile */
   heartbeat(caller: Caller, id: number, input: Heartbeat): Promise<{ lease: Lease }> {
+    const { progress } = input;
+    const said =
+      progress === undefined ? input : { ...input, progress: peopleText(progress, PROGRESS_LENGTH) };
     return this.#run(
       { caller, about: { job: id }, notify: "nobody", due: ({ lease }) => [lease.expires_at] },
-      (context) => heartbeat(context, id, input),
+      (context) => heartbeat(context, id, said),
     );
   }
 
-  /** Completes a job, moves its task and enqueues the next jobs, all or nothing. Concurrent completions share a
-   *  transaction.
-   *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+  /** Completes a job, moves or pauses its task and enqueues the next jobs, all or nothing. Concurrent completions share a
+   *  transaction. A terminal stage ends the task's waiting jobs as in `setStage`.
+   *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request */
   async complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
-    return withinReach(reachOf(caller), await this.#completions.complete(caller, id, input));
+    return withinReach(
+      reachOf(caller),
+      await this.#completions.complete(caller, id, withStorablePause(input)),
+    );
   }
 
-  /** Ends an attempt that went wrong: the job is delayed with backoff, or failed at its last attempt.
-   *  @throws GateError unknown_job, lease_lost */
+  /** Ends an attempt that went wrong: the job is delayed with backoff or for `retry_after_ms`, or failed at its last
+   *  attempt; cancelled when its task finished meanwhile.
+   *  @throws GateError unknown_job, lease_lost, invalid_request */
   fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
     const failure = { ...input, error: peopleText(input.error, ERROR_LENGTH) };
     return this.#run({ caller, about: { job: id }, due: ({ job }) => [job.run_after] }, (context) =>
@@ -309,12 +329,13 @@ export class Gate {
     );
   }
 
-  /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted.
-   *  @throws GateError unknown_job, lease_lost */
-  release(caller: Caller, id: number, input: Release & DryRun): Promise<{ job: Job }> {
-    return this.#run({ caller, about: { job: id }, dryRun: input.dry_run }, (context) =>
-      release(context, id, input),
-    );
+  /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted. It is delayed until `run_after`;
+   *  `pause` pauses its task too. A job whose task finished meanwhile is cancelled.
+   *  @throws GateError unknown_job, lease_lost, invalid_request; with `pause` task_terminal, layer_disabled */
+  release(caller: Caller, id: number, input: Release & DryRun): Promise<ChangedJob> {
+    const due = ({ job }: ChangedJob) => [job.run_after, input.pause?.until];
+    const operation = { caller, about: { job: id }, dryRun: input.dry_run, due, decides: true };
+    return this.#run(operation, (context) => release(context, id, withStorablePause(input)));
   }
 
   /** Takes a running job from its worker, or from another program that left it running, and gives it back to the queue: no
@@ -345,16 +366,24 @@ export class Gate {
   }
 
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
-   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
-  resume(caller: Caller, query: OneTaskQuery & DryRun, note: Note = {}): Promise<PauseState> {
+   *  @param note.answer handed out with every claim of the task, until a job that was claimed with it completes; a later
+   *    answer takes its place
+   *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request, task_terminal for an answer */
+  resume(caller: Caller, query: OneTaskQuery & DryRun, note: ResumeNote = {}): Promise<PauseState> {
     const operation = { caller, dryRun: query.dry_run };
-    return this.#decide(operation, note, (context, said) => resume(context, selectorOf(query), said));
+    return this.#decide(operation, withStorableAnswer(note), (context, said) =>
+      resume(context, selectorOf(query), said),
+    );
   }
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
    *  @throws GateError invalid_request */
-  resumeLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: Note = {}): Promise<LanePauseState> {
-    return this.#decide({ caller, about: { repo }, dryRun }, note, (context, said) =>
+  resumeLane(
+    caller: Caller,
+    { repo, dry_run: dryRun }: ByRepo,
+    note: ResumeNote = {},
+  ): Promise<LanePauseState> {
+    return this.#decide({ caller, about: { repo }, dryRun }, withStorableAnswer(note), (context, said) =>
       resumeLane(context, repo, said),
     );
   }

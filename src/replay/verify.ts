@@ -154,6 +154,7 @@ class EventReplay {
       case "job.deleted":
         this.jobs.delete(event.job_id ?? NaN);
         return;
+      case "task.answered":
       case "job.moved":
       case "dependency.added":
       case "dependency.removed":

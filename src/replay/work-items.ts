@@ -1,6 +1,7 @@
 /** Reads a file of work items, one JSON object a line: the repository, the work item, its merge time and its size. */
 
 import * as z from "zod";
+import { REPO_FORM, REPO_NAME } from "../contract/names/repo-name.ts";
 import { NewTask } from "../contract/tasks.ts";
 
 const Size = z.object({ files: z.int().min(0), lines: z.int().min(0) });
@@ -9,7 +10,8 @@ export type Size = z.output<typeof Size>;
 const Line = Size.extend({
   /** Seconds since 1970 UTC. */
   at: z.int().min(0),
-  repo: NewTask.shape.repo,
+  // The replay's database is new: it knows no other form of names.
+  repo: NewTask.shape.repo.regex(REPO_NAME, REPO_FORM),
   work_item: NewTask.shape.work_item_id,
 });
 export type WorkItem = z.output<typeof Line>;

@@ -9,14 +9,40 @@ import { isUnanswered, ProblemError, type Client } from "../client/client.ts";
 import type { ClaimedJob, Completed } from "../contract/jobs.ts";
 import { ERROR_LENGTH, peopleText } from "../contract/people-text.ts";
 
-/** A success: the job's result, the task's next stage and the next jobs. */
+/** A success: the job's result, the task's next stage and the next jobs; with `pause`, the task waits for a person. */
 export type Outcome = Omit<Parameters<Client["complete"]>[1], "lease_token">;
+
+/** Returned by a handler that cannot go on now: the job goes back to the queue and no attempt is counted. It is delayed
+ *  until `run_after`; with `pause`, its task waits for a person. */
+export class Release {
+  readonly when: Omit<Parameters<Client["release"]>[1], "lease_token">;
+
+  constructor(when: Release["when"] = {}) {
+    this.when = when;
+  }
+}
+
+/** Thrown by a handler that failed: the next attempt comes after `retryAfterMs` milliseconds in place of the backoff. */
+export class RetryLater extends Error {
+  override readonly name = "RetryLater";
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 interface WorkerParts {
   readonly client: Client;
   /** Does the job. An exception fails the job, which is retried while it has attempts left.
-   *  @param gone aborts when the job is no longer this worker's: its task was cancelled or its lease is lost */
-  readonly handle: (job: ClaimedJob, gone: AbortSignal) => Promise<Outcome | undefined>;
+   *  @param gone aborts when the job is no longer this worker's: its task finished or its lease is lost
+   *  @param progress says how far the handler is, for people; sent with the next heartbeat */
+  readonly handle: (
+    job: ClaimedJob,
+    gone: AbortSignal,
+    progress: (text: string) => void,
+  ) => Promise<Outcome | Release | undefined>;
   /** Name of the worker, shown to people. */
   readonly name?: string;
   /** Claims only these kinds of job, and only in these repositories; any when left out. */
@@ -55,6 +81,9 @@ const delay = (ms: number, until: AbortSignal): Promise<boolean> =>
 const isGone = (error: unknown): boolean =>
   ["lease_lost", "task_cancelled", "unknown_job"].includes(codeOf(error) ?? "");
 
+/** True when the task finished since the job was claimed. */
+const isFinished = (error: unknown): boolean => codeOf(error) === "task_terminal";
+
 /** Anything that was thrown, in words that the service stores: a failure must reach it, whatever it is. */
 const messageOf = (error: unknown): string => {
   try {
@@ -64,6 +93,15 @@ const messageOf = (error: unknown): string => {
     return "The handler threw a value that has no text.";
   }
 };
+
+/** A job while its handler runs. */
+interface Run {
+  readonly job: ClaimedJob;
+  readonly gone: AbortController;
+  readonly over: AbortController;
+  /** The handler's last word on how far it is. */
+  progress: string | undefined;
+}
 
 /** Starts a worker, which runs until it is stopped. */
 export const startWorker = ({
@@ -82,18 +120,24 @@ export const startWorker = ({
   let poll = new AbortController();
 
   /** Extends the lease until the job is over, or aborts `gone` with the reason why that is impossible. */
-  const keepLease = async (job: ClaimedJob, gone: AbortController, over: AbortSignal): Promise<void> => {
+  const keepLease = async (current: Run): Promise<void> => {
+    const { job, gone, over } = current;
+    let told: string | undefined;
     const third = Math.floor(leaseMs / 3);
     let extendedAt = performance.now();
-    while (!gone.signal.aborted && (await delay(third, over))) {
+    while (!gone.signal.aborted && (await delay(third, over.signal))) {
       const sentAt = performance.now();
       try {
+        const { progress } = current;
         const lease = { lease_token: job.lease.token, lease_ms: leaseMs };
-        await client.heartbeat(job.id, lease, AbortSignal.timeout(third));
+        const news = progress === told ? {} : { progress };
+        await client.heartbeat(job.id, { ...lease, ...news }, AbortSignal.timeout(third));
         extendedAt = sentAt;
+        told = progress;
       } catch (error) {
         // After the lease expired, another worker may have the job: two must not work on it at once.
-        if (isGone(error) || performance.now() - extendedAt >= leaseMs) gone.abort(error);
+        if (isGone(error) || isFinished(error) || performance.now() - extendedAt >= leaseMs)
+          gone.abort(error);
         else onTrouble(error, job);
       }
     }
@@ -117,41 +161,69 @@ export const startWorker = ({
     }
   };
 
-  /** Completes the job, or fails it with the handler's error. */
-  const work = async (job: ClaimedJob, gone: AbortSignal): Promise<Completed | undefined> => {
+  /** Completes the job. Of a task that finished meanwhile, the result alone is kept. */
+  const complete = async (job: ClaimedJob, gone: AbortSignal, outcome?: Outcome): Promise<Completed> => {
+    const lease_token = job.lease.token;
+    const send = (part?: Outcome): Promise<Completed> =>
+      report(job, gone, (key) => client.complete(job.id, { lease_token, ...part }, key));
+    try {
+      return await send(outcome);
+    } catch (error) {
+      if (!isFinished(error)) throw error;
+      onTrouble(error, job);
+      return send({ result: outcome?.result });
+    }
+  };
+
+  /** Completes or releases the job, or fails it with the handler's error. */
+  const work = async (current: Run): Promise<Completed | undefined> => {
+    const { job } = current;
     const { id, lease } = job;
     const lease_token = lease.token;
+    const gone = current.gone.signal;
     try {
-      const outcome = await handle(job, gone);
+      const outcome = await handle(job, gone, (text) => {
+        current.progress = text;
+      });
       gone.throwIfAborted();
+      if (outcome instanceof Release) {
+        await report(job, gone, (key) => client.release(id, { lease_token, ...outcome.when }, key));
+        return undefined;
+      }
       // An outcome that is no JSON would fail in every repeat of the report; here it fails the job.
       JSON.stringify(outcome);
-      return await report(job, gone, (key) => client.complete(id, { lease_token, ...outcome }, key));
+      return await complete(job, gone, outcome);
     } catch (error) {
       gone.throwIfAborted();
       if (isGone(error)) throw error;
       onTrouble(error, job);
-      await report(job, gone, (key) => client.fail(id, { lease_token, error: messageOf(error) }, key));
+      const retry = error instanceof RetryLater ? { retry_after_ms: error.retryAfterMs } : {};
+      const failure = { lease_token, error: messageOf(error), ...retry };
+      await report(job, gone, (key) => client.fail(id, failure, key));
       return undefined;
     }
   };
 
   const run = async (job: ClaimedJob): Promise<void> => {
-    const gone = new AbortController();
-    const over = new AbortController();
-    const leaseKept = keepLease(job, gone, over.signal);
+    const current: Run = {
+      job,
+      gone: new AbortController(),
+      over: new AbortController(),
+      progress: undefined,
+    };
+    const leaseKept = keepLease(current);
     try {
-      const completed = await work(job, gone.signal);
+      const completed = await work(current);
       if (completed) onCompleted(completed, job);
     } catch (error) {
       onTrouble(error, job);
-      // Releasing the job of a cancelled task ends it.
-      if (codeOf(error) === "task_cancelled")
+      // Releasing the job of a finished task ends it.
+      if (codeOf(error) === "task_cancelled" || isFinished(error))
         await client.release(job.id, { lease_token: job.lease.token }).catch((late: unknown) => {
           onTrouble(late, job);
         });
     } finally {
-      over.abort();
+      current.over.abort();
       await leaseKept;
     }
   };

@@ -26,8 +26,10 @@ const callOf = async (argv: readonly string[]): Promise<string | undefined> => {
     const { pathname, searchParams } = new URL(url);
     const query = [...searchParams].map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
     calls.push(`${method} ${pathname}${query === "" ? "" : `?${query}`}`);
-    const answer = pathname === "/tasks/resolve" ? { task: { id: TASK_ID } } : {};
-    return Promise.resolve(Response.json(answer, { status: pathname === "/tasks/resolve" ? 200 : 503 }));
+    // The task is looked up first; the call itself fails.
+    const isLookup = pathname === "/tasks/resolve" || (method === "GET" && pathname === `/tasks/${TASK_ID}`);
+    const answer = isLookup ? { task: { id: TASK_ID }, jobs: [] } : {};
+    return Promise.resolve(Response.json(answer, { status: isLookup ? 200 : 503 }));
   });
   const stream = { write: (text: string) => (stderr += text) } as unknown as NodeJS.WriteStream;
   const context: CliContext = {

@@ -76,11 +76,11 @@ describe("the command line answers a mistake with the way out", () => {
       [5]
 
       $ serial-gate queue --repo acme/empty
-      REPO        STATE   WORK ITEM  STAGE  ROLE  POSITION  STATUS
-      acme/empty  frozen  -          -      -     -         -
+      REPO        STATE   ACTIVE  STAGE  JOB  WAITING  PAUSED
+      acme/empty  frozen  -       -      -    0        0
 
       $ serial-gate unfreeze acme/empty -o name
-      acme/empty
+      freeze/1
 
       $ serial-gate unfreeze acme/empty --id 1
       No tasks, jobs or freezes in acme/empty.

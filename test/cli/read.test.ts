@@ -100,11 +100,13 @@ it("task and job verbs create, show and move tasks and jobs", async () => {
 
     $ serial-gate task stage API-2 done --dry-run
     (dry run) API-2 in acme/api would be done.
+      would be cancelled: job 1 (analyst)
       could start then: WEB-7 in acme/web
     Dry run: nothing was changed.
 
     $ serial-gate task stage API-2 done
     API-2 in acme/api is done.
+      cancelled: job 1 (analyst)
       can start now: WEB-7 in acme/web
 
     $ serial-gate task cancel WEB-8 --reason 'not wanted any more'
@@ -196,23 +198,22 @@ it("claim prints the lease tokens of the claimed jobs", async () => {
       ["claim", "--lease", "soon"],
     ),
   ).toMatchInlineSnapshot(`
-      "$ serial-gate claim --agent analyst --repo acme/web --worker w-1 --lease 10m
-      JOB  REPO      WORK ITEM  AGENT    ATTEMPT  LEASE TOKEN                       EXPIRES
-      2    acme/web  WEB-7      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
+    "$ serial-gate claim --agent analyst --repo acme/web --worker w-1 --lease 10m
+    JOB  REPO      WORK ITEM  AGENT    ATTEMPT  LEASE TOKEN                       EXPIRES
+    2    acme/web  WEB-7      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
 
-      $ serial-gate claim --agent analyst --wait 10ms
-      JOB  REPO      WORK ITEM  AGENT    ATTEMPT  LEASE TOKEN                       EXPIRES
-      1    acme/api  API-2      analyst  1 of 2   tttttttttttttttttttttttttttttttt  yyyy-mm-ddThh:mm:ssZ
+    $ serial-gate claim --agent analyst --wait 10ms
+    No job can start now.
 
-      $ serial-gate claim --max 101
-      error: option '--max <count>' argument '101' is invalid. Expected a whole number from 1 to 100.
-      [2]
+    $ serial-gate claim --max 101
+    error: option '--max <count>' argument '101' is invalid. Expected a whole number from 1 to 100.
+    [2]
 
-      $ serial-gate claim --lease soon
-      error: option '--lease <duration>' argument 'soon' is invalid. Expected a duration such as 10s, 30m, 2h or 1h30m.
-      [2]
-      "
-    `);
+    $ serial-gate claim --lease soon
+    error: option '--lease <duration>' argument 'soon' is invalid. Expected a duration such as 10s, 30m, 2h or 1h30m.
+    [2]
+    "
+  `);
   const { stdout } = await cli("claim", "--agent", "reviewer", "-o", "json");
   const [job] = (JSON.parse(stdout) as Claim).jobs;
   expect(job).toMatchObject({ id: 3, lease: { token: "t".repeat(32) } });
@@ -224,8 +225,8 @@ it("prints the queue as the service's JSON or YAML, as one NDJSON line per lane,
   const { serial_gate } = parse((await cli("queue", "-o", "yaml")).stdout) as Queue;
   expect(serial_gate).toEqual(whole.serial_gate);
   const lines = (await cli("queue", "-o", "ndjson")).stdout.trimEnd().split("\n");
-  expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/api", "acme/web"]);
-  expect((await cli("queue", "-o", "name")).stdout).toBe("acme/api\nacme/web\n");
+  expect(lines.map((line) => (JSON.parse(line) as { repo: string }).repo)).toEqual(["acme/web"]);
+  expect((await cli("queue", "-o", "name")).stdout).toBe("acme/web\n");
 });
 
 it("prints no colours when stdout is not a terminal", async () => {

@@ -265,18 +265,23 @@ it("exits with 4 for a missing or wrong token and records a pause under the toke
 
 it("config prints the source of every value and no secret", async () => {
   const folder = temporaryFolder();
-  const lines = ["PORT=8081", "ORCH_SERIAL_GATE_REPOS=acme/web", "DATABASE_URL=postgres://gate:hush@db/gate"];
+  const lines = [
+    "PORT=8081",
+    "ORCH_SERIAL_GATE_REPOS=acme/web",
+    "DATABASE_URL=postgres://gate:hush@127.0.0.1:1/gate",
+  ];
   writeFileSync(join(folder, ".env"), lines.join("\n"));
   const env = { SERIAL_GATE_TOKEN: "0123456789abcdef", SERIAL_GATE_PAUSE: "off", PORT: "8082" };
   const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
-    "FOR                     VARIABLE                    VALUE                        FROM
-    command line            SERIAL_GATE_TOKEN           (set)                        environment
-    a service started here  PORT                        8082                         environment
-    a service started here  DATABASE_URL                postgres://gate:***@db/gate  .env
-    a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
+    "FOR                     VARIABLE                    VALUE                                 FROM
+    command line            SERIAL_GATE_TOKEN           (set)                                 environment
+    a service started here  PORT                        8082                                  environment
+    a service started here  DATABASE_URL                postgres://gate:***@127.0.0.1:1/gate  .env
+    a service started here  SERIAL_GATE_REPOS           acme/web                              .env, as ORCH_SERIAL_GATE_REPOS
     SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
+    Strict lanes: on for a database that serial-gate makes, off for one that it adopts. The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1
     "
   `);
   expect(code).toBe(0);
@@ -294,8 +299,9 @@ it("--help groups the verbs by their users", async () => {
       -h, --help                       display help for command
 
     For operators:
-      queue [options]                  show every lane: its active task, its waiting
-                                       jobs and their reasons, its paused tasks
+      queue [options]                  show every lane in a line: its active task,
+                                       that task's job, and how many wait; trouble
+                                       first
       explain [options] [work-item]    explain why a work item does not start, what
                                        holds it and which command frees it
       pause [options] [work-item...]   pause tasks, so that later tasks of their
@@ -314,7 +320,8 @@ it("--help groups the verbs by their users", async () => {
 
     For the orchestrator:
       task                             add, list, show, move and cancel tasks
-      job                              add, show, retry and cancel jobs
+      job                              add, list, show, retry, cancel and report on
+                                       jobs
 
     For workers:
       claim [options]                  claim the oldest jobs that can start, and
@@ -325,8 +332,9 @@ it("--help groups the verbs by their users", async () => {
       migrate [options]                create or upgrade the database (safe to
                                        repeat)
       doctor                           check and repair the ready index; list
-                                       unreadable times and stuck tasks (reads
-                                       DATABASE_URL)
+                                       unreadable times, stuck tasks, jobs without a
+                                       lease and rights that others should not have
+                                       (reads DATABASE_URL)
       replay [options] [file]          run real work items through a fresh service,
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP

@@ -100,27 +100,33 @@ it("queue prints one line a lane, the troubled ones first, and filters them", as
   expect(steadyAges(queues)).toMatchInlineSnapshot(`
     "$ serial-gate queue
     REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
+    acme/idle  stuck  IDLE-1  analysis  no job  0  0
     acme/lib  stuck  LIB-1  analysis  failed 1/1 AGE  0  0
     acme/api  frozen  API-2  analysis  held (freeze) AGE  1  0
-    acme/idle  open  IDLE-1  analysis  no job  0  0
     acme/web  open  WEB-7  development  running w-2 AGE  1  0
+    IDLE-1 in acme/idle is stuck: it has no job: the orchestrator must add one or finish the task
     LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
 
     $ serial-gate queue --frozen
     REPO  STATE  ACTIVE  STAGE  JOB  WAITING  PAUSED
     acme/api  frozen  API-2  analysis  held (freeze) AGE  1  0
+    IDLE-1 in acme/idle is stuck: it has no job: the orchestrator must add one or finish the task
     LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
 
     $ serial-gate queue --stuck -o name
+    acme/idle
     acme/lib
+    IDLE-1 in acme/idle is stuck: it has no job: the orchestrator must add one or finish the task
     LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
 
     $ serial-gate queue --held-by active-task --all
     REPO  STATE  WORK ITEM  STAGE  ROLE  POSITION  STATUS
     acme/web  open  WEB-8  analysis  waiting  1  active-task
+    IDLE-1 in acme/idle is stuck: it has no job: the orchestrator must add one or finish the task
     LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
 
     $ serial-gate queue --held-by dependency
+    IDLE-1 in acme/idle is stuck: it has no job: the orchestrator must add one or finish the task
     LIB-1 in acme/lib is stuck: its job 3 (analyst) failed: tests are red
     No matching lanes.
 

@@ -5,17 +5,22 @@ import { claim } from "../../src/gate/commands/claim.ts";
 import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
 import type { ClaimedJob, Job } from "../../src/contract/jobs.ts";
+import type { EndedJobs } from "../../src/contract/tasks.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
 import { toStored } from "../../src/store/timestamps.ts";
 import type { Store } from "../../src/store/port.ts";
 import { DEFAULTS } from "../support/fixtures.ts";
 import { expectedEvents, ROWS, type Rows } from "./expected-events.ts";
-import { Model, newTask, type ModelJob, type ModelTask } from "./model.ts";
+import { isTerminal, Model, newTask, type ModelJob, type ModelTask } from "./model.ts";
 import type { Command } from "./random-commands.ts";
 import { TestClock, World } from "./world.ts";
 
-const isTerminal = (stage: string): boolean => stage === "done" || stage === "cancelled";
+/** The ids of the jobs that an answer about a finished task lists. */
+const idsOf = ({ cancelled_jobs, left_jobs }: EndedJobs): { cancelled: number[]; left: number[] } => ({
+  cancelled: cancelled_jobs.map(({ job_id }) => job_id),
+  left: left_jobs.map(({ job_id }) => job_id),
+});
 
 /** Thrown to roll back a claim once its result is known. */
 class RolledBack extends Error {
@@ -148,16 +153,30 @@ export class ModelRun {
         const done = gate.complete(null, job.id, {
           lease_token: job.token,
           stage: step.stage,
-          ...(step.next ? { next: [{ agent: "developer" }] } : {}),
+          ...(step.next === undefined ? {} : { next: [{ agent: step.next }] }),
+          ...(step.pause ? { pause: { reason: "waits" } } : {}),
         });
         const { task } = job;
-        if (task.stage === "cancelled") return this.#refused(done, "task_cancelled");
-        if (task.stage === "done" && step.stage !== "done") return this.#refused(done, "task_terminal");
-        const { next } = await done;
+        const stage = step.stage ?? task.stage;
+        const asksMore = step.stage !== undefined || step.next !== undefined || step.pause;
+        if (model.endsWithTask(job) && asksMore)
+          return this.#refused(done, task.stage === "cancelled" ? "task_cancelled" : "task_terminal");
+        if (isTerminal(task.stage) && stage !== task.stage) return this.#refused(done, "task_terminal");
+        if (step.next !== undefined && model.takesNoJob({ ...task, stage }, step.next))
+          return this.#refused(done, "task_terminal");
+        if (step.pause && isTerminal(stage))
+          return this.#refused(done, isTerminal(task.stage) ? "task_terminal" : "invalid_request");
+        if (step.pause && !model.policy.pause) return this.#refused(done, "layer_disabled");
+        const { next, cancelled_jobs, left_jobs } = await done;
         job.status = "done";
-        model.move(task, step.stage);
+        job.taskFinished = false;
+        const isEnd = isTerminal(stage) && stage !== task.stage;
+        model.move(task, stage);
+        const ended = isEnd ? model.endWaiting(task, false) : { cancelled: [], left: [] };
+        expect(idsOf({ cancelled_jobs, left_jobs })).toEqual(ended);
         model.rebased(task, job);
         for (const each of next) this.#enqueued(each, task);
+        if (step.pause) model.pause(task);
         return;
       }
       case "fail": {
@@ -167,23 +186,45 @@ export class ModelRun {
           lease_token: job.token,
           error: "no",
           retry: step.retry,
+          retry_after_ms: step.retry ? step.afterMs : undefined,
         });
-        job.status =
-          job.task?.stage === "cancelled"
-            ? "cancelled"
-            : step.retry && job.attempts < job.maxAttempts
-              ? "delayed"
-              : "failed";
-        job.at = job.status === "delayed" ? clock.now + 5_000 * 2 ** (job.attempts - 1) : Infinity;
+        const isLast = !step.retry || job.attempts >= job.maxAttempts;
+        model.endRun(job, isLast ? "failed" : "delayed");
+        const waits = step.afterMs ?? 5_000 * 2 ** (job.attempts - 1);
+        job.at = job.status === "delayed" ? clock.now + waits : Infinity;
         expect(failed.status).toBe(job.status);
         return;
       }
       case "release": {
         const job = this.#runningAt(step.job);
         if (!job) return;
-        await gate.release(null, job.id, { lease_token: job.token });
-        job.status = job.task?.stage === "cancelled" ? "cancelled" : "queued";
-        if (job.status === "queued") job.attempts -= 1;
+        const released = gate.release(null, job.id, {
+          lease_token: job.token,
+          ...(step.forMs > 0 ? { run_after: new Date(clock.now + step.forMs).toISOString() } : {}),
+          ...(step.pause ? { pause: { reason: "waits" } } : {}),
+        });
+        const { task } = job;
+        if (step.pause && !model.endsWithTask(job)) {
+          if (!task) return this.#refused(released, "invalid_request");
+          if (!model.policy.pause) return this.#refused(released, "layer_disabled");
+          if (isTerminal(task.stage)) return this.#refused(released, "task_terminal");
+        }
+        await released;
+        model.endRun(job, step.forMs > 0 ? "delayed" : "queued");
+        job.at = clock.now + step.forMs;
+        if (job.status === "cancelled") return;
+        job.attempts -= 1;
+        if (step.pause && task) model.pause(task);
+        return;
+      }
+      case "heartbeat": {
+        const job = this.#runningAt(step.job);
+        if (!job) return;
+        const kept = gate.heartbeat(null, job.id, { lease_token: job.token, progress: "half" });
+        if (model.endsWithTask(job))
+          return this.#refused(kept, job.task?.stage === "cancelled" ? "task_cancelled" : "task_terminal");
+        await kept;
+        job.at = clock.now + DEFAULTS.leaseMs;
         return;
       }
       case "retry": {
@@ -207,14 +248,16 @@ export class ModelRun {
         const moved =
           step.kind === "cancel"
             ? gate.cancelTask(null, { id: task.id })
-            : gate.setStage(null, { id: task.id }, { stage });
+            : gate.setStage(null, { id: task.id }, { stage, cancel_jobs: step.cancelJobs });
+        if (step.kind === "stage" && step.cancelJobs && !isTerminal(stage))
+          return this.#refused(moved, "invalid_request");
         if (isTerminal(task.stage) && task.stage !== stage) return this.#refused(moved, "task_terminal");
-        await moved;
+        const lists = await moved;
         model.move(task, stage);
-        if (stage === "cancelled")
-          for (const job of model.jobs.values())
-            if (job.task === task && (job.status === "queued" || job.status === "delayed"))
-              job.status = "cancelled";
+        const cancelJobs = step.kind === "stage" && step.cancelJobs;
+        expect(idsOf(lists)).toEqual(
+          isTerminal(stage) ? model.endWaiting(task, cancelJobs) : { cancelled: [], left: [] },
+        );
         return;
       }
       case "rework": {
@@ -479,7 +522,7 @@ export class ModelRun {
   /** An entry job that another program wrote. */
   #written(id: number, task: ModelTask | null, repo: string): void {
     const made = { id, task, repo, agent: "analyst", attempts: 0, maxAttempts: 2, at: 0, token: "" };
-    this.model.jobs.set(id, { ...made, status: "queued" });
+    this.model.jobs.set(id, { ...made, status: "queued", taskFinished: false });
   }
 
   #enqueued(job: Job, task: ModelTask): void {
@@ -492,6 +535,7 @@ export class ModelRun {
       status: "queued",
       attempts: 0,
       maxAttempts: max_attempts,
+      taskFinished: false,
       at: 0,
       token: "",
     });

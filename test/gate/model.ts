@@ -52,13 +52,16 @@ export interface ModelJob {
   status: "queued" | "delayed" | "running" | "done" | "failed" | "cancelled";
   attempts: number;
   maxAttempts: number;
+  /** Its task finished while it ran. */
+  taskFinished: boolean;
   /** When a delayed job is due, or a running one's lease expires. */
   at: number;
   token: string;
 }
 
-const isOpen = (task: ModelTask | undefined): boolean =>
-  task !== undefined && task.stage !== "done" && task.stage !== "cancelled";
+export const isTerminal = (stage: string): boolean => stage === "done" || stage === "cancelled";
+
+const isOpen = (task: ModelTask | undefined): boolean => task !== undefined && !isTerminal(task.stage);
 
 export class Model {
   readonly tasks = new Map<number, ModelTask>();
@@ -143,9 +146,11 @@ export class Model {
 
   /** Moves the task to a stage, and logs its finish for those whose base it may have moved. */
   move(task: ModelTask, stage: string): void {
-    const finishes = isOpen(task) && (stage === "done" || stage === "cancelled");
+    const finishes = isOpen(task) && isTerminal(stage);
     task.stage = stage;
     if (!finishes) return;
+    for (const job of this.jobs.values())
+      if (job.task === task && job.status === "running") job.taskFinished = true;
     const others = [...this.tasks.values()].filter((each) => each.repo === task.repo && isOpen(each));
     const paused = others.some((each) => each.pausedFrom !== null);
     const inProgress = others.some((each) => each.lane !== "none");
@@ -189,17 +194,47 @@ export class Model {
     return this.#finishes.filter((each) => each.repo === repo && each.id > after);
   }
 
-  /** Does everything that is due: delayed jobs are queued, lapsed leases given back, pauses run out. */
+  /** Does everything that is due: delayed jobs are queued, expired leases given back, pauses run out. */
   passTime(now: number): void {
     for (const job of this.jobs.values())
-      if (job.at <= now && job.status === "delayed") job.status = "queued";
-      else if (job.at <= now && job.status === "running") job.status = this.lapsed(job);
+      if (job.at <= now && job.status === "delayed")
+        job.status = this.takesNoJob(job.task, job.agent) ? "cancelled" : "queued";
+      else if (job.at <= now && job.status === "running") this.endRun(job, this.#expired(job));
     for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resumeByGate(task);
   }
 
-  lapsed(job: ModelJob): ModelJob["status"] {
-    if (job.task?.stage === "cancelled") return "cancelled";
+  #expired(job: ModelJob): ModelJob["status"] {
     return job.attempts < job.maxAttempts ? "queued" : "failed";
+  }
+
+  /** A finished task takes no entry job, a cancelled one no job at all. */
+  takesNoJob(task: ModelTask | null, agent: string): boolean {
+    if (!task || isOpen(task)) return false;
+    return task.stage === "cancelled" || agent === this.policy.entryAgent;
+  }
+
+  /** The worker of the job may complete it, and nothing more comes of it. */
+  endsWithTask({ task, taskFinished }: ModelJob): boolean {
+    return task !== null && (task.stage === "cancelled" || (taskFinished && isTerminal(task.stage)));
+  }
+
+  /** Cancels the jobs that wait for a task that the gate finishes; gives back their ids and those of the others. */
+  endWaiting(task: ModelTask, cancelJobs: boolean): { cancelled: number[]; left: number[] } {
+    const waiting = [...this.jobs.values()]
+      .filter((job) => job.task === task && (job.status === "queued" || job.status === "delayed"))
+      .sort((a, b) => a.id - b.id);
+    const over = waiting.filter(({ agent }) => cancelJobs || this.takesNoJob(task, agent));
+    for (const job of over) job.status = "cancelled";
+    return {
+      cancelled: over.map(({ id }) => id),
+      left: waiting.filter((job) => !over.includes(job)).map(({ id }) => id),
+    };
+  }
+
+  /** Ends the run of a job that did not complete. */
+  endRun(job: ModelJob, status: ModelJob["status"]): void {
+    job.status = this.endsWithTask(job) ? "cancelled" : status;
+    job.taskFinished = false;
   }
 
   /** The gate forgets the whole repository's pause with it; another program does not. */

@@ -40,6 +40,7 @@ it("hands out a job with its own lease", async () => {
         max_attempts: 4,
         lease: { token: expect.stringMatching(/^[0-9a-f]{32}$/) as unknown, expires_at: A_TIME },
         base: { stale: false, overtaken_by: [] },
+        resumed: null,
       },
     ],
     degraded: false,

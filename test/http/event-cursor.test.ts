@@ -100,7 +100,7 @@ describe("a cursor", () => {
     await add("WEB-2");
     await following.lines(2);
     following.kill("SIGINT");
-    expect((await following.ended).stdout).toBe("3\n4\n");
+    expect((await following.ended).stdout).toBe("event/3\nevent/4\n");
   });
 
   it("a log that is replaced under a stream resets it, and the stream goes on with the new log", async () => {

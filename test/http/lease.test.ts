@@ -80,6 +80,8 @@ it("a completion moves the task and enqueues the next jobs", async () => {
       { ...enqueued, agent: "developer", payload: { n: 1 } },
       { ...enqueued, agent: "tester" },
     ],
+    cancelled_jobs: [],
+    left_jobs: [],
   });
   expect(await read(task.id)).toEqual({ task: body.task, jobs: [body.job, ...body.next] });
   const jobs = await claim({ max: 10, repos: [web] });
@@ -232,7 +234,7 @@ it("a release makes the job as if it had not been claimed", async () => {
     expect(claimed.attempt).toBe(1);
     const { status, body } = await report(claimed, "release");
     expect(status).toBe(200);
-    expect(body).toEqual({ job });
+    expect(body).toMatchObject({ job, effect: { now_held: [] } });
   }
 });
 
@@ -403,6 +405,47 @@ it("keeps the base fresh for a task that was not paused when another finished", 
   await pause("WEB-2");
   await resume("WEB-2");
   expect(await next()).toMatchObject({ work_item_id: "WEB-2", base: FRESH });
+});
+
+it("finishes a task and lists its waiting jobs that were cancelled and those that were left", async () => {
+  const { add, enqueue, next, report, move } = isolatedRepos(shared());
+  const { task } = await add("WEB-1");
+  const claimed = await next();
+  const [entry, deploy] = [await enqueue("WEB-1", "analyst"), await enqueue("WEB-1", "deployer")];
+  const { status, body } = await move(task, "done");
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    task: { ...task, stage: "done", updated_at: A_TIME },
+    effect: { now_claimable: [], now_held: [] },
+    cancelled_jobs: [{ job_id: entry.id, agent: "analyst", status: "cancelled" }],
+    left_jobs: [{ job_id: deploy.id, agent: "deployer", status: "queued" }],
+  });
+  expectProblem(await report(claimed, "heartbeat"), {
+    status: 409,
+    code: "task_terminal",
+    hint: expect.stringContaining("result alone") as unknown,
+  });
+  expect((await report(claimed, "complete", { result: "kept" })).status).toBe(200);
+});
+
+it.each([
+  ["complete", { stage: "done", pause: { reason: "r" } }, "/pause"],
+  ["complete", { pause: { reason: "r", until: "2020-01-01T00:00:00Z" } }, "/pause/until"],
+  ["complete", { pause: {} }, "/pause/reason"],
+  ["release", { pause: { reason: "r", until: "2020-01-01T00:00:00Z" } }, "/pause/until"],
+  ["release", { run_after: "tomorrow" }, "/run_after"],
+  ["fail", { error: "e", retry: false, retry_after_ms: 1 }, "/retry_after_ms"],
+  ["fail", { error: "e", retry_after_ms: 2_592_000_001 }, "/retry_after_ms"],
+])("refuses a %s with %j and points at the member", async (verb, more, pointer) => {
+  const { add, next, report, job } = isolatedRepos(shared());
+  await add("WEB-1");
+  const claimed = await next();
+  expectProblem(await report(claimed, verb, more), {
+    status: 400,
+    code: "invalid_request",
+    errors: [invalidField("body", pointer)],
+  });
+  expect(await job(claimed.id)).toMatchObject({ status: "running", lease: { worker: null } });
 });
 
 it("takes a job from its worker by force, and tells the effect", async () => {

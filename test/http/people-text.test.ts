@@ -52,4 +52,22 @@ describe("texts for people", () => {
     const reasons = new Set(events.map(({ reason }) => reason));
     expect([...reasons].filter((reason) => reason !== null && reason !== "e")).toEqual([stored]);
   });
+
+  it("a worker's progress, the reason of its pause and a person's answer are made storable and cut", async () => {
+    const { web, add, next, report, job, task: read } = isolatedRepos(shared());
+    const { post } = shared();
+    const long = BAD + "x".repeat(5_000);
+    const cut = (length: number): string => `${STORED}${"x".repeat(length - 1 - STORED.length)}…`;
+    const { task } = await add("WEB-1");
+    const claimed = await next();
+    expect((await report(claimed, "heartbeat", { progress: long })).status).toBe(200);
+    expect((await job(claimed.id)).progress).toBe(cut(200));
+    expect((await report(claimed, "release", { pause: { reason: long } })).status).toBe(200);
+    expect((await read(task.id)).task.pause_reason).toBe(cut(4_000));
+    await post(`/serial-gate/resume?repo=${web}&work_item=WEB-1`, { answer: long });
+    const again = await next();
+    expect(again.resumed?.answer).toBe(cut(4_000));
+    const paused = await report(again, "complete", { pause: { reason: long } });
+    expect(paused.body).toMatchObject({ task: { pause_reason: cut(4_000) } });
+  });
 });

@@ -314,6 +314,13 @@ it("shows the repositories of SERIAL_GATE_PROJECTS when they have no tasks", asy
     "acme/web": {
       ...IDLE,
       active_task: { task_id: AN_ID, work_item_id: "WEB-1", stage: "analysis", since: null, job: null },
+      stuck: [
+        {
+          task_id: AN_ID,
+          work_item_id: "WEB-1",
+          because: "it has no job: the orchestrator must add one or finish the task",
+        },
+      ],
     },
     orchestrator: IDLE,
   });

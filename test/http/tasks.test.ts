@@ -40,6 +40,7 @@ const itsEntryJob = (repo: string) => ({
   payload: null,
   result: null,
   error: null,
+  progress: null,
   run_after: null,
   lease: null,
   created_at: A_TIME,
@@ -343,6 +344,8 @@ it("moves a task to a stage", async () => {
   expect(body).toEqual({
     task: { ...task, stage: "development", updated_at: A_TIME },
     effect: { now_claimable: [], now_held: [] },
+    cancelled_jobs: [],
+    left_jobs: [],
   });
 });
 
@@ -352,7 +355,7 @@ it("accepts the current stage again, also a terminal one, and changes nothing", 
   for (const stage of ["analysis", "done"]) {
     const { body } = await move(task, stage);
     const before = await revision();
-    expect(await move(task, stage)).toMatchObject({ status: 200, body });
+    expect(await move(task, stage)).toMatchObject({ status: 200, body: { ...body, cancelled_jobs: [] } });
     expect(await revision()).toBe(before);
   }
 });
@@ -404,6 +407,8 @@ it("cancels the queued and delayed jobs of a task and leaves its other jobs", as
   expect(body).toEqual({
     task: { ...task, stage: "cancelled", cancelled_at: A_TIME, updated_at: A_TIME },
     effect: { now_claimable: [], now_held: [] },
+    cancelled_jobs: [queued, delayed].map(({ id, agent }) => ({ job_id: id, agent, status: "cancelled" })),
+    left_jobs: [],
   });
   const { jobs } = await read(task.id);
   expect(jobs.map((job) => [job.id, job.status, job.finished_at])).toEqual([
@@ -415,12 +420,13 @@ it("cancels the queued and delayed jobs of a task and leaves its other jobs", as
   expect(await claim()).toEqual([]);
 });
 
-it("answers a second cancel with the same and changes nothing", async () => {
+it("answers a second cancel with the same task, no job left to cancel, and changes nothing", async () => {
   const { add, revision } = isolatedRepos(shared());
   const { task } = await add("WEB-1");
   const { body } = await shared().post(`/tasks/${task.id}/cancel`);
   const before = await revision();
-  expect(await shared().post(`/tasks/${task.id}/cancel`)).toMatchObject({ status: 200, body });
+  const again = await shared().post(`/tasks/${task.id}/cancel`);
+  expect(again).toMatchObject({ status: 200, body: { ...(body as object), cancelled_jobs: [] } });
   expect(await revision()).toBe(before);
 });
 

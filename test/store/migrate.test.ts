@@ -517,7 +517,7 @@ describe("serial-gate migrate", () => {
     const path = newLegacy();
     expect(await migrateVerb(path)).toMatchObject({
       code: 0,
-      stdout: `file:${path}: upgraded, applied ${EVERYTHING.join(", ")}\n`,
+      stdout: `file:${path}: upgraded, applied ${EVERYTHING.join(", ")}\nThe orchestrator's database is adopted: 9 tasks, 6 unfinished.\n`,
       stderr: "",
     });
     expect(await migrateVerb(path)).toMatchObject({

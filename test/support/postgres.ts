@@ -12,7 +12,7 @@ import { readOrigin } from "../../src/store/migrate.ts";
 import type { Origin } from "../../src/store/settings.ts";
 import type { AtEnd } from "./folder.ts";
 import { TEMPLATE } from "./one-postgres.ts";
-import { urlAs } from "./roles.ts";
+import { ROLES, urlAs } from "./roles.ts";
 
 /** A connection of another program's. */
 export const connectTo = async (url: string, atEnd: AtEnd = onTestFinished): Promise<pg.Client> => {
@@ -62,8 +62,17 @@ export const testDatabase = async (
   return url;
 };
 
-/** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. */
+/** The URL of a migrated database for its service, once the owner has installed the ready index of a policy. A database that
+ *  is not divided among the roles is left as it is. */
 export const asService = async (url: string, policyOf: (origin: Origin) => Policy): Promise<string> => {
+  const admin = new pg.Client(url);
+  await admin.connect();
+  const owned = await admin.query(
+    "SELECT 1 FROM pg_tables WHERE tablename = 'gate_settings' AND tableowner = $1",
+    [ROLES.owner],
+  );
+  await admin.end();
+  if (owned.rowCount === 0) return url;
   const owner = await openPostgres(urlAs("owner", url), { poolSize: 1 });
   const policy = policyOf(await owner.read(readOrigin));
   await owner.write(() => installReadyIndex(policy, owner.dialect));

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import type { ClaimedJob, Completed, Job } from "../../src/contract/jobs.ts";
-import { startWorker, type Worker } from "../../src/worker/worker.ts";
+import { Release, RetryLater, startWorker, type Worker } from "../../src/worker/worker.ts";
 import { sleep } from "../support/calls.ts";
 import { startService } from "../support/service.ts";
 
@@ -205,6 +205,73 @@ it("tells the handler that its task was cancelled, and releases the job", async 
   expect((await jobThat(job?.id ?? NaN, hasEnded)).status).toBe("cancelled");
   expect(reason).toMatchObject({ code: "task_cancelled" });
   expect(troubles).toEqual([reason]);
+});
+
+it("tells the handler that its task is done by now, and ends the job", async () => {
+  const { client, hire, jobThat, troubles } = await shift();
+  const { task, job } = await client.createTask({ repo: REPO, work_item_id: "WEB-1" });
+  let reason: unknown;
+  hire({
+    leaseMs: LEASE_MS,
+    handle: async (_job, gone) => {
+      reason = await aborted(gone);
+      return undefined;
+    },
+  });
+  await jobThat(job?.id ?? NaN, ({ status }) => status === "running");
+  await client.setStage(task.id, "done");
+  expect((await jobThat(job?.id ?? NaN, hasEnded)).status).toBe("cancelled");
+  expect(reason).toMatchObject({ code: "task_terminal" });
+  expect(troubles).toEqual([reason]);
+});
+
+it("keeps the result of a job whose task was done before its completion", async () => {
+  const { client, hire, jobThat } = await shift();
+  const { task, job } = await client.createTask({ repo: REPO, work_item_id: "WEB-1" });
+  hire({
+    handle: async () => {
+      await client.setStage(task.id, "done");
+      return { result: "kept", stage: "review", next: [{ agent: "developer" }] };
+    },
+  });
+  expect(await jobThat(job?.id ?? NaN, hasEnded)).toMatchObject({ status: "done", result: "kept" });
+  expect((await client.task(task.id)).jobs).toHaveLength(1);
+});
+
+it("releases a job whose handler waits for a person, and hands the answer to the next run", async () => {
+  const { client, hire, jobThat } = await shift();
+  const { task, job } = await client.createTask({ repo: REPO, work_item_id: "WEB-1" });
+  hire({
+    handle: ({ resumed }) =>
+      Promise.resolve(
+        resumed
+          ? { result: resumed.answer, stage: "done" }
+          : new Release({ run_after: new Date(Date.now() + 1_000).toISOString(), pause: { reason: "?" } }),
+      ),
+  });
+  await eventually(async () => (await client.task(task.id)).task.pause_reason).toBe("?");
+  await client.resume({ work_item: "WEB-1" }, { answer: "yes" });
+  expect(await jobThat(job?.id ?? NaN, hasEnded)).toMatchObject({
+    status: "done",
+    result: "yes",
+    attempt: 1,
+  });
+});
+
+it("sends the handler's progress with a heartbeat, and asks for a later retry", async () => {
+  const { client, hire, jobThat } = await shift();
+  const id = await entryOf(client, "WEB-1");
+  hire({
+    leaseMs: LEASE_MS,
+    handle: async (_job, _gone, progress) => {
+      progress("1 of 2");
+      await eventually(async () => (await client.job(id)).job.progress).toBe("1 of 2");
+      throw new RetryLater("the quota is used up", 3_600_000);
+    },
+  });
+  const { error, run_after } = await jobThat(id, ({ status }) => status === "delayed");
+  expect(error).toBe("the quota is used up");
+  expect(Date.parse(run_after ?? "") - Date.now()).toBeGreaterThan(1_800_000);
 });
 
 it("drops a job whose lease was lost, and continues with the next", async () => {

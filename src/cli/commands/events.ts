@@ -39,6 +39,7 @@ interface Detail {
   readonly worker?: string | null;
   readonly attempt?: number;
   readonly freeze_id?: number;
+  readonly run_after?: string;
 }
 
 const jobOf = ({ job_id }: Told, { agent }: Detail): string =>
@@ -50,6 +51,7 @@ const SENTENCES: Readonly<Record<string, (event: Told, detail: Detail) => string
   "task.cancelled": (_, { from }) => `cancelled${from === undefined ? "" : ` (was in ${from})`}`,
   "task.paused": (_, { until }) => `paused${until ? ` until ${shownTime(until)}` : ""}`,
   "task.resumed": () => "resumed",
+  "task.answered": () => "answered",
   "repo.frozen": ({ repo }, { freeze_id }) => `${repo ?? "?"} frozen (freeze ${freeze_id ?? "?"})`,
   "repo.unfrozen": ({ repo }, { freeze_id }) => `${repo ?? "?"} unfrozen (freeze ${freeze_id ?? "?"})`,
   "job.created": (event, detail) => `${jobOf(event, detail)} queued`,
@@ -58,7 +60,10 @@ const SENTENCES: Readonly<Record<string, (event: Told, detail: Detail) => string
       detail.attempt === undefined ? "" : `, attempt ${detail.attempt}`
     }`,
   "job.completed": (event, detail) => `${jobOf(event, detail)} completed`,
-  "job.delayed": (event, detail) => `${jobOf(event, detail)} failed, will be retried`,
+  "job.delayed": (event, detail) =>
+    detail.run_after === undefined
+      ? `${jobOf(event, detail)} failed, will be retried`
+      : `${jobOf(event, detail)} released until ${shownTime(detail.run_after)}`,
   "job.failed": (event, detail) => `${jobOf(event, detail)} failed`,
   "job.released": (event, detail) => `${jobOf(event, detail)} released`,
   "job.lapsed": (event, detail) => `${jobOf(event, detail)} queued again: its lease expired`,

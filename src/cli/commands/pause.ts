@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { ProblemError, type Client } from "../../client/client.ts";
-import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
+import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { OneTaskQuery } from "../../contract/scalars.ts";
 import { advisedCommand } from "../../contract/shell.ts";
 import { example, idOption, reasonOption, repoOption, selectedTask, type TaskOptions } from "../arguments.ts";
@@ -21,6 +21,7 @@ interface Options extends OutputOptions, TaskOptions {
   readonly all?: true;
   readonly reason?: string;
   readonly until?: string;
+  readonly answer?: string;
   readonly dryRun?: true;
   readonly yes?: true;
 }
@@ -32,12 +33,12 @@ interface Verb {
   readonly one: (
     client: Client,
     query: OneTaskQuery & { dry_run?: true | undefined },
-    note: PauseNote,
+    note: PauseNote & ResumeNote,
   ) => Promise<PauseState>;
   readonly lane: (
     client: Client,
     query: { repo: string; dry_run?: true | undefined },
-    note: PauseNote,
+    note: PauseNote & ResumeNote,
   ) => Promise<LanePauseState>;
 }
 
@@ -119,7 +120,7 @@ const wholeLane = async (
   { dryRun, yes, output, ...note }: Options,
 ): Promise<void> => {
   const client = connect(context);
-  const why = noteOf(context, note);
+  const why = { ...noteOf(context, note), answer: note.answer };
   const trial = await lane(client, { repo, dry_run: true }, why);
   if (trial.tasks.length === 0 && !trial.known)
     throw new ExitError(EXIT.notFound, ...unknownRepoLines(repo, trial));
@@ -155,7 +156,7 @@ const oneByOne = async (
   if (workItems.length > 1 && !yes && !dryRun)
     await confirm(context, `${title} ${workItems.length} tasks: ${listed(workItems.map(String))}?`);
   const client = connect(context);
-  const why = noteOf(context, note);
+  const why = { ...noteOf(context, note), answer: note.answer };
   let refused: number | undefined;
   for (const task of selected) {
     const query = { ...task, dry_run: dryRun };
@@ -225,10 +226,11 @@ export const pauseCommands = (program: Command, context: CliContext): void => {
     .addOption(repoOption())
     .addOption(idOption())
     .option("--all", "every task that was paused with --all (needs --repo)")
+    .option("--answer <text>", "answer for the workers of the task: its next claim hands it out")
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(yesOption())
     .addOption(outputOption())
-    .addHelpText("after", example("serial-gate resume WEB-7"))
+    .addHelpText("after", example('serial-gate resume WEB-7 --answer "use the second design"'))
     .action((workItems: string[], options: Options) => run(context, RESUME, workItems, options));
 };

@@ -23,8 +23,8 @@ import { changeLines, dryRunMark, dryRunOption, isOrWouldBe, sayDryRun } from ".
 import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
 import { labelInRepo, labelOf, nameOf } from "../output/label.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
-import type { Screen } from "../output/terminal.ts";
-import { phrase } from "../output/text.ts";
+import type { Screen, Style } from "../output/terminal.ts";
+import { listed, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
 import { jobLines } from "./job/columns.ts";
@@ -220,6 +220,22 @@ interface ChangeOptions extends OutputOptions, TaskOptions {
   readonly yes?: true;
 }
 
+/** A line for the waiting jobs that the end of their task cancelled, and one for those that it left. */
+const endedLines = (
+  { cancelled_jobs, left_jobs }: ChangedTask,
+  dryRun: true | undefined,
+): (readonly [Style, string])[] => {
+  const names = (jobs: readonly { job_id: number; agent: string }[]): string =>
+    listed(jobs.map(({ job_id, agent }) => `job ${job_id} (${plain(agent)})`));
+  return [
+    ...(cancelled_jobs.length > 0
+      ? [["yellow", `${dryRun ? "would be cancelled" : "cancelled"}: ${names(cancelled_jobs)}`] as const]
+      : []),
+    ...(left_jobs.length > 0
+      ? [["dim", `${dryRun ? "would still wait" : "still waiting"}: ${names(left_jobs)}`] as const]
+      : []),
+  ];
+};
 /** A change of a task on the command line. */
 interface TaskChangeVerb {
   readonly call: (
@@ -253,11 +269,21 @@ const change = async (
     response: changed,
     items: [task],
     name: ({ id }) => nameOf("task", id),
-    lines: (screen) =>
-      changeLines(`${labelInRepo(task)} ${outcome(changed, dryRun)}`, { effect, dryRun }, screen),
+    lines: (screen) => {
+      const ended = endedLines(changed, dryRun).map(([style, line]) => `  ${screen.paint(style, line)}`);
+      const isShown = ended.length === 0 || effect.now_claimable.length + effect.now_held.length > 0;
+      const [sentence = "", ...effects] = changeLines(
+        `${labelInRepo(task)} ${outcome(changed, dryRun)}`,
+        { effect: isShown ? effect : undefined, dryRun },
+        screen,
+      );
+      return [sentence, ...ended, ...effects];
+    },
   });
   sayDryRun(context, dryRun);
 };
+
+type StageOptions = ChangeOptions & { readonly cancelJobs?: true };
 
 const stageCommand = (task: Command, context: CliContext): void => {
   task
@@ -268,11 +294,12 @@ const stageCommand = (task: Command, context: CliContext): void => {
     .argument("[stage]", "such as development")
     .addOption(repoOption())
     .addOption(idOption())
+    .option("--cancel-jobs", "with done: cancel every waiting job of the task, not only its entry jobs")
     .addOption(reasonOption())
     .addOption(dryRunOption())
     .addOption(outputOption())
     .addHelpText("after", example("serial-gate task stage WEB-8 done"))
-    .action((...[first, second, options]: [string | undefined, string | undefined, ChangeOptions]) => {
+    .action((...[first, second, options]: [string | undefined, string | undefined, StageOptions]) => {
       // With an id the only operand is the stage.
       const [workItem, stage] =
         options.id !== undefined && second === undefined ? [undefined, first] : [first, second];
@@ -282,7 +309,8 @@ const stageCommand = (task: Command, context: CliContext): void => {
           "Name a stage, such as development: `serial-gate task stage WORK_ITEM STAGE`.",
         );
       return change(context, selectedTask("task stage", workItem, options), options, {
-        call: (client, id, note, trial) => client.setStage(id, stage, note, trial),
+        call: (client, id, note, trial) =>
+          client.setStage(id, stage, { ...note, cancel_jobs: options.cancelJobs }, trial),
       });
     });
 };

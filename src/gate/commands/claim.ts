@@ -12,6 +12,7 @@ import type { Actor } from "../rule/policy.ts";
 import { inReach } from "../rule/reach.ts";
 import type { Visibility } from "../rule/visibility.ts";
 import { heldReason } from "../rule/predicate.ts";
+import { tellAnswer } from "./pause.ts";
 import { isOvertaken, overtakenBy } from "./overtakes.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 
@@ -71,6 +72,7 @@ interface LeasedRow {
   work_item_id: string | null;
   stage: string | null;
   overtaken: number;
+  answered_at: string | null;
 }
 
 /** One claim of those that are served together. */
@@ -96,13 +98,14 @@ interface Wish {
 
 type Assignment = Wish & { readonly lane: string; readonly token: string };
 
-/** The claimed job's task, and whether another overtook it, as far as they can be read. */
+/** The claimed job's task, whether another overtook it, and when it was answered, as far as they can be read. */
 const itsTask = ({ stages, lanes }: Visibility): Statement =>
   sql`${raw(
     stages
       ? `(SELECT t.work_item_id FROM tasks t WHERE t.id = jobs.task_id) AS work_item_id,
-      (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage`
-      : "NULL AS work_item_id, NULL AS stage",
+      (SELECT t.stage FROM tasks t WHERE t.id = jobs.task_id) AS stage,
+      (SELECT t.answered_at FROM tasks t WHERE t.id = jobs.task_id) AS answered_at`
+      : "NULL AS work_item_id, NULL AS stage, NULL AS answered_at",
   )}, ${stages && lanes ? sql`CASE WHEN ${isOvertaken(raw("jobs.task_id"))} THEN 1 ELSE 0 END` : raw("0")} AS overtaken`;
 
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
@@ -133,6 +136,7 @@ const leaseJobs = (
 function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<ClaimedJob> {
   const { id, task_id } = job;
   const overtakers = task_id !== null && job.overtaken > 0 ? yield* overtakenBy(task_id, id) : [];
+  const resumed = task_id !== null && job.answered_at !== null ? yield* tellAnswer(task_id, id) : null;
   return {
     id,
     task_id,
@@ -145,6 +149,7 @@ function* claimedJob(job: LeasedRow, { token, expires }: Assignment): Tx<Claimed
     max_attempts: job.max_attempts,
     lease: { token, expires_at: toIso(expires) },
     base: { stale: overtakers.length > 0, overtaken_by: overtakers },
+    resumed,
   };
 }
 

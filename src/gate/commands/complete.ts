@@ -3,19 +3,30 @@
 
 import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/port.ts";
 import { idsIn, rowsOf, sql } from "../../store/sql.ts";
+import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { enqueue, laneOf, readJobs } from "./job.ts";
-import { unknownJob } from "./lookup/subject.ts";
+import { enqueue, laneOf, readJobs, refuseFinished } from "./job.ts";
 import { encode } from "../../store/json.ts";
-import { leaseLost, readLeasedJobs, taskCancelled, type LeaseClaim, type LeasedJob } from "./lease.ts";
+import { leaseLost, readLeasedJobs, taskEnded, taskOfJob, type LeaseClaim, type LeasedJob } from "./lease.ts";
+import { unknownJob } from "./lookup/subject.ts";
 import { sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
+import { forgetAnswers, pauseOptions, pauseUnlessPaused, type PauseOptions } from "./pause.ts";
 import type { Actor } from "../rule/policy.ts";
+import { endsWithTask } from "../rule/reasons/finished.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
-import { cancelWaitingJobs, moveStages, readTasks, refuseTerminal, stageChange, type Move } from "./task.ts";
+import {
+  endWaitingJobs,
+  moveStages,
+  NONE_ENDED,
+  readTasks,
+  refuseTerminal,
+  stageChange,
+  type Move,
+} from "./task.ts";
 import { rebased } from "./overtakes.ts";
 import { toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
@@ -35,27 +46,52 @@ interface Finish {
   readonly attempt: CompletionAttempt;
   readonly job: LeasedJob;
   readonly move: Move | undefined;
+  readonly pause: { readonly task: TaskRef; readonly how: PauseOptions } | undefined;
 }
 
-const taskOf = ({ task_id, repo, work_item_id, stage }: LeasedJob): TaskRef | undefined =>
-  task_id === null || repo === null || stage === null ? undefined : { task_id, repo, work_item_id, stage };
-
-/** @throws GateError lease_lost, task_cancelled, task_terminal, invalid_request for a stage where there is no task */
-const finishOf = (attempt: CompletionAttempt, job: LeasedJob & { readonly valid: number }): Finish => {
-  const { actor, id, input } = attempt;
-  const { stage, next = [] } = input;
-  if (!job.valid) throw leaseLost(id);
-  const to = stage === job.stage ? undefined : stage;
-  if (job.stage === "cancelled" && (to !== undefined || next.length > 0)) throw taskCancelled(job);
-  if (to === undefined) return { attempt, job, move: undefined };
-  const task = taskOf(job);
-  if (!task)
-    throw new GateError("invalid_request", `The job ${id} has no task that could move to a stage.`, {
-      faults: [{ in: "body", pointer: "/stage", detail: "must be left out for a job without a task" }],
-    });
+/** The move that a completion asks for; none for the stage that the task is in.
+ *  @throws GateError task_terminal, invalid_request where there is no task */
+const moveOf = ({ actor, input: { stage } }: CompletionAttempt, job: LeasedJob): Move | undefined => {
+  if (stage === undefined || stage === job.stage) return undefined;
+  const task = taskOfJob(job, "/stage");
   refuseTerminal(task);
-  if (to === "cancelled" && next.length > 0) throw taskCancelled(job);
-  return { attempt, job, move: { ...task, to, actor } };
+  return { ...task, to: stage, actor };
+};
+
+/** The pause that a completion asks for.
+ *  @throws GateError task_terminal, layer_disabled, invalid_request where there is no task or where it finishes */
+const pauseOf = (
+  context: BatchContext,
+  { actor, input: { pause } }: CompletionAttempt,
+  { job, move, at }: { readonly job: LeasedJob; readonly move: Move | undefined; readonly at: number },
+): Finish["pause"] => {
+  if (!pause) return undefined;
+  if (move && isTerminal(move.to))
+    throw new GateError("invalid_request", `A task that is ${move.to} waits for nobody.`, {
+      faults: [{ in: "body", pointer: "/pause", detail: "must be left out when the stage is terminal" }],
+    });
+  const task = taskOfJob(job, "/pause");
+  refuseTerminal(task);
+  return { task, how: pauseOptions({ ...context, actor }, pause, { at, pointer: "/pause/until" }) };
+};
+
+/** @throws GateError lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request for what needs a task where
+ *    there is none, or one that goes on where it finishes */
+const finishOf = (
+  context: BatchContext,
+  attempt: CompletionAttempt,
+  { job, at }: { readonly job: LeasedJob & { readonly valid: number }; readonly at: number },
+): Finish => {
+  const { id, input } = attempt;
+  const { stage, next = [], pause } = input;
+  if (!job.valid) throw leaseLost(id);
+  if (endsWithTask(job) && (stage !== undefined || next.length > 0 || pause)) throw taskEnded(job);
+  const move = moveOf(attempt, job);
+  if (move?.to === "cancelled" && next.length > 0) throw taskEnded({ ...job, stage: move.to });
+  const standing = move?.to ?? job.stage;
+  if (standing !== null)
+    for (const { agent } of next) refuseFinished(context.rules.policy, { ...job, stage: standing }, agent);
+  return { attempt, job, move, pause: pauseOf(context, attempt, { job, move, at }) };
 };
 
 /** Finds the tasks that other repositories' tasks depend on: their end touches lanes that are not locked. */
@@ -70,7 +106,7 @@ function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
 
 /** Decides which attempts may be made together and which are refused. Alone is made: an attempt in a lane that another
  *  holds, a second one about the same task, and one whose end touches other lanes. */
-function* choose(attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
+function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
   const claims = new Map<number, LeaseClaim>();
   for (const { id, input, actor } of attempts)
     if (!claims.has(id)) claims.set(id, { token: input.lease_token, actor });
@@ -79,6 +115,7 @@ function* choose(attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
   );
   const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
   const jobs = yield* readLeasedJobs(claims);
+  const at = yield* now();
 
   const taken = new Set<string>();
   const chosen = attempts.map((attempt): Result<Finish> => {
@@ -87,7 +124,7 @@ function* choose(attempts: readonly CompletionAttempt[]): Tx<Result<Finish>[]> {
     const subject = job.task_id === null ? `job ${job.job_id}` : `task ${job.task_id}`;
     if (!lanes.has(laneOf(job)) || taken.has(subject)) return ALONE;
     taken.add(subject);
-    return resultOf(() => finishOf(attempt, job));
+    return resultOf(() => finishOf(context, attempt, { job, at }));
   });
   if (attempts.length === 1) return chosen;
   const touching = yield* touchingOthers(valuesOf(chosen));
@@ -103,7 +140,7 @@ function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Complet
   const results = rowsOf(
     finishes.map(({ job, attempt }) => [job.job_id, { result: encode(attempt.input.result) }]),
   );
-  yield* run(sql`UPDATE jobs SET ${NO_LEASE}, status = 'done', result = done.value ->> 'result', error = NULL,
+  yield* run(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, status = 'done', result = done.value ->> 'result', error = NULL,
       finished_at = ${at}, ${WRITTEN}
     FROM ${results} AS done WHERE jobs.id = CAST(done.key AS BIGINT)`);
   const moves = finishes.flatMap(({ move }) => move ?? []);
@@ -115,7 +152,10 @@ function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Complet
     ]),
   );
   yield* rebased(finishes.map(({ job }) => job));
-  for (const move of moves) if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
+  yield* forgetAnswers(finishes.map(({ job }) => job));
+  const ends = moves.filter(({ to }) => isTerminal(to));
+  const ended = yield* endWaitingJobs(context.rules.policy, ends, at);
+  for (const { pause } of finishes) if (pause) yield* pauseUnlessPaused(pause.task, pause.how);
 
   const next = new Map<Finish, Job[]>();
   for (const each of finishes) {
@@ -133,18 +173,19 @@ function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Complet
     const job = jobOf.get(job_id);
     if (!job) throw unknownJob(job_id);
     const task = task_id === null ? undefined : taskById.get(task_id);
-    return { job, task: task ?? null, next: next.get(each) ?? [] };
+    const itsEnded = each.move && ended.get(each.move.task_id);
+    return { job, task: task ?? null, next: next.get(each) ?? [], ...(itsEnded ?? NONE_ENDED) };
   });
 }
 
 /** Completes jobs, each all or nothing and none at the cost of another.
- *  @returns a result for each; its error is unknown_job, lease_lost, task_cancelled, task_terminal, or invalid_request for
- *    a stage where there is no task */
+ *  @returns a result for each; its error is unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled or
+ *    invalid_request */
 export function* completeTogether(
   context: BatchContext,
   attempts: readonly CompletionAttempt[],
 ): Tx<Result<Completed>[]> {
-  const chosen = yield* choose(attempts);
+  const chosen = yield* choose(context, attempts);
   const finishes = valuesOf(chosen);
   const completed = finishes.length > 0 ? yield* finish(context, finishes) : [];
   const values = completed.values();
@@ -156,7 +197,7 @@ export function* completeTogether(
 }
 
 /** Completes one job, waiting for its lane as long as needed.
- *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+ *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request */
 export function* complete(context: Context, id: number, input: Completion): Tx<Completed> {
   for (;;) {
     const job = yield* first<Pick<LeasedJob, "repo">>(sql`SELECT repo FROM jobs WHERE id = ${id}`);

@@ -13,7 +13,15 @@ import { whoActs, type Actor } from "../rule/policy.ts";
 import { ANOTHERS_TASK } from "../rule/words.ts";
 import type { Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { readTask, refuseTerminal, reposAround, resolveDependency, setStage } from "./task.ts";
+import {
+  NONE_ENDED,
+  readTask,
+  refuseCancelOfGoing,
+  refuseTerminal,
+  reposAround,
+  resolveDependency,
+  setStage,
+} from "./task.ts";
 import type { TaskRef } from "./lookup/work-item.ts";
 
 /** A task that others lead to, with one of its own dependencies. */
@@ -148,6 +156,7 @@ export function* changeTask(context: Context, id: number, change: TaskChange): T
       faults: [{ in: "body", pointer: "", detail: "must have `stage` or `depends_on`" }],
     });
   }
+  refuseCancelOfGoing(change);
   const actor = whoActs(context.actor, note.by);
   const wanted = yield* inLockedLanes(context, id, depends_on);
   const repos = yield* reposAround(refOf(wanted.task));
@@ -157,7 +166,7 @@ export function* changeTask(context: Context, id: number, change: TaskChange): T
       sql`SELECT lane_state FROM tasks WHERE id = ${id}`,
     );
     const started = lane_state !== LANE_STATE.none;
-    if (stage === undefined) return { task: yield* readTask(id), started };
+    if (stage === undefined) return { task: yield* readTask(id), started, ...NONE_ENDED };
     return { ...(yield* setStage(context, id, { ...note, stage })), started };
   };
   return yield* withEffect(context.rules.policy, context.lookup, repos, changed());

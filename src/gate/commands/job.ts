@@ -10,8 +10,8 @@ import { record, WRITTEN } from "./record.ts";
 import { IN_BODY, refuseLookAlike } from "./lookup/repo.ts";
 import type { ChangedJob, Job, NewJob } from "../../contract/jobs.ts";
 import type { Note } from "../../contract/scalars.ts";
-import { whoActs } from "../rule/policy.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
+import { whoActs, type Policy } from "../rule/policy.ts";
+import { takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { unknownJob } from "./lookup/subject.ts";
 import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
@@ -29,6 +29,7 @@ interface JobRow {
   task_content: string | null;
   result: string | null;
   error: string | null;
+  progress: string | null;
   run_after: string | null;
   lease_worker: string | null;
   lease_expires_at: string | null;
@@ -43,7 +44,7 @@ export const laneOf = ({ repo }: { readonly repo: string | null }): string => re
 /** The jobs that a `SELECT id FROM jobs …` names, by id. */
 export function* readJobs(ids: Statement): Tx<Job[]> {
   const rows = yield* all<JobRow>(sql`SELECT j.id, j.task_id, j.repo, t.work_item_id, j.agent, j.status,
-      j.attempts, j.max_attempts, j.task_content, j.result, j.error, j.run_after, j.lease_worker,
+      j.attempts, j.max_attempts, j.task_content, j.result, j.error, j.progress, j.run_after, j.lease_worker,
       j.lease_expires_at, j.created_at, j.started_at, j.finished_at
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.id IN (${ids}) ORDER BY j.id`);
@@ -59,6 +60,7 @@ export function* readJobs(ids: Statement): Tx<Job[]> {
     payload: decode(row.task_content),
     result: decode(row.result),
     error: row.error,
+    progress: row.progress,
     run_after: toIsoOrNull(row.run_after),
     lease:
       row.status === "running" && row.lease_expires_at !== null
@@ -105,12 +107,16 @@ export function* enqueue({ rules, actor }: Context, owner: JobOwner, spec: JobSp
   return yield* readJob(id);
 }
 
-/** A finished task starts nothing; a task that is done may still be looked after, a cancelled one not. */
-const refuseFinished = (task: { work_item_id: string | null; stage: string }, entry: boolean): void => {
-  if (task.stage === "cancelled" || (entry && isTerminal(task.stage)))
+/** @throws GateError task_terminal for a job that the task takes no more */
+export const refuseFinished = (
+  policy: Policy,
+  { work_item_id, stage }: { readonly work_item_id: string | null; readonly stage: string },
+  agent: string,
+): void => {
+  if (takesNoJob(policy, stage, agent))
     throw new GateError(
       "task_terminal",
-      `The task ${task.work_item_id ?? ""} is ${task.stage}: it takes no more ${entry ? "entry jobs" : "jobs"}.`,
+      `The task ${work_item_id ?? ""} is ${stage}: it takes no more ${agent === policy.entryAgent ? "entry jobs" : "jobs"}.`,
     );
 };
 
@@ -130,7 +136,7 @@ function* taskOfNewJob(context: Context, { repo, work_item_id: work_item }: NewJ
  *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* createJob(context: Context, input: NewJob): Tx<{ job: Job }> {
   const task = yield* taskOfNewJob(context, input);
-  refuseFinished(task, input.agent === context.rules.policy.entryAgent);
+  refuseFinished(context.rules.policy, task, input.agent);
   const job = yield* enqueue(context, task, {
     agent: input.agent,
     payload: input.payload,
@@ -175,7 +181,7 @@ function* requeue({ rules, actor }: Context, id: number, reason: string | undefi
       "job_not_failed",
       `The job ${id} is ${job.status}; only a failed job is tried again.`,
     );
-  if (job.stage !== null) refuseFinished({ ...job, stage: job.stage }, job.agent === rules.policy.entryAgent);
+  if (job.stage !== null) refuseFinished(rules.policy, { ...job, stage: job.stage }, job.agent);
   yield* run(sql`UPDATE jobs SET status = 'queued', finished_at = NULL, run_after = NULL, ${WRITTEN},
       max_attempts = CASE WHEN max_attempts > attempts THEN max_attempts ELSE attempts + 1 END
     WHERE id = ${id} AND status = 'failed'`);

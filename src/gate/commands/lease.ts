@@ -2,12 +2,16 @@
  *  expire. The lease's token is the fence: without the current one nothing changes. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
-import { raw, rowsOf, sql, type Statement } from "../../store/sql.ts";
-import { GateError } from "../../contract/errors.ts";
+import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import { NO_RUN } from "../../store/triggers/runs.ts";
+import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
 import { changeJob, laneOf, readJob } from "./job.ts";
+import { instantIn } from "../instant.ts";
+import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
+import { refuseTerminal } from "./task.ts";
 import { unknownJob } from "./lookup/subject.ts";
 import type {
   ChangedJob,
@@ -18,9 +22,12 @@ import type {
   Lease,
   Release,
 } from "../../contract/jobs.ts";
-import { GATE_ACTOR, type Actor, type Defaults } from "../rule/policy.ts";
+import { withEffect } from "../rule/effect.ts";
+import { GATE_ACTOR, type Actor, type Defaults, type Policy } from "../rule/policy.ts";
+import { endsWithTask, takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
+import type { TaskRef } from "./lookup/work-item.ts";
 
 export interface LeasedJob {
   readonly job_id: number;
@@ -30,6 +37,10 @@ export interface LeasedJob {
   readonly stage: string | null;
   readonly attempts: number;
   readonly max_attempts: number;
+  /** 1 when the task finished after the job was claimed. */
+  readonly task_finished: number;
+  /** The job that was last claimed with the task's answer. */
+  readonly answer_told_job_id: number | null;
   /** The length of the lease; null for one from before lengths were stored. */
   readonly lease_ms: number | null;
   /** When the lease expires, in milliseconds since 1970; null for a text that is no time. */
@@ -37,7 +48,8 @@ export interface LeasedJob {
 }
 
 const LEASED_JOB_COLUMNS = raw(
-  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts, j.lease_ms, j.due_ms`,
+  `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts, j.task_finished,
+      t.answer_told_job_id, j.lease_ms, j.due_ms`,
 );
 
 /** A lease token, and the name of the caller that shows it. */
@@ -88,26 +100,54 @@ function* lockedLeasedJob(context: Context, id: number, token: string): Tx<Lease
   return yield* leasedJob(context, id, token);
 }
 
-export const taskCancelled = ({ work_item_id, task_id }: LeasedJob): GateError =>
-  new GateError("task_cancelled", `The task ${work_item_id ?? task_id ?? ""} was cancelled.`, {
-    hint: "Stop working and release the job.",
-  });
+/** The task of a job.
+ *  @param pointer the member of the body that asks something of it
+ *  @throws GateError invalid_request where there is none */
+export const taskOfJob = (
+  { job_id, task_id, repo, work_item_id, stage }: LeasedJob,
+  pointer: string,
+): TaskRef => {
+  if (task_id !== null && repo !== null && stage !== null) return { task_id, repo, work_item_id, stage };
+  const faults: InputFault[] = [{ in: "body", pointer, detail: "must be left out for a job without a task" }];
+  throw new GateError("invalid_request", `The job ${job_id} has no task.`, { faults });
+};
 
-/** Renews the lease: by `lease_ms`, or by the same length as before.
- *  @throws GateError unknown_job, lease_lost, task_cancelled */
+/** Tells the worker of a job that its run ends with its task. */
+export const taskEnded = ({ work_item_id, task_id, stage }: LeasedJob): GateError => {
+  const task = work_item_id ?? task_id ?? "";
+  return stage === "cancelled"
+    ? new GateError("task_cancelled", `The task ${task} was cancelled.`, {
+        hint: "Stop working and release the job.",
+      })
+    : new GateError(
+        "task_terminal",
+        `The task ${task} is ${stage ?? "finished"} since the job was claimed.`,
+        {
+          hint: "Stop working; complete the job with its result alone, or release it.",
+        },
+      );
+};
+
+/** Renews the lease: by `lease_ms`, or by the same length as before; and keeps what the worker says of its progress.
+ *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal */
 export function* heartbeat(
   context: Context,
   id: number,
-  { lease_token, lease_ms }: Heartbeat,
+  { lease_token, lease_ms, progress }: Heartbeat,
 ): Tx<{ lease: Lease }> {
-  const job = yield* leasedJob(context, id, lease_token);
-  if (job.stage === "cancelled") throw taskCancelled(job);
+  // The progress is a change in the lane; the lease alone is none.
+  const read = progress === undefined ? leasedJob : lockedLeasedJob;
+  const job = yield* read(context, id, lease_token);
+  if (endsWithTask(job)) throw taskEnded(job);
   const at = yield* now();
   const length = lease_ms ?? job.lease_ms;
   const due = length === null ? Math.max(at + context.rules.defaults.leaseMs, job.due_ms ?? at) : at + length;
   const expires = toStored(due);
   const kept =
-    yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}, due_ms = ${due}, lease_ms = ${length}
+    yield* first(sql`UPDATE jobs SET lease_expires_at = ${expires}, due_ms = ${due}, lease_ms = ${length}${when(
+      progress !== undefined,
+      sql`, progress = ${progress === "" ? null : (progress ?? null)}`,
+    )}
     WHERE id = ${id} AND status = 'running' AND lease_token = ${lease_token} RETURNING id`);
   if (!kept) throw unknownJob(id);
   return { lease: { token: lease_token, expires_at: toIso(expires) } };
@@ -115,7 +155,7 @@ export function* heartbeat(
 
 /** Ends the job's lease with what the job becomes. */
 const end = (job: LeasedJob, change: Statement): Statement =>
-  sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
+  sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
 
 const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
 
@@ -123,21 +163,30 @@ const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', fi
 export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, random: number): number =>
   Math.round(Math.min(retryMaxMs, retryMs * 2 ** Math.min(attempt - 1, 30) * (0.8 + 0.4 * random)));
 
-/** The job went wrong: it is delayed while it has attempts left, else failed.
- *  @throws GateError unknown_job, lease_lost */
+/** @throws GateError invalid_request for a wait before a retry that is not wanted */
+const refuseWaitForNoRetry = ({ retry, retry_after_ms }: Failure): void => {
+  if (!retry && retry_after_ms !== undefined)
+    throw new GateError("invalid_request", "A job that is not retried has no next attempt to wait for.", {
+      faults: [{ in: "body", pointer: "/retry_after_ms", detail: "must be left out when retry is false" }],
+    });
+};
+
+/** The job went wrong: it is delayed while it has attempts left, else failed; cancelled when its task ended.
+ *  @throws GateError unknown_job, lease_lost, invalid_request */
 export function* fail(context: Context, id: number, failure: Failure): Tx<{ job: Job }> {
   const { rules, actor } = context;
+  refuseWaitForNoRetry(failure);
   const job = yield* lockedLeasedJob(context, id, failure.lease_token);
   const at = yield* now();
-  const { error } = failure;
+  const { error, retry_after_ms } = failure;
   let kind: EventKind = "job.failed";
   let change = sql`status = 'failed', error = ${error}, finished_at = ${toStored(at)}`;
-  if (job.stage === "cancelled") {
+  if (endsWithTask(job)) {
     kind = "job.cancelled";
     change = sql`${becomesCancelled(toStored(at))}, error = ${error}`;
   } else if (failure.retry && job.attempts < job.max_attempts) {
     kind = "job.delayed";
-    const due = toStored(at + backoff(rules.defaults, job.attempts, rules.random()));
+    const due = toStored(at + (retry_after_ms ?? backoff(rules.defaults, job.attempts, rules.random())));
     change = sql`status = 'delayed', error = ${error}, run_after = ${due}`;
   }
   yield* run(end(job, change));
@@ -145,23 +194,48 @@ export function* fail(context: Context, id: number, failure: Failure): Tx<{ job:
   return { job: yield* readJob(id) };
 }
 
-/** Gives the job back as if it had not been claimed.
- *  @throws GateError unknown_job, lease_lost */
-export function* release(context: Context, id: number, { lease_token }: Release): Tx<{ job: Job }> {
+/** Gives the job back as if it had not been claimed, until a time or with a pause of its task; cancelled when its task
+ *  ended.
+ *  @throws GateError unknown_job, lease_lost, invalid_request; with `pause` task_terminal, layer_disabled */
+export function* giveBack(context: Context, id: number, input: Release): Tx<{ job: Job }> {
   const { actor } = context;
-  const job = yield* lockedLeasedJob(context, id, lease_token);
-  yield* giveBack(job, { actor });
+  const job = yield* lockedLeasedJob(context, id, input.lease_token);
+  const at = yield* now();
+  const { pause } = input;
+  const pauses =
+    pause && !endsWithTask(job)
+      ? {
+          task: taskOfJob(job, "/pause"),
+          how: pauseOptions(context, pause, { at, pointer: "/pause/until" }),
+        }
+      : undefined;
+  if (pauses) refuseTerminal(pauses.task);
+  const due = input.run_after === undefined ? undefined : instantIn(input.run_after, "/run_after");
+  const detail = due === undefined ? {} : { detail: { released: true, run_after: toIso(toStored(due)) } };
+  yield* undoRun(job, { actor, ...detail }, due);
+  if (pauses) yield* pauseUnlessPaused(pauses.task, pauses.how);
   return { job: yield* readJob(id) };
 }
 
-/** Ends the run as if it had not begun: another program may have begun it without counting an attempt. */
-function* giveBack(job: LeasedJob, why: Why): Tx<void> {
-  const cancelled = job.stage === "cancelled";
-  const change = cancelled
-    ? becomesCancelled(toStored(yield* now()))
-    : sql`status = 'queued', attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END, started_at = NULL`;
-  yield* run(end(job, change));
-  yield* record(cancelled ? "job.cancelled" : "job.released", job, why);
+/** Ends the run as if it had not begun: another program may have begun it without counting an attempt.
+ *  @param due milliseconds since 1970 UTC; the job is delayed until then */
+function* undoRun(job: LeasedJob, why: Why, due?: number): Tx<void> {
+  const at = yield* now();
+  if (endsWithTask(job)) {
+    yield* run(end(job, becomesCancelled(toStored(at))));
+    yield* record("job.cancelled", job, why);
+    return;
+  }
+  const isDelayed = due !== undefined && due > at;
+  const after = when(due !== undefined, sql`, run_after = ${toStored(due ?? at)}`);
+  yield* run(
+    end(
+      job,
+      sql`status = ${isDelayed ? "delayed" : "queued"},
+        attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END, started_at = NULL${after}`,
+    ),
+  );
+  yield* record(isDelayed ? "job.delayed" : "job.released", job, why);
 }
 
 /** Takes a running job from its worker, or from another program that left it running, and gives it back.
@@ -181,8 +255,16 @@ function* takeFromWorker({ actor }: Context, id: number, reason: string | undefi
       "job_not_running",
       `The job ${id} is ${job.status}; only a running job is released by force.`,
     );
-  yield* giveBack(job, { actor, reason, detail: { force: true, worker: job.lease_worker } });
+  yield* undoRun(job, { actor, reason, detail: { force: true, worker: job.lease_worker } });
   return { job: yield* readJob(id) };
+}
+
+/** The same with the effect on others.
+ *  @throws GateError unknown_job, lease_lost; with `pause` task_terminal, layer_disabled, invalid_request */
+export function* release(context: Context, id: number, input: Release): Tx<ChangedJob> {
+  const { rules, lookup } = context;
+  const { repo } = yield* lockedLeasedJob(context, id, input.lease_token);
+  return yield* withEffect(rules.policy, lookup, [repo ?? ""], giveBack(context, id, input));
 }
 
 interface ExpiredJob extends LeasedJob {
@@ -191,8 +273,8 @@ interface ExpiredJob extends LeasedJob {
 
 /** The next state of a job whose lease expired: queued while it has attempts left. */
 const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: Statement; why: string } => {
-  const why = `the lease of ${job.lease_worker ?? "a worker"} lapsed in attempt ${job.attempts} of ${job.max_attempts}`;
-  if (job.stage === "cancelled") return { kind: "job.cancelled", change: becomesCancelled(at), why };
+  const why = `the lease of ${job.lease_worker ?? "a worker"} expired in attempt ${job.attempts} of ${job.max_attempts}`;
+  if (endsWithTask(job)) return { kind: "job.cancelled", change: becomesCancelled(at), why };
   if (job.attempts < job.max_attempts)
     return { kind: "job.lapsed", change: sql`status = 'queued', error = ${why}`, why };
   return {
@@ -207,16 +289,16 @@ const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: St
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
 export function* reapExpired(limit: number): Tx<number> {
   const at = yield* now();
-  const lapsed = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
+  const expired = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'running' AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
-  for (const job of lapsed) {
+  for (const job of expired) {
     if (!(yield* tryLane(laneOf(job)))) continue;
     const { kind, change, why } = afterExpiry(job, toStored(at));
-    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${change}, ${WRITTEN}
+    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
-        AND due_ms = ${job.due_ms} RETURNING id`);
+        AND task_finished = ${job.task_finished} AND due_ms = ${job.due_ms} RETURNING id`);
     if (!reaped) continue;
     yield* record(kind, job, { actor: GATE_ACTOR, reason: why });
     given += 1;
@@ -224,22 +306,30 @@ export function* reapExpired(limit: number): Tx<number> {
   return given;
 }
 
-/** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. */
-export function* queueDue(limit: number): Tx<number> {
+interface DueJob extends Subject {
+  readonly job_id: number;
+  readonly agent: string;
+  readonly stage: string | null;
+}
+
+/** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. A job that its
+ *  task takes no more is cancelled instead. */
+export function* queueDue(limit: number, policy: Policy): Tx<number> {
   const at = yield* now();
-  const due = yield* all<
-    Subject & { job_id: number }
-  >(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id
+  const due =
+    yield* all<DueJob>(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id, j.agent, t.stage
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.status = 'delayed' AND j.due_ms <= ${at}
     ORDER BY j.id LIMIT ${limit}`);
   let queued = 0;
   for (const job of due) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const changed = yield* first(sql`UPDATE jobs SET status = 'queued', due_ms = NULL, ${WRITTEN}
+    const isOver = job.stage !== null && takesNoJob(policy, job.stage, job.agent);
+    const change = isOver ? becomesCancelled(toStored(at)) : raw("status = 'queued'");
+    const changed = yield* first(sql`UPDATE jobs SET ${change}, due_ms = NULL, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'delayed' AND due_ms <= ${at} RETURNING id`);
     if (!changed) continue;
-    yield* record("job.due", job, { actor: GATE_ACTOR });
+    yield* record(isOver ? "job.cancelled" : "job.due", job, { actor: GATE_ACTOR });
     queued += 1;
   }
   return queued;

@@ -1,19 +1,20 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, lockLane, now, tryLane, type Tx } from "../../store/port.ts";
-import { raw, sql, type Statement } from "../../store/sql.ts";
+import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
+import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
-import type { LanePauseState, PauseNote, PauseState } from "../../contract/operations.ts";
-import type { Note, TaskSelector } from "../../contract/scalars.ts";
+import type { ClaimedJob } from "../../contract/jobs.ts";
+import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
+import type { TaskSelector } from "../../contract/scalars.ts";
 import { GATE_ACTOR, whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
-import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
 import { familiarity } from "./lookup/repo.ts";
 import { instantIn } from "../instant.ts";
@@ -42,18 +43,19 @@ const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause
   changed,
 });
 
-/** Milliseconds since 1970 UTC. */
-const until = (note: PauseNote, at: number): number | null => {
+/** Milliseconds since 1970 UTC.
+ *  @param pointer where the end is in the body */
+const until = (note: PauseNote, at: number, pointer: string): number | null => {
   if (note.until === undefined) return null;
-  const ms = instantIn(note.until, "/until");
+  const ms = instantIn(note.until, pointer);
   if (ms > at) return ms;
   throw new GateError("invalid_request", `A pause cannot end in the past (${note.until}).`, {
-    faults: [{ in: "body", pointer: "/until", detail: "must be in the future" }],
+    faults: [{ in: "body", pointer, detail: "must be in the future" }],
   });
 };
 
 /** How a task is parked. */
-interface PauseOptions {
+export interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
   readonly at: number;
@@ -63,15 +65,20 @@ interface PauseOptions {
   readonly together: boolean;
 }
 
-/** @throws GateError layer_disabled, invalid_request for an end in the past */
-function* pauseOptions({ rules, actor }: Context, note: PauseNote, together: boolean): Tx<PauseOptions> {
+/** @param at the time now, in milliseconds since 1970 UTC
+ *  @throws GateError layer_disabled, invalid_request for an end in the past */
+export const pauseOptions = (
+  { rules, actor }: Context,
+  note: PauseNote,
+  { at, together = false, pointer = "/until" }: { at: number; together?: boolean; pointer?: string },
+): PauseOptions => {
   if (!rules.policy.pause)
     throw new GateError("layer_disabled", "The pause is switched off.", {
       hint: "Start the service with SERIAL_GATE_PAUSE_ENABLED=true.",
     });
-  const at = yield* now();
-  return { actor: whoActs(actor, note.by), at, ends: until(note, at), reason: note.reason, together };
-}
+  const ends = until(note, at, pointer);
+  return { actor: whoActs(actor, note.by), at, ends, reason: note.reason, together };
+};
 
 /** Pauses the tasks that the condition names; returns them by id.
  *  @param written how the statement counts: many tasks together, or one */
@@ -89,14 +96,42 @@ function* pauseTasks(
   return yield* recorded("task.paused", parked, { actor, reason, detail });
 }
 
+/** How a task is taken back. */
+interface ResumeOptions {
+  readonly actor: Actor;
+  readonly reason: string | undefined;
+  readonly answer?: string | undefined;
+}
+
+/** Keeps an answer for the task's next claims, in the place of an earlier one. */
+const answered = ({ actor, answer }: ResumeOptions, at: string): Statement =>
+  sql`answer = ${answer ?? null}, answered_by = ${actor}, answered_at = ${at}, answer_told_job_id = NULL`;
+
+const whyOf = ({ actor, reason, answer }: ResumeOptions): Why => ({
+  actor,
+  reason,
+  ...(answer === undefined ? {} : { detail: { answer } }),
+});
+
 /** Takes the tasks back that the condition names; returns them by id. */
-function* resumeTasks(which: Statement, actor: Actor, reason?: string, written = WRITTEN): Tx<TaskRef[]> {
+function* resumeTasks(which: Statement, how: ResumeOptions, written = WRITTEN): Tx<TaskRef[]> {
+  const at = toStored(yield* now());
+  const answer = when(how.answer !== undefined, sql`, ${answered(how, at)}`);
   const back =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = NULL, paused_by = NULL, pause_reason = NULL,
-      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${toStored(yield* now())},
-      ${takesPlaceBack}, ${written}
+      pause_until = NULL, resume_ms = NULL, paused_together = 0, updated_at = ${at},
+      ${takesPlaceBack}, ${written}${answer}
     WHERE ${which} RETURNING ${TASK_REF}`);
-  return yield* recorded("task.resumed", back, { actor, reason });
+  return yield* recorded("task.resumed", back, whyOf(how));
+}
+
+/** Answers a task that is not paused any more: its pause may have ended by itself while a person was writing. */
+function* answerTask(task: TaskRef, how: ResumeOptions): Tx<void> {
+  const at = toStored(yield* now());
+  yield* run(
+    sql`UPDATE tasks SET ${answered(how, at)}, updated_at = ${at}, ${WRITTEN} WHERE ${itself(task)}`,
+  );
+  yield* recordAll([["task.answered", task, whyOf(how)]]);
 }
 
 const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
@@ -113,7 +148,7 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
  *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
   const { policy } = context.rules;
-  const how = yield* pauseOptions(context, note, false);
+  const how = pauseOptions(context, note, { at: yield* now() });
   const task = yield* resolveInLane(selector, context.reach);
   if (isTerminal(task.stage))
     throw new GateError(
@@ -133,28 +168,77 @@ function* hasClaimableEntryJob({ rules: { policy }, lookup }: Context, task: Tas
   return row !== undefined;
 }
 
-function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
+/** Parks a task whose lane is locked; one that is parked stays as it is. */
+export function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
   const parked = yield* pauseTasks(sql`${itself(task)} AND paused_at IS NULL`, how);
   return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
 }
 
-/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is.
- *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item */
+/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is, but that
+ *  it takes the answer.
+ *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal for an answer that
+ *    no job of the task would get */
 export function* resume(
   { rules: { policy }, lookup, actor, reach }: Context,
   selector: TaskSelector,
-  note: Note,
+  note: ResumeNote,
 ): Tx<PauseState> {
-  const who = whoActs(actor, note.by);
+  const how = resumeOptions(actor, note);
   const task = yield* resolveInLane(selector, reach);
-  const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, who, note.reason));
+  if (how.answer !== undefined && isTerminal(task.stage))
+    throw new GateError(
+      "task_terminal",
+      `The task ${task.work_item_id ?? task.task_id} is ${task.stage}: it waits for no answer.`,
+    );
+  const resumed = yield* withEffect(policy, lookup, [task.repo], resumeIfPaused(task, how));
   return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
 
-function* resumeIfPaused(task: TaskRef, actor: Actor, reason: string | undefined): Tx<Pause> {
-  if ((yield* pausedAt(task)) === null) return state(task, null, false);
-  yield* resumeTasks(itself(task), actor, reason);
-  return state(task, null, true);
+const resumeOptions = (actor: Actor, { by, reason, answer }: ResumeNote): ResumeOptions => ({
+  actor: whoActs(actor, by),
+  reason,
+  answer,
+});
+
+function* resumeIfPaused(task: TaskRef, how: ResumeOptions): Tx<Pause> {
+  if ((yield* pausedAt(task)) !== null) {
+    yield* resumeTasks(itself(task), how);
+    return state(task, null, true);
+  }
+  if (how.answer !== undefined) yield* answerTask(task, how);
+  return state(task, null, false);
+}
+
+type Answer = NonNullable<ClaimedJob["resumed"]>;
+
+/** The answer that the task's next job goes on with, told to a job that is claimed. */
+export function* tellAnswer(taskId: number, jobId: number): Tx<Answer | null> {
+  const task = yield* first<{
+    answer: string | null;
+    answered_by: string | null;
+    answered_at: string | null;
+  }>(
+    sql`UPDATE tasks SET answer_told_job_id = ${jobId} WHERE id = ${taskId}
+      RETURNING answer, answered_by, answered_at`,
+  );
+  if (!task?.answered_at) return null;
+  return { answer: task.answer ?? "", by: task.answered_by, at: toIso(task.answered_at) };
+}
+
+/** A job that was told of the answer to its task has done its work with it. */
+export function* forgetAnswers(
+  jobs: readonly {
+    readonly job_id: number;
+    readonly task_id: number | null;
+    readonly answer_told_job_id: number | null;
+  }[],
+): Tx<void> {
+  const tasks = jobs.flatMap(({ job_id, task_id, answer_told_job_id }) =>
+    task_id !== null && answer_told_job_id === job_id ? [task_id] : [],
+  );
+  if (tasks.length > 0)
+    yield* run(sql`UPDATE tasks SET answer = NULL, answered_by = NULL, answered_at = NULL, answer_told_job_id = NULL
+      WHERE id IN ${idsIn(tasks)}`);
 }
 
 // --- All tasks of a repository together
@@ -165,7 +249,7 @@ const unfinishedOf = (repo: string, pause: Statement): Statement =>
 /** Parks every unfinished task of a repository that is not parked yet.
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
-  const how = yield* pauseOptions(context, note, true);
+  const how = pauseOptions(context, note, { at: yield* now(), together: true });
   return yield* changeLane(context, repo, pauseAll(context, repo, how));
 }
 
@@ -190,9 +274,9 @@ function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePa
 
 /** Takes back the tasks that were parked together; one that was parked by itself stays so.
  *  @throws GateError invalid_request */
-export function* resumeLane(context: Context, repo: string, note: Note): Tx<LanePauseState> {
-  const actor = whoActs(context.actor, note.by);
-  return yield* changeLane(context, repo, resumeAll({ ...context, actor }, repo, note.reason));
+export function* resumeLane(context: Context, repo: string, note: ResumeNote): Tx<LanePauseState> {
+  const how = resumeOptions(context.actor, note);
+  return yield* changeLane(context, repo, resumeAll(context, repo, how));
 }
 
 /** Makes a change to a lane under its lock, and says what its repository is to the gate. */
@@ -207,11 +291,9 @@ function* changeLane(
   return { ...changed, ...forceOf(policy, repo), ...familiar };
 }
 
-function* resumeAll(context: Context, repo: string, reason: string | undefined): Tx<LanePause> {
+function* resumeAll(context: Context, repo: string, how: ResumeOptions): Tx<LanePause> {
   const which = unfinishedOf(repo, raw("paused_at IS NOT NULL AND paused_together = 1"));
-  const tasks = yield* together(context, repo, (written) =>
-    resumeTasks(which, context.actor, reason, written),
-  );
+  const tasks = yield* together(context, repo, (written) => resumeTasks(which, how, written));
   return laneState(repo, tasks, null);
 }
 
@@ -236,7 +318,10 @@ export function* resumeExpired(limit: number): Tx<number> {
   let resumed = 0;
   for (const task of due) {
     if (!(yield* tryLane(task.repo))) continue;
-    const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, GATE_ACTOR, "the pause ran out");
+    const back = yield* resumeTasks(sql`${itself(task)} AND ${isOver}`, {
+      actor: GATE_ACTOR,
+      reason: "the pause ended",
+    });
     resumed += back.length;
   }
   return resumed;

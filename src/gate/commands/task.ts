@@ -4,7 +4,7 @@ import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import { inReach } from "../rule/reach.ts";
 import { unknownTask } from "./lookup/subject.ts";
-import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import { idsIn, list, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
@@ -16,6 +16,7 @@ import type { Job } from "../../contract/jobs.ts";
 import type {
   ChangedTask,
   DependencyName,
+  EndedJobs,
   NewTask,
   StageChange,
   Task,
@@ -23,9 +24,10 @@ import type {
   TaskQuery,
 } from "../../contract/tasks.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
-import { whoActs, type Actor, type Rules } from "../rule/policy.ts";
+import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
+import { takesNoJob } from "../rule/reasons/finished.ts";
 import { unfinished } from "../rule/lane.ts";
-import { isTerminal } from "../../contract/vocabulary.ts";
+import { isTerminal, WAITING_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import {
   ambiguousWorkItem,
@@ -236,13 +238,53 @@ export function* createTask(
   return { created: true, task: yield* readTask(task_id), job };
 }
 
-/** Cancels what of a task that is cancelled has not started. */
-export function* cancelWaitingJobs(task: TaskRef, actor: Actor, at: string): Tx<void> {
-  const cancelled = yield* all<{
-    id: number;
-  }>(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
-    WHERE task_id = ${task.task_id} AND status IN ('queued', 'delayed') RETURNING id`);
-  yield* recordAll(cancelled.map(({ id }) => ["job.cancelled", { ...task, job_id: id }, { actor }]));
+interface WaitingRow {
+  readonly job_id: number;
+  readonly task_id: number;
+  readonly agent: string;
+  readonly status: JobStatus;
+}
+
+/** True for a job that has not started. Inside of a CASE: beside ids, SQLite might walk all jobs that wait. */
+const isWaiting = (job: string): Statement =>
+  sql`CASE WHEN ${raw(job)}.status IN ${list(WAITING_STATUSES)} THEN 1 END = 1`;
+
+/** A move that finishes its task. */
+type End = Move & { readonly cancelJobs?: boolean | undefined };
+
+export const NONE_ENDED: EndedJobs = { cancelled_jobs: [], left_jobs: [] };
+
+/** Cancels the jobs of finished tasks that must not start any more, and tells which ones wait on.
+ *  @param ends moves to a terminal stage, at most one of each task
+ *  @returns by the id of the task */
+export function* endWaitingJobs(
+  policy: Policy,
+  ends: readonly End[],
+  at: string,
+): Tx<ReadonlyMap<number, EndedJobs>> {
+  if (ends.length === 0) return new Map();
+  const waiting = yield* all<WaitingRow>(sql`SELECT j.id AS job_id, j.task_id, j.agent, j.status FROM jobs j
+    WHERE j.task_id IN ${idsIn(ends.map(({ task_id }) => task_id))} AND ${isWaiting("j")} ORDER BY j.id`);
+  const ofTask = groupBy(waiting, ({ task_id }) => task_id);
+  const ended = new Map<number, EndedJobs>();
+  const changes: Change[] = [];
+  for (const end of ends) {
+    const { task_id, to, actor, cancelJobs = false } = end;
+    const cancelled_jobs: EndedJobs["cancelled_jobs"] = [];
+    const left_jobs: EndedJobs["left_jobs"] = [];
+    for (const { job_id, agent, status } of ofTask.get(task_id) ?? [])
+      if (cancelJobs || takesNoJob(policy, to, agent)) {
+        cancelled_jobs.push({ job_id, agent, status: "cancelled" });
+        changes.push(["job.cancelled", { ...end, job_id }, { actor }]);
+      } else left_jobs.push({ job_id, agent, status });
+    ended.set(task_id, { cancelled_jobs, left_jobs });
+  }
+  const cancelled = [...ended.values()].flatMap(({ cancelled_jobs }) => cancelled_jobs);
+  if (cancelled.length > 0)
+    yield* run(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
+      WHERE id IN ${idsIn(cancelled.map(({ job_id }) => job_id))} AND ${isWaiting("jobs")}`);
+  yield* recordAll(changes);
+  return ended;
 }
 
 /** A task that moves from the stage that it is in to another. */
@@ -286,25 +328,38 @@ export function* reposAround({ task_id, repo }: TaskRef): Tx<string[]> {
   return [repo, ...others.map((other) => other.repo)];
 }
 
-/** @throws GateError unknown_task, task_terminal, invalid_request */
+/** @throws GateError invalid_request for jobs to cancel of a task that goes on */
+export const refuseCancelOfGoing = ({ stage, cancel_jobs }: Partial<StageChange>): void => {
+  if (cancel_jobs && (stage === undefined || !isTerminal(stage)))
+    throw new GateError("invalid_request", "The task goes on: its jobs are not cancelled.", {
+      faults: [
+        { in: "body", pointer: "/cancel_jobs", detail: "must be left out unless the stage is terminal" },
+      ],
+    });
+};
+
+/** Moves a task to a stage; a terminal one ends its jobs that must not start any more.
+ *  @throws GateError unknown_task, task_terminal, invalid_request */
 export function* setStage(context: Context, id: number, change: StageChange): Tx<ChangedTask> {
   const { rules, lookup } = context;
-  const { stage: to, reason } = change;
+  const { stage: to, reason, cancel_jobs: cancelJobs } = change;
+  refuseCancelOfGoing(change);
   const actor = whoActs(context.actor, change.by);
   const task = yield* taskInLane(id);
   const repos = yield* reposAround(task);
-  return yield* withEffect(rules.policy, lookup, repos, moveTo({ ...task, to, actor, reason }));
+  const move = { ...task, to, actor, reason, cancelJobs };
+  return yield* withEffect(rules.policy, lookup, repos, moveTo(rules.policy, move));
 }
 
-/** The same stage again changes nothing, but that a cancelled task's waiting jobs end also where another program
- *  cancelled it. */
-function* moveTo(move: Move): Tx<{ task: Task }> {
+/** The same stage again changes nothing, but that a finished task's waiting jobs end also where another program
+ *  finished it. */
+function* moveTo(policy: Policy, move: End): Tx<Omit<ChangedTask, "effect">> {
   const at = toStored(yield* now());
   if (move.to !== move.stage) {
     refuseTerminal(move);
     yield* moveStages([move], at);
     yield* recordAll([stageChange(move)]);
   }
-  if (move.to === "cancelled") yield* cancelWaitingJobs(move, move.actor, at);
-  return { task: yield* readTask(move.task_id) };
+  const ended = yield* endWaitingJobs(policy, isTerminal(move.to) ? [move] : [], at);
+  return { task: yield* readTask(move.task_id), ...(ended.get(move.task_id) ?? NONE_ENDED) };
 }

@@ -65,6 +65,7 @@ interface ActiveRow {
   readonly max_attempts: number;
   readonly worker: string | null;
   readonly run_after: string | null;
+  readonly progress: string | null;
   readonly error: string | null;
   readonly created_at: string | null;
   readonly started_at: string | null;
@@ -74,7 +75,7 @@ interface ActiveRow {
 const workOf = (tasks: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id,
     (SELECT s.started_at FROM jobs s WHERE s.task_id = t.id AND s.started_at IS NOT NULL ORDER BY s.id LIMIT 1) AS since,
-    j.id AS job_id, j.agent, j.status, j.attempts, j.max_attempts, j.lease_worker AS worker, j.run_after, j.error,
+    j.id AS job_id, j.agent, j.status, j.attempts, j.max_attempts, j.lease_worker AS worker, j.run_after, j.progress, j.error,
     j.created_at, j.started_at, j.finished_at
   FROM tasks t LEFT JOIN jobs j ON j.id = ${furthestJobOf("t")} WHERE t.id IN ${list(tasks)}`;
 
@@ -94,7 +95,7 @@ const currentError = ({ status, started_at, error }: ActiveRow): string | null =
   status === "failed" || (status === "delayed" && started_at !== null) ? error : null;
 
 const asActiveJob = (row: ActiveRow): ActiveJob | null => {
-  const { job_id, agent, status, attempts, max_attempts, worker, run_after } = row;
+  const { job_id, agent, status, attempts, max_attempts, worker, run_after, progress } = row;
   if (job_id === null) return null;
   return {
     job_id,
@@ -105,7 +106,7 @@ const asActiveJob = (row: ActiveRow): ActiveJob | null => {
     worker: status === "running" ? worker : null,
     since: sinceOf(row),
     run_after: status === "delayed" ? toIsoOrNull(run_after) : null,
-    progress: null,
+    progress: status === "running" ? progress : null,
     error: currentError(row),
   };
 };

@@ -7,7 +7,7 @@ import type { Tx } from "../../store/port.ts";
 import { claim, type ClaimAttempt } from "../commands/claim.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
 import { actorOf, forgetAnswer, isCall, reachOf, type Caller } from "../commands/idempotency.ts";
-import { release } from "../commands/lease.ts";
+import { giveBack } from "../commands/lease.ts";
 import type { Result } from "../commands/outcome.ts";
 import { Batcher } from "./batcher.ts";
 import { LongPoll } from "./long-poll.ts";
@@ -131,7 +131,7 @@ export class Claims {
       if (!(yield* forgetAnswer(caller))) return;
       for (const { id, lease } of jobs)
         try {
-          yield* release({ ...context, actor }, id, { lease_token: lease.token });
+          yield* giveBack({ ...context, actor }, id, { lease_token: lease.token });
         } catch (error) {
           // The lease ended meanwhile: the job is not the caller's any more.
           if (!(error instanceof GateError)) throw error;

@@ -14,6 +14,9 @@ interface CompletionCall {
   readonly input: Completion;
 }
 
+/** The pause of a task may end by itself. */
+const OPTIONS = { due: ({ task }: Completed) => [task?.pause_until] } as const;
+
 export class Completions {
   readonly #pipeline: Pipeline;
   readonly #batcher: Batcher<CompletionCall, Completed>;
@@ -28,13 +31,13 @@ export class Completions {
     });
   }
 
-  /** @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, invalid_request */
+  /** @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request */
   complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
     return this.#batcher.submit({ caller, id, input });
   }
 
   async #together(requests: readonly CompletionCall[]): Promise<Result<Completed>[]> {
-    const { value } = await this.#pipeline.runBatch({ requests }, (context, fresh) =>
+    const { value } = await this.#pipeline.runBatch({ ...OPTIONS, requests }, (context, fresh) =>
       completeTogether(
         context,
         fresh.map(({ caller, id, input }) => ({ actor: actorOf(caller), reach: reachOf(caller), id, input })),
@@ -44,7 +47,7 @@ export class Completions {
   }
 
   async #alone({ caller, id, input }: CompletionCall): Promise<Completed> {
-    const { value } = await this.#pipeline.run({ caller, about: { job: id } }, (context) =>
+    const { value } = await this.#pipeline.run({ ...OPTIONS, caller, about: { job: id } }, (context) =>
       complete(context, id, input),
     );
     return value;

@@ -4,6 +4,7 @@
 import { first, type Clock, type Store, type Tx } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
 import { queueDue, reapExpired } from "../commands/lease.ts";
+import type { Policy } from "../rule/policy.ts";
 import type { Log } from "./log.ts";
 import { resumeExpired } from "../commands/pause.ts";
 import { sentenceOf, UNREADABLE_TIMES, unreadableTimes } from "../queries/unreadable.ts";
@@ -13,7 +14,11 @@ const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
 /** Each is a transaction of its own, so that one that fails leaves the others. */
-const TASKS: readonly ((limit: number) => Tx<number>)[] = [queueDue, reapExpired, resumeExpired];
+const TASKS: readonly ((limit: number, policy: Policy) => Tx<number>)[] = [
+  queueDue,
+  reapExpired,
+  resumeExpired,
+];
 
 /** When the next thing falls due, in milliseconds since 1970, and how many texts are no time. */
 const NEXT_DUE = sql`SELECT MIN(due) AS due, ${UNREADABLE_TIMES} AS unreadable FROM (
@@ -27,6 +32,7 @@ const NAMED = 100;
 export class Maintenance {
   readonly #store: Store;
   readonly #log: Log;
+  readonly #policy: Policy;
   readonly #clock: Clock;
   readonly #after: (done: number) => void;
   #next = 0;
@@ -38,8 +44,12 @@ export class Maintenance {
   #named: ReadonlySet<string> = new Set();
 
   /** @param after is told after each round how many things were done */
-  constructor(store: Store, log: Log, clock: Clock, after: (done: number) => void) {
+  constructor(
+    { store, policy, log, clock }: { store: Store; policy: Policy; log: Log; clock: Clock },
+    after: (done: number) => void,
+  ) {
     this.#store = store;
+    this.#policy = policy;
     this.#log = log;
     this.#clock = clock;
     this.#after = after;
@@ -93,11 +103,11 @@ export class Maintenance {
     this.#after(done);
   }
 
-  async #runOne(chore: (limit: number) => Tx<number>): Promise<number> {
+  async #runOne(chore: (typeof TASKS)[number]): Promise<number> {
     let done = 0;
     try {
       for (let many = AT_ONCE; many === AT_ONCE; done += many)
-        many = await this.#store.write(() => chore(AT_ONCE));
+        many = await this.#store.write(() => chore(AT_ONCE, this.#policy));
     } catch (err) {
       this.#log.warn({ err, chore: chore.name }, "What is due could not be done; it is tried again.");
     }

@@ -21,7 +21,6 @@ import {
   ForcedRelease,
   Release,
   ReleaseBody,
-  ReleasedJob,
   ReleaseQuery,
 } from "../../contract/jobs.ts";
 import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
@@ -148,7 +147,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "completeJob",
-        summary: "Complete a job, move its task and enqueue the next jobs, in one transaction",
+        summary: "Complete a job, move or pause its task and enqueue the next jobs, in one transaction",
         params: IdParams,
         body: Completion,
         response: { 200: ["The completed job, its task and the next jobs.", Completed] },
@@ -184,14 +183,14 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         operationId: "releaseJob",
         summary: "Return a job to the queue as if it had not been claimed",
         description: [
-          "A worker returns its own job with `lease_token`. With `force=true` an operator takes a running job from a worker",
-          "that hangs, or one that another program left running: the body is `reason`, the lease's token is worthless from",
-          "then on, and the answer has the effect on other jobs.",
+          "A worker returns its own job with `lease_token`. With `run_after` it is delayed until then; with `pause` its task is",
+          "paused too, in the same transaction. With `force=true` an operator takes a running job from a worker that hangs, or",
+          "one that another program left running: the body is `reason`, and the lease's token is worthless from then on.",
         ].join(" "),
         params: IdParams,
         querystring: ReleaseQuery,
         body: ReleaseBody,
-        response: { 200: ["The job after the change; by force, with the effect on others.", ReleasedJob] },
+        response: { 200: ["The job after the change, and the effect on others.", ChangedJob] },
         problems: [404, 409],
       }),
     },

@@ -5,11 +5,12 @@ import {
   PauseAnswer,
   PauseNote,
   PauseQuery,
+  ResumeNote,
   type LanePauseState,
   type PauseState,
 } from "../../contract/operations.ts";
 import type { InputFault } from "../../contract/errors.ts";
-import { Note, type OneTaskQuery } from "../../contract/scalars.ts";
+import type { OneTaskQuery } from "../../contract/scalars.ts";
 import type { Gate } from "../../gate/gate.ts";
 import { invalidInput } from "../input-faults.ts";
 import { routeSchema } from "../schemas.ts";
@@ -80,7 +81,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
   );
 
-  app.post<{ Querystring: PauseQuery; Body: Note }>(
+  app.post<{ Querystring: PauseQuery; Body: ResumeNote }>(
     "/serial-gate/resume",
     {
       config: { right: "operate" },
@@ -93,7 +94,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
           "repository paused; a task that was paused by itself stays paused.",
         ].join(" "),
         querystring: PauseQuery,
-        body: Note,
+        body: ResumeNote,
         response: { 200: ["The pause, which has ended.", PauseAnswer] },
         problems: [404, 409],
       }),

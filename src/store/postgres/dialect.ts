@@ -16,13 +16,15 @@ export const dialectIn = (schema: string): Dialect => {
     columns: raw(`SELECT c.relname AS table_name, a.attname AS column_name
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = ${namespace} AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped`),
-    // A trigger of ours that everyone may call counts as missing: a dump without privileges makes such a one.
+    // A trigger or a function of ours that everyone may call counts as missing: a dump without privileges makes such a one.
     objects: raw(`SELECT c.relname AS name FROM pg_class c
       WHERE c.relnamespace = ${namespace} AND c.relkind IN ('i', 'I', 'v', 'm')
     UNION ALL SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
       WHERE c.relnamespace = ${namespace} AND NOT t.tgisinternal
         AND NOT (starts_with(t.tgname::text, 'gate_') AND has_function_privilege('public', t.tgfoid, 'EXECUTE'))
-    UNION ALL SELECT p.proname || '()' FROM pg_proc p WHERE p.pronamespace = ${namespace}`),
+    UNION ALL SELECT p.proname || '()' FROM pg_proc p WHERE p.pronamespace = ${namespace}
+        AND NOT (starts_with(p.proname::text, 'gate_') AND p.prorettype <> 'trigger'::regtype
+          AND has_function_privilege('public', p.oid, 'EXECUTE'))`),
     routines: routinesIn(schema),
     makeTrigger: triggerMaker(schema),
     milliseconds,

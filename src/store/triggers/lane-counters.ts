@@ -126,13 +126,14 @@ const OF_DEPENDENCIES: readonly Trigger[] = [
   },
 ];
 
-/** The columns of a job that `GET /queue` shows. A heartbeat changes none of them: the queue shows `lease_expires_at` as
+/** The columns of a job that `GET /queue` shows. A heartbeat without progress changes none of them: the queue shows `lease_expires_at` as
  *  of its answer. */
 const SHOWN_OF_JOBS = [
   "agent",
   "repo",
   "task_id",
   "status",
+  "progress",
   "attempts",
   "max_attempts",
   "lease_worker",

@@ -45,7 +45,7 @@ onEveryDatabase((open) => {
     await world.gate.resume(null, { work_item: "A" });
     await world.gate.setStage(null, { id }, { stage: "done" });
     await world.task(WEB, "B");
-    expect(await world.reasons()).toEqual({ A: "freeze", B: "freeze" });
+    expect(await world.reasons()).toEqual({ B: "freeze" });
   });
 
   it("refuses a freeze while the layer is off and still clears an existing one", async () => {

@@ -80,8 +80,8 @@ onEveryDatabase((open) => {
     world.clock.pass(601_000);
     expect(reasonsIn(await world.gate.queue())).toEqual({ A: null, B: "active-task" });
     expect((await world.operatorEvents()).slice(2)).toEqual([
-      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ran out" },
-      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ran out" },
+      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ended" },
+      { kind: "task.resumed", actor: "serial-gate", reason: "the pause ended" },
     ]);
   });
 });

@@ -64,7 +64,7 @@ onEveryDatabase((open) => {
     expect(await refusal(world.task("ACME/WEB", "E"))).toMatchObject({
       context: { more: { repos: ["Acme/Web", "acme/web"] } },
     });
-    await world.gate.adopt();
+    await world.adopt();
     expect(world.logged).toContain(
       "warn: Acme/Web and acme/web look alike. Each is a lane of its own, with its own freezes.",
     );
@@ -89,9 +89,9 @@ onEveryDatabase((open) => {
 
   it("warns at the start of a configured name that only looks like a lane's", async () => {
     await world.task(WEB, "A");
-    await new World(world.store, world.clock).gate.adopt();
+    await new World(world.store, world.clock).adopt();
     const scoped = new World(world.store, world.clock, { repos: ["Acme/Web", API] }, ["ACME/WEB"]);
-    await scoped.gate.adopt();
+    await scoped.adopt();
     expect(scoped.logged.filter((line) => line.startsWith("warn"))).toEqual([
       "warn: SERIAL_GATE_REPOS: no task or job has Acme/Web. It looks like acme/web.",
       "warn: SERIAL_GATE_PROJECTS: no task or job has ACME/WEB. It looks like acme/web.",
@@ -133,7 +133,7 @@ onEveryDatabase((open) => {
 
   it("freezes a repository also while tasks cannot be read", async () => {
     await world.task(WEB, "A");
-    await world.gate.adopt();
+    await world.adopt();
     await world.sql("ALTER TABLE tasks RENAME TO tasks_away");
     expect(await freeze(WEB)).toMatchObject({ frozen: true });
     expect(await freeze("acme/unknown")).toMatchObject({ frozen: true, known: false });

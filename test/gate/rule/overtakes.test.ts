@@ -9,7 +9,7 @@ const FRESH = { stale: false, overtaken_by: [] };
 onEveryDatabase((open) => {
   const lane = async (strictLanes: boolean, ...workItems: string[]): Promise<World> => {
     const world = (await startWorld(open)).under({ strictLanes });
-    await world.gate.adopt();
+    await world.adopt();
     for (const workItem of workItems) await world.task(WEB, workItem);
     return world;
   };

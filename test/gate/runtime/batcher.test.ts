@@ -15,7 +15,8 @@ interface Deed {
   readonly agent: "analyst" | "developer";
   readonly stage: string | undefined;
   readonly isHolder: boolean;
-  readonly next: boolean;
+  readonly next: "reviewer" | "analyst" | undefined;
+  readonly pause: boolean;
 }
 
 const deed: fc.Arbitrary<Deed> = fc.record({
@@ -23,7 +24,8 @@ const deed: fc.Arbitrary<Deed> = fc.record({
   agent: fc.constantFrom("analyst", "developer"),
   stage: fc.option(fc.constantFrom("analysis", "development", "done", "cancelled"), { nil: undefined }),
   isHolder: fc.boolean(),
-  next: fc.boolean(),
+  next: fc.constantFrom(undefined, "reviewer", "analyst"),
+  pause: fc.boolean(),
 });
 
 /** A call under a key; it counts how often it was answered as before. */
@@ -38,7 +40,7 @@ onEveryDatabase((open) => {
     throw error;
   };
 
-  /** Lanes with a task each, two of whose jobs are claimed, and a task elsewhere that waits for one of them. */
+  /** Lanes with a task each, two of whose jobs are claimed and two wait, and a task elsewhere that waits for one of them. */
   const claimTwoEach = async (world: World, run: number): Promise<Map<string, ClaimedJob>> => {
     const repos = Array.from({ length: LANES }, (_, lane) => `acme/${run}-${lane}`);
     for (const [lane, repo] of repos.entries()) {
@@ -48,6 +50,9 @@ onEveryDatabase((open) => {
     const needed = { repo: `acme/${run}-${NEEDED}`, work_item_id: `T-${run}-${NEEDED}` };
     await world.task(`acme/${run}-waits`, `T-${run}-waits`, { depends_on: [needed] });
     const { jobs } = await world.claim({ max: 2 * LANES, repos });
+    for (const [lane, repo] of repos.entries())
+      for (const agent of ["analyst", "tester"])
+        await world.gate.createJob(null, { repo, work_item_id: `T-${run}-${lane}`, agent });
     return new Map(jobs.map((job) => [`${job.repo ?? ""} ${job.agent}`, job]));
   };
 
@@ -55,18 +60,24 @@ onEveryDatabase((open) => {
     { gate }: World,
     run: number,
     jobs: ReadonlyMap<string, ClaimedJob>,
-    { lane, agent, stage, isHolder, next }: Deed,
+    { lane, agent, stage, isHolder, next, pause }: Deed,
   ): Promise<string> => {
     const job = jobs.get(`acme/${run}-${lane} ${agent}`);
     const completion: Completion = {
       lease_token: isHolder ? (job?.lease.token ?? "") : "somebody-else's",
       result: { of: `a "${agent}"` },
       stage,
-      ...(next ? { next: [{ agent: "reviewer" }] } : {}),
+      ...(next ? { next: [{ agent: next }] } : {}),
+      ...(pause ? { pause: { reason: "waits" } } : {}),
     };
     try {
       const done = await gate.complete(null, job?.id ?? 0, completion);
-      return `${done.job.status} ${done.task?.stage ?? ""} ${done.next.map(({ status }) => status).join()}`;
+      const paused = done.task?.paused_at ? " paused" : "";
+      const [cancelled, left] = [done.cancelled_jobs, done.left_jobs].map((jobs) =>
+        jobs.map((each) => `${each.agent} ${each.status}`).join(),
+      );
+      const queued = done.next.map(({ status }) => status).join();
+      return `${done.job.status} ${done.task?.stage ?? ""}${paused} [${queued}] [${cancelled}] [${left}]`;
     } catch (error) {
       return code(error);
     }
@@ -78,7 +89,7 @@ onEveryDatabase((open) => {
         CASE WHEN j.lease_token IS NULL THEN 0 ELSE 1 END AS leased FROM jobs j
       WHERE j.repo LIKE 'acme/${run}-%' ORDER BY j.repo, j.agent, j.status, j.id`),
     tasks:
-      await world.rows(`SELECT repo, stage, CASE WHEN cancelled_at IS NULL THEN 0 ELSE 1 END AS cancelled FROM tasks
+      await world.rows(`SELECT repo, stage, pause_reason, CASE WHEN cancelled_at IS NULL THEN 0 ELSE 1 END AS cancelled FROM tasks
       WHERE repo LIKE 'acme/${run}-%' ORDER BY repo`),
     events: await world.rows(`SELECT repo, kind, COUNT(*) AS many FROM gate_events
       WHERE repo LIKE 'acme/${run}-%' GROUP BY repo, kind ORDER BY repo, kind`),
@@ -112,10 +123,18 @@ onEveryDatabase((open) => {
     const world = await startWorld(open);
     const jobs = await claimTwoEach(world, 1);
     const ask = (lane: number, isHolder: boolean): Promise<string> =>
-      complete(world, 1, jobs, { lane, agent: "analyst", stage: "done", isHolder, next: false });
+      complete(world, 1, jobs, {
+        lane,
+        agent: "analyst",
+        stage: "done",
+        isHolder,
+        next: undefined,
+        pause: false,
+      });
+    const DONE = "done done [] [analyst cancelled] [tester queued]";
     expect(
       await Promise.all([ask(0, true), ask(1, false), ask(2, true), ask(2, true), ask(9, true)]),
-    ).toEqual(["done done ", "lease_lost", "done done ", "lease_lost", "unknown_job"]);
+    ).toEqual([DONE, "lease_lost", DONE, "lease_lost", "unknown_job"]);
   });
 
   it("runs a keyed call once, also within a batch", async () => {

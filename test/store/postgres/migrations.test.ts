@@ -172,7 +172,7 @@ describe("migration of a partial schema", () => {
           ({ table_name, column_name }) =>
             /^(pause|lease)_|^(ready|result)$/.test(column_name) && theirs.includes(table_name),
         )
-        .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name}`),
+        .map(({ table_name, column_name }) => `ALTER TABLE ${table_name} DROP COLUMN ${column_name} CASCADE`),
     ].filter((part) => !/_(pkey|key)\b/.test(part));
     expect(parts.length).toBeGreaterThan(35);
     for (const part of parts) {

@@ -1,14 +1,34 @@
-/** A task that is finished, in strict lanes: an entry job that another program left queued does not start it again. Our
- *  own calls cancel such a job when they finish its task. */
+/** Finished is finished, whoever moved the task (docs/adr/0017): the runs and the waiting jobs that end with it. Our own
+ *  calls end them; an entry job that another program left queued is held here, in strict lanes, so that it does not start
+ *  the task again. */
 
-import { TERMINAL_STAGES } from "../../../contract/vocabulary.ts";
+import { isTerminal, TERMINAL_STAGES } from "../../../contract/vocabulary.ts";
 import { labelOf } from "../../../contract/label.ts";
 import type { Tx } from "../../../store/port.ts";
 import { sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
 import { unfinished } from "../lane.ts";
+import type { Policy } from "../policy.ts";
 import { ownTaskIs, turnsOf } from "../own-task.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
+
+/** A job that runs, and its task. */
+interface Run {
+  /** The task's; null for a job without a task. */
+  readonly stage: string | null;
+  /** 1 when the task finished after the job was claimed. */
+  readonly task_finished: number;
+}
+
+/** True for a run that its task's end ends: it may complete, and nothing else comes of it. A run that began after its
+ *  task was done lives as any other. */
+export const endsWithTask = ({ stage, task_finished }: Run): boolean =>
+  stage === "cancelled" || (task_finished === 1 && stage !== null && isTerminal(stage));
+
+/** True for a stage in which no job of the agent may wait: a task that is done is not started again, though it may still
+ *  be looked after; for a cancelled task nothing is done any more. */
+export const takesNoJob = ({ entryAgent }: Policy, stage: string, agent: string): boolean =>
+  stage === "cancelled" || (isTerminal(stage) && agent === entryAgent);
 
 const isFinished = (task: string): Statement => sql`NOT (${unfinished(task)})`;
 
