@@ -339,6 +339,8 @@ it("--help groups the verbs by their users", async () => {
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP
                                        API
+      token                            make, list and check the tokens of a token
+                                       file
 
     For the shell:
       config [options]                 show the settings of the command line and of

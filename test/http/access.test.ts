@@ -340,6 +340,27 @@ it("hides a blocker in another repository: its name, its stage, and the calls th
   expect((await as("producer", "GET", "/events?about=LIB-1")).text).not.toContain(HIDDEN);
 });
 
+it("leaves the effect on another repository out of an answer, also of a stored one", async () => {
+  const { service, as } = shared;
+  await as("all", "POST", "/tasks", { repo: "acme/libs-c", work_item_id: "LIB-3", entry_job: false });
+  const needs = [{ repo: "acme/libs-c", work_item_id: "LIB-3" }];
+  await as("all", "POST", "/tasks", { repo: `${HIDDEN}/c`, work_item_id: `${HIDDEN}-3`, depends_on: needs });
+  const { body } = await as<{ task: { id: number } }>("all", "GET", "/tasks/resolve?work_item=LIB-3");
+  const path = `/tasks/${body.task.id}/cancel`;
+  expect((await as("all", "POST", `${path}?dry_run=true`, {})).text).toContain(`${HIDDEN}-3`);
+  for (const replayed of [null, "true"]) {
+    const answer = await service.call(
+      "POST",
+      path,
+      {},
+      { ...bearing("producer"), "idempotency-key": "once" },
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("idempotency-replayed")).toBe(replayed);
+    expect(JSON.stringify(answer.body)).not.toContain(HIDDEN);
+  }
+});
+
 it("treats a dependency of another repository as unknown", async () => {
   const { as, hidden } = shared;
   for (const needed of [hidden.workItem, { repo: hidden.repo, work_item_id: hidden.workItem }]) {
@@ -405,8 +426,8 @@ it("streams the events of the caller's repositories only", async () => {
 });
 
 it("nobody acts as serial-gate", async () => {
-  const { service } = await (async () => ({ service: await startService() }))();
-  expect(await service.post("/freeze?repo=acme/web", { by: "serial-gate" })).toMatchObject({
+  const { post } = await startService();
+  expect(await post("/freeze?repo=acme/web", { by: "serial-gate" })).toMatchObject({
     status: 400,
     body: { errors: [{ pointer: "/by" }] },
   });
