@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Tests of the service that hold over PostgreSQL as they do over SQLite. */
 const OVER_EITHER = [
+  "access",
   "claim",
   "events",
   "event-cursor",

@@ -46,4 +46,7 @@ process.exitCode = await run(process.argv.slice(2), {
   onStop: (stop) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   },
+  onReload: (reload) => {
+    process.on("SIGHUP", reload);
+  },
 });

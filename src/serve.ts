@@ -6,6 +6,8 @@ import { createSecureContext } from "node:tls";
 import { pino, type DestinationStream, type Logger } from "pino";
 
 import { ConfigError, policyFor, strictLanesReason, type Config, type TlsFiles } from "./config/service.ts";
+import { TokenFileError } from "./access/token-file.ts";
+import { openTokens, type Tokens } from "./access/token-source.ts";
 import { Gate } from "./gate/gate.ts";
 import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
@@ -18,6 +20,8 @@ import { VERSION } from "./version.ts";
 export interface Service {
   /** Where it answers. */
   readonly url: string;
+  /** Reads the token file again. */
+  reload(): void;
   /** Hands out nothing more, answers what is in flight, and lets the database go. */
   close(): Promise<void>;
 }
@@ -55,19 +59,33 @@ const prepare = async (store: Store, logger: Logger): Promise<void> => {
   else logger.info({ applied }, `The database is ${before === "none" ? "created" : "upgraded"}.`);
 };
 
+/** Reads the tokens; undefined for a service that asks for none.
+ *  @throws ConfigError */
+const readTokens = (config: Config, logger: Logger): Tokens | undefined => {
+  if (config.tokens.length === 0 && config.tokensFile === undefined) return undefined;
+  try {
+    return openTokens(config.tokens, config.tokensFile, logger);
+  } catch (error) {
+    if (error instanceof TokenFileError) throw new ConfigError([`SERIAL_GATE_TOKENS_FILE: ${error.message}`]);
+    throw error;
+  }
+};
+
 /** Starts the service.
+ *  @throws ConfigError for an invalid token file
  *  @throws StoreFault when the database cannot be opened, MigrationError when it cannot be used,
  *    or the system's error when the port cannot */
 export const serve = async (config: Config, logs: DestinationStream): Promise<Service> => {
   const logger = pino({ level: config.logLevel, redact: ["req.headers"] }, logs);
   for (const warning of config.warnings) logger.warn(warning);
   const tls = config.tls && readTls(config.tls);
+  const access = readTokens(config, logger);
   const store = await openStore(config.databaseUrl);
   try {
     await prepare(store, logger);
     for (const exposure of [...fileExposures(config.databaseUrl), ...(await readExposures(store))])
       logger.warn(exposure);
-    const { defaults, projects, eventsDays, tokens } = config;
+    const { defaults, projects, eventsDays } = config;
     const origin = await store.read(readOrigin);
     const policy = policyFor(config.policy, origin);
     logger.info(
@@ -76,17 +94,22 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     );
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
-    const app = await buildApp({ gate, tokens, logger, version: VERSION, tls });
+    const app = await buildApp({ gate, keyring: access?.keyring, logger, version: VERSION, tls });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();
     return {
       url: urlOf(app.server.address() as AddressInfo, tls ? "https" : "http"),
+      reload: () => {
+        access?.reload();
+      },
       close: async () => {
+        access?.close();
         await app.close();
         await store.close();
       },
     };
   } catch (error) {
+    access?.close();
     await store.close();
     throw error;
   }

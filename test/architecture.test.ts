@@ -8,10 +8,11 @@ const MOST_FILES = 13;
 /** The parts of the house, what each may import of the others, and which packages. The longest matching path counts. */
 const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   main: { parts: ["cli", "config/dot-env", "config/env"], packages: /^node:/ },
-  serve: { parts: ["config", "gate", "http", "store", "version"], packages: /^(node:|pino$)/ },
+  serve: { parts: ["access", "config", "gate", "http", "store", "version"], packages: /^(node:|pino$)/ },
   version: { parts: [], packages: /^node:/ },
+  access: { parts: ["access", "contract"], packages: /^(node:(crypto|fs)$|zod$)/ },
   config: {
-    parts: ["config", "contract", "gate/rule/policy", "store/open", "store/settings"],
+    parts: ["access", "config", "contract", "gate/rule/policy", "store/open", "store/settings"],
     packages: /^zod$/,
   },
   contract: { parts: ["contract"], packages: /^zod$/ },
@@ -73,7 +74,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^node:crypto$/,
   },
   http: {
-    parts: ["http", "gate", "contract"],
+    parts: ["http", "access", "gate", "contract"],
     packages: /^(node:(crypto|http|net|stream)$|fastify$|@fastify\/|prom-client$|zod$)/,
   },
   client: { parts: ["client", "contract"], packages: /^(node:|zod$)/ },
@@ -95,7 +96,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   },
   cli: { parts: ["cli", "config", "client", "contract"], packages: /^(node:|commander$|yaml$)/ },
   "cli/commands/admin": {
-    parts: ["cli", "config", "contract", "gate", "http", "replay", "serve", "store", "version"],
+    parts: ["cli", "access", "config", "contract", "gate", "http", "replay", "serve", "store", "version"],
     packages: /^(node:|commander$|pino$)/,
   },
   "cli/program": { parts: ["cli", "config", "version"], packages: /^commander$/ },

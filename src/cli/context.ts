@@ -16,6 +16,8 @@ export interface ProcessContext {
   readonly stderr: NodeJS.WriteStream;
   /** Registers a callback for the signal by which the process is asked to stop. */
   readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
+  /** Registers a callback for the signal by which a service is asked to read its files again. */
+  readonly onReload: (reload: () => void) => void;
 }
 
 export interface CliContext extends ProcessContext {

@@ -7,6 +7,7 @@ import { migrateCommand } from "./commands/admin/migrate.ts";
 import { openapiCommand } from "./commands/admin/openapi.ts";
 import { replayCommand } from "./commands/admin/replay.ts";
 import { serveCommand } from "./commands/admin/serve.ts";
+import { tokenCommands } from "./commands/admin/token.ts";
 import { claimCommand } from "./commands/claim.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { configCommand } from "./commands/admin/config.ts";
@@ -64,6 +65,7 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
   doctorCommand(program, context, exitWith);
   replayCommand(program, context, exitWith);
   openapiCommand(program, context);
+  tokenCommands(program, context);
   program.commandsGroup("For the shell:");
   loginCommands(program, context);
   configCommand(program, context);

@@ -5,12 +5,14 @@ import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { isLoopback } from "./loopback.ts";
 import { REPO_NAME } from "../contract/names/repo-name.ts";
+import { RESERVED_NAME, TOKEN_NAME } from "../access/token-file.ts";
+import { weaknessOf } from "../access/secret.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
 import type { Origin } from "../store/settings.ts";
 import { pathOf, readDatabaseUrl, shownUrl } from "../store/open.ts";
 
-/** A secret and the name of the caller that sends it. */
-export interface Token {
+/** A secret of SERIAL_GATE_TOKENS, and the name of the operator that sends it. */
+export interface OperatorSecret {
   readonly name: string;
   readonly secret: string;
 }
@@ -47,7 +49,9 @@ export interface Config {
   readonly tls: TlsFiles | undefined;
   readonly databaseUrl: string;
   readonly logLevel: string;
-  readonly tokens: readonly Token[];
+  readonly tokens: readonly OperatorSecret[];
+  /** The path of the token file; undefined without one. */
+  readonly tokensFile: string | undefined;
   readonly policy: ConfiguredPolicy;
   readonly defaults: Defaults;
   readonly projects: readonly string[];
@@ -125,16 +129,18 @@ const repoNames = () =>
     return { valid, dropped: names.filter((name) => !REPO_NAME.test(name)) };
   });
 
-const SECRET = /^([A-Za-z0-9._@-]+):([\x21-\x2b\x2d-\x7e]{16,})$/;
+const SECRET = /^([^:]+):([\x21-\x2b\x2d-\x7e]{16,})$/;
 
 const tokenList = () =>
   variable(
     "",
-    "name:secret pairs separated by commas, each name once, each secret at least 16 characters long",
-    (text): Token[] | undefined => {
+    `name:secret pairs separated by commas, each name once and none ${RESERVED_NAME}, each secret at least 16 characters long`,
+    (text): OperatorSecret[] | undefined => {
       const parts = text === "" ? [] : text.split(",").map((part) => SECRET.exec(part.trim()));
       const tokens = parts.flatMap((part) =>
-        part?.[1] && part[2] ? [{ name: part[1], secret: part[2] }] : [],
+        part?.[1] && part[2] && TOKEN_NAME.test(part[1]) && part[1] !== RESERVED_NAME
+          ? [{ name: part[1], secret: part[2] }]
+          : [],
       );
       const unique = (values: string[]): boolean => new Set(values).size === parts.length;
       return unique(tokens.map(({ name }) => name)) && unique(tokens.map(({ secret }) => secret))
@@ -165,6 +171,7 @@ const Environment = z.object({
     }),
   LOG_LEVEL: oneOf("info", LOG_LEVELS),
   SERIAL_GATE_TOKENS: tokenList(),
+  SERIAL_GATE_TOKENS_FILE: z.string().default(""),
   SERIAL_GATE_ENABLED: onOff(true),
   SERIAL_GATE_REPOS: repoNames(),
   SERIAL_GATE_FREEZE_ENABLED: onOff(true),
@@ -223,10 +230,10 @@ export const parseConfig = (env: Env): Config => {
     const shown = SECRET_VARIABLES.includes(name) ? ":" : ` is ${JSON.stringify(given[name])}:`;
     return `${name}${shown} ${message}`;
   });
-  const { HOST = "", SERIAL_GATE_TOKENS } = given;
+  const { HOST = "", SERIAL_GATE_TOKENS = given.SERIAL_GATE_TOKENS_FILE } = given;
   if (HOST !== "" && !isLoopback(HOST) && SERIAL_GATE_TOKENS === undefined)
     faults.push(
-      `HOST is ${JSON.stringify(HOST)}: set SERIAL_GATE_TOKENS too, or every caller that reaches it is an operator`,
+      `HOST is ${JSON.stringify(HOST)}: set SERIAL_GATE_TOKENS or SERIAL_GATE_TOKENS_FILE too, or every caller that reaches it is an operator`,
     );
   const { SERIAL_GATE_TLS_CERT: cert, SERIAL_GATE_TLS_KEY: key } = given;
   if ((cert === undefined) !== (key === undefined))
@@ -242,6 +249,7 @@ export const parseConfig = (env: Env): Config => {
     databaseUrl: value.DATABASE_URL,
     logLevel: value.LOG_LEVEL,
     tokens: value.SERIAL_GATE_TOKENS,
+    tokensFile: value.SERIAL_GATE_TOKENS_FILE || undefined,
     policy: {
       enabled: value.SERIAL_GATE_ENABLED,
       repos: scope.valid.length > 0 ? scope.valid : null,
@@ -274,6 +282,14 @@ export const parseConfig = (env: Env): Config => {
       ...value.SERIAL_GATE_PROJECTS.dropped.map(
         (name) => `SERIAL_GATE_PROJECTS: ${JSON.stringify(name)} is not a repository name and is ignored.`,
       ),
+      ...value.SERIAL_GATE_TOKENS.flatMap(({ name, secret }) => {
+        const weakness = weaknessOf(secret);
+        return weakness === undefined
+          ? []
+          : [
+              `SERIAL_GATE_TOKENS: the secret of ${name} ${weakness}. Make one with \`serial-gate token new\`.`,
+            ];
+      }),
       ...misspelt(env).map((name) => `${name} is not a variable of serial-gate and is ignored.`),
     ],
   };

@@ -9,6 +9,7 @@ export const GATE_ERRORS = {
     "The event log does not reach back or ahead to the cursor (`oldest`, `newest`): events may have been missed.",
   dependency_cycle: "The dependencies would form a cycle (`path`).",
   draining: "The service is shutting down.",
+  forbidden: "The token's role does not have the right (`roles` have it), or it is limited to other agents.",
   idempotency_key_reused: "The Idempotency-Key was used for another request.",
   invalid_request: "The input is invalid; `errors` points at it.",
   job_not_cancellable: "Only a queued, delayed or failed job can be cancelled.",
@@ -21,6 +22,7 @@ export const GATE_ERRORS = {
   task_cancelled: "The task was cancelled.",
   task_terminal: "The task is finished, and that is final.",
   unknown_job: "No such job.",
+  unknown_repo: "The token may know no such repository.",
   unknown_task: "No such task.",
   unknown_work_item: "No task has the work item.",
 } as const;
@@ -38,6 +40,8 @@ export interface InputFault {
 
 /** Members of a problem beside the standard ones. */
 export interface ProblemExtension {
+  /** The roles that have a right that is missing. */
+  readonly roles?: readonly string[];
   /** The repositories that have an ambiguous work item, or that look like the one that was sent. */
   readonly repos?: readonly string[];
   /** The ids of the unfinished tasks that have an ambiguous work item in one repository. */

@@ -31,6 +31,7 @@ import type {
   UnfreezeQuery,
   Unfrozen,
 } from "../contract/operations.ts";
+import { EVERYWHERE } from "../contract/names/repo-pattern.ts";
 import {
   ERROR_LENGTH,
   peopleText,
@@ -54,11 +55,12 @@ import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.
 import type { Context } from "./commands/context.ts";
 import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
-import type { Caller } from "./commands/idempotency.ts";
+import { agentsOf, reachOf, type Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
 import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
+import { refuseUnseen } from "./commands/lookup/subject.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { selectorOf } from "./commands/lookup/work-item.ts";
 import { explain } from "./queries/explain/answer.ts";
@@ -67,6 +69,7 @@ import { listJobs } from "./queries/jobs.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
+import { withinReach } from "./rule/reach.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
@@ -113,8 +116,10 @@ const ignoreUnreadable = (error: unknown): string[] => {
 type ById = DryRun & { readonly id: number };
 type ByRepo = DryRun & { readonly repo: string };
 
-/** Every method takes the caller first, then the thing it is about (an id, or a query that may ask for a dry run), then
- *  the input. Every change of a caller with an Idempotency-Key may throw GateError idempotency_key_reused; every method
+/** Every method that changes rows takes the caller first, then the thing it is about (an id, or a query that may ask for a
+ *  dry run), then the input. A read takes the caller's reach last: the repositories that it may know, all by default. A
+ *  thing in another repository is unknown_task, unknown_job or unknown_work_item, as if it did not exist; another
+ *  repository is unknown_repo. Every change of a caller with an Idempotency-Key may throw GateError idempotency_key_reused; every method
  *  that reads or writes may throw StoreFault. */
 export class Gate {
   readonly #store: Store;
@@ -167,7 +172,6 @@ export class Gate {
     this.#claims = new Claims(this.#pipeline, watch);
     this.#completions = new Completions(this.#pipeline);
     this.#events = new EventStream({
-      page: (query) => this.events(query),
       completeUpTo: () => store.completeUpTo(EVENTS),
       watch,
     });
@@ -186,32 +190,39 @@ export class Gate {
   ): Promise<{ created: boolean; task: Task; job: Job | null }> {
     const { title } = input;
     const task = title === undefined ? input : { ...input, title: peopleText(title) };
-    return this.#run({ caller, dryRun: input.dry_run }, (context) => createTask(context, task));
+    const operation = { caller, about: { repo: input.repo }, dryRun: input.dry_run };
+    return this.#run(operation, (context) => createTask(context, task));
   }
 
   /** Lists tasks by id, a page at a time: `next_cursor` is null on the last page. */
-  listTasks(query: TaskQuery): Promise<TaskPage> {
-    return this.#store.read(() => listTasks(query));
+  async listTasks(query: TaskQuery, reach = EVERYWHERE): Promise<TaskPage> {
+    return withinReach(reach, await this.#store.read(() => listTasks(query, reach)));
   }
 
   /** Reads a task and its jobs.
    *  @throws GateError unknown_task */
-  task(id: number): Promise<{ task: Task; jobs: Job[] }> {
-    return this.#store.read(() => taskWithJobs(id));
+  async task(id: number, reach = EVERYWHERE): Promise<{ task: Task; jobs: Job[] }> {
+    const read = function* (): Tx<{ task: Task; jobs: Job[] }> {
+      yield* refuseUnseen(reach, { task: id });
+      return yield* taskWithJobs(id);
+    };
+    return withinReach(reach, await this.#store.read(read));
   }
 
   /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async resolveTask(query: OneTaskQuery): Promise<{ task: Task }> {
+  async resolveTask(query: OneTaskQuery, reach = EVERYWHERE): Promise<{ task: Task }> {
     const selector = selectorOf(query);
-    return { task: await this.#store.read(() => taskOfWorkItem(selector)) };
+    return withinReach(reach, { task: await this.#store.read(() => taskOfWorkItem(selector, reach)) });
   }
 
   /** Moves a task to a stage. The same stage again changes nothing. A terminal stage is told to the workers of the task's
    *  running jobs, and cancels its waiting entry jobs; every waiting job with `cancel_jobs`, or for `cancelled`.
    *  @throws GateError unknown_task, task_terminal, invalid_request */
   setStage(caller: Caller, { id, dry_run: dryRun }: ById, change: StageChange): Promise<ChangedTask> {
-    return this.#decide({ caller, dryRun }, change, (context, said) => setStage(context, id, said));
+    return this.#decide({ caller, about: { task: id }, dryRun }, change, (context, said) =>
+      setStage(context, id, said),
+    );
   }
 
   /** Changes the dependencies of a task, its stage, or both. `depends_on` is the new set: an empty one drops all.
@@ -219,7 +230,9 @@ export class Gate {
    *  @throws GateError unknown_task, task_terminal, invalid_request; for a dependency unknown_work_item,
    *    ambiguous_work_item, dependency_cycle */
   changeTask(caller: Caller, { id, dry_run: dryRun }: ById, change: TaskChange): Promise<ChangedTask> {
-    return this.#decide({ caller, dryRun }, change, (context, said) => changeTask(context, id, said));
+    return this.#decide({ caller, about: { task: id }, dryRun }, change, (context, said) =>
+      changeTask(context, id, said),
+    );
   }
 
   /** Cancels a task and its jobs that have not started.
@@ -240,38 +253,47 @@ export class Gate {
 
   /** Lists jobs, the newest first, a page at a time: `next_cursor` is null on the last page. A page that is followed by
    *  another may hold fewer jobs than `query.limit`. */
-  listJobs(query: JobQuery): Promise<JobPage> {
-    return this.#store.read(() => listJobs(query));
+  listJobs(query: JobQuery, reach = EVERYWHERE): Promise<JobPage> {
+    return this.#store.read(() => listJobs(query, reach));
   }
 
   /** Reads a job.
    *  @throws GateError unknown_job */
-  async job(id: number): Promise<{ job: Job }> {
-    return { job: await this.#store.read(() => readJob(id)) };
+  async job(id: number, reach = EVERYWHERE): Promise<{ job: Job }> {
+    const read = function* (): Tx<Job> {
+      yield* refuseUnseen(reach, { job: id });
+      return yield* readJob(id);
+    };
+    return { job: await this.#store.read(read) };
   }
 
   /** Queues a failed job again, with one more attempt.
    *  @throws GateError unknown_job, job_not_failed, task_terminal, invalid_request */
   retryJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
-    return this.#decide({ caller, dryRun }, note, (context, said) => retryJob(context, id, said));
+    return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
+      retryJob(context, id, said),
+    );
   }
 
   /** Cancels a job that has not started, or that failed. Cancelling it again changes nothing.
    *  @throws GateError unknown_job, job_not_cancellable, invalid_request */
   cancelJob(caller: Caller, { id, dry_run: dryRun }: ById, note: Note = {}): Promise<ChangedJob> {
-    return this.#decide({ caller, dryRun }, note, (context, said) => cancelJob(context, id, said));
+    return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
+      cancelJob(context, id, said),
+    );
   }
 
   /** Claims up to `request.max` of the oldest ready jobs, waiting for one for up to `request.wait_ms` milliseconds.
    *  Concurrent claims of the same kind share a transaction.
    *  @param gone aborted when the caller hangs up: nothing is claimed for it any more
    *  @returns no jobs when there were none in time
-   *  @throws GateError draining */
+   *  @throws GateError draining, forbidden for an agent that is none of the caller's */
   async claim(caller: Caller, request: ClaimRequest, gone?: AbortSignal): Promise<Claim> {
     if (this.#isDraining)
       throw new GateError("draining", "The service is shutting down and hands out no more jobs.");
-    const claimed = await this.#claims.claim(caller, request, gone);
-    return claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy };
+    const agents = this.#agentsOf(caller, request);
+    const claimed = await this.#claims.claim(caller, { ...request, agents }, gone);
+    return withinReach(reachOf(caller), claimed ?? { jobs: [], degraded: !this.#degradedMode.isHealthy });
   }
 
   /** Renews a lease: by `lease_ms` milliseconds from now, or by the same length as before; and keeps the worker's
@@ -281,16 +303,20 @@ export class Gate {
     const { progress } = input;
     const said =
       progress === undefined ? input : { ...input, progress: peopleText(progress, PROGRESS_LENGTH) };
-    return this.#run({ caller, notify: "nobody", due: ({ lease }) => [lease.expires_at] }, (context) =>
-      heartbeat(context, id, said),
+    return this.#run(
+      { caller, about: { job: id }, notify: "nobody", due: ({ lease }) => [lease.expires_at] },
+      (context) => heartbeat(context, id, said),
     );
   }
 
   /** Completes a job, moves or pauses its task and enqueues the next jobs, all or nothing. Concurrent completions share a
    *  transaction. A terminal stage ends the task's waiting jobs as in `setStage`.
    *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request */
-  complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
-    return this.#completions.complete(caller, id, withStorablePause(input));
+  async complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
+    return withinReach(
+      reachOf(caller),
+      await this.#completions.complete(caller, id, withStorablePause(input)),
+    );
   }
 
   /** Ends an attempt that went wrong: the job is delayed with backoff or for `retry_after_ms`, or failed at its last
@@ -298,7 +324,9 @@ export class Gate {
    *  @throws GateError unknown_job, lease_lost, invalid_request */
   fail(caller: Caller, id: number, input: Failure): Promise<{ job: Job }> {
     const failure = { ...input, error: peopleText(input.error, ERROR_LENGTH) };
-    return this.#run({ caller, due: ({ job }) => [job.run_after] }, (context) => fail(context, id, failure));
+    return this.#run({ caller, about: { job: id }, due: ({ job }) => [job.run_after] }, (context) =>
+      fail(context, id, failure),
+    );
   }
 
   /** Gives a job back to the queue, as if it had not been claimed: no attempt is counted. It is delayed until `run_after`;
@@ -306,7 +334,7 @@ export class Gate {
    *  @throws GateError unknown_job, lease_lost, invalid_request; with `pause` task_terminal, layer_disabled */
   release(caller: Caller, id: number, input: Release & DryRun): Promise<ChangedJob> {
     const due = ({ job }: ChangedJob) => [job.run_after, input.pause?.until];
-    const operation = { caller, dryRun: input.dry_run, due, decides: true };
+    const operation = { caller, about: { job: id }, dryRun: input.dry_run, due, decides: true };
     return this.#run(operation, (context) => release(context, id, withStorablePause(input)));
   }
 
@@ -314,7 +342,9 @@ export class Gate {
    *  attempt is counted, and the lease's token is worthless from then on.
    *  @throws GateError unknown_job, job_not_running, invalid_request */
   releaseByForce(caller: Caller, { id, dry_run: dryRun }: ById, note: ForcedRelease): Promise<ChangedJob> {
-    return this.#decide({ caller, dryRun }, note, (context, said) => releaseByForce(context, id, said));
+    return this.#decide({ caller, about: { job: id }, dryRun }, note, (context, said) =>
+      releaseByForce(context, id, said),
+    );
   }
 
   // --- Operators
@@ -331,7 +361,7 @@ export class Gate {
    *  @param note.until ISO 8601; the tasks resume by themselves then
    *  @throws GateError layer_disabled, invalid_request */
   pauseLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: PauseNote): Promise<LanePauseState> {
-    const operation = { caller, dryRun, due: () => [note.until] };
+    const operation = { caller, about: { repo }, dryRun, due: () => [note.until] };
     return this.#decide(operation, note, (context, said) => pauseLane(context, repo, said));
   }
 
@@ -353,7 +383,7 @@ export class Gate {
     { repo, dry_run: dryRun }: ByRepo,
     note: ResumeNote = {},
   ): Promise<LanePauseState> {
-    return this.#decide({ caller, dryRun }, withStorableAnswer(note), (context, said) =>
+    return this.#decide({ caller, about: { repo }, dryRun }, withStorableAnswer(note), (context, said) =>
       resumeLane(context, repo, said),
     );
   }
@@ -362,14 +392,16 @@ export class Gate {
    *  @returns `in_force: false` while it holds nothing, and `known: false` with near names for a name that nothing has
    *  @throws GateError layer_disabled, repo_looks_alike, invalid_request */
   freeze(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: FreezeNote): Promise<FreezeState> {
-    return this.#decide({ caller, dryRun }, note, (context, said) => freeze(context, repo, said));
+    return this.#decide({ caller, about: { repo }, dryRun }, note, (context, said) =>
+      freeze(context, repo, said),
+    );
   }
 
   /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
    *  @returns how many were cleared: 0 where there was none
    *  @throws GateError invalid_request */
   unfreeze(caller: Caller, query: UnfreezeQuery, note: Note = {}): Promise<Unfrozen> {
-    const operation = { caller, dryRun: query.dry_run };
+    const operation = { caller, about: { repo: query.repo }, dryRun: query.dry_run };
     return this.#decide(operation, note, (context, said) => unfreeze(context, query, said));
   }
 
@@ -377,17 +409,20 @@ export class Gate {
 
   /** Shows every lane at one instant: its active task, its waiting jobs and why each waits.
    *  @param repos the only repositories to show; all by default */
-  async queue(repos?: readonly string[]): Promise<Queue> {
-    const { value, degraded } = await this.#pipeline.read((context) =>
-      snapshot(context, this.#projects, repos),
+  async queue(repos?: readonly string[], reach = EVERYWHERE): Promise<Queue> {
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => snapshot(context, this.#projects, repos),
+      reach,
     );
     return { ...value, degraded };
   }
 
   /** Tells whether `queue` changed: the same text while its answer is the same but for the time. Asked before the queue,
    *  it is never newer than the answer.
-   *  @returns undefined while a part of the database cannot be read */
-  async queueTag(repos: readonly string[] = []): Promise<string | undefined> {
+   *  @returns undefined while a part of the database cannot be read, and for a caller that may not know all repositories:
+   *    the tag changes with any of them */
+  async queueTag(repos: readonly string[] = [], reach = EVERYWHERE): Promise<string | undefined> {
+    if (reach !== EVERYWHERE) return undefined;
     await this.#maintenance.runIfDue();
     return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos) : undefined;
   }
@@ -395,12 +430,10 @@ export class Gate {
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
    *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
-  async explain(query: OneTaskQuery): Promise<Explanation> {
+  async explain(query: OneTaskQuery, reach = EVERYWHERE): Promise<Explanation> {
     const selector = selectorOf(query);
-    const { value, degraded } = await this.#pipeline.read(({ rules, lookup }) =>
-      explain(rules.policy, lookup.visible, selector),
-    );
-    return { ...(await tryRemedies(this.#pipeline, value)), degraded };
+    const { value, degraded } = await this.#pipeline.read((context) => explain(context, selector), reach);
+    return withinReach(reach, { ...(await tryRemedies(this.#pipeline, value, reach)), degraded });
   }
 
   /** Describes each running job that another program started, in a sentence: the service never gives it back. */
@@ -411,21 +444,22 @@ export class Gate {
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
    *  @throws GateError invalid_request; cursor_unknown for an `after` that is not in the log; with `about`
    *    unknown_work_item, ambiguous_work_item */
-  async events(query: EventQuery): Promise<EventPage> {
+  async events(query: EventQuery, reach = EVERYWHERE): Promise<EventPage> {
     const completeUpTo = await this.#store.completeUpTo(EVENTS);
     const { after = 0 } = query;
     // Another node may have told an id up to which the log is not complete here yet.
     const lastId = after > completeUpTo ? await this.#store.lastId(EVENTS) : completeUpTo;
-    return this.#store.read(() => history(query, { completeUpTo, lastId }));
+    const page = await this.#store.read(() => history(query, { completeUpTo, lastId }, reach));
+    return withinReach(reach, page);
   }
 
   /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while. A
    *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<Followed>> {
+  async follow(query: FollowQuery, gone: AbortSignal, reach = EVERYWHERE): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
-    return this.#events.follow(query, gone);
+    return this.#events.follow(query, gone, (place) => this.events(place, reach));
   }
 
   // --- The service itself
@@ -492,7 +526,8 @@ export class Gate {
   /** Runs a change. The answer of a dry run says so. */
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
     const { value } = await this.#pipeline.run(operation, command);
-    return operation.dryRun ? { ...value, dry_run: true } : value;
+    const answer = withinReach(reachOf(operation.caller), value);
+    return operation.dryRun ? { ...answer, dry_run: true } : answer;
   }
 
   /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made
@@ -504,6 +539,18 @@ export class Gate {
   ): Promise<T> {
     const said = withStorableReason(note);
     return this.#run({ ...operation, decides: true }, (context) => command(context, said));
+  }
+
+  /** The agents that a claim asks for; those of the caller for a claim that names none.
+   *  @throws GateError forbidden */
+  #agentsOf(caller: Caller, { agents }: ClaimRequest): ClaimRequest["agents"] {
+    const own = agentsOf(caller);
+    if (own === null) return agents;
+    const other = agents?.find((agent) => !own.includes(agent));
+    if (other === undefined) return agents ?? [...own];
+    throw new GateError("forbidden", `The token may claim jobs of ${own.join(", ")} only, not of ${other}.`, {
+      faults: [{ in: "body", pointer: "/agents", detail: "must be agents of the token" }],
+    });
   }
 
   #notify(audience: Audience): void {

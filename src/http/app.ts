@@ -2,6 +2,7 @@
  *  their order, which matters: hooks run in the order in which they are installed. */
 
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Keyring } from "../access/keyring.ts";
 import type { Gate } from "../gate/gate.ts";
 import { useAuth } from "./plugins/auth.ts";
 import { useBrowserGuard } from "./plugins/browser-guard.ts";
@@ -13,6 +14,7 @@ import { useMetrics } from "./plugins/metrics.ts";
 import { useOpenApi } from "./plugins/openapi.ts";
 import { answerParserError, useParserErrors } from "./plugins/parser-errors.ts";
 import { logRequest, requestId, useRequestLog } from "./plugins/request-log.ts";
+import { useRights } from "./plugins/rights.ts";
 import { SECURITY_HEADERS, useSecurityHeaders } from "./plugins/security-headers.ts";
 import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
 import { sendProblem } from "./problem.ts";
@@ -27,8 +29,8 @@ import { addModels } from "./schemas.ts";
 
 interface AppParts {
   readonly gate: Gate;
-  /** The callers' names and secrets; empty for a service that only this machine reaches. */
-  readonly tokens: readonly { readonly name: string; readonly secret: string }[];
+  /** The callers' tokens; undefined for a service that only this machine reaches. */
+  readonly keyring: Keyring | undefined;
   readonly logger: FastifyBaseLogger;
   readonly version: string;
   /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
@@ -41,7 +43,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Builds the service. It does not listen yet; when it closes, the gate drains first. */
 export const buildApp = async ({
   gate,
-  tokens,
+  keyring,
   logger,
   version,
   tls,
@@ -81,8 +83,9 @@ export const buildApp = async ({
   useSecurityHeaders(app);
   useGracefulShutdown(app);
   const readMetrics = useMetrics(app, gate);
-  useBrowserGuard(app, tokens.length === 0);
-  useAuth(app, tokens);
+  useBrowserGuard(app, keyring === undefined);
+  useAuth(app, keyring);
+  useRights(app);
   useIdempotencyKey(app);
   app.setErrorHandler(sendProblem);
   app.addHook("preClose", (done) => {

@@ -18,6 +18,7 @@ const GATE_STATUS = {
   cursor_unknown: 410,
   dependency_cycle: 409,
   draining: 503,
+  forbidden: 403,
   idempotency_key_reused: 422,
   invalid_request: 400,
   job_not_cancellable: 409,
@@ -29,6 +30,7 @@ const GATE_STATUS = {
   task_cancelled: 409,
   task_terminal: 409,
   unknown_job: 404,
+  unknown_repo: 404,
   unknown_task: 404,
   unknown_work_item: 404,
 } satisfies Record<GateErrorCode, number>;
@@ -47,6 +49,7 @@ const EDGE_STATUS = {
   storage_busy: 503,
   storage_refused: 409,
   storage_unavailable: 503,
+  too_many_wrong_tokens: 429,
   unauthorized: 401,
   unsupported_media_type: 415,
 } as const;
@@ -71,6 +74,7 @@ const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
   storage_busy: "Another program has locked the database; nothing changed.",
   storage_refused: "A constraint in the database does not allow the change; nothing changed.",
   storage_unavailable: "The database does not answer; the change may or may not have happened.",
+  too_many_wrong_tokens: "The address has sent too many wrong tokens; see `Retry-After`.",
   unauthorized: "No valid token.",
   unsupported_media_type: "Content-Type is not application/json.",
 };
@@ -103,6 +107,7 @@ z.object({
     description:
       "The repositories that have an ambiguous work item, or that look like the one that was sent.",
   }),
+  roles: z.array(z.string()).optional().meta({ description: "The roles that have the missing right." }),
   tasks: z.array(z.int()).optional().meta({
     description: "The ids of the unfinished tasks that have an ambiguous work item in one repository.",
   }),

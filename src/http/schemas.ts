@@ -77,12 +77,13 @@ const UNCHANGED = {
 const PROBLEM_NAMES: Readonly<Record<number, string>> = {
   400: "Invalid input.",
   401: "Missing or invalid token.",
-  403: "Cross-origin request.",
+  403: "The token's role does not have the right, or a cross-origin request.",
   404: "Not found.",
   409: "The current state does not allow this.",
   410: "The event log does not contain the cursor.",
   413: "The body is larger than 1 MiB.",
   415: "Content-Type is not application/json.",
+  429: "The address has sent too many wrong tokens.",
   422: "The Idempotency-Key was used for another request.",
   503: "The database does not answer, or the service is shutting down. Retry later.",
 };
@@ -111,7 +112,7 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
   const input = params ?? querystring ?? headers ?? body;
   const statuses = [
     ...(input ? [400] : []),
-    ...(open ? [] : [401]),
+    ...(open ? [] : [401, 403, 429]),
     ...(body ? [413, 415] : []),
     ...problems,
     503,

@@ -40,6 +40,7 @@ const callOf = async (argv: readonly string[]): Promise<string | undefined> => {
     stdout: stream,
     stderr: stream,
     onStop: () => undefined,
+    onReload: () => undefined,
   };
   await run(argv, context);
   const change = calls.find((call) => call.startsWith("POST"));

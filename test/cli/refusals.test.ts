@@ -348,6 +348,8 @@ it("--help groups the verbs by their users", async () => {
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP
                                        API
+      token                            make, list and check the tokens of a token
+                                       file
 
     For the shell:
       login [options] <url>            keep the address of a service and a token for
@@ -410,6 +412,7 @@ it.each([
     stdout: stream,
     stderr: stream,
     onStop: () => undefined,
+    onReload: () => undefined,
   };
   expect(await run([...verb, "--help"], context)).toBe(0);
   expect(said).toContain(`serial-gate ${verb.join(" ")}`);

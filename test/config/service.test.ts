@@ -172,7 +172,7 @@ it("lists every invalid variable at once, each with its allowed values", () => {
     `  SERIAL_GATE_ENTRY_AGENT is "an agent": expected the name of an agent`,
     `  SERIAL_GATE_LEASE_MS is "10": expected a whole number from 1000 to 86400000 milliseconds`,
     `  SERIAL_GATE_MAX_ATTEMPTS is "1e3": expected a whole number from 1 to 1000`,
-    `  HOST is "0.0.0.0": set SERIAL_GATE_TOKENS too, or every caller that reaches it is an operator`,
+    `  HOST is "0.0.0.0": set SERIAL_GATE_TOKENS or SERIAL_GATE_TOKENS_FILE too, or every caller that reaches it is an operator`,
   ]);
 });
 

@@ -470,7 +470,7 @@ export class ModelRun {
     const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
     const rolledBack = await store
       .write(function* () {
-        throw new RolledBack((yield* claim({ rules, lookup }, [everything])).flat());
+        throw new RolledBack((yield* claim({ rules, lookup, reach: null }, [everything])).flat());
       })
       .catch((error: unknown) => error);
     if (!(rolledBack instanceof RolledBack)) throw rolledBack;

@@ -12,7 +12,7 @@ it("hands out no job while it shuts down and still accepts its workers' results"
   const policy = policyFor(configured, "serial-gate");
   const store = await openTestSqlite(Date.now);
   const gate = new Gate({ store, policy, defaults, log: logger });
-  const app = await buildApp({ gate, tokens: [], logger, version: "0" });
+  const app = await buildApp({ gate, keyring: undefined, logger, version: "0" });
   onTestFinished(async () => {
     await app.close();
     await store.close();

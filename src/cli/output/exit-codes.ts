@@ -18,6 +18,7 @@ const OF_PROBLEM: Readonly<Record<string | number, number>> = {
   // No such route: an older service, or another program.
   not_found: EXIT.failed,
   http_404: EXIT.failed,
+  too_many_wrong_tokens: EXIT.notAllowed,
   400: EXIT.usage,
   401: EXIT.notAllowed,
   403: EXIT.notAllowed,

@@ -4,10 +4,12 @@ import { all, now, tryLanes, type Tx } from "../../store/port.ts";
 import { list, raw, rowsOf, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { laneOf } from "./job.ts";
+import type { Reach } from "../../contract/names/repo-pattern.ts";
 import { decode } from "../../store/json.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { BatchContext } from "./context.ts";
 import type { Actor } from "../rule/policy.ts";
+import { inReach } from "../rule/reach.ts";
 import type { Visibility } from "../rule/visibility.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { tellAnswer } from "./pause.ts";
@@ -25,6 +27,7 @@ const FEW_AGENTS = 10;
 
 /** A look for jobs: of these agents and repositories, behind that id. */
 interface Search extends Pick<ClaimRequest, "agents" | "repos"> {
+  readonly reach: Reach;
   readonly after: number;
   readonly limit: number;
 }
@@ -32,14 +35,14 @@ interface Search extends Pick<ClaimRequest, "agents" | "repos"> {
 /** The oldest claimable jobs that a search finds. They are looked at again once their lane is locked. */
 const candidates = (
   { rules, lookup: { visible, useReadyIndex } }: BatchContext,
-  { agents, repos, after, limit }: Search,
+  { agents, repos, reach, after, limit }: Search,
 ): Statement => {
   const oldest = (ofAgents: Statement): Statement =>
     sql`SELECT j.id, j.task_id, j.repo FROM jobs j
     WHERE ${raw(useReadyIndex ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
-    )}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, visible)}) IS NULL
+    )}${inReach(reach, "j")}${when(after > 0, sql` AND j.id > ${after}`)} AND (${heldReason(rules.policy, visible)}) IS NULL
     ORDER BY j.id LIMIT ${inlineInteger(limit)}`;
 
   if (agents === undefined) return oldest(raw(""));
@@ -75,6 +78,8 @@ interface LeasedRow {
 /** One claim of those that are served together. */
 export interface ClaimAttempt {
   readonly actor: Actor;
+  /** The repositories that the caller may know. */
+  readonly reach?: Reach;
   readonly request: ClaimRequest;
 }
 
@@ -201,7 +206,7 @@ const upToNextTask = (jobs: readonly Candidate[]): readonly Candidate[] => {
   return end < 0 ? jobs : jobs.slice(0, end);
 };
 
-/** Serves claims that take jobs of the same agents and repositories: up to `max` jobs each, by job id, oldest first,
+/** Serves claims that take jobs of the same agents and repositories, for callers that may know the same repositories: up to `max` jobs each, by job id, oldest first,
  *  passing over lanes that others hold.
  *  @returns what each gets */
 export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[]): Tx<ClaimedJob[][]> {
@@ -216,12 +221,15 @@ export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[])
     Array.from({ length: attempts[index]?.request.max ?? 0 }, () => wish),
   );
   const { agents, repos } = attempts[0]?.request ?? {};
+  const reach = attempts[0]?.reach ?? null;
   // Of a lane that another held nothing is taken later on either: an older job of it may be free by then, and has been
   // passed over.
   const passed = new Set<string>();
   let limit = roundUp(wishes.length);
   for (let after: number | undefined = 0; after !== undefined && wishes.length > 0;) {
-    const found: Candidate[] = yield* all<Candidate>(candidates(context, { agents, repos, after, limit }));
+    const found: Candidate[] = yield* all<Candidate>(
+      candidates(context, { agents, repos, reach, after, limit }),
+    );
     for (let left = found; wishes.length > 0;) {
       left = left.filter((job) => !passed.has(laneOf(job)));
       if (left.length === 0) break;

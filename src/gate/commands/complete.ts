@@ -7,9 +7,11 @@ import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { enqueue, laneOf, readJobs, refuseFinished, unknownJob } from "./job.ts";
+import { enqueue, laneOf, readJobs, refuseFinished } from "./job.ts";
 import { encode } from "../../store/json.ts";
 import { leaseLost, readLeasedJobs, taskEnded, taskOfJob, type LeaseClaim, type LeasedJob } from "./lease.ts";
+import { unknownJob } from "./lookup/subject.ts";
+import { sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
 import { ALONE, resultOf, valuesOf, type Result } from "./outcome.ts";
 import { forgetAnswers, pauseOptions, pauseUnlessPaused, type PauseOptions } from "./pause.ts";
@@ -33,6 +35,8 @@ import type { TaskRef } from "./lookup/work-item.ts";
 /** One completion of a batch. */
 export interface CompletionAttempt {
   readonly actor: Actor;
+  /** The repositories that the caller may know. */
+  readonly reach?: Reach;
   readonly id: number;
   readonly input: Completion;
 }
@@ -116,7 +120,7 @@ function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]):
   const taken = new Set<string>();
   const chosen = attempts.map((attempt): Result<Finish> => {
     const job = jobs.get(attempt.id);
-    if (!job) return { error: unknownJob(attempt.id) };
+    if (!job || !sees(attempt.reach ?? null, job.repo)) return { error: unknownJob(attempt.id) };
     const subject = job.task_id === null ? `job ${job.job_id}` : `task ${job.task_id}`;
     if (!lanes.has(laneOf(job)) || taken.has(subject)) return ALONE;
     taken.add(subject);

@@ -5,10 +5,12 @@ import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { idsIn, sql } from "../../store/sql.ts";
 import { toStored } from "../../store/timestamps.ts";
 import { GateError } from "../../contract/errors.ts";
+import { sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { ChangedTask, DependencyName, Task, TaskChange } from "../../contract/tasks.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import { withEffect } from "../rule/effect.ts";
 import { whoActs, type Actor } from "../rule/policy.ts";
+import { ANOTHERS_TASK } from "../rule/words.ts";
 import type { Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import {
@@ -55,8 +57,13 @@ const pathBetween = (from: number, to: number, reached: readonly Reached[]): num
 };
 
 /** @throws GateError dependency_cycle */
-const refuseCycle = (task: Task, needed: readonly number[], reached: readonly Reached[]): void => {
-  const nameOf = new Map(reached.map(({ id, work_item_id }) => [id, work_item_id ?? `task ${id}`]));
+const refuseCycle = ({ task, needed }: Wanted, reached: readonly Reached[], reach: Reach): void => {
+  const nameOf = new Map(
+    reached.map(({ id, repo, work_item_id }) => [
+      id,
+      sees(reach, repo) ? (work_item_id ?? `task ${id}`) : ANOTHERS_TASK,
+    ]),
+  );
   needed.forEach((id, index) => {
     const path = pathBetween(id, task.id, reached);
     if (!path) return;
@@ -78,16 +85,20 @@ interface Wanted {
 
 /** Finds the task and its new dependencies, with the lanes of all that the decision reads locked.
  *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, dependency_cycle */
-function* inLockedLanes(id: number, dependencies: readonly DependencyName[]): Tx<Wanted> {
+function* inLockedLanes(context: Context, id: number, dependencies: readonly DependencyName[]): Tx<Wanted> {
   for (const locked = new Set<string>(); ;) {
     const task = yield* readTask(id);
     const needed: number[] = [];
     for (const [index, dependency] of dependencies.entries())
-      needed.push(yield* resolveDependency(dependency, task.repo, index));
+      needed.push(yield* resolveDependency(context, dependency, { repo: task.repo, index }));
+    // A dependency that the caller may not know is not in the set that it sent, and stays.
+    needed.push(
+      ...task.depends_on.filter(({ repo }) => !sees(context.reach, repo)).map(({ task_id }) => task_id),
+    );
     const reached = needed.length > 0 ? yield* readReached(needed) : [];
     const lanes = [...new Set([task.repo, ...reached.map(({ repo }) => repo)])].sort();
     if (lanes.every((lane) => locked.has(lane))) {
-      refuseCycle(task, needed, reached);
+      refuseCycle({ task, needed }, reached, context.reach);
       return { task, needed };
     }
     for (const lane of lanes) {
@@ -147,7 +158,7 @@ export function* changeTask(context: Context, id: number, change: TaskChange): T
   }
   refuseCancelOfGoing(change);
   const actor = whoActs(context.actor, note.by);
-  const wanted = yield* inLockedLanes(id, depends_on);
+  const wanted = yield* inLockedLanes(context, id, depends_on);
   const repos = yield* reposAround(refOf(wanted.task));
   const changed = function* (): Tx<Omit<ChangedTask, "effect">> {
     yield* replaceDependencies(wanted, actor, note.reason);

@@ -30,7 +30,10 @@ export function* freeze(context: Context, repo: string, note: FreezeNote): Tx<Fr
     });
   const who = whoActs(context.actor, note.by);
   yield* lockNamedLane(context, repo, IN_QUERY);
-  const familiar = yield* familiarity(repo, context.rules.projects, context.lookup.visible);
+  const familiar = yield* familiarity(repo, context.reach, {
+    projects: context.rules.projects,
+    visible: context.lookup.visible,
+  });
   const frozen = yield* withEffect(policy, context.lookup, [repo], insertFreeze(repo, who, note));
   return { ...frozen, ...forceOf(policy, repo), ...familiar };
 }
@@ -50,10 +53,13 @@ function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<FrozenR
 /** Clears the freezes of a repository, or one of them, also while the freeze is switched off.
  *  @throws GateError invalid_request */
 export function* unfreeze(context: Context, query: UnfreezeQuery, note: Note): Tx<Unfrozen> {
-  const { rules, lookup, actor } = context;
+  const { rules, lookup, actor, reach } = context;
   const who = whoActs(actor, note.by);
   yield* lockLane(query.repo);
-  const familiar = yield* familiarity(query.repo, rules.projects, lookup.visible);
+  const familiar = yield* familiarity(query.repo, reach, {
+    projects: rules.projects,
+    visible: lookup.visible,
+  });
   const change = clearFreezes(query, who, note.reason);
   return { ...(yield* withEffect(rules.policy, lookup, [query.repo], change)), ...familiar };
 }

@@ -7,14 +7,16 @@ import { all, first, now, one, run, type Tx } from "../../store/port.ts";
 import { rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import { ALONE, RolledBack, type Result } from "./outcome.ts";
+import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Actor } from "../rule/policy.ts";
+import type { Identity } from "../rule/reach.ts";
 import { toStored } from "../../store/timestamps.ts";
 
 /** An answer is kept for at least this long, in milliseconds. */
 export const KEPT_MS = 24 * 60 * 60 * 1_000;
 
 /** A caller that may send the same call again. */
-export interface Call {
+export interface Call extends Partial<Identity> {
   readonly actor: Actor;
   /** Unique among the calls of this actor. */
   readonly key: string;
@@ -24,12 +26,22 @@ export interface Call {
   readonly replayed: () => void;
 }
 
-/** The caller of an operation: a name alone, or a name with a key. */
-export type Caller = Actor | Call;
+/** The caller of an operation: a name alone, which may know all, a name with its limits, or either with a key. */
+export type Caller = Actor | Identity | Call;
 
-export const actorOf = (caller: Caller): Actor => (isCall(caller) ? caller.actor : caller);
+const isObject = (caller: Caller): caller is Identity | Call => typeof caller === "object" && caller !== null;
 
-export const isCall = (caller: Caller): caller is Call => typeof caller === "object" && caller !== null;
+export const actorOf = (caller: Caller): Actor => (isObject(caller) ? caller.actor : caller);
+
+/** The repositories that a caller may know. */
+export const reachOf = (caller: Caller): Reach =>
+  isObject(caller) ? (caller.reach ?? EVERYWHERE) : EVERYWHERE;
+
+/** The agents whose jobs a caller may claim; null for all. */
+export const agentsOf = (caller: Caller): readonly string[] | null =>
+  isObject(caller) ? (caller.agents ?? null) : null;
+
+export const isCall = (caller: Caller): caller is Call => isObject(caller) && "key" in caller;
 
 interface Row {
   readonly fingerprint: string;
@@ -46,7 +58,7 @@ export function* idempotent<T>(
   operation: (actor: Actor) => Tx<T>,
   keepIf: (value: T) => boolean = () => true,
 ): Tx<T> {
-  if (!isCall(caller)) return yield* operation(caller);
+  if (!isCall(caller)) return yield* operation(actorOf(caller));
   const { key, fingerprint, replayed } = caller;
   const actor = caller.actor ?? "";
   const row = yield* first<Row>(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at)

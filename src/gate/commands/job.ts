@@ -13,6 +13,7 @@ import type { Note } from "../../contract/scalars.ts";
 import { whoActs, type Policy } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
+import { unknownJob } from "./lookup/subject.ts";
 import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
 import { instantIn } from "../instant.ts";
 
@@ -71,8 +72,6 @@ export function* readJobs(ids: Statement): Tx<Job[]> {
   }));
 }
 
-export const unknownJob = (id: number): GateError => new GateError("unknown_job", `There is no job ${id}.`);
-
 /** @throws GateError unknown_job */
 export function* readJob(id: number): Tx<Job> {
   const [job] = yield* readJobs(sql`SELECT id FROM jobs WHERE id = ${id}`);
@@ -125,7 +124,7 @@ export const refuseFinished = (
  *  @throws GateError repo_looks_alike, unknown_work_item, ambiguous_work_item */
 function* taskOfNewJob(context: Context, { repo, work_item_id: work_item }: NewJob): Tx<TaskRef> {
   try {
-    return yield* resolveInLane({ work_item, repo });
+    return yield* resolveInLane({ work_item, repo }, context.reach);
   } catch (error) {
     if (error instanceof GateError && error.code === "unknown_work_item")
       yield* refuseLookAlike(context, repo, IN_BODY);

@@ -6,12 +6,13 @@ import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { GATE_ACTOR, record, WRITTEN, type Subject, type Why } from "./record.ts";
+import { record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
-import { changeJob, laneOf, readJob, unknownJob } from "./job.ts";
+import { changeJob, laneOf, readJob } from "./job.ts";
 import { instantIn } from "../instant.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
 import { refuseTerminal } from "./task.ts";
+import { unknownJob } from "./lookup/subject.ts";
 import type {
   ChangedJob,
   Failure,
@@ -22,7 +23,7 @@ import type {
   Release,
 } from "../../contract/jobs.ts";
 import { withEffect } from "../rule/effect.ts";
-import type { Actor, Defaults, Policy } from "../rule/policy.ts";
+import { GATE_ACTOR, type Actor, type Defaults, type Policy } from "../rule/policy.ts";
 import { endsWithTask, takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";

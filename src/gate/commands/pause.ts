@@ -5,12 +5,12 @@ import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
-import { GATE_ACTOR, laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
+import { laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
 import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
-import { whoActs, type Actor } from "../rule/policy.ts";
+import { GATE_ACTOR, whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
@@ -149,7 +149,7 @@ const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
   const { policy } = context.rules;
   const how = pauseOptions(context, note, { at: yield* now() });
-  const task = yield* resolveInLane(selector);
+  const task = yield* resolveInLane(selector, context.reach);
   if (isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
@@ -179,12 +179,12 @@ export function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> 
  *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal for an answer that
  *    no job of the task would get */
 export function* resume(
-  { rules: { policy }, lookup, actor }: Context,
+  { rules: { policy }, lookup, actor, reach }: Context,
   selector: TaskSelector,
   note: ResumeNote,
 ): Tx<PauseState> {
   const how = resumeOptions(actor, note);
-  const task = yield* resolveInLane(selector);
+  const task = yield* resolveInLane(selector, reach);
   if (how.answer !== undefined && isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
@@ -281,12 +281,12 @@ export function* resumeLane(context: Context, repo: string, note: ResumeNote): T
 
 /** Makes a change to a lane under its lock, and says what its repository is to the gate. */
 function* changeLane(
-  { rules: { policy, projects }, lookup }: Context,
+  { rules: { policy, projects }, lookup, reach }: Context,
   repo: string,
   change: Tx<LanePause>,
 ): Tx<LanePauseState> {
   yield* lockLane(repo);
-  const familiar = yield* familiarity(repo, projects, lookup.visible);
+  const familiar = yield* familiarity(repo, reach, { projects, visible: lookup.visible });
   const changed = yield* withEffect(policy, lookup, [repo], change);
   return { ...changed, ...forceOf(policy, repo), ...familiar };
 }

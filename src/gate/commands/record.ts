@@ -77,6 +77,3 @@ export function* record(kind: EventKind, subject: Subject, { actor, reason, deta
   yield* run(sql`${INTO_EVENTS}
     VALUES (${at}, ${kind}, ${repo}, ${task_id}, ${work_item_id}, ${job_id}, ${actor}, ${reason ?? null}, ${written(detail)})`);
 }
-
-/** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */
-export const GATE_ACTOR: Actor = "serial-gate";

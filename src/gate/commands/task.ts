@@ -1,6 +1,9 @@
 /** Tasks: created once, moved from stage to stage, finished for good. */
 
 import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
+import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
+import { inReach } from "../rule/reach.ts";
+import { unknownTask } from "./lookup/subject.ts";
 import { idsIn, list, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
@@ -87,14 +90,14 @@ export function* readTasks(ids: Statement): Tx<Task[]> {
 /** @throws GateError unknown_task */
 export function* readTask(id: number): Tx<Task> {
   const [task] = yield* readTasks(sql`SELECT t.id FROM tasks t WHERE t.id = ${id}`);
-  if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
+  if (!task) throw unknownTask(id);
   return task;
 }
 
 /** The task that a work item stands for: the unfinished one if there is one, else the latest.
  *  @throws GateError unknown_work_item, ambiguous_work_item */
-export function* taskOfWorkItem(selector: TaskSelector): Tx<Task> {
-  const { task_id } = yield* resolveTask(selector);
+export function* taskOfWorkItem(selector: TaskSelector, reach: Reach): Tx<Task> {
+  const { task_id } = yield* resolveTask(selector, reach);
   return yield* readTask(task_id);
 }
 
@@ -103,7 +106,7 @@ export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {
   return { task, jobs: yield* readJobs(sql`SELECT id FROM jobs WHERE task_id = ${id}`) };
 }
 
-export function* listTasks(query: TaskQuery): Tx<TaskPage> {
+export function* listTasks(query: TaskQuery, reach: Reach): Tx<TaskPage> {
   const page = sql`SELECT t.id FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
     query.repo !== undefined,
     sql` AND t.repo = ${query.repo ?? null}`,
@@ -116,7 +119,7 @@ export function* listTasks(query: TaskQuery): Tx<TaskPage> {
   )}${when(
     query.finished !== undefined,
     sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
-  )} ORDER BY t.id LIMIT ${query.limit}`;
+  )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`;
   const tasks = yield* readTasks(page);
   const last = tasks.length === query.limit ? tasks.at(-1) : undefined;
   return { tasks, next_cursor: last ? String(last.id) : null };
@@ -129,12 +132,18 @@ function* taskInLane(id: number): Tx<TaskRef> {
   return { task_id, repo, work_item_id, stage };
 }
 
-/** A dependency is a work item of the task's own repository, else of the one repository that has it. */
-export function* resolveDependency(needed: DependencyName, repo: string, index: number): Tx<number> {
+/** A dependency is a work item of the task's own repository, else of the one repository that has it. One of a repository
+ *  that the caller may not know is unknown.
+ *  @param index its place in the list */
+export function* resolveDependency(
+  { reach }: Context,
+  needed: DependencyName,
+  { repo, index }: { readonly repo: string; readonly index: number },
+): Tx<number> {
   const named = typeof needed === "object";
   const work_item = named ? needed.work_item_id : needed;
   const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
-  const found = yield* tasksOf(work_item, named ? needed.repo : undefined);
+  const found = yield* tasksOf(work_item, named ? needed.repo : undefined, reach);
   const task = found.find((each) => each.repo === repo) ?? found[0];
   if (!task)
     throw unknownWorkItem(
@@ -171,7 +180,7 @@ function* standing(
   { policy }: Rules,
   { repo, work_item_id }: NewTask,
 ): Tx<{ task: Task; job: Job | null } | undefined> {
-  const [task] = yield* tasksOf(work_item_id, repo);
+  const [task] = yield* tasksOf(work_item_id, repo, EVERYWHERE);
   if (!task) return undefined;
   const [job] = yield* readJobs(sql`SELECT id FROM jobs
     WHERE task_id = ${task.task_id} AND agent = ${policy.entryAgent} ORDER BY id LIMIT 1`);
@@ -201,7 +210,7 @@ export function* createTask(
   const needed: number[] = [];
   for (const [index, dependency] of (input.depends_on ?? []).entries()) {
     refuseItself(input, dependency, index);
-    needed.push(yield* resolveDependency(dependency, repo, index));
+    needed.push(yield* resolveDependency(context, dependency, { repo, index }));
   }
 
   const at = toStored(yield* now());

@@ -8,6 +8,8 @@ import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
 import { EVENT_KINDS, type EventKind } from "../../contract/vocabulary.ts";
 import { toIso } from "../../store/timestamps.ts";
+import type { Reach } from "../../contract/names/repo-pattern.ts";
+import { inReach } from "../rule/reach.ts";
 import { resolveTask, type TaskRef } from "../commands/lookup/work-item.ts";
 import { unfinished } from "../rule/lane.ts";
 import { untold } from "../commands/overtakes.ts";
@@ -119,29 +121,29 @@ function* beginning(
 
 /** The task whose life is asked for.
  *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
-function* taskAbout({ about, about_task, repo }: EventQuery): Tx<TaskRef | undefined> {
-  if (about_task !== undefined) return yield* resolveTask({ task_id: about_task });
-  return about === undefined ? undefined : yield* resolveTask({ work_item: about, repo });
+function* taskAbout({ about, about_task, repo }: EventQuery, reach: Reach): Tx<TaskRef | undefined> {
+  if (about_task !== undefined) return yield* resolveTask({ task_id: about_task }, reach);
+  return about === undefined ? undefined : yield* resolveTask({ work_item: about, repo }, reach);
 }
 
-/** A page of the event log.
+/** A page of the event log, as much of it as the caller may know.
  *  @throws GateError invalid_request, cursor_unknown; with `about` unknown_work_item, ambiguous_work_item, with `about_task`
  *    unknown_task */
-export function* history(query: EventQuery, log: EventLog): Tx<EventPage> {
+export function* history(query: EventQuery, log: EventLog, reach: Reach): Tx<EventPage> {
   refuseSeveralBeginnings(query);
   refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
   yield* refuseUnknown(after, log);
   const backward = before !== undefined || last !== undefined;
   const most = last ?? limit;
-  const about = yield* taskAbout(query);
+  const about = yield* taskAbout(query, reach);
   const selected = yield* matching(query, about);
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.reason, e.detail
     FROM gate_events e WHERE e.id <= ${log.completeUpTo}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
-    }${selected} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
+    }${selected}${inReach(reach, "e")} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
   if (backward) rows.reverse();
   const seen = rows.at(-1)?.id ?? before ?? after;
   // Where all that there is was shown, the next page need not look at it again.

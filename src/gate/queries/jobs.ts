@@ -2,6 +2,8 @@
  *  limited number of jobs a page (docs/adr/0018). */
 
 import type { JobPage, JobQuery } from "../../contract/jobs.ts";
+import type { Reach } from "../../contract/names/repo-pattern.ts";
+import { inReach } from "../rule/reach.ts";
 import { JOB_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { all, one, type Tx } from "../../store/port.ts";
 import { idsIn, inlineInteger, join, list, raw, sql, when, type Statement } from "../../store/sql.ts";
@@ -75,10 +77,10 @@ function* lastLookedAt(jobs: Statement, many: number): Tx<number | null> {
   return count === many ? id : null;
 }
 
-/** Answers `GET /jobs`. */
-export function* listJobs(query: JobQuery): Tx<JobPage> {
+/** Answers `GET /jobs`, with the jobs that the caller may know. */
+export function* listJobs(query: JobQuery, reach: Reach): Tx<JobPage> {
   if (statusesOf(query)?.length === 0) return { jobs: [], next_cursor: null };
-  const filtered = filters(query);
+  const filtered = sql`${filters(query)}${inReach(reach, "j")}`;
   const many = filtered.sql === "" ? query.limit : MOST_LOOKED_AT;
   const jobs = lookedAt(query, { before: Number(query.cursor ?? NO_END), many });
   const found = yield* all<Found>(sql`SELECT j.id, COALESCE(OCTET_LENGTH(j.task_content), 0)

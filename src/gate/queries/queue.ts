@@ -5,12 +5,14 @@ import { exists, list, raw, sql, when, type Statement } from "../../store/sql.ts
 import { groupBy } from "../group-by.ts";
 import type { BatchContext } from "../commands/context.ts";
 import type { ActiveFreeze, Lane, Queue } from "../../contract/queue.ts";
+import { NOWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
 import { activeTaskOf, headOf, otherHolders, unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { isEntryJob } from "../rule/scope.ts";
+import { inReach } from "../rule/reach.ts";
 import type { Visibility } from "../rule/visibility.ts";
 import { readActiveWork, readRunning } from "./lane-work.ts";
 import { inPages, PAGE, selecting, type Selection } from "./pages.ts";
@@ -116,12 +118,14 @@ const placed = ({ jobs, inOrder }: Waiting): Lane["waiting"] => {
   return jobs.sort((a, b) => a.job_id - b.job_id);
 };
 
+/** The repositories that are asked for, all when undefined; and those that the caller may know. */
+interface Asked {
+  readonly repos: readonly string[] | undefined;
+  readonly reach: Reach;
+}
+
 /** Reads the waiting jobs: of some repositories lane by lane, in the order of the index; of all by id. */
-function* readWaiting(
-  policy: Policy,
-  sight: Visibility,
-  repos: readonly string[] | undefined,
-): Tx<Map<string, Waiting>> {
+function* readWaiting(policy: Policy, sight: Visibility, { repos, reach }: Asked): Tx<Map<string, Waiting>> {
   const lanes = new Map<string, Waiting>();
   const take = (rows: readonly WaitingRow[]): void => {
     addTo(lanes, rows);
@@ -130,7 +134,7 @@ function* readWaiting(
   if (!repos) {
     yield* inPages(
       (last) =>
-        sql`${queued} AND j.repo IS NOT NULL AND j.id > ${last?.job_id ?? 0} ORDER BY j.id LIMIT ${PAGE}`,
+        sql`${queued} AND j.repo IS NOT NULL${inReach(reach, "j")} AND j.id > ${last?.job_id ?? 0} ORDER BY j.id LIMIT ${PAGE}`,
       take,
     );
     return lanes;
@@ -187,13 +191,18 @@ const shownTask = (lane: LaneRow | undefined): Lane["active_task"] => {
   return task_id === null || stage === null ? null : { task_id, work_item_id, stage, since: null, job: null };
 };
 
+/** The lanes of an answer, and which lanes belong to it. */
+interface Selected {
+  readonly lanes: ReadonlyMap<string, Lane>;
+  readonly isSelected: (repo: string) => boolean;
+}
+
 /** Finds the stuck tasks of the lanes: among the tasks that wait for a dependency, the heads of lanes that may be stuck,
  *  and the finished tasks that left a job. */
 function* stuckIn(
   policy: Policy,
-  lanes: ReadonlyMap<string, Lane>,
+  { lanes, isSelected }: Selected,
   heads: readonly number[],
-  repos: readonly string[] | undefined,
 ): Tx<Map<number, Cause>> {
   const held = [...lanes.values()].flatMap(({ waiting: jobs }) =>
     jobs.flatMap(({ task_id, reason }) =>
@@ -210,7 +219,7 @@ function* stuckIn(
     return tasks.filter((id) => dependent.has(id) && !passed.has(id)).sort((a, b) => a - b);
   };
   const waiters = yield* blockedTasksFrom(policy, [...dependent, ...heads, ...left], function* (repo) {
-    if (repos?.includes(repo) === false) return yield* slowIn(policy, repo);
+    if (!isSelected(repo)) return yield* slowIn(policy, repo);
     const lane = lanes.get(repo);
     return lane ? inLane(lane) : [];
   });
@@ -218,17 +227,26 @@ function* stuckIn(
   return new Map([...causesIn(waiters)].filter(([, { kind }]) => kind !== "own-pause"));
 }
 
+/** The repositories among those asked for that the caller may know. */
+const seenAmong = (asked: readonly string[] | undefined, reach: Reach): Asked => {
+  if (asked === undefined || reach === null) return { repos: asked, reach };
+  const repos = asked.filter((repo) => sees(reach, repo));
+  return repos.length > 0 ? { repos, reach } : { repos: undefined, reach: NOWHERE };
+};
+
 /** Answers `GET /queue`.
  *  @param projects repositories that are shown also when nothing goes on in them
  *  @param repos the only ones to show; all when undefined */
 export function* snapshot(
-  { rules: { policy }, lookup: { visible: sight } }: BatchContext,
+  { rules: { policy }, lookup: { visible: sight }, reach: known }: BatchContext,
   projects: readonly string[],
-  repos: readonly string[] | undefined,
+  asked: readonly string[] | undefined,
 ): Tx<Omit<Queue, "degraded">> {
-  const selected = selecting(repos);
+  const { repos, reach } = seenAmong(asked, known);
+  const selected = selecting(repos, reach);
+  const isSelected = (repo: string): boolean => (repos?.includes(repo) ?? true) && sees(reach, repo);
   const seeLanes = sight.lanes && sight.stages;
-  const queued = yield* readWaiting(policy, sight, repos);
+  const queued = yield* readWaiting(policy, sight, { repos, reach });
   const parked = new Map<string, PausedRow[]>();
   if (policy.pause && seeLanes)
     yield* inPages<PausedRow>(
@@ -264,7 +282,7 @@ export function* snapshot(
       stuck: [],
     };
   };
-  const configured = projects.filter((repo) => repos?.includes(repo) ?? true);
+  const configured = projects.filter(isSelected);
   const lanes = new Map(configured.map((repo) => [repo, laneOf(repo)]));
   const isShown = ({ repo, busy }: LaneRow): boolean =>
     busy === 1 || [queued, running, freezes, lanes].some((shown) => shown.has(repo));
@@ -282,11 +300,11 @@ export function* snapshot(
   for (const task of active) Object.assign(task, work.get(task.task_id));
 
   if (seeLanes && sight.dependencies)
-    for (const cause of (yield* stuckIn(policy, lanes, suspects, repos)).values())
+    for (const cause of (yield* stuckIn(policy, { lanes, isSelected }, suspects)).values())
       lanes.get(cause.task.repo)?.stuck.push({
         task_id: cause.task.task_id,
         work_item_id: cause.task.work_item_id,
-        because: describeCause(cause),
+        because: describeCause(cause, reach),
       });
 
   const { revision, ...jobs } = yield* totals(selected);
@@ -299,7 +317,7 @@ export function* snapshot(
       freeze_enabled: policy.freeze,
       pause_enabled: policy.pause,
       strict_lanes: policy.strictLanes,
-      repos: policy.repos?.join(",") ?? "",
+      repos: policy.repos?.filter((repo) => sees(reach, repo)).join(",") ?? "",
       per_repo: Object.fromEntries([...lanes].sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

@@ -3,6 +3,7 @@
  *  pause, and with an entry job that is left after its end. A cycle may run through lanes: a task that depends on one
  *  behind it in its own lane waits for itself. The rows decide; this only tells people. */
 
+import { EVERYWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import { labelOf } from "../../contract/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
@@ -12,7 +13,7 @@ import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
 import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
 import { hasLane, isEntryJob } from "../rule/scope.ts";
-import { NO_JOB, shortText } from "../rule/words.ts";
+import { ANOTHERS_TASK, NO_JOB, shortText } from "../rule/words.ts";
 
 /** A task, and the tasks that it waits for. */
 export interface BlockedTask {
@@ -323,9 +324,16 @@ interface NamedTask {
 const label = ({ task_id: id, work_item_id, repo }: BlockedTask, among: string): string =>
   labelOf({ id, work_item_id, repo }, among);
 
+/** True for a cause whose tasks are all in repositories that the caller may know. */
+export const isSeen = (cause: Cause, reach: Reach): boolean => {
+  const others = cause.kind === "cycle" ? cause.path : cause.kind === "paused" ? [cause.needed] : [];
+  return [cause.task, ...others].every(({ repo }) => sees(reach, repo));
+};
+
 /** Describes a cause in a clause about the task itself, for people. */
-export const describeCause = (cause: Cause): string => {
+export const describeCause = (cause: Cause, reach: Reach = EVERYWHERE): string => {
   const { repo } = cause.task;
+  if (!isSeen(cause, reach)) return `it waits for ${ANOTHERS_TASK}, which cannot move by itself`;
   switch (cause.kind) {
     case "failed": {
       const { job_id = 0, agent = "", error = null } = cause.task.failed ?? {};
@@ -349,8 +357,10 @@ const remedyFor = (
   { task_id, repo, work_item_id }: BlockedTask,
 ): Remedy => remedy({ id: task_id, repo, work_item_id });
 
-/** The calls that end a cause. A task without a job has none: it needs a job of the orchestrator's. */
-export const remediesFor = (cause: Cause): Remedy[] => {
+/** The calls that end a cause. A task without a job has none: it needs a job of the orchestrator's; nor has a cause that
+ *  the caller may not know. */
+export const remediesFor = (cause: Cause, reach: Reach = EVERYWHERE): Remedy[] => {
+  if (!isSeen(cause, reach)) return [];
   switch (cause.kind) {
     case "failed":
       return cause.task.failed ? [{ action: "retry", job_id: cause.task.failed.job_id }] : [];

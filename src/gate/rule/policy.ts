@@ -40,9 +40,16 @@ export interface Rules {
 /** The caller: the name of the token, or null when the service asks for none. */
 export type Actor = string | null;
 
+/** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */
+export const GATE_ACTOR = "serial-gate";
+
 /** The recorded name: the token's name, or the name that is sent where the service asks for no token.
- *  @throws GateError invalid_request for a name beside a token's */
+ *  @throws GateError invalid_request for a name beside a token's, and for the gate's own */
 export const whoActs = (actor: Actor, by: string | undefined): Actor => {
+  if (by === GATE_ACTOR)
+    throw new GateError("invalid_request", `${by} is the gate's own name: nobody acts under it.`, {
+      faults: [{ in: "body", pointer: "/by", detail: "must be the name of a person or a program" }],
+    });
   if (by === undefined || by === actor) return actor;
   if (actor === null) return by;
   throw new GateError("invalid_request", `The caller's token is ${actor}'s: that is who is recorded.`, {

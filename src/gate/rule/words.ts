@@ -10,6 +10,9 @@ import type { Task } from "../../contract/tasks.ts";
 /** Characters of other programs' or people's text in a sentence. */
 const TEXT_SHOWN = 200;
 
+/** A task that the caller may not know. */
+export const ANOTHERS_TASK = "a task of another repository";
+
 /** Other people's text on one line, cut. */
 export const shortText = (text: string): string => {
   const characters = Array.from(text.replace(/\s+/g, " ").trim());

@@ -6,7 +6,7 @@ import type { Claim, ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
 import type { Tx } from "../../store/port.ts";
 import { claim, type ClaimAttempt } from "../commands/claim.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
-import { actorOf, forgetAnswer, isCall, type Caller } from "../commands/idempotency.ts";
+import { actorOf, forgetAnswer, isCall, reachOf, type Caller } from "../commands/idempotency.ts";
 import { giveBack } from "../commands/lease.ts";
 import type { Result } from "../commands/outcome.ts";
 import { Batcher } from "./batcher.ts";
@@ -29,7 +29,8 @@ const OPTIONS = {
 } as const;
 
 /** Claims of one key take the same jobs. */
-const keyOf = ({ agents, repos }: ClaimRequest): string => JSON.stringify([agents, repos]);
+const keyOf = (caller: Caller, { agents, repos }: ClaimRequest): string =>
+  JSON.stringify([agents, repos, reachOf(caller)]);
 
 const someOf = (claimed: Claim): Claim | undefined => (claimed.jobs.length > 0 ? claimed : undefined);
 
@@ -53,7 +54,7 @@ export class Claims {
   constructor(pipeline: Pipeline, watch: (listener: () => void) => () => void) {
     this.#pipeline = pipeline;
     this.#batcher = new Batcher({
-      keyOf: ({ request }) => keyOf(request),
+      keyOf: ({ caller, request }) => keyOf(caller, request),
       sizeOf: ({ request }) => request.max,
       together: (calls) => this.#together(calls),
       alone: (call) => this.#alone(call),
@@ -69,7 +70,7 @@ export class Claims {
   async claim(caller: Caller, request: ClaimRequest, gone?: AbortSignal): Promise<Claim | undefined> {
     const call = { caller, request, gone };
     const claimed = await this.#longPoll.wait({
-      key: keyOf(request),
+      key: keyOf(caller, request),
       ms: request.wait_ms,
       gone,
       ask: async () => someOf(await this.#batcher.submit(call)),
@@ -116,7 +117,11 @@ export class Claims {
   /** A caller that hung up, or that a draining service sends away, takes no job any more. */
   #attemptOf({ caller, request, gone }: ClaimCall): ClaimAttempt {
     const isWanted = !this.#isClosed && gone?.aborted !== true;
-    return { actor: actorOf(caller), request: isWanted ? request : { ...request, max: 0 } };
+    return {
+      actor: actorOf(caller),
+      reach: reachOf(caller),
+      request: isWanted ? request : { ...request, max: 0 },
+    };
   }
 
   /** Releases jobs and forgets the stored answer. Once the caller asked again for that answer, the jobs are its own. */

@@ -3,7 +3,7 @@
 
 import type { Completed, Completion } from "../../contract/jobs.ts";
 import { complete, completeTogether } from "../commands/complete.ts";
-import { actorOf, type Caller } from "../commands/idempotency.ts";
+import { actorOf, reachOf, type Caller } from "../commands/idempotency.ts";
 import type { Result } from "../commands/outcome.ts";
 import { Batcher } from "./batcher.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -40,14 +40,14 @@ export class Completions {
     const { value } = await this.#pipeline.runBatch({ ...OPTIONS, requests }, (context, fresh) =>
       completeTogether(
         context,
-        fresh.map(({ caller, id, input }) => ({ actor: actorOf(caller), id, input })),
+        fresh.map(({ caller, id, input }) => ({ actor: actorOf(caller), reach: reachOf(caller), id, input })),
       ),
     );
     return value;
   }
 
   async #alone({ caller, id, input }: CompletionCall): Promise<Completed> {
-    const { value } = await this.#pipeline.run({ ...OPTIONS, caller }, (context) =>
+    const { value } = await this.#pipeline.run({ ...OPTIONS, caller, about: { job: id } }, (context) =>
       complete(context, id, input),
     );
     return value;

@@ -14,9 +14,10 @@ const GATHER_MS = 25;
 /** A follower is given this many events at a time: a slow one holds no more in memory. */
 const EVENTS_AT_ONCE = 100;
 
+/** Reads a page of the log, as much of it as the follower may know. */
+type ReadPage = (query: EventQuery) => Promise<EventPage>;
+
 interface Source {
-  /** Reads a page of the log. */
-  readonly page: (query: EventQuery) => Promise<EventPage>;
   /** The id up to which the log is complete. */
   readonly completeUpTo: () => Promise<number>;
   /** Runs a listener after commits of other programs; returns how to stop that. */
@@ -32,6 +33,22 @@ const rangeIn = (error: unknown): EventRange | undefined => {
   const { oldest = null, newest = 0 } = error.context.more ?? {};
   return { oldest, newest };
 };
+
+const readOrReset = async (page: ReadPage, query: EventQuery): Promise<Read> => {
+  try {
+    return await page(query);
+  } catch (error) {
+    const reset = rangeIn(error);
+    if (!reset) throw error;
+    return { events: [], next_cursor: reset.newest, reset };
+  }
+};
+
+/** A follower's first page, and how it reads the others. */
+interface Reading {
+  readonly first: Read;
+  readonly read: (query: EventQuery) => Promise<Read>;
+}
 
 export class EventStream {
   readonly #source: Source;
@@ -66,23 +83,18 @@ export class EventStream {
    *  Without a place it begins with the next event; with one that is not in the log, with a reset and the next event. It
    *  ends when the caller is gone, or when the stream is closed.
    *  @throws what reading the first page throws */
-  async follow(query: FollowQuery, gone: AbortSignal): Promise<AsyncGenerator<Followed>> {
+  async follow(query: FollowQuery, gone: AbortSignal, page: ReadPage): Promise<AsyncGenerator<Followed>> {
     const last = query.after === undefined ? (query.last ?? 0) : query.last;
-    const first = await this.#read({ ...query, last, limit: EVENTS_AT_ONCE });
-    return this.#pages(query, first, gone);
+    const read = (place: EventQuery): Promise<Read> => readOrReset(page, place);
+    const first = await read({ ...query, last, limit: EVENTS_AT_ONCE });
+    return this.#pages(query, { first, read }, gone);
   }
 
-  async #read(query: EventQuery): Promise<Read> {
-    try {
-      return await this.#source.page(query);
-    } catch (error) {
-      const reset = rangeIn(error);
-      if (!reset) throw error;
-      return { events: [], next_cursor: reset.newest, reset };
-    }
-  }
-
-  async *#pages({ repo, work_item }: FollowQuery, first: Read, gone: AbortSignal): AsyncGenerator<Followed> {
+  async *#pages(
+    { repo, work_item }: FollowQuery,
+    { first, read }: Reading,
+    gone: AbortSignal,
+  ): AsyncGenerator<Followed> {
     this.#enter();
     try {
       let page = first;
@@ -93,7 +105,7 @@ export class EventStream {
           quietSince = Date.now();
         }
         const seen = this.#changes;
-        page = await this.#read({ after, repo, work_item, limit: EVENTS_AT_ONCE });
+        page = await read({ after, repo, work_item, limit: EVENTS_AT_ONCE });
         if (page.events.length === 0 && !page.reset)
           await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
       }

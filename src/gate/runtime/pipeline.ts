@@ -4,8 +4,10 @@
 
 import type { Store, Tx } from "../../store/port.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
-import { idempotent, idempotentBatch, type Caller } from "../commands/idempotency.ts";
+import { idempotent, idempotentBatch, reachOf, type Caller } from "../commands/idempotency.ts";
 import { RolledBack, rollBack, valuesOf, type Result } from "../commands/outcome.ts";
+import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
+import { refuseUnseen, type Subject } from "../commands/lookup/subject.ts";
 import type { Rules } from "../rule/policy.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 import type { DegradedMode } from "./degraded-mode.ts";
@@ -31,6 +33,8 @@ interface Options<T> {
 
 export interface Operation<T> extends Options<T> {
   readonly caller: Caller;
+  /** The thing that the operation is about. A caller that may not know it is refused before anything is looked at. */
+  readonly about?: Subject | undefined;
   /** Runs the operation and takes it back: the value tells what would come of it. */
   readonly dryRun?: boolean | undefined;
 }
@@ -75,10 +79,16 @@ export class Pipeline {
 
   /** Runs an operation that changes rows. */
   run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<Decision<T>> {
-    const { caller, keepIf } = operation;
-    return this.#pass(operation, asOne, (context) =>
-      idempotent(caller, (actor) => dryRun(operation, command({ ...context, actor })), keepIf),
-    );
+    const { caller, about, keepIf } = operation;
+    const reach = reachOf(caller);
+    return this.#pass(operation, asOne, function* (context) {
+      yield* refuseUnseen(reach, about);
+      return yield* idempotent(
+        caller,
+        (actor) => dryRun(operation, command({ ...context, actor, reach })),
+        keepIf,
+      );
+    });
   }
 
   /** Runs an operation for the requests of a batch, in one transaction.
@@ -94,9 +104,11 @@ export class Pipeline {
   }
 
   /** Runs an operation that evaluates the rule and changes nothing. */
-  read<T>(query: (context: BatchContext) => Tx<T>): Promise<Decision<T>> {
+  read<T>(query: (context: BatchContext) => Tx<T>, reach = EVERYWHERE): Promise<Decision<T>> {
     return this.#maintain({ maintain: true }, () =>
-      this.#degrade({ decides: true }, (context) => this.#parts.store.read(() => query(context))),
+      this.#degrade({ decides: true }, (context) =>
+        this.#parts.store.read(() => query({ ...context, reach })),
+      ),
     );
   }
 
@@ -144,7 +156,7 @@ export class Pipeline {
   #context(visible: Visibility): BatchContext {
     const { rules, readyIndex } = this.#parts;
     const useReadyIndex = readyIndex.isUsable && visible === EVERYTHING_READABLE;
-    return { rules, lookup: { visible, useReadyIndex } };
+    return { rules, lookup: { visible, useReadyIndex }, reach: EVERYWHERE };
   }
 
   /** Stage 4. One write transaction. It has a value also when it was rolled back on purpose. */

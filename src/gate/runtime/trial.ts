@@ -5,6 +5,8 @@ import { GateError } from "../../contract/errors.ts";
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import type { Explanation, Fix } from "../../contract/explanation.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
+import type { Reach } from "../../contract/names/repo-pattern.ts";
+import { withinReach } from "../rule/reach.ts";
 import { StoreFault, type Tx } from "../../store/port.ts";
 import type { Context } from "../commands/context.ts";
 import { unfreeze } from "../commands/freeze.ts";
@@ -19,6 +21,12 @@ import { mainRoot, needsCall, obstaclesOf, waitOf, type Root } from "../queries/
 import { readyAmong } from "../rule/effect.ts";
 import { asCommand, PROGRAM_IS_GONE, type Remedy } from "../rule/remedy.ts";
 import type { Pipeline } from "./pipeline.ts";
+
+/** Where remedies are tried, and the repositories that their effects may be told of. */
+interface Trials {
+  readonly pipeline: Pipeline;
+  readonly reach: Reach;
+}
 
 /** An explanation tries this many different remedies; the effect of the others is null. */
 const MAX_TRIALS = 20;
@@ -115,7 +123,7 @@ function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]):
       if (made.size > MAX_CALLS) return null;
       addTo(claimable, held, (yield* run(context, remedy)).effect);
     }
-    const { state, roots } = yield* waitOf(new Investigation(policy, visible), taskId);
+    const { state, roots } = yield* waitOf(new Investigation(policy, visible, context.reach), taskId);
     still = obstaclesOf(state) ?? [];
     next = remediesOf(roots, [...made.values()]).filter((remedy) => !made.has(asCommand(remedy).command));
   }
@@ -141,15 +149,12 @@ const spelled = (remedies: readonly Remedy[]): Pick<Plan, "calls" | "commands"> 
 
 /** The way out of a wait: the calls that end its root causes together, tried. Null where no call is needed, or none is
  *  known that helps. */
-const planOf = async (
-  pipeline: Pipeline,
-  { wait: { state, roots } }: ExplanationDraft,
-): Promise<Plan | null> => {
+const planOf = async (trials: Trials, { wait: { state, roots } }: ExplanationDraft): Promise<Plan | null> => {
   const remedies = withoutRepeats(remediesOf(roots));
   const untried = { condition: null, effect: null, still: null };
   if (remedies.length > 0) {
     const tryOut = (first: readonly Remedy[]) =>
-      attempt(pipeline, (context) => makeCalls(context, state.task.id, first));
+      attempt(trials, (context) => makeCalls(context, state.task.id, first));
     const tried = await tryOut(remedies);
     if (tried === undefined) return { ...spelled(remedies.slice(0, MAX_CALLS)), ...untried };
     if (tried === null) return null;
@@ -167,14 +172,17 @@ const withoutRepeats = (remedies: readonly Remedy[]): Remedy[] => [
 ];
 
 /** Finds the effect of a remedy; null when the gate refuses it or the database is busy. */
-const effectOf = async (pipeline: Pipeline, remedy: Remedy): Promise<Effect | null> =>
-  (await attempt(pipeline, (context) => run(context, remedy)))?.effect ?? null;
+const effectOf = async (trials: Trials, remedy: Remedy): Promise<Effect | null> =>
+  (await attempt(trials, (context) => run(context, remedy)))?.effect ?? null;
 
 /** Runs calls and takes them back; undefined when the gate refuses one or the database is busy. */
-const attempt = async <T>(pipeline: Pipeline, calls: (context: Context) => Tx<T>): Promise<T | undefined> => {
+const attempt = async <T>(
+  { pipeline, reach }: Trials,
+  calls: (context: Context) => Tx<T>,
+): Promise<T | undefined> => {
   try {
-    const trial = { caller: null, dryRun: true, decides: true } as const;
-    return (await pipeline.run(trial, calls)).value;
+    const caller = { actor: null, reach, agents: null };
+    return withinReach(reach, (await pipeline.run({ caller, dryRun: true, decides: true }, calls)).value);
   } catch (error) {
     if (error instanceof GateError || error instanceof StoreFault) return undefined;
     throw error;
@@ -185,13 +193,14 @@ const attempt = async <T>(pipeline: Pipeline, calls: (context: Context) => Tx<T>
 export const tryRemedies = async (
   pipeline: Pipeline,
   draft: ExplanationDraft,
+  reach: Reach,
 ): Promise<Omit<Explanation, "degraded">> => {
+  const trials = { pipeline, reach };
   const effects = new Map<string, Promise<Effect | null>>();
   const fixFor = async (remedy: Remedy): Promise<Fix> => {
     const { call, command } = asCommand(remedy);
     const effect =
-      effects.get(command) ??
-      (effects.size < MAX_TRIALS ? effectOf(pipeline, remedy) : Promise.resolve(null));
+      effects.get(command) ?? (effects.size < MAX_TRIALS ? effectOf(trials, remedy) : Promise.resolve(null));
     effects.set(command, effect);
     return { call, command, effect: await effect };
   };
@@ -205,6 +214,6 @@ export const tryRemedies = async (
     ),
   }));
   const { wait, ...explanation } = draft;
-  const root = rootLines(wait, draft.stuck, await planOf(pipeline, draft));
+  const root = rootLines(wait, draft.stuck, await planOf(trials, draft));
   return { ...explanation, root, jobs: await Promise.all(jobs) };
 };

@@ -1,8 +1,13 @@
-/** Authentication. With tokens, every call needs one; without, whoever reaches the service is an operator: see
- *  browser-guard.ts. */
+/** Authentication: who calls. With tokens, every call needs one; without, whoever reaches the service is an operator of all
+ *  repositories: see browser-guard.ts. What a caller may do is rights.ts. */
 
-import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { Brake } from "../../access/brake.ts";
+import { isExpired, type Keyring } from "../../access/keyring.ts";
+import type { Role } from "../../access/role.ts";
+import type { Token } from "../../access/token-file.ts";
+import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
+import type { Identity } from "../../gate/rule/reach.ts";
 import type { Actor } from "../../gate/rule/policy.ts";
 import { EdgeError } from "../problem.ts";
 
@@ -10,54 +15,59 @@ declare module "fastify" {
   interface FastifyRequest {
     /** The name of the caller's token; null when the service has no tokens. */
     actor: Actor;
-  }
-  interface FastifyContextConfig {
-    /** The route answers without a token. */
-    open?: boolean;
+    /** The caller's role; null for a call without a token. */
+    role: Role | null;
+    /** What the caller may know. */
+    identity: Identity;
   }
 }
 
-/** A caller's secret, and the name that its actions are recorded under. */
-interface Token {
-  readonly name: string;
-  readonly secret: string;
-}
+/** The caller of a service without tokens. */
+const ANYONE: Identity = { actor: null, reach: EVERYWHERE, agents: null };
 
-/** Finds the token of a secret in constant time: all secrets are compared at one length. */
-const tokenFinder = (tokens: readonly Token[]): ((sent: string) => Token | undefined) => {
-  const size = Math.max(0, ...tokens.map(({ secret }) => Buffer.byteLength(secret))) + 1;
-  // One byte longer than the longest secret: a longer text is cut, and still equals none.
-  const padded = (secret: string, encoding: BufferEncoding): Buffer => {
-    const bytes = Buffer.alloc(size);
-    bytes.write(secret, encoding);
-    return bytes;
-  };
-  const known = tokens.map((token) => ({ token, bytes: padded(token.secret, "utf8") }));
-  return (sent) => {
-    const bytes = padded(sent, "latin1"); // Node decodes header bytes as Latin-1.
-    return known.find((each) => timingSafeEqual(each.bytes, bytes))?.token;
+const unauthorized = (detail: string, hint: string): EdgeError =>
+  new EdgeError({
+    code: "unauthorized",
+    detail,
+    hint,
+    headers: { "www-authenticate": 'Bearer realm="serial-gate"' },
+  });
+
+/** Finds the token of a request.
+ *  @throws EdgeError unauthorized, too_many_wrong_tokens */
+const tokenFinder = (keyring: Keyring): ((header: string | undefined, address: string) => Token) => {
+  const brake = new Brake();
+  return (header, address) => {
+    const secret = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
+    if (secret === undefined)
+      throw unauthorized("A valid token is required.", "Send it as: Authorization: Bearer SECRET");
+    const token = keyring.find(secret);
+    if (token && !isExpired(token, Date.now())) return token;
+    const wait = brake.count(address, Date.now());
+    if (wait > 0)
+      throw new EdgeError({
+        code: "too_many_wrong_tokens",
+        detail: "Too many wrong tokens came from this address.",
+        headers: { "retry-after": String(wait) },
+      });
+    if (token) throw unauthorized(`The token of ${token.name} has expired.`, "Ask for a new one.");
+    throw unauthorized("A valid token is required.", "Send it as: Authorization: Bearer SECRET");
   };
 };
 
-export const useAuth = (app: FastifyInstance, tokens: readonly Token[]): void => {
-  const findToken = tokenFinder(tokens);
-  const actorOf = (header: string | undefined): string | undefined => {
-    const secret = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
-    return secret === undefined ? undefined : findToken(secret)?.name;
-  };
-
+/** @param keyring undefined for a service that asks for no token */
+export const useAuth = (app: FastifyInstance, keyring: Keyring | undefined): void => {
   app.decorateRequest("actor", null);
+  app.decorateRequest("role", keyring ? null : "operator");
+  app.decorateRequest("identity");
+  const findToken = keyring && tokenFinder(keyring);
   app.addHook("onRequest", (request, _reply, done) => {
-    if (tokens.length > 0 && request.routeOptions.config.open !== true) {
-      const actor = actorOf(request.headers.authorization);
-      if (actor === undefined)
-        throw new EdgeError({
-          code: "unauthorized",
-          detail: "A valid token is required.",
-          hint: "Send it as: Authorization: Bearer SECRET",
-          headers: { "www-authenticate": 'Bearer realm="serial-gate"' },
-        });
-      request.actor = actor;
+    request.identity = ANYONE;
+    if (findToken && request.routeOptions.config.right !== "anyone") {
+      const { name, role, reach, agents } = findToken(request.headers.authorization, request.ip);
+      request.actor = name;
+      request.role = role;
+      request.identity = { actor: name, reach, agents };
     }
     done();
   });

@@ -35,7 +35,7 @@ const refuseOtherSites = ({ headers, method }: FastifyRequest): void => {
     throw new EdgeError({
       code: "cross_origin",
       detail: "Without tokens, the service answers only to localhost and loopback addresses.",
-      hint: "Set SERIAL_GATE_TOKENS to serve it under another name.",
+      hint: "Set SERIAL_GATE_TOKENS or SERIAL_GATE_TOKENS_FILE to serve it under another name.",
     });
 };
 

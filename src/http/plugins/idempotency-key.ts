@@ -8,7 +8,7 @@ import { problem } from "../schemas.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The actor, with its idempotency key if it sent one. */
+    /** The caller, with its idempotency key if it sent one. */
     caller: Caller;
   }
 }
@@ -55,12 +55,12 @@ export const useIdempotencyKey = (app: FastifyInstance): void => {
     request.caller =
       typeof key === "string" && METHODS.includes(request.method)
         ? {
-            actor: request.actor,
+            ...request.identity,
             key,
             fingerprint: fingerprintOf(request),
             replayed: () => void reply.header("idempotency-replayed", "true"),
           }
-        : request.actor;
+        : request.identity;
     done();
   });
 };

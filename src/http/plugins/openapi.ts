@@ -100,7 +100,7 @@ export const useOpenApi = async (app: FastifyInstance, version: string): Promise
   // Browsers request the pages without a token. They show only the description, no data.
   await app.register(async (docs) => {
     docs.addHook("onRoute", (route) => {
-      route.config = { ...route.config, open: true };
+      route.config = { ...route.config, right: "anyone" };
     });
     await docs.register(swaggerUi, { routePrefix: "/docs", staticCSP: PAGE_POLICY });
   });

@@ -33,6 +33,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: EventQuery }>(
     "/events",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "listEvents",
@@ -49,13 +50,14 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409, 410],
       }),
     },
-    (request) => gate.events(request.query),
+    (request) => gate.events(request.query, request.identity.reach),
   );
 
   const sendStream = eventStreams(app);
   app.get<{ Querystring: FollowQuery; Headers: ResumeHeaders }>(
     "/events/stream",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "followEvents",
@@ -72,7 +74,7 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) => {
-      const pages = await gate.follow(startOf(request), clientDisconnect(reply));
+      const pages = await gate.follow(startOf(request), clientDisconnect(reply), request.identity.reach);
       return sendStream(reply, pages);
     },
   );

@@ -13,6 +13,7 @@ export const freezeRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: z.output<typeof FreezeQuery>; Body: FreezeNote }>(
     "/freeze",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "freezeRepo",
@@ -34,6 +35,7 @@ export const freezeRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: UnfreezeQuery; Body: Note }>(
     "/unfreeze",
     {
+      config: { right: "operate" },
       schema: routeSchema({
         tags,
         operationId: "unfreezeRepo",

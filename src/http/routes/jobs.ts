@@ -27,6 +27,8 @@ import { IdParams, Note, TrialQuery } from "../../contract/scalars.ts";
 import type { InputFault } from "../../contract/errors.ts";
 import { clientDisconnect } from "../client-disconnect.ts";
 import { invalidInput, unknownKey } from "../input-faults.ts";
+import { requireRight } from "../plugins/rights.ts";
+import { asShownTo } from "../contents.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["jobs"] as const;
@@ -52,6 +54,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: Trial; Body: NewJob }>(
     "/jobs",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "createJob",
@@ -69,6 +72,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: JobQuery }>(
     "/jobs",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "listJobs",
@@ -79,12 +83,13 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["A page of jobs.", JobPage] },
       }),
     },
-    (request) => gate.listJobs(request.query),
+    (request) => asShownTo(request, gate.listJobs(request.query, request.identity.reach)),
   );
 
   app.get<{ Params: Params }>(
     "/jobs/:id",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "getJob",
@@ -94,12 +99,13 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404],
       }),
     },
-    (request) => gate.job(request.params.id),
+    (request) => asShownTo(request, gate.job(request.params.id, request.identity.reach)),
   );
 
   app.post<{ Body: ClaimRequest }>(
     "/jobs/claim",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "claimJobs",
@@ -120,6 +126,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Heartbeat }>(
     "/jobs/:id/heartbeat",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "heartbeat",
@@ -136,6 +143,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Completion }>(
     "/jobs/:id/complete",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "completeJob",
@@ -152,6 +160,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Body: Failure }>(
     "/jobs/:id/fail",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "failJob",
@@ -168,6 +177,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Querystring: ReleaseQuery; Body: ReleaseBody }>(
     "/jobs/:id/release",
     {
+      config: { right: "work" },
       schema: routeSchema({
         tags,
         operationId: "releaseJob",
@@ -184,15 +194,19 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    ({ caller, params, query: { force, ...trial }, body }) =>
-      force === true
-        ? gate.releaseByForce(caller, { ...params, ...trial }, readRelease(ForcedRelease, body))
-        : gate.release(caller, params.id, { ...readRelease(Release, body), ...trial }),
+    (request) => {
+      const { caller, params, body } = request;
+      const { force, ...trial } = request.query;
+      if (force !== true) return gate.release(caller, params.id, { ...readRelease(Release, body), ...trial });
+      requireRight(request, "operate");
+      return gate.releaseByForce(caller, { ...params, ...trial }, readRelease(ForcedRelease, body));
+    },
   );
 
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/jobs/:id/retry",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "retryJob",
@@ -210,6 +224,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/jobs/:id/cancel",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "cancelJob",

@@ -56,6 +56,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: PauseQuery; Body: PauseNote }>(
     "/serial-gate/pause",
     {
+      config: { right: "operate" },
       schema: routeSchema({
         tags,
         operationId: "pauseTask",
@@ -83,6 +84,7 @@ export const pauseRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: PauseQuery; Body: ResumeNote }>(
     "/serial-gate/resume",
     {
+      config: { right: "operate" },
       schema: routeSchema({
         tags,
         operationId: "resumeTask",

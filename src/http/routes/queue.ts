@@ -6,6 +6,7 @@ import { Explanation } from "../../contract/explanation.ts";
 import { Queue, QueueQuery } from "../../contract/queue.ts";
 import { OneTaskQuery } from "../../contract/scalars.ts";
 import type { Gate } from "../../gate/gate.ts";
+import { explanationShownTo } from "../contents.ts";
 import { sendUnlessKnown } from "../etag.ts";
 import { queueBody } from "../queue-text.ts";
 import { routeSchema } from "../schemas.ts";
@@ -16,6 +17,7 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: z.output<typeof QueueQuery> }>(
     "/queue",
     {
+      config: { right: "watch" },
       schema: routeSchema({
         tags,
         operationId: "getQueue",
@@ -28,8 +30,8 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
     async (request, reply) => {
       const { repo } = request.query;
       return sendUnlessKnown(request, reply, {
-        tag: await gate.queueTag(repo),
-        body: async () => queueBody(await gate.queue(repo)),
+        tag: await gate.queueTag(repo, request.identity.reach),
+        body: async () => queueBody(await gate.queue(repo, request.identity.reach)),
       });
     },
   );
@@ -37,6 +39,7 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: OneTaskQuery }>(
     "/queue/explain",
     {
+      config: { right: "watch" },
       schema: routeSchema({
         tags,
         operationId: "explainWorkItem",
@@ -48,6 +51,6 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.explain(request.query),
+    (request) => explanationShownTo(request, gate.explain(request.query, request.identity.reach)),
   );
 };

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
+import { requireAllRepos } from "../plugins/rights.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["service"] as const;
@@ -17,7 +18,7 @@ export const serviceRoutes = (
   app.get(
     "/livez",
     {
-      config: { open: true },
+      config: { right: "anyone" },
       schema: routeSchema({
         tags,
         operationId: "alive",
@@ -32,7 +33,7 @@ export const serviceRoutes = (
   app.get(
     "/readyz",
     {
-      config: { open: true },
+      config: { right: "anyone" },
       schema: routeSchema({
         tags,
         operationId: "ready",
@@ -47,10 +48,11 @@ export const serviceRoutes = (
     },
   );
 
-  app.get("/metrics", { schema: { hide: true } }, async (_request, reply) => {
+  app.get("/metrics", { config: { right: "monitor" }, schema: { hide: true } }, async (request, reply) => {
+    requireAllRepos(request);
     const { type, text } = await readMetrics();
     return reply.type(type).send(text);
   });
 
-  app.get("/openapi.json", { config: { open: true }, schema: { hide: true } }, () => app.swagger());
+  app.get("/openapi.json", { config: { right: "anyone" }, schema: { hide: true } }, () => app.swagger());
 };

@@ -6,6 +6,7 @@ import type { Gate } from "../../gate/gate.ts";
 import { IdParams, Note, TrialQuery, WorkItemQuery } from "../../contract/scalars.ts";
 import { ChangedTask, NewTask, OneTask, TaskChange, TaskPage, TaskQuery } from "../../contract/tasks.ts";
 import { TaskWithJobs, TaskAndJob } from "../../contract/jobs.ts";
+import { asShownTo } from "../contents.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["tasks"] as const;
@@ -17,6 +18,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Querystring: Trial; Body: NewTask }>(
     "/tasks",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "createTask",
@@ -41,6 +43,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: TaskQuery }>(
     "/tasks",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "listTasks",
@@ -49,12 +52,13 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         response: { 200: ["A page of tasks.", TaskPage] },
       }),
     },
-    (request) => gate.listTasks(request.query),
+    (request) => gate.listTasks(request.query, request.identity.reach),
   );
 
   app.get<{ Querystring: WorkItemQuery }>(
     "/tasks/resolve",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "resolveTask",
@@ -66,12 +70,13 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => gate.resolveTask(request.query),
+    (request) => gate.resolveTask(request.query, request.identity.reach),
   );
 
   app.get<{ Params: Params }>(
     "/tasks/:id",
     {
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "getTask",
@@ -81,12 +86,13 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404],
       }),
     },
-    (request) => gate.task(request.params.id),
+    (request) => asShownTo(request, gate.task(request.params.id, request.identity.reach)),
   );
 
   app.patch<{ Params: Params; Querystring: Trial; Body: TaskChange }>(
     "/tasks/:id",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "changeTask",
@@ -106,6 +112,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Params: Params; Querystring: Trial; Body: Note }>(
     "/tasks/:id/cancel",
     {
+      config: { right: "produce" },
       schema: routeSchema({
         tags,
         operationId: "cancelTask",

@@ -200,7 +200,7 @@ describe("claim", () => {
     const claimed = await store.write(function* () {
       const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
       const attempts = [{ actor: null, request: { max: 1, wait_ms: 0 } }];
-      const claiming = claimJobs({ rules, lookup }, attempts);
+      const claiming = claimJobs({ rules, lookup, reach: null }, attempts);
       let step = claiming.next();
       while (!step.done) {
         const isLanes = step.value.kind === "lanes";

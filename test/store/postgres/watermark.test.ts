@@ -25,7 +25,7 @@ const addEvent = async (client: pg.Client): Promise<number> => {
 /** The ids behind one, as a reader that follows the cursor is given them. */
 const follow = async (store: Store, after: number): Promise<{ ids: number[]; next: number }> => {
   const log = { completeUpTo: await store.completeUpTo(EVENTS), lastId: await store.lastId(EVENTS) };
-  const page = await store.read(() => history({ after, limit: 1_000 }, log));
+  const page = await store.read(() => history({ after, limit: 1_000 }, log, null));
   return { ids: page.events.map(({ id }) => id), next: page.next_cursor };
 };
 

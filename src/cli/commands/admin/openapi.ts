@@ -19,7 +19,7 @@ export const openapiYaml = async (): Promise<string> => {
   const logger = pino({ level: "silent" });
   const store = await openStore("file::memory:");
   const gate = new Gate({ store, policy, defaults, log: logger });
-  const app = await buildApp({ gate, tokens: [], logger, version: VERSION });
+  const app = await buildApp({ gate, keyring: undefined, logger, version: VERSION });
   const yaml = app.swagger({ yaml: true });
   await app.close();
   await store.close();

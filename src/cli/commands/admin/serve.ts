@@ -16,7 +16,7 @@ export const serveCommand = (program: Command, context: CliContext): void => {
         import("../../../serve.ts"),
         import("../../../store/open.ts"),
       ]);
-      const { stderr, onStop } = context;
+      const { stderr, onStop, onReload } = context;
       const config = parseConfig(context.serviceEnvironment().env);
       const stopped = new Promise<void>((stop) => {
         onStop(() => {
@@ -24,6 +24,9 @@ export const serveCommand = (program: Command, context: CliContext): void => {
         });
       });
       const service = await serve(config, stderr);
+      onReload(() => {
+        service.reload();
+      });
       printLines(
         context,
         `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)`,

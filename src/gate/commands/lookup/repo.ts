@@ -4,6 +4,7 @@
 import { GateError, type InputFault } from "../../../contract/errors.ts";
 import { near } from "../../../contract/names/near.ts";
 import { foldRepo, REPO_FORM, REPO_NAME } from "../../../contract/names/repo-name.ts";
+import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
 import { JOB_STATUSES } from "../../../contract/vocabulary.ts";
 import { all, first, lockLane, run, tryLanes, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../../store/sql.ts";
@@ -11,6 +12,7 @@ import { groupBy } from "../../group-by.ts";
 import { unfinished } from "../../rule/lane.ts";
 import type { Rules } from "../../rule/policy.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
+import { inReach } from "../../rule/reach.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../../rule/visibility.ts";
 import type { BatchContext } from "../context.ts";
 
@@ -85,11 +87,12 @@ function* knownLanesLike(repo: string, visible: Visibility): Tx<string[]> {
   return (yield* all<Lane>(lanes(visible, isAmong(names)))).filter(isNamed).map((lane) => lane.repo);
 }
 
-/** The same, with the configured names. */
-function* lookAlikes({ rules, lookup: { visible } }: BatchContext, repo: string): Tx<string[]> {
+/** The same, with the configured names, among those that the caller may know. */
+function* lookAlikes({ rules, lookup: { visible }, reach }: BatchContext, repo: string): Tx<string[]> {
   const folded = foldRepo(repo);
   const named = configured(rules).filter((other) => other !== repo && foldRepo(other) === folded);
-  return [...new Set([...(yield* knownLanesLike(repo, visible)), ...named])].sort();
+  const alike = new Set([...(yield* knownLanesLike(repo, visible)), ...named]);
+  return [...alike].filter((other) => sees(reach, other)).sort();
 }
 
 const isAmong = (names: readonly string[]): Statement =>
@@ -156,26 +159,37 @@ export function* lockNamedLane(context: BatchContext, repo: string, place: Place
   if ((lane?.folded ?? null) === null) yield* remember(repo);
 }
 
-/** Reads the known names that are near a name. */
-function* nearNames(repo: string, visible: Visibility, projects: readonly string[]): Tx<string[]> {
+/** Where names are looked for. */
+interface Names {
+  /** Known without any row. */
+  readonly projects?: readonly string[];
+  readonly visible?: Visibility;
+}
+
+/** Reads the known names that are near a name, among those that the caller may know. */
+function* nearNames(
+  repo: string,
+  reach: Reach,
+  { projects = [], visible = EVERYTHING_READABLE }: Names,
+): Tx<string[]> {
   const some = (range: Statement, order: "ASC" | "DESC"): Tx<{ repo: string }[]> =>
-    all(sql`SELECT l.repo FROM gate_lanes l WHERE ${range} AND l.revision > 0 AND ${isBusyOrWas(visible)}
+    all(sql`SELECT l.repo FROM gate_lanes l WHERE ${range} AND l.revision > 0 AND ${isBusyOrWas(visible)}${inReach(reach, "l")}
       ORDER BY l.repo ${raw(order)} LIMIT ${inlineInteger(NEAR_CANDIDATES)}`);
   const before = yield* some(sql`l.repo < ${repo} AND l.repo <> ''`, "DESC");
   const after = yield* some(sql`l.repo > ${repo}`, "ASC");
-  return near(repo, [...[...before, ...after].map((lane) => lane.repo), ...projects]);
+  return near(repo, [
+    ...[...before, ...after].map((lane) => lane.repo),
+    ...projects.filter((other) => sees(reach, other)),
+  ]);
 }
 
 /** Tells whether a repository is known, and which known ones are near if it is not.
- *  @param projects known without any row */
-export function* familiarity(
-  repo: string,
-  projects: readonly string[] = [],
-  visible = EVERYTHING_READABLE,
-): Tx<Familiarity> {
-  const lane = yield* readLane(repo, visible);
-  if (lane?.in_use === 1 || projects.includes(repo)) return { known: true, near: [] };
-  return { known: false, near: yield* nearNames(repo, visible, projects) };
+ *  @param reach the repositories that the caller may know */
+export function* familiarity(repo: string, reach: Reach, names: Names = {}): Tx<Familiarity> {
+  const { projects = [], visible = EVERYTHING_READABLE } = names;
+  const lane = sees(reach, repo) ? yield* readLane(repo, visible) : undefined;
+  if (lane?.in_use === 1 || (projects.includes(repo) && sees(reach, repo))) return { known: true, near: [] };
+  return { known: false, near: yield* nearNames(repo, reach, names) };
 }
 
 /** Folds the names of lanes that other programs made, at most some hundred; a lane that another transaction has locked

@@ -6,7 +6,10 @@ import { GateError, type InputFault } from "../../../contract/errors.ts";
 import type { OneTaskQuery, TaskSelector, WorkItemQuery } from "../../../contract/scalars.ts";
 import { isTerminal } from "../../../contract/vocabulary.ts";
 import { unfinished } from "../../rule/lane.ts";
+import type { Reach } from "../../../contract/names/repo-pattern.ts";
+import { inReach } from "../../rule/reach.ts";
 import { familiarity } from "./repo.ts";
+import { unknownTask } from "./subject.ts";
 
 /** As much of a task as a decision about it needs. */
 export interface TaskRef {
@@ -18,10 +21,10 @@ export interface TaskRef {
 
 const TASK_REF = raw("t.id AS task_id, t.repo, t.work_item_id, t.stage");
 
-/** Reads every task of a work item, by repository: the unfinished ones first, the latest first. */
-const tasksNamed = (workItem: string, repo: string | undefined): Tx<TaskRef[]> =>
+/** Reads every task of a work item that the caller may know, by repository: the unfinished ones first, the latest first. */
+const tasksNamed = (workItem: string, repo: string | undefined, reach: Reach): Tx<TaskRef[]> =>
   all(sql`SELECT ${TASK_REF} FROM tasks t
-    WHERE t.work_item_id = ${workItem}${when(repo !== undefined, sql` AND t.repo = ${repo ?? null}`)}
+    WHERE t.work_item_id = ${workItem}${when(repo !== undefined, sql` AND t.repo = ${repo ?? null}`)}${inReach(reach, "t")}
     ORDER BY t.repo, CASE WHEN ${unfinished("t")} THEN 0 ELSE 1 END, t.id DESC`);
 
 const firstOfEachRepo = (tasks: readonly TaskRef[]): TaskRef[] =>
@@ -29,8 +32,8 @@ const firstOfEachRepo = (tasks: readonly TaskRef[]): TaskRef[] =>
 
 /** The task that a work item means in each repository that has it: the unfinished one if there is any
  *  (the orchestrator may have made it again), else the latest. */
-export function* tasksOf(workItem: string, repo: string | undefined): Tx<TaskRef[]> {
-  return firstOfEachRepo(yield* tasksNamed(workItem, repo));
+export function* tasksOf(workItem: string, repo: string | undefined, reach: Reach): Tx<TaskRef[]> {
+  return firstOfEachRepo(yield* tasksNamed(workItem, repo, reach));
 }
 
 export const unknownWorkItem = ({ work_item, repo }: WorkItemQuery, faults: InputFault[] = []): GateError =>
@@ -66,27 +69,29 @@ const ambiguousInRepo = (workItem: string, twins: readonly TaskRef[]): GateError
 };
 
 /** Refuses a work item that no task has, and says which repositories are near the one that was sent. */
-function* refuseUnknown(query: WorkItemQuery): Tx<never> {
+function* refuseUnknown(query: WorkItemQuery, reach: Reach): Tx<never> {
   const { message } = unknownWorkItem(query);
-  const { near } = query.repo === undefined ? { near: [] } : yield* familiarity(query.repo);
+  const { near } = query.repo === undefined ? { near: [] } : yield* familiarity(query.repo, reach);
   throw new GateError("unknown_work_item", message, near.length > 0 ? { more: { near } } : {});
 }
 
 /** @throws GateError unknown_task */
-export function* taskWithId(id: number): Tx<TaskRef> {
-  const task = yield* first<TaskRef>(sql`SELECT ${TASK_REF} FROM tasks t WHERE t.id = ${id}`);
-  if (!task) throw new GateError("unknown_task", `There is no task ${id}.`);
+function* taskWithId(id: number, reach: Reach): Tx<TaskRef> {
+  const task = yield* first<TaskRef>(
+    sql`SELECT ${TASK_REF} FROM tasks t WHERE t.id = ${id}${inReach(reach, "t")}`,
+  );
+  if (!task) throw unknownTask(id);
   return task;
 }
 
-/** Finds the one task that is meant.
+/** Finds the one task that is meant, among those that the caller may know.
  *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
-export function* resolveTask(selector: TaskSelector): Tx<TaskRef> {
-  if ("task_id" in selector) return yield* taskWithId(selector.task_id);
+export function* resolveTask(selector: TaskSelector, reach: Reach): Tx<TaskRef> {
+  if ("task_id" in selector) return yield* taskWithId(selector.task_id, reach);
   const { work_item, repo } = selector;
-  const named = yield* tasksNamed(work_item, repo);
+  const named = yield* tasksNamed(work_item, repo, reach);
   const [task, ...others] = firstOfEachRepo(named);
-  if (!task) return yield* refuseUnknown(selector);
+  if (!task) return yield* refuseUnknown(selector, reach);
   if (others.length > 0)
     throw ambiguousWorkItem(
       work_item,
@@ -99,10 +104,10 @@ export function* resolveTask(selector: TaskSelector): Tx<TaskRef> {
 
 /** Locks the lane of a task, and reads the task as it is then.
  *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
-export function* resolveInLane(selector: TaskSelector): Tx<TaskRef> {
-  const { task_id, repo } = yield* resolveTask(selector);
+export function* resolveInLane(selector: TaskSelector, reach: Reach): Tx<TaskRef> {
+  const { task_id, repo } = yield* resolveTask(selector, reach);
   yield* lockLane(repo);
-  return yield* resolveTask("task_id" in selector ? { task_id } : { ...selector, repo });
+  return yield* resolveTask("task_id" in selector ? { task_id } : { ...selector, repo }, reach);
 }
 
 /** Reads which task a query means.

@@ -9,6 +9,8 @@ import type { Task } from "../../../contract/tasks.ts";
 import { first, type Tx } from "../../../store/port.ts";
 import { raw, sql } from "../../../store/sql.ts";
 import { resolveTask } from "../../commands/lookup/work-item.ts";
+import type { Reach } from "../../../contract/names/repo-pattern.ts";
+import type { BatchContext } from "../../commands/context.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { readTasksAhead } from "../../rule/reasons/active-task.ts";
 import { readActiveFreezes } from "../../rule/reasons/freeze.ts";
@@ -18,7 +20,7 @@ import type { Visibility } from "../../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
 import { mainRoot, waitOf, type Wait } from "./root.ts";
-import { causeFor, describeCause, remediesFor, type Cause } from "../stuck.ts";
+import { causeFor, describeCause, isSeen, remediesFor, type Cause } from "../stuck.ts";
 
 /** An obstacle whose remedies have not been tried yet. */
 export type DraftObstacle = Omit<Obstacle, "fix"> & { readonly remedies: readonly Remedy[] };
@@ -50,10 +52,11 @@ function* usable(remedies: readonly Remedy[]): Tx<Remedy[]> {
   return named;
 }
 
-function* describeStuck(cause: Cause, task: Task): Tx<string> {
+function* describeStuck(cause: Cause, task: Task, reach: Reach): Tx<string> {
+  if (!isSeen(cause, reach)) return describeCause(cause, reach);
   const other = cause.task.task_id === task.id ? "" : `${labelOf(asNamed(cause.task), task.repo)}: `;
-  const commands = (yield* usable(remediesFor(cause))).map((remedy) => asCommand(remedy).command);
-  return `${other}${describeCause(cause)}${
+  const commands = (yield* usable(remediesFor(cause, reach))).map((remedy) => asCommand(remedy).command);
+  return `${other}${describeCause(cause, reach)}${
     commands.length > 0 ? `. To free it: ${commands.join(", or ")}` : ""
   }`;
 }
@@ -78,7 +81,7 @@ class Explainer {
 
   /** Adds the remedies at the root of each obstacle in front of its own. */
   *#withRootRemedies(obstacles: readonly FoundObstacle[]): Tx<DraftObstacle[]> {
-    const stuck = this.#cause ? yield* usable(remediesFor(this.#cause)) : [];
+    const stuck = this.#cause ? yield* usable(remediesFor(this.#cause, this.#investigation.reach)) : [];
     const found: DraftObstacle[] = [];
     for (const { reason, since, by, detail, blocker, end, remedies } of obstacles) {
       const other = end ? null : blocker.task;
@@ -150,9 +153,12 @@ function* describeIdleFreeze(policy: Policy, { freezes }: Visibility, repo: stri
 
 /** Answers `GET /queue/explain`, its remedies not tried yet.
  *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item */
-export function* explain(policy: Policy, visible: Visibility, selector: TaskSelector): Tx<ExplanationDraft> {
-  const { task_id } = yield* resolveTask(selector);
-  const investigation = new Investigation(policy, visible);
+export function* explain(
+  { rules: { policy }, lookup: { visible }, reach }: BatchContext,
+  selector: TaskSelector,
+): Tx<ExplanationDraft> {
+  const { task_id } = yield* resolveTask(selector, reach);
+  const investigation = new Investigation(policy, visible, reach);
   const wait = yield* waitOf(investigation, task_id);
   const { task, jobs } = wait.state;
   const cause = causeFor(wait.blocked, task_id);
@@ -162,7 +168,7 @@ export function* explain(policy: Policy, visible: Visibility, selector: TaskSele
   return {
     task,
     stuck: cause !== undefined,
-    stuck_because: cause ? yield* describeStuck(cause, task) : null,
+    stuck_because: cause ? yield* describeStuck(cause, task, reach) : null,
     jobs: explained,
     chain: [...(mainRoot(wait.roots)?.steps ?? [])],
     not_in_force: yield* describeIdleFreeze(policy, visible, task.repo),

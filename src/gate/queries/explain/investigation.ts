@@ -9,6 +9,7 @@ import { first, type Tx } from "../../../store/port.ts";
 import { list, raw, sql } from "../../../store/sql.ts";
 import { readJobs } from "../../commands/job.ts";
 import { readTask } from "../../commands/task.ts";
+import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
 import type { FoundBlocker } from "../../rule/hold-reason.ts";
 import { unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
@@ -16,7 +17,7 @@ import { conditions } from "../../rule/predicate.ts";
 import { HOLD_REASONS } from "../../rule/reasons/index.ts";
 import type { Remedy } from "../../rule/remedy.ts";
 import type { Visibility } from "../../rule/visibility.ts";
-import { runsWithoutLease } from "../../rule/words.ts";
+import { ANOTHERS_TASK, runsWithoutLease } from "../../rule/words.ts";
 
 /** A blocker of a job, and the reason that found it. Its remedies have not been tried yet. */
 export interface FoundObstacle extends FoundBlocker {
@@ -48,11 +49,14 @@ export function* withUsableName(remedy: Remedy): Tx<Remedy> {
 
 export class Investigation {
   readonly policy: Policy;
+  /** The repositories that the caller may know. */
+  readonly reach: Reach;
   readonly #visible: Visibility;
   readonly #states = new Map<number, TaskState>();
 
-  constructor(policy: Policy, visible: Visibility) {
+  constructor(policy: Policy, visible: Visibility, reach: Reach) {
     this.policy = policy;
+    this.reach = reach;
     this.#visible = visible;
   }
 
@@ -91,6 +95,11 @@ export class Investigation {
         readOpenJobs,
       });
       for (const each of found) {
+        const { task: other } = each.blocker;
+        if (other && !sees(this.reach, other.repo)) {
+          obstacles.push({ reason: name, ...HIDDEN });
+          continue;
+        }
         const remedies: Remedy[] = [];
         for (const remedy of [...releasesOf(each), ...each.remedies])
           remedies.push(yield* withUsableName(remedy));
@@ -113,6 +122,21 @@ export class Investigation {
     return new Set(asked.map(({ reason }) => reason).filter((reason) => row?.[reason] === 1));
   }
 }
+
+/** A blocker in a repository that the caller may not know. The walk ends here. */
+const HIDDEN: FoundBlocker = {
+  since: null,
+  by: null,
+  detail: `${ANOTHERS_TASK} is unfinished`,
+  blocker: { kind: "task", task: null, jobs: [], freeze: null },
+  end: {
+    clause: `${ANOTHERS_TASK} is unfinished`,
+    noun: ANOTHERS_TASK,
+    awaits: ANOTHERS_TASK,
+    ended_by: "orchestrator",
+  },
+  remedies: [],
+};
 
 /** The calls that take the blocker's jobs from another program. */
 const releasesOf = ({ blocker }: FoundBlocker): Remedy[] =>

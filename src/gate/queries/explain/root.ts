@@ -179,13 +179,13 @@ class Walk {
     const { task } = yield* this.#investigation.state(id);
     const detail =
       cause?.kind === "cycle"
-        ? describeCause(cause).replace(/^it /, `${labelOf(task)} `)
+        ? describeCause(cause, this.#investigation.reach).replace(/^it /, `${labelOf(task)} `)
         : `${labelOf(task)} waits for itself`;
     const { work_item_id, repo } = task;
     const about = { task_id: id, work_item_id, repo };
     this.roots.push({
       cause: { reason: "cycle", ...about, detail, since: null, by: null, ended_by: "call" },
-      remedies: cause ? remediesFor(cause) : [],
+      remedies: cause ? remediesFor(cause, this.#investigation.reach) : [],
       steps,
     });
   }
