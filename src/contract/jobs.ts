@@ -182,7 +182,6 @@ const WorkerPause = model(
     until: instant("When the task resumes by itself.").optional(),
   }),
 );
-export type WorkerPause = z.output<typeof WorkerPause>;
 
 export const Completion = model(
   "Completion",
