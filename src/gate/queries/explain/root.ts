@@ -210,7 +210,8 @@ const pauseFinding = (task: Task): Finding => ({
   detail: pauseClause(task),
   on: pauseNoun(task),
   ended_by: task.pause_until === null ? "call" : "clock",
-  remedies: [resumeRemedy(task)],
+  // Its end helps where its place in the lane would hold others.
+  remedies: [resumeRemedy(task), cancelRemedy(task)],
 });
 
 /** The explained task itself needs a job, or its end: no call of an operator is better than another. Another task leaves the
