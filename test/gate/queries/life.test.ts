@@ -67,6 +67,7 @@ describe.each(DATABASES)("the life of a work item on %s", (_, open) => {
       "job.created API-1",
       `repo.frozen ${API}`,
       "task.stage API-1",
+      "job.cancelled API-1",
     ]);
   });
 
