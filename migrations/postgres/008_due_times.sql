@@ -35,26 +35,3 @@ DROP INDEX IF EXISTS gate_jobs_delayed;
 DROP INDEX IF EXISTS gate_jobs_leased;
 
 DROP INDEX IF EXISTS gate_tasks_pause_until;
-
--- Milliseconds since 1970 of a stored time, NULL for any other text: the reader of src/store/timestamps.ts. It never fails.
-CREATE OR REPLACE FUNCTION gate_milliseconds(stored TEXT) RETURNS BIGINT LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE
-  part TEXT[] := regexp_match(stored,
-    '^([0-9]{4})-([0-9]{2})-([0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.]([0-9]{1,9}))?(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)?$');
-  offset_minutes BIGINT;
-  ms BIGINT;
-BEGIN
-  IF part IS NULL OR part[4] > '23' OR part[5] > '59' OR part[6] > '59' OR part[9] > '23' OR part[10] > '59' THEN
-    RETURN NULL;
-  END IF;
-  offset_minutes := COALESCE(part[9], '0')::BIGINT * 60 + COALESCE(part[10], '0')::BIGINT;
-  IF part[8] = '-' THEN
-    offset_minutes := -offset_minutes;
-  END IF;
-  ms := (make_date(part[1]::INTEGER, part[2]::INTEGER, part[3]::INTEGER) - DATE '1970-01-01')::BIGINT * 86400000
-    + part[4]::BIGINT * 3600000 + (part[5]::BIGINT - offset_minutes) * 60000 + part[6]::BIGINT * 1000
-    + left(COALESCE(part[7], '') || '000', 3)::BIGINT;
-  RETURN CASE WHEN ms BETWEEN -62135596800000 AND 253402300799999 THEN ms END;
-EXCEPTION WHEN OTHERS THEN
-  RETURN NULL; -- A day that no calendar has.
-END $$;
