@@ -94,7 +94,7 @@ onEveryDatabase((open, database) => {
           },
           {
             reason: "active-task",
-            by: "w-1",
+            by: null,
             detail: "WEB-7 is ahead in the lane (development)",
             blocker: {
               kind: "task",

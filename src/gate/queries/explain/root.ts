@@ -140,7 +140,7 @@ class Walk {
     return {
       reason: job.status,
       since: job.started_at,
-      by: job.lease?.worker ?? null,
+      by: null,
       detail: job === ready ? readyClause(task, job, this.#at) : ofTask(task, job, this.#at),
       on,
       ended_by: job === foreign ? "program" : "worker",

@@ -190,7 +190,8 @@ export const activeTask: HoldReason = {
     return [
       {
         since: job.created_at,
-        by: jobs.find(({ lease }) => lease !== null)?.lease?.worker ?? null,
+        // A worker gives its name itself: the jobs show it, as no proof of who acted.
+        by: null,
         detail: `${labelOf(other, task.repo)} ${place} (${other.stage}${
           id === ahead && second !== undefined ? ", first of several" : ""
         })`,
