@@ -84,7 +84,7 @@ it("refuses a certificate without a key and a key without a certificate", () => 
 });
 
 it("warns beyond loopback without TLS, unless a proxy in front speaks it", () => {
-  const open = { HOST: "0.0.0.0", SERIAL_GATE_TOKENS: "ann:0123456789abcdef" };
+  const open = { HOST: "0.0.0.0", SERIAL_GATE_TOKENS: "ann:b7Qm2xKd9vTr4Wz8" };
   const files = { SERIAL_GATE_TLS_CERT: "/cert.pem", SERIAL_GATE_TLS_KEY: "/key.pem" };
   expect(parseConfig(open).warnings).toEqual([
     `HOST is "0.0.0.0" without TLS: the callers' tokens cross the network in clear text. Set SERIAL_GATE_TLS_CERT and SERIAL_GATE_TLS_KEY, or SERIAL_GATE_BEHIND_TLS=true if a proxy in front of it speaks TLS.`,

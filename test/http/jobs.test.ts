@@ -40,6 +40,7 @@ it("enqueues a job for a task", async () => {
       payload: { прompt: "fix", depth: [1, [2, null]] },
       result: null,
       error: null,
+      progress: null,
       run_after: null,
       lease: null,
       created_at: A_TIME,
