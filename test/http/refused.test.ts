@@ -39,7 +39,7 @@ describe.each<[string, () => Promise<Env>, RegExp]>([
 
 it("answers 409 when a text is too long for a column of an adopted database", async () => {
   const { call, databaseUrl } = await startService({ DATABASE_URL: await testDatabase() });
-  await alter(databaseUrl, "ALTER TABLE tasks ALTER COLUMN work_item_id TYPE VARCHAR(8)");
-  const body = { repo: "acme/web", work_item_id: "WEB-1234567" };
-  expectProblem(await call("POST", "/tasks", body), { status: 409, code: "storage_refused" });
+  await alter(databaseUrl, "ALTER TABLE repo_freeze ALTER COLUMN reason TYPE VARCHAR(8)");
+  const answer = await call("POST", "/freeze?repo=acme/web", { reason: "error rate 4.1 %" });
+  expectProblem(answer, { status: 409, code: "storage_refused" });
 });
