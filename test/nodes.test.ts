@@ -149,16 +149,16 @@ class Bustle {
 
   async #end({ id, agent, attempt, lease }: ClaimedJob): Promise<void> {
     const lease_token = lease.token;
-    if (oneIn(40)) await this.#gate.release(null, id, { lease_token });
-    else if (oneIn(40)) await this.#gate.fail(null, id, { lease_token, error: "no luck", retry: true });
+    if (oneIn(40)) await this.#gate.release("worker", id, { lease_token });
+    else if (oneIn(40)) await this.#gate.fail("worker", id, { lease_token, error: "no luck", retry: true });
     else {
       const entry = agent === POLICY.entryAgent;
-      if (oneIn(20)) await this.#gate.heartbeat(null, id, { lease_token });
+      if (oneIn(20)) await this.#gate.heartbeat("worker", id, { lease_token });
       const step = entry
         ? { stage: "development", next: [{ agent: "developer" }] }
         : { stage: "done", next: [] };
       await this.#try(async () => {
-        const { job } = await this.#gate.complete(null, id, { lease_token, ...step });
+        const { job } = await this.#gate.complete("worker", id, { lease_token, ...step });
         expect(job).toMatchObject({ status: "done", attempt });
         this.told.completed.push(id);
       });
