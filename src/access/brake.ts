@@ -13,7 +13,7 @@ interface Attempts {
   ends: number;
 }
 
-/** Whoever has an IPv6 address has the 64 bits behind its prefix. */
+/** The network of an address. One caller has all of the 64 bits behind an IPv6 prefix. */
 const networkOf = (address: string): string =>
   address.includes(":") && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address;
 

@@ -78,8 +78,8 @@ export const EventRange = model(
 );
 export type EventRange = z.output<typeof EventRange>;
 
-/** What a follower gets: events, none for a heartbeat, or a reset: its place is not in the log, and it goes on with the
- *  events after the newest. */
+/** One delivery to a follower: events, none for a heartbeat, or a reset: its place is not in the log, and it goes on with
+ *  the events after the newest. */
 export type Followed =
   { readonly events: readonly HistoryEvent[]; readonly reset?: undefined } | { readonly reset: EventRange };
 

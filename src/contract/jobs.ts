@@ -15,6 +15,7 @@ import {
   Stage,
   WorkItemLookup,
   anyJson,
+  Cursor,
   instant,
   lookup,
   milliseconds,
@@ -138,11 +139,7 @@ export const JobQuery = z.strictObject({
   repo: RepoLookup.optional(),
   work_item: WorkItemLookup.optional(),
   limit: z.int().min(1).max(500).default(100),
-  cursor: z
-    .string()
-    .regex(/^\d{1,16}$/)
-    .optional()
-    .meta({ description: "`next_cursor` of the previous page." }),
+  cursor: Cursor,
 });
 export type JobQuery = z.output<typeof JobQuery>;
 

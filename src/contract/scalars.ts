@@ -32,6 +32,11 @@ export const milliseconds = (least: number, most: number, description: string) =
 
 export const Id = z.int().min(1);
 export const Count = z.int().min(0);
+export const Cursor = z
+  .string()
+  .regex(/^\d{1,16}$/)
+  .optional()
+  .meta({ description: "`next_cursor` of the previous page." });
 /** No id has an invisible character: two ids that look the same are one task. Adopted rows may, and stay readable. */
 export const WorkItemId = z
   .string()

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { Effect } from "./effect.ts";
 import {
+  Cursor,
   Id,
   MaxAttempts,
   NewRepo,
@@ -122,11 +123,7 @@ export const TaskQuery = z.strictObject({
   finished: z.boolean().optional(),
   work_item: WorkItemLookup.optional(),
   limit: z.int().min(1).max(500).default(100),
-  cursor: z
-    .string()
-    .regex(/^\d{1,16}$/)
-    .optional()
-    .meta({ description: "`next_cursor` of the previous page." }),
+  cursor: Cursor,
 });
 export type TaskQuery = z.output<typeof TaskQuery>;
 

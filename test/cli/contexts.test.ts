@@ -17,7 +17,7 @@ const url = (): string => shared().service.url;
 
 interface Listener {
   readonly url: string;
-  /** What it was asked, and with which token. */
+  /** The requests that it heard, each with its token. */
   readonly heard: readonly string[];
 }
 

@@ -21,7 +21,7 @@ const entry = (name: string, role: Role, more: object = {}) => ({
 /** Every name in the repository that the limited tokens may not know begins so. */
 const HIDDEN = "hidden";
 
-/** What stands in one repository. */
+/** The rows of one repository. */
 interface Lane {
   readonly repo: string;
   readonly workItem: string;

@@ -1,10 +1,10 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Client } from "../../src/client/client.ts";
 import type { EventPage } from "../../src/contract/events.ts";
 import { expectProblem, isolatedRepos } from "../support/calls.ts";
 import { cliOf } from "../support/cli.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { follow as followUrl, type Follower } from "../support/stream.ts";
+import { followEvents } from "../support/stream.ts";
 import { using } from "../support/legacy.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 
@@ -15,18 +15,6 @@ const replaceLog = async ({ databaseUrl }: TestService): Promise<void> => {
       db.exec("DELETE FROM gate_events; UPDATE sqlite_sequence SET seq = 0 WHERE name = 'gate_events'"),
     );
   else await (await connectTo(databaseUrl)).query("TRUNCATE gate_events RESTART IDENTITY");
-};
-
-const follow = async (
-  { service }: TestService,
-  query = "",
-  headers: Record<string, string> = {},
-): Promise<Follower> => {
-  const follower = await followUrl(`${service.url}/events/stream${query}`, headers);
-  onTestFinished(() => {
-    follower.cut();
-  });
-  return follower;
 };
 
 describe("a cursor", () => {
@@ -49,7 +37,7 @@ describe("a cursor", () => {
     const service = await startService();
     const { add } = isolatedRepos(service);
     await add("WEB-1");
-    const follower = await follow(service, query, headers);
+    const follower = await followEvents(service, query, headers);
     expect(follower.status).toBe(200);
     expect(await follower.next()).toEqual({ id: 2, event: "reset", data: { oldest: 1, newest: 2 } });
     await add("WEB-2");
@@ -61,7 +49,7 @@ describe("a cursor", () => {
     const { add } = isolatedRepos(service);
     await add("WEB-1");
     const followers = await Promise.all(
-      ["", "?after=0", "?after=2", "?last=1"].map((query) => follow(service, query)),
+      ["", "?after=0", "?after=2", "?last=1"].map((query) => followEvents(service, query)),
     );
     await add("WEB-2");
     const first = await Promise.all(followers.map((follower) => follower.next()));
@@ -107,7 +95,7 @@ describe("a cursor", () => {
     const service = await startService();
     const { add } = isolatedRepos(service);
     await add("WEB-1");
-    const follower = await follow(service, "?after=0");
+    const follower = await followEvents(service, "?after=0");
     expect((await follower.next())?.id).toBe(1);
     expect((await follower.next())?.id).toBe(2);
     await replaceLog(service);

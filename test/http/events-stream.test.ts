@@ -6,19 +6,7 @@ import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep, timed } from
 import { testDatabase } from "../support/postgres.ts";
 import { startScript } from "../support/process.ts";
 import { shareService, startService, type TestService } from "../support/service.ts";
-import { follow as followUrl, type Follower } from "../support/stream.ts";
-
-const follow = async (
-  { service }: TestService,
-  query = "",
-  headers: Record<string, string> = {},
-): Promise<Follower> => {
-  const follower = await followUrl(`${service.url}/events/stream${query}`, headers);
-  onTestFinished(() => {
-    follower.cut();
-  });
-  return follower;
-};
+import { followEvents, type Follower } from "../support/stream.ts";
 
 const allIds = async ({ get }: TestService): Promise<number[]> => {
   const { events } = (await get<EventPage>("/events?limit=1000")).body;
@@ -60,7 +48,7 @@ describe("shared service", () => {
 
   it("streams events as they happen, each with its id and kind", async () => {
     const isolated = isolatedRepos(shared());
-    const follower = await follow(shared(), `?repo=${isolated.web}`);
+    const follower = await followEvents(shared(), `?repo=${isolated.web}`);
     expect(follower.status).toBe(200);
     expect(follower.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(follower.headers.get("cache-control")).toBe("no-store");
@@ -100,10 +88,10 @@ describe("shared service", () => {
     const ids = (await shared().get<EventPage>(`/events?repo=${web}`)).body.events.map(({ id }) => id);
     const [first = NaN, second] = ids;
     const followers = await Promise.all([
-      follow(shared(), `?repo=${web}&after=${first}`),
-      follow(shared(), `?repo=${web}&last=1`),
-      follow(shared(), `?repo=${web}`),
-      follow(shared(), `?repo=${web}&last=2`, { "last-event-id": String(second) }),
+      followEvents(shared(), `?repo=${web}&after=${first}`),
+      followEvents(shared(), `?repo=${web}&last=1`),
+      followEvents(shared(), `?repo=${web}`),
+      followEvents(shared(), `?repo=${web}&last=2`, { "last-event-id": String(second) }),
     ]);
     await add("WEB-2", { entry_job: false });
     const next = (await shared().get<EventPage>(`/events?repo=${web}&last=1`)).body.next_cursor;
@@ -117,7 +105,7 @@ describe("shared service", () => {
 
   it("streams the events of one work item", async () => {
     const { web, add, pause } = isolatedRepos(shared());
-    const follower = await follow(shared(), `?repo=${web}&work_item=WEB-2`);
+    const follower = await followEvents(shared(), `?repo=${web}&work_item=WEB-2`);
     await add("WEB-1");
     await add("WEB-2", { entry_job: false });
     await pause("WEB-1");
@@ -129,7 +117,7 @@ describe("shared service", () => {
   });
 
   it("sends a comment every 15 seconds when there is no event", async () => {
-    const follower = await follow(shared(), "?repo=acme/nothing-here");
+    const follower = await followEvents(shared(), "?repo=acme/nothing-here");
     const { value, ms } = await timed(follower.comment());
     expect(value).toBe("nothing new");
     expect(ms).toBeGreaterThan(14_000);
@@ -170,7 +158,7 @@ it.each(databases)(
     for (let over = false; !over;) {
       over = writing.signal.aborted;
       const last = seen.at(-1);
-      const follower = await follow(
+      const follower = await followEvents(
         service,
         last === undefined ? "?after=0" : "",
         last === undefined ? {} : { "last-event-id": String(last) },
@@ -185,7 +173,7 @@ it.each(databases)(
       clearTimeout(cut);
     }
     await writers;
-    const rest = await follow(service, "", { "last-event-id": String(seen.at(-1)) });
+    const rest = await followEvents(service, "", { "last-event-id": String(seen.at(-1)) });
     const ids = await allIds(service);
     seen.push(...(await take(rest, ids.length - seen.length)));
     expect(ids).toHaveLength(360);
@@ -196,7 +184,7 @@ it.each(databases)(
 
 it("streams the changes of another program and of another node", async () => {
   const service = await startService();
-  const file = await follow(service);
+  const file = await followEvents(service);
   const insert =
     "INSERT INTO gate_events(at, kind, repo) VALUES ('2026-06-15 08:00:00.000', 'task.stage', 'acme/other');";
   await startScript("second-writer.mjs", [service.databaseUrl.replace("file:", ""), insert]).ended;
@@ -204,7 +192,7 @@ it("streams the changes of another program and of another node", async () => {
 
   const DATABASE_URL = await testDatabase();
   const [one, other] = await Promise.all([startService({ DATABASE_URL }), startService({ DATABASE_URL })]);
-  const server = await follow(one);
+  const server = await followEvents(one);
   await isolatedRepos(other).add("WEB-1");
   expect((await server.next())?.event).toBe("task.created");
 });
@@ -214,7 +202,7 @@ it("a slow reader delays no one and misses no event", async () => {
   await writeMuch(service, 200);
   const socket = await askAndNotRead(service);
   await sleep(200);
-  const other = await follow(service);
+  const other = await followEvents(service);
   await isolatedRepos(service).add("WEB-1");
   expect((await other.next())?.event).toBe("task.created");
   // Some megabytes are on the way, not the 20 that there are.
@@ -231,7 +219,7 @@ it("a slow reader delays no one and misses no event", async () => {
 it("ends every stream at once when the service drains, also of a slow reader", async () => {
   const service = await startService();
   await writeMuch(service, 200);
-  const reading = await follow(service);
+  const reading = await followEvents(service);
   const socket = await askAndNotRead(service);
   await sleep(200);
   const { ms } = await timed(service.service.close());
@@ -246,6 +234,6 @@ it("refuses a stream without a token when there are tokens", async () => {
   const secret = "0123456789abcdef-ann";
   const service = await startService({ SERIAL_GATE_TOKENS: `ann:${secret}` });
   expectProblem(await service.get("/events/stream"), { status: 401, code: "unauthorized" });
-  const follower = await follow(service, "", { authorization: `Bearer ${secret}` });
+  const follower = await followEvents(service, "", { authorization: `Bearer ${secret}` });
   expect(follower.status).toBe(200);
 });

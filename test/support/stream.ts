@@ -1,6 +1,8 @@
 /** A follower of GET /events/stream, as a browser's EventSource is one: it reads lines and remembers the last id. */
 
+import { onTestFinished } from "vitest";
 import type { HistoryEvent } from "../../src/contract/events.ts";
+import type { TestService } from "./service.ts";
 
 export interface Sent {
   readonly id: number;
@@ -66,4 +68,17 @@ export const follow = async (
       gone.abort();
     },
   };
+};
+
+/** The same of a service's stream, cut when the test ends. */
+export const followEvents = async (
+  { service }: TestService,
+  query = "",
+  headers: Record<string, string> = {},
+): Promise<Follower> => {
+  const follower = await follow(`${service.url}/events/stream${query}`, headers);
+  onTestFinished(() => {
+    follower.cut();
+  });
+  return follower;
 };

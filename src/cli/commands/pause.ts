@@ -65,7 +65,7 @@ const taskSentence = (state: PauseState, dryRun: true | undefined): string => {
   return state.changed ? `${task} is back in its lane.` : `${task} was not paused.`;
 };
 
-/** What a pause leaves undone: it is not in force, or the task's own entry job can still start. */
+/** The limits of a pause: it is not in force, or the task's own entry job can still start. */
 const limitLines = (state: PauseState, dryRun: true | undefined): string[] => {
   if (!state.paused) return [];
   const claimable = `The entry job of ${labelOf(state)} has not started: it can still be claimed.`;
@@ -74,7 +74,7 @@ const limitLines = (state: PauseState, dryRun: true | undefined): string[] => {
   );
 };
 
-/** What a change of a whole lane starts. */
+/** Says which tasks a change of a whole lane starts. */
 const consequence = ({ repo, paused, effect }: LanePauseState): string => {
   const started = new Set(effect.now_claimable.map(({ task_id, job_id }) => task_id ?? `job ${job_id}`)).size;
   if (started === 0) return "Nothing starts because of it.";

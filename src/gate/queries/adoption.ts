@@ -3,6 +3,7 @@
 import { TERMINAL_STAGES } from "../../contract/vocabulary.ts";
 import { all, first, type Tx } from "../../store/port.ts";
 import { list, sql } from "../../store/sql.ts";
+import { runsUnleased } from "./unleased.ts";
 
 /** A job that another program started: it has no lease, so no expiry gives it back. */
 interface UnleasedJob {
@@ -24,12 +25,10 @@ const NAMED = 20;
 export function* adoptedWork(): Tx<AdoptedWork> {
   const tasks = yield* first<{ tasks: number; unfinished: number | null }>(sql`SELECT COUNT(*) AS tasks,
       SUM(CASE WHEN stage IN ${list(TERMINAL_STAGES)} THEN 0 ELSE 1 END) AS unfinished FROM tasks`);
-  const count = yield* first<{ n: number }>(
-    sql`SELECT COUNT(*) AS n FROM jobs WHERE status = 'running' AND lease_token IS NULL`,
-  );
+  const count = yield* first<{ n: number }>(sql`SELECT COUNT(*) AS n FROM jobs j WHERE ${runsUnleased("j")}`);
   const jobs = yield* all<UnleasedJob>(sql`SELECT j.id AS job_id, j.agent, j.repo, t.work_item_id
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'running' AND j.lease_token IS NULL ORDER BY j.id LIMIT ${NAMED}`);
+    WHERE ${runsUnleased("j")} ORDER BY j.id LIMIT ${NAMED}`);
   return {
     tasks: tasks?.tasks ?? 0,
     unfinished: tasks?.unfinished ?? 0,

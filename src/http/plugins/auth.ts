@@ -17,7 +17,7 @@ declare module "fastify" {
     actor: Actor;
     /** The caller's role; null for a call without a token. */
     role: Role | null;
-    /** What the caller may know. */
+    /** The caller: its name, and the repositories and agents that it is limited to. */
     identity: Identity;
   }
 }

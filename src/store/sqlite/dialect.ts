@@ -21,7 +21,7 @@ export const DIALECT: Dialect = {
     WHERE type = 'trigger' AND (name LIKE 'gate\\_%' ESCAPE '\\' OR name LIKE 'lane\\_marks\\_%' ESCAPE '\\')`),
   migrationLock: raw("SELECT 1"), // BEGIN IMMEDIATE is the lock.
   inSchema: raw,
-  // Whoever may write to the file may change all of it.
+  // A file has no roles: a program that may write to it may change all of it.
   schemaRights: raw("SELECT '' AS role, 1 AS may"),
   exposures: raw("SELECT '' AS exposure WHERE 0"),
   suspends: false,

@@ -1,4 +1,4 @@
-/** Who may read a database file. It has payloads, results and lease tokens in it, so it is made for its owner alone; one that
+/** The permissions of a database file. It has payloads, results and lease tokens in it, so it is made for its owner alone; one that
  *  exists keeps its permissions, because another program may need them. */
 
 import { closeSync, mkdirSync, openSync, statSync } from "node:fs";

@@ -52,7 +52,7 @@ export interface Plan {
   readonly commands: readonly string[];
   readonly condition: string | null;
   readonly effect: Effect | null;
-  /** What holds the explained job then; null where it could not be tried. */
+  /** The obstacles of the explained job then; null where it could not be tried. */
   readonly still: readonly FoundObstacle[] | null;
 }
 

@@ -66,7 +66,7 @@ type Finding = Pick<RootCause, "reason" | "detail" | "since" | "by" | "ended_by"
 const readyJob = ({ jobs, held }: TaskState): Job | undefined =>
   jobs.find(({ id }) => held.get(id)?.length === 0);
 
-/** What holds the first held job of a task; undefined when none is held. */
+/** The obstacles of the first held job of a task; undefined when none is held. */
 export const obstaclesOf = ({ held }: TaskState): readonly FoundObstacle[] | undefined =>
   [...held.values()].find((all) => all.length > 0);
 
