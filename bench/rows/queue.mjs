@@ -75,7 +75,7 @@ export async function* measure(context) {
     const { gate, close } = await openGate(url, { inTurn: 1 });
     const page = async () => {
       const ms = await timed(async () => {
-        for (let lane = 0; lane < PAGES; lane += 1) await gate.queue([heldLane(lane)]);
+        for (let lane = 0; lane < PAGES; lane += 1) await gate.queue([heldLane(lane)], null);
       });
       return ms / PAGES;
     };

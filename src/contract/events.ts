@@ -22,6 +22,10 @@ export const HistoryEvent = model(
       description:
         "The name of the caller's token; `serial-gate` for changes that the gate makes by itself; null without tokens, and for another program's change.",
     }),
+    by_source: z.enum(["token", "claimed"]).nullable().meta({
+      description:
+        "How the actor is known: by its token, or only because the caller, which had no token, said so; null for no actor, for `serial-gate`, and for events of earlier versions.",
+    }),
     reason: z.string().nullable(),
     detail: anyJson("Further members, by kind."),
   }),
@@ -66,7 +70,7 @@ export type FollowQuery = z.output<typeof FollowQuery>;
 export const RowEvent = model(
   "RowEvent",
   "A change from before the event log began, as the orchestrator's rows tell it. It has no id and no actor.",
-  HistoryEvent.omit({ id: true, actor: true }).extend({ source: z.literal("rows") }),
+  HistoryEvent.omit({ id: true, actor: true, by_source: true }).extend({ source: z.literal("rows") }),
 );
 export type RowEvent = z.output<typeof RowEvent>;
 

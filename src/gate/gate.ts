@@ -31,7 +31,7 @@ import type {
   UnfreezeQuery,
   Unfrozen,
 } from "../contract/operations.ts";
-import { EVERYWHERE } from "../contract/names/repo-pattern.ts";
+import { EVERYWHERE, type Reach } from "../contract/names/repo-pattern.ts";
 import {
   ERROR_LENGTH,
   peopleText,
@@ -117,7 +117,7 @@ type ById = DryRun & { readonly id: number };
 type ByRepo = DryRun & { readonly repo: string };
 
 /** Every method that changes rows takes the caller first, then the thing it is about (an id, or a query that may ask for a
- *  dry run), then the input. A read takes the caller's reach last: the repositories that it may know, all by default. A
+ *  dry run), then the input. A read takes the caller's reach last: the repositories that it may know. A
  *  thing in another repository is unknown_task, unknown_job or unknown_work_item, as if it did not exist; another
  *  repository is unknown_repo. Every change of a caller with an Idempotency-Key may throw GateError idempotency_key_reused; every method
  *  that reads or writes may throw StoreFault. */
@@ -195,13 +195,13 @@ export class Gate {
   }
 
   /** Lists tasks by id, a page at a time: `next_cursor` is null on the last page. */
-  async listTasks(query: TaskQuery, reach = EVERYWHERE): Promise<TaskPage> {
+  async listTasks(query: TaskQuery, reach: Reach): Promise<TaskPage> {
     return withinReach(reach, await this.#store.read(() => listTasks(query, reach)));
   }
 
   /** Reads a task and its jobs.
    *  @throws GateError unknown_task */
-  async task(id: number, reach = EVERYWHERE): Promise<{ task: Task; jobs: Job[] }> {
+  async task(id: number, reach: Reach): Promise<{ task: Task; jobs: Job[] }> {
     const read = function* (): Tx<{ task: Task; jobs: Job[] }> {
       yield* refuseUnseen(reach, { task: id });
       return yield* taskWithJobs(id);
@@ -211,7 +211,7 @@ export class Gate {
 
   /** Reads the task that a work item means: the unfinished one if there is one, else the latest.
    *  @throws GateError unknown_work_item, ambiguous_work_item */
-  async resolveTask(query: OneTaskQuery, reach = EVERYWHERE): Promise<{ task: Task }> {
+  async resolveTask(query: OneTaskQuery, reach: Reach): Promise<{ task: Task }> {
     const selector = selectorOf(query);
     return withinReach(reach, { task: await this.#store.read(() => taskOfWorkItem(selector, reach)) });
   }
@@ -253,13 +253,13 @@ export class Gate {
 
   /** Lists jobs, the newest first, a page at a time: `next_cursor` is null on the last page. A page that is followed by
    *  another may hold fewer jobs than `query.limit`. */
-  listJobs(query: JobQuery, reach = EVERYWHERE): Promise<JobPage> {
+  listJobs(query: JobQuery, reach: Reach): Promise<JobPage> {
     return this.#store.read(() => listJobs(query, reach));
   }
 
   /** Reads a job.
    *  @throws GateError unknown_job */
-  async job(id: number, reach = EVERYWHERE): Promise<{ job: Job }> {
+  async job(id: number, reach: Reach): Promise<{ job: Job }> {
     const read = function* (): Tx<Job> {
       yield* refuseUnseen(reach, { job: id });
       return yield* readJob(id);
@@ -409,7 +409,7 @@ export class Gate {
 
   /** Shows every lane at one instant: its active task, its waiting jobs and why each waits.
    *  @param repos the only repositories to show; all by default */
-  async queue(repos?: readonly string[], reach = EVERYWHERE): Promise<Queue> {
+  async queue(repos: readonly string[] | undefined, reach: Reach): Promise<Queue> {
     const { value, degraded } = await this.#pipeline.read(
       (context) => snapshot(context, this.#projects, repos),
       reach,
@@ -421,16 +421,16 @@ export class Gate {
    *  it is never newer than the answer.
    *  @returns undefined while a part of the database cannot be read, and for a caller that may not know all repositories:
    *    the tag changes with any of them */
-  async queueTag(repos: readonly string[] = [], reach = EVERYWHERE): Promise<string | undefined> {
+  async queueTag(repos: readonly string[] | undefined, reach: Reach): Promise<string | undefined> {
     if (reach !== EVERYWHERE) return undefined;
     await this.#maintenance.runIfDue();
-    return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos) : undefined;
+    return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos ?? []) : undefined;
   }
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
    *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
-  async explain(query: OneTaskQuery, reach = EVERYWHERE): Promise<Explanation> {
+  async explain(query: OneTaskQuery, reach: Reach): Promise<Explanation> {
     const selector = selectorOf(query);
     const { value, degraded } = await this.#pipeline.read((context) => explain(context, selector), reach);
     return withinReach(reach, { ...(await tryRemedies(this.#pipeline, value, reach)), degraded });
@@ -444,7 +444,7 @@ export class Gate {
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
    *  @throws GateError invalid_request; cursor_unknown for an `after` that is not in the log; with `about`
    *    unknown_work_item, ambiguous_work_item */
-  async events(query: EventQuery, reach = EVERYWHERE): Promise<EventPage> {
+  async events(query: EventQuery, reach: Reach): Promise<EventPage> {
     const completeUpTo = await this.#store.completeUpTo(EVENTS);
     const { after = 0 } = query;
     // Another node may have told an id up to which the log is not complete here yet.
@@ -457,7 +457,7 @@ export class Gate {
    *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal, reach = EVERYWHERE): Promise<AsyncGenerator<Followed>> {
+  async follow(query: FollowQuery, gone: AbortSignal, reach: Reach): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
     return this.#events.follow(query, gone, (place) => this.events(place, reach));
   }

@@ -15,6 +15,7 @@ import { expectedEvents, ROWS, type Rows } from "./expected-events.ts";
 import { isTerminal, Model, newTask, type ModelJob, type ModelTask } from "./model.ts";
 import type { Command } from "./random-commands.ts";
 import { TestClock, World } from "./world.ts";
+import { EVERYWHERE } from "../../src/contract/names/repo-pattern.ts";
 
 /** The ids of the jobs that an answer about a finished task lists. */
 const idsOf = ({ cancelled_jobs, left_jobs }: EndedJobs): { cancelled: number[]; left: number[] } => ({
@@ -435,7 +436,7 @@ export class ModelRun {
   async expectAgreement(): Promise<void> {
     const { gate, store, clock } = this.world;
     this.model.passTime(clock.now);
-    const queue = await gate.queue();
+    const queue = await gate.queue(undefined, EVERYWHERE);
     const lanes = Object.values(queue.serial_gate.per_repo);
     const waiting = lanes.flatMap((lane) => lane.waiting).sort((a, b) => a.job_id - b.job_id);
 

@@ -15,6 +15,7 @@ import { installReadyIndex } from "../../src/gate/rule/ready-index.ts";
 import type { DividedStore } from "../support/postgres.ts";
 import type { OpenDatabase } from "../support/databases.ts";
 import { DEFAULTS, POLICY } from "../support/fixtures.ts";
+import { EVERYWHERE } from "../../src/contract/names/repo-pattern.ts";
 
 export const WEB = "acme/web";
 export const API = "acme/api";
@@ -116,12 +117,12 @@ export class World {
   }
 
   async lane(repo: string): Promise<Lane | undefined> {
-    return (await this.gate.queue()).serial_gate.per_repo[repo];
+    return (await this.gate.queue(undefined, EVERYWHERE)).serial_gate.per_repo[repo];
   }
 
   /** Why each waiting work item waits, from `GET /queue`. */
   async reasons(): Promise<Record<string, string | null>> {
-    return reasonsIn(await this.gate.queue());
+    return reasonsIn(await this.gate.queue(undefined, EVERYWHERE));
   }
 }
 

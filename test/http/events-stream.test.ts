@@ -76,6 +76,7 @@ describe("shared service", () => {
         work_item_id: "WEB-1",
         job_id: job.id,
         actor: null,
+        by_source: null,
         reason: null,
         detail: { agent: "analyst" },
       },

@@ -22,6 +22,7 @@ it("lists one work item's events page by page", async () => {
     work_item_id: "WEB-1",
     job_id: job.id,
     actor: null,
+    by_source: null,
     reason: null,
     detail: { agent: "analyst" },
   });

@@ -18,6 +18,7 @@ import { makeLegacy, using } from "../support/legacy.ts";
 import { connectTo, testDatabase } from "../support/postgres.ts";
 import { startProgram, type Ended } from "../support/process.ts";
 import { startService } from "../support/service.ts";
+import { EVERYWHERE } from "../../src/contract/names/repo-pattern.ts";
 
 const newPath = (): string => join(temporaryFolder(), "gate.db");
 const newLegacy = (): string => makeLegacy(newPath());
@@ -99,7 +100,7 @@ const countsOf = (tables: Tables): Record<string, number> =>
   Object.fromEntries(Object.entries(tables).map(([name, rows]) => [name, rows.length]));
 
 const queueOf = async (gate: Gate): Promise<Queue> => {
-  const queue = await gate.queue();
+  const queue = await gate.queue(undefined, EVERYWHERE);
   return { ...queue, generated_at: "" };
 };
 

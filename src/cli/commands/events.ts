@@ -83,7 +83,8 @@ const style = ({ kind }: Told): Style | undefined => {
 const whoOf = (event: Told): string | null => {
   if (isFromRows(event)) return "(from the orchestrator)";
   const { foreign } = (event.detail ?? {}) as Detail;
-  return event.actor ?? (foreign === true ? "(another program)" : null);
+  if (event.actor === null) return foreign === true ? "(another program)" : null;
+  return event.by_source === "claimed" ? `${event.actor} (unchecked)` : event.actor;
 };
 
 const AT: Column<Told> = { head: "AT", cell: ({ at }) => shownTime(at) };

@@ -9,7 +9,7 @@ import { record, recordAll, WRITTEN } from "./record.ts";
 import { familiarity, IN_QUERY, lockNamedLane } from "./lookup/repo.ts";
 import type { FreezeNote, FreezeState, UnfreezeQuery, Unfrozen } from "../../contract/operations.ts";
 import type { Note } from "../../contract/scalars.ts";
-import { whoActs, type Actor } from "../rule/policy.ts";
+import { nameOf, whoActs, type Actor } from "../rule/policy.ts";
 import { forceOf } from "../rule/scope.ts";
 import {
   asFreeze,
@@ -45,7 +45,7 @@ function* insertFreeze(repo: string, actor: Actor, note: FreezeNote): Tx<FrozenR
   const { reason = null, work_item_id = null } = note;
   const { freeze_id } = yield* one<{ freeze_id: number }>(sql`INSERT INTO repo_freeze
       (repo, frozen_at, frozen_by, reason, work_item_id, gate_writes)
-    VALUES (${repo}, ${at}, ${actor}, ${reason}, ${work_item_id}, 1) RETURNING id AS freeze_id`);
+    VALUES (${repo}, ${at}, ${nameOf(actor)}, ${reason}, ${work_item_id}, 1) RETURNING id AS freeze_id`);
   yield* record("repo.frozen", { repo, work_item_id }, { actor, reason, detail: { freeze_id } });
   return { repo, frozen: true, frozen_at: toIso(at), frozen_reason: reason, freeze_id };
 }
@@ -71,7 +71,7 @@ function* clearFreezes(
 ): Tx<Omit<Unfrozen, "effect" | "known" | "near">> {
   const at = toStored(yield* now());
   const cleared =
-    yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${actor}, ${WRITTEN}
+    yield* all<FreezeRow>(sql`UPDATE repo_freeze SET cleared_at = ${at}, cleared_by = ${nameOf(actor)}, ${WRITTEN}
     WHERE repo = ${repo} AND ${isActive("repo_freeze")}${when(id !== undefined, sql` AND id = ${id ?? null}`)}
     RETURNING ${FREEZE_COLUMNS}`);
   cleared.sort((a, b) => a.id - b.id);

@@ -8,7 +8,6 @@ import { rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
 import { ALONE, RolledBack, type Result } from "./outcome.ts";
 import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
-import type { Actor } from "../rule/policy.ts";
 import type { Identity } from "../rule/reach.ts";
 import { toStored } from "../../store/timestamps.ts";
 
@@ -17,7 +16,7 @@ export const KEPT_MS = 24 * 60 * 60 * 1_000;
 
 /** A caller that may send the same call again. */
 export interface Call extends Partial<Identity> {
-  readonly actor: Actor;
+  readonly actor: string | null;
   /** Unique among the calls of this actor. */
   readonly key: string;
   /** The same text for the same request, another for any other. */
@@ -27,11 +26,11 @@ export interface Call extends Partial<Identity> {
 }
 
 /** The caller of an operation: a name alone, which may know all, a name with its limits, or either with a key. */
-export type Caller = Actor | Identity | Call;
+export type Caller = string | null | Identity | Call;
 
 const isObject = (caller: Caller): caller is Identity | Call => typeof caller === "object" && caller !== null;
 
-export const actorOf = (caller: Caller): Actor => (isObject(caller) ? caller.actor : caller);
+export const actorOf = (caller: Caller): string | null => (isObject(caller) ? caller.actor : caller);
 
 /** The repositories that a caller may know. */
 export const reachOf = (caller: Caller): Reach =>
@@ -55,7 +54,7 @@ interface Row {
  *  @throws RolledBack with an answer that is not to be kept */
 export function* idempotent<T>(
   caller: Caller,
-  operation: (actor: Actor) => Tx<T>,
+  operation: (actor: string | null) => Tx<T>,
   keepIf: (value: T) => boolean = () => true,
 ): Tx<T> {
   if (!isCall(caller)) return yield* operation(actorOf(caller));

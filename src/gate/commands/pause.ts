@@ -10,7 +10,7 @@ import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
-import { GATE_ACTOR, whoActs, type Actor } from "../rule/policy.ts";
+import { GATE_ACTOR, nameOf, whoActs, type Actor } from "../rule/policy.ts";
 import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
@@ -88,7 +88,8 @@ function* pauseTasks(
   written = WRITTEN,
 ): Tx<TaskRef[]> {
   const endsAt = ends === null ? null : toStored(ends);
-  const parked = yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${actor},
+  const parked =
+    yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${nameOf(actor)},
       pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends},
       paused_together = ${together ? 1 : 0}, updated_at = ${toStored(at)}, ${losesLane}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
@@ -105,7 +106,7 @@ interface ResumeOptions {
 
 /** Keeps an answer for the task's next claims, in the place of an earlier one. */
 const answered = ({ actor, answer }: ResumeOptions, at: string): Statement =>
-  sql`answer = ${answer ?? null}, answered_by = ${actor}, answered_at = ${at}, answer_told_job_id = NULL`;
+  sql`answer = ${answer ?? null}, answered_by = ${nameOf(actor)}, answered_at = ${at}, answer_told_job_id = NULL`;
 
 const whyOf = ({ actor, reason, answer }: ResumeOptions): Why => ({
   actor,

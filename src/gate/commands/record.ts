@@ -4,7 +4,7 @@
 import { now, run, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql } from "../../store/sql.ts";
 import { OWN_WRITE, type EventKind } from "../../contract/vocabulary.ts";
-import type { Actor, Policy } from "../rule/policy.ts";
+import { nameOf, sourceOf, type Actor, type Policy } from "../rule/policy.ts";
 import { reevaluateLane } from "../rule/ready-index.ts";
 import { toStored } from "../../store/timestamps.ts";
 
@@ -39,7 +39,7 @@ export interface Why {
 export type Change = readonly [kind: EventKind, subject: Subject, why: Why];
 
 const INTO_EVENTS = raw(
-  "INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, reason, detail)",
+  "INSERT INTO gate_events(at, kind, repo, task_id, work_item_id, job_id, actor, by_source, reason, detail)",
 );
 
 const written = (detail: Why["detail"]): string | null =>
@@ -60,13 +60,14 @@ export function* recordAll(changes: readonly Change[]): Tx<void> {
     task_id,
     work_item_id,
     job_id,
-    actor,
+    actor: nameOf(actor),
+    by_source: sourceOf(actor),
     reason,
     detail: written(detail),
   }));
   yield* run(sql`${INTO_EVENTS}
     SELECT ${at}, value ->> 'kind', value ->> 'repo', CAST(value ->> 'task_id' AS BIGINT), value ->> 'work_item_id',
-      CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'reason', value ->> 'detail'
+      CAST(value ->> 'job_id' AS BIGINT), value ->> 'actor', value ->> 'by_source', value ->> 'reason', value ->> 'detail'
     FROM ${rowsOf(rows.entries())} AS told ORDER BY CAST(key AS BIGINT)`);
 }
 
@@ -75,5 +76,5 @@ export function* record(kind: EventKind, subject: Subject, { actor, reason, deta
   const { repo, task_id = null, work_item_id = null, job_id = null } = subject;
   const at = toStored(yield* now());
   yield* run(sql`${INTO_EVENTS}
-    VALUES (${at}, ${kind}, ${repo}, ${task_id}, ${work_item_id}, ${job_id}, ${actor}, ${reason ?? null}, ${written(detail)})`);
+    VALUES (${at}, ${kind}, ${repo}, ${task_id}, ${work_item_id}, ${job_id}, ${nameOf(actor)}, ${sourceOf(actor)}, ${reason ?? null}, ${written(detail)})`);
 }

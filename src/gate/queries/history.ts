@@ -140,7 +140,7 @@ export function* history(query: EventQuery, log: EventLog, reach: Reach): Tx<Eve
   const selected = yield* matching(query, about);
   const rows =
     yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
-      e.actor, e.reason, e.detail
+      e.actor, e.by_source, e.reason, e.detail
     FROM gate_events e WHERE e.id <= ${log.completeUpTo}${
       backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
     }${selected}${inReach(reach, "e")} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);

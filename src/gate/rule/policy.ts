@@ -37,11 +37,26 @@ export interface Rules {
   readonly random: () => number;
 }
 
-/** The caller: the name of the token, or null when the service asks for none. */
-export type Actor = string | null;
+/** A name that a caller without a token says is its own. Nobody checked it. */
+export interface ClaimedName {
+  readonly claimed: string;
+}
+
+/** The author of a change: the name of the caller's token, a claimed name, or null for a caller without either. */
+export type Actor = string | ClaimedName | null;
+
+/** The name of an author, as it is stored and shown. */
+export const nameOf = (actor: Actor): string | null =>
+  typeof actor === "object" && actor !== null ? actor.claimed : actor;
 
 /** The name under which the gate's own changes are recorded: leases given back, pauses that ran out. */
 export const GATE_ACTOR = "serial-gate";
+
+/** How a recorded name is known: by the caller's token, or only from the caller; null for no name and for the gate's. */
+export const sourceOf = (actor: Actor): "token" | "claimed" | null => {
+  if (actor === null || actor === GATE_ACTOR) return null;
+  return typeof actor === "string" ? "token" : "claimed";
+};
 
 /** The recorded name: the token's name, or the name that is sent where the service asks for no token.
  *  @throws GateError invalid_request for a name beside a token's, and for the gate's own */
@@ -51,7 +66,7 @@ export const whoActs = (actor: Actor, by: string | undefined): Actor => {
       faults: [{ in: "body", pointer: "/by", detail: "must be the name of a person or a program" }],
     });
   if (by === undefined || by === actor) return actor;
-  if (actor === null) return by;
+  if (typeof actor !== "string") return { claimed: by };
   throw new GateError("invalid_request", `The caller's token is ${actor}'s: that is who is recorded.`, {
     faults: [{ in: "body", pointer: "/by", detail: "must be left out, or be the token's name" }],
   });

@@ -4,11 +4,11 @@
 import { prefixOf, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import { GateError } from "../../contract/errors.ts";
 import { join, raw, sql, when, type Statement } from "../../store/sql.ts";
-import type { Actor } from "./policy.ts";
 
 /** The caller: its name, and its limits. */
 export interface Identity {
-  readonly actor: Actor;
+  /** The name of its token; null when the service asks for none. */
+  readonly actor: string | null;
   readonly reach: Reach;
   /** The agents whose jobs it may claim; null for all. */
   readonly agents: readonly string[] | null;

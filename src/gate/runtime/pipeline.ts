@@ -6,7 +6,7 @@ import type { Store, Tx } from "../../store/port.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
 import { idempotent, idempotentBatch, reachOf, type Caller } from "../commands/idempotency.ts";
 import { RolledBack, rollBack, valuesOf, type Result } from "../commands/outcome.ts";
-import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
+import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import { refuseUnseen, type Subject } from "../commands/lookup/subject.ts";
 import type { Rules } from "../rule/policy.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
@@ -104,7 +104,7 @@ export class Pipeline {
   }
 
   /** Runs an operation that evaluates the rule and changes nothing. */
-  read<T>(query: (context: BatchContext) => Tx<T>, reach = EVERYWHERE): Promise<Decision<T>> {
+  read<T>(query: (context: BatchContext) => Tx<T>, reach: Reach): Promise<Decision<T>> {
     return this.#maintain({ maintain: true }, () =>
       this.#degrade({ decides: true }, (context) =>
         this.#parts.store.read(() => query({ ...context, reach })),

@@ -8,13 +8,12 @@ import type { Role } from "../../access/role.ts";
 import type { Token } from "../../access/token-file.ts";
 import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
 import type { Identity } from "../../gate/rule/reach.ts";
-import type { Actor } from "../../gate/rule/policy.ts";
 import { EdgeError } from "../problem.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** The name of the caller's token; null when the service has no tokens. */
-    actor: Actor;
+    actor: string | null;
     /** The caller's role; null for a call without a token. */
     role: Role | null;
     /** The caller: its name, and the repositories and agents that it is limited to. */

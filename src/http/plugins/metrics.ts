@@ -4,6 +4,7 @@
 import type { FastifyInstance, preSerializationHookHandler } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Claim } from "../../contract/jobs.ts";
+import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
 import type { Queue } from "../../contract/queue.ts";
 import { JOB_STATUSES, REASONS } from "../../contract/vocabulary.ts";
 import type { Gate } from "../../gate/gate.ts";
@@ -108,8 +109,8 @@ const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => 
 
   let shown: string | undefined;
   return async () => {
-    const tag = await gate.queueTag();
-    if (tag === undefined || tag !== shown) show(await gate.queue());
+    const tag = await gate.queueTag(undefined, EVERYWHERE);
+    if (tag === undefined || tag !== shown) show(await gate.queue(undefined, EVERYWHERE));
     shown = tag;
     unreadable.set(gate.unreadableTimes);
     wrongFlags.set(gate.audited.wrong);

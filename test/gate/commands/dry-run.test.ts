@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, openWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -14,7 +15,7 @@ onEveryDatabase((open) => {
     jobs: await world.rows("SELECT * FROM jobs ORDER BY id"),
     freezes: await world.rows("SELECT * FROM repo_freeze ORDER BY id"),
     events: await world.rows("SELECT * FROM gate_events ORDER BY id"),
-    revision: (await world.gate.queue()).revision,
+    revision: (await world.gate.queue(undefined, EVERYWHERE)).revision,
   });
   const dry_run = true;
 

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ClaimedJob } from "../../../src/contract/jobs.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { gateError, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -11,7 +12,7 @@ onEveryDatabase((open) => {
   let claimed: ClaimedJob;
   let token: { lease_token: string };
 
-  const statusOf = async (job: number): Promise<string> => (await world.gate.job(job)).job.status;
+  const statusOf = async (job: number): Promise<string> => (await world.gate.job(job, EVERYWHERE)).job.status;
   const enqueue = async (agent: string, more: object = {}): Promise<number> =>
     (await world.gate.createJob(null, { repo: WEB, work_item_id: "A", agent, ...more })).job.id;
   const claimOne = async (request: object = {}): Promise<ClaimedJob> => {
@@ -80,7 +81,7 @@ onEveryDatabase((open) => {
       world.clock.pass(60_000);
       expect(await world.claimAll()).toEqual([]);
       for (const job of [claimed.id, test.id, review.id]) expect(await statusOf(job)).toBe("cancelled");
-      expect((await world.gate.task(id)).task.paused_at).toBeNull();
+      expect((await world.gate.task(id, EVERYWHERE)).task.paused_at).toBeNull();
     });
 
     it("lets a job live that was claimed after the end", async () => {
@@ -214,6 +215,6 @@ onEveryDatabase((open) => {
   it("refuses to cancel the jobs of a task that goes on", async () => {
     const refused = world.gate.setStage(null, { id }, { stage: "review", cancel_jobs: true });
     await expect(refused).rejects.toEqual(gateError("invalid_request"));
-    expect((await world.gate.task(id)).task.stage).toBe("analysis");
+    expect((await world.gate.task(id, EVERYWHERE)).task.stage).toBe("analysis");
   });
 });

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ClaimedJob } from "../../../src/contract/jobs.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { effectNames, gateError, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -79,7 +80,7 @@ onEveryDatabase((open) => {
       const { job, effect } = await force(id, { dry_run: true });
       expect(job.status).toBe("queued");
       expect(effect.now_claimable).toHaveLength(1);
-      expect((await world.gate.job(id)).job.status).toBe("running");
+      expect((await world.gate.job(id, EVERYWHERE)).job.status).toBe("running");
       await world.gate.heartbeat(null, id, { lease_token: lease.token });
     });
 
@@ -89,7 +90,7 @@ onEveryDatabase((open) => {
         const { job_id } = await world.task(WEB, "A");
         await world.sql(`UPDATE jobs SET status = '${status}', run_after = '2030-01-01 00:00:00'`);
         await expect(force(job_id)).rejects.toEqual(gateError("job_not_running"));
-        expect((await world.gate.job(job_id)).job.status).toBe(status);
+        expect((await world.gate.job(job_id, EVERYWHERE)).job.status).toBe(status);
       },
     );
 

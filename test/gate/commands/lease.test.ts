@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { gateError, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -24,7 +25,7 @@ onEveryDatabase((open) => {
       () => world.gate.release(null, job_id, { lease_token: late.lease_token }),
     ])
       await expect(call()).rejects.toEqual(gateError("lease_lost"));
-    expect((await world.gate.job(job_id)).job.lease?.worker).toBe("two");
+    expect((await world.gate.job(job_id, EVERYWHERE)).job.lease?.worker).toBe("two");
   });
 
   it("fails the job when the lease of its last attempt expires, and the task keeps its lane", async () => {
@@ -33,7 +34,7 @@ onEveryDatabase((open) => {
     await world.claim({ worker: "gone" });
     world.clock.pass(60_000);
     expect(await world.claimAll()).toEqual([]);
-    const { job } = await world.gate.job(job_id);
+    const { job } = await world.gate.job(job_id, EVERYWHERE);
     expect(job).toMatchObject({ status: "failed", lease: null });
     expect(job.error).toContain("gone");
   });
@@ -45,7 +46,7 @@ onEveryDatabase((open) => {
       world.clock.pass(1_500);
       await world.gate.heartbeat(null, job_id, { lease_token: job?.lease.token ?? "", lease_ms: 2_000 });
     }
-    expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", attempt: 1 });
+    expect((await world.gate.job(job_id, EVERYWHERE)).job).toMatchObject({ status: "running", attempt: 1 });
   });
 
   it("never expires a job that the orchestrator runs itself", async () => {
@@ -53,7 +54,7 @@ onEveryDatabase((open) => {
     await world.sql(`UPDATE jobs SET status = 'running', attempts = 1 WHERE id = ${job_id}`);
     world.clock.pass(86_400_000);
     expect(await world.claimAll()).toEqual([]);
-    expect((await world.gate.job(job_id)).job).toMatchObject({ status: "running", lease: null });
+    expect((await world.gate.job(job_id, EVERYWHERE)).job).toMatchObject({ status: "running", lease: null });
   });
 
   it("cancels the job instead of requeueing it when the lease expires after its task was cancelled", async () => {
@@ -64,6 +65,6 @@ onEveryDatabase((open) => {
     await expect(kept).rejects.toEqual(gateError("task_cancelled"));
     world.clock.pass(60_000);
     await world.claimAll();
-    expect((await world.gate.job(job_id)).job.status).toBe("cancelled");
+    expect((await world.gate.job(job_id, EVERYWHERE)).job.status).toBe("cancelled");
   });
 });

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { openWorld, reasonsIn, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -42,7 +43,10 @@ onEveryDatabase((open) => {
     const { id } = await world.task(WEB, "A");
     const why = { by: "ann", reason: "at night" };
     await world.gate.pause(null, { work_item: "A" }, why);
-    expect((await world.gate.task(id)).task).toMatchObject({ paused_by: "ann", pause_reason: "at night" });
+    expect((await world.gate.task(id, EVERYWHERE)).task).toMatchObject({
+      paused_by: "ann",
+      pause_reason: "at night",
+    });
     await world.gate.resume(null, { work_item: "A" }, why);
     await world.gate.freeze(null, { repo: WEB }, why);
     await world.gate.unfreeze(null, { repo: WEB }, why);
@@ -65,6 +69,25 @@ onEveryDatabase((open) => {
     expect(await world.operatorEvents()).toMatchObject([{ kind: "task.paused", actor: "ci" }]);
   });
 
+  it("says of each event how its actor is known", async () => {
+    const { id } = await world.task(WEB, "A");
+    await world.gate.pause(null, { task_id: id }, { by: "ann" });
+    await world.gate.resume("ci", { task_id: id }, { by: "ci" });
+    await world.gate.pauseLane(null, { repo: WEB }, { by: "ann", until: "2026-06-15T08:10:00Z" });
+    world.clock.pass(601_000);
+    const { events } = await world.gate.events({ last: 4, limit: 100 }, EVERYWHERE);
+    expect(events.map(({ kind, actor, by_source }) => [kind, actor, by_source])).toEqual([
+      ["job.created", null, null],
+      ["task.paused", "ann", "claimed"],
+      ["task.resumed", "ci", "token"],
+      ["task.paused", "ann", "claimed"],
+    ]);
+    await world.gate.queue(undefined, EVERYWHERE);
+    expect((await world.gate.events({ last: 1, limit: 100 }, EVERYWHERE)).events).toMatchObject([
+      { kind: "task.resumed", actor: "serial-gate", by_source: null },
+    ]);
+  });
+
   it("stores the operators of a freeze in its row", async () => {
     await world.gate.freeze("ann", { repo: WEB }, {});
     await world.gate.unfreeze("bob", { repo: WEB });
@@ -78,7 +101,7 @@ onEveryDatabase((open) => {
     await world.task(WEB, "B");
     await world.gate.pauseLane("ann", { repo: WEB }, { until: "2026-06-15T08:10:00Z" });
     world.clock.pass(601_000);
-    expect(reasonsIn(await world.gate.queue())).toEqual({ A: null, B: "active-task" });
+    expect(reasonsIn(await world.gate.queue(undefined, EVERYWHERE))).toEqual({ A: null, B: "active-task" });
     expect((await world.operatorEvents()).slice(2)).toEqual([
       { kind: "task.resumed", actor: "serial-gate", reason: "the pause ended" },
       { kind: "task.resumed", actor: "serial-gate", reason: "the pause ended" },

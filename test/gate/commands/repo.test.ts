@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from "vitest";
 import type { GateError } from "../../../src/contract/errors.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, gateError, openWorld, WEB, World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -105,7 +106,9 @@ onEveryDatabase((open) => {
     expect(await freeze("acme/web")).toMatchObject(unknown);
     expect(await world.gate.unfreeze(null, { repo: "acme/web-shpo" })).toMatchObject(unknown);
     expect(await world.gate.pauseLane(null, { repo: "acme/web-shpo" }, {})).toMatchObject(unknown);
-    expect(await refusal(world.gate.explain({ work_item: "A", repo: "acme/web-shpo" }))).toMatchObject({
+    expect(
+      await refusal(world.gate.explain({ work_item: "A", repo: "acme/web-shpo" }, EVERYWHERE)),
+    ).toMatchObject({
       code: "unknown_work_item",
       context: { more: { near: ["acme/web-shop"] } },
     });
@@ -126,7 +129,7 @@ onEveryDatabase((open) => {
       expect(await gate.freeze(null, { repo: WEB }, {})).toMatchObject({ frozen: true, ...force });
       expect(await gate.pause(null, { work_item: "A" }, {})).toMatchObject({ paused: true, ...force });
       expect(await gate.pauseLane(null, { repo: WEB }, {})).toMatchObject(force);
-      const { not_in_force } = await gate.explain({ work_item: "A" });
+      const { not_in_force } = await gate.explain({ work_item: "A" }, EVERYWHERE);
       expect(not_in_force === null).toBe(because === null);
     }
   });
@@ -148,8 +151,8 @@ onEveryDatabase((open) => {
     const calls = [
       () => world.gate.pause(null, { work_item: "A" }, {}),
       () => world.gate.resume(null, { work_item: "A", repo: WEB }),
-      () => world.gate.explain({ work_item: "A" }),
-      () => world.gate.resolveTask({ work_item: "A" }),
+      () => world.gate.explain({ work_item: "A" }, EVERYWHERE),
+      () => world.gate.resolveTask({ work_item: "A" }, EVERYWHERE),
     ];
     for (const call of calls)
       expect(await refusal(call())).toMatchObject({
@@ -168,7 +171,7 @@ onEveryDatabase((open) => {
       work_item_id: null,
       paused: true,
     });
-    expect(await world.gate.explain({ task_id: id })).toMatchObject({ task: { id } });
+    expect(await world.gate.explain({ task_id: id }, EVERYWHERE)).toMatchObject({ task: { id } });
     expect(await world.gate.cancelTask(null, { id })).toMatchObject({ task: { stage: "cancelled" } });
     await expect(world.gate.pause(null, { task_id: 9_999 }, {})).rejects.toEqual(gateError("unknown_task"));
   });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { fromStored, toStored } from "../../../src/store/timestamps.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, gateError, startWorld, TestClock, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
@@ -66,7 +67,7 @@ onEveryDatabase((open) => {
     const [job] = (await world.claim({ worker: "w", lease_ms })).jobs;
     return { id: job?.id ?? NaN, lease_token: job?.lease.token ?? "" };
   };
-  const status = async (id: number): Promise<string> => (await world.gate.job(id)).job.status;
+  const status = async (id: number): Promise<string> => (await world.gate.job(id, EVERYWHERE)).job.status;
 
   describe("the reader of stored times", () => {
     const parts = fc
@@ -143,16 +144,16 @@ onEveryDatabase((open) => {
     );
     world.clock.pass(2_000);
     expect(await ready([...stuck, job_id])).toEqual([job_id]);
-    expect((await world.gate.job(job_id)).job.attempt).toBe(2);
-    expect((await world.gate.resolveTask({ work_item: "B" })).task.paused_at).toBeNull();
+    expect((await world.gate.job(job_id, EVERYWHERE)).job.attempt).toBe(2);
+    expect((await world.gate.resolveTask({ work_item: "B" }, EVERYWHERE)).task.paused_at).toBeNull();
     expect(world.gate.unreadableTimes).toBe(UNREADABLE.length);
     world.clock.pass(2_000);
-    await world.gate.queue();
+    await world.gate.queue(undefined, EVERYWHERE);
     expect(world.logged.filter((line) => line.includes(`${column} "`))).toHaveLength(UNREADABLE.length);
     expect(await world.gate.describeUnreadableTimes()).toHaveLength(UNREADABLE.length);
     await world.sql(`UPDATE ${column === "pause_until" ? "tasks" : "jobs"} SET ${column} = NULL`);
     world.clock.pass(2_000);
-    await world.gate.queue();
+    await world.gate.queue(undefined, EVERYWHERE);
     expect(world.gate.unreadableTimes).toBe(0);
   });
 
@@ -166,7 +167,7 @@ onEveryDatabase((open) => {
     await world.gate.heartbeat(null, id, { lease_token });
     world.clock.pass(1_000);
     await world.claimAll();
-    expect((await world.gate.job(job_id)).job.attempt).toBe(2);
+    expect((await world.gate.job(job_id, EVERYWHERE)).job.attempt).toBe(2);
   });
 
   it("calls a task stuck that is paused until a text that is no time", async () => {
@@ -184,7 +185,7 @@ onEveryDatabase((open) => {
       READABLE.map(([text]) => text),
     );
     const due = async (): Promise<boolean[]> => {
-      await world.gate.queue();
+      await world.gate.queue(undefined, EVERYWHERE);
       if (column !== "pause_until")
         return (await Promise.all(jobs.map(status))).map((each) => each === "queued");
       const tasks = await world.rows<{ paused_at: string | null }>("SELECT paused_at FROM tasks ORDER BY id");
@@ -203,8 +204,8 @@ onEveryDatabase((open) => {
     await world.sql("UPDATE tasks SET paused_at = NULL");
     await world.sql("UPDATE tasks SET paused_at = '2026-06-15 08:00:01'");
     world.clock.pass(2_000);
-    await world.gate.queue();
-    expect((await world.gate.resolveTask({ work_item: "A" })).task).toMatchObject({
+    await world.gate.queue(undefined, EVERYWHERE);
+    expect((await world.gate.resolveTask({ work_item: "A" }, EVERYWHERE)).task).toMatchObject({
       paused_at: "2026-06-15T08:00:01.000Z",
       paused_by: null,
       pause_reason: null,
@@ -243,7 +244,7 @@ onEveryDatabase((open) => {
             `UPDATE jobs SET lease_token = 'x', ${where} = ${quoted(what)} WHERE id = ${other.job_id}`,
           );
         await world.claim({ repos: [WEB], lease_ms: 1_000 });
-        const { job: before } = await world.gate.job(job_id);
+        const { job: before } = await world.gate.job(job_id, EVERYWHERE);
         expect(before.status).toBe("running");
         world.clock.pass(2_000);
         const [again] = (await world.claim({ repos: [WEB], lease_ms: 1_000 })).jobs;
@@ -272,7 +273,7 @@ onEveryDatabase((open) => {
     await world.task(WEB, "A");
     const until = "9999-12-31T23:59:59.999Z";
     await world.gate.pause(null, { work_item: "A" }, { until });
-    expect((await world.gate.resolveTask({ work_item: "A" })).task.pause_until).toBe(until);
+    expect((await world.gate.resolveTask({ work_item: "A" }, EVERYWHERE)).task.pause_until).toBe(until);
   });
 
   describe("a lease", () => {
@@ -300,7 +301,7 @@ onEveryDatabase((open) => {
         await expectLost(job_id, lease_token);
         world.clock.pass(86_400_000);
         expect(await world.claimAll()).toEqual([]);
-        expect((await world.gate.job(job_id)).job).toMatchObject({
+        expect((await world.gate.job(job_id, EVERYWHERE)).job).toMatchObject({
           status: "running",
           lease: null,
           error: null,

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { ClaimedJob } from "../../../src/contract/jobs.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { effectNames, gateError, openWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const NINE = "2026-06-15T09:00:00.000Z";
 const QUESTION = { reason: "which of the two designs?" };
@@ -50,7 +51,7 @@ onEveryDatabase((open) => {
       pause: { ...QUESTION, until: NINE },
     });
     expect(effectNames(effect)).toEqual({ now_claimable: [["B", null]], now_held: [] });
-    const { task } = await world.gate.task(job.task_id ?? 0);
+    const { task } = await world.gate.task(job.task_id ?? 0, EVERYWHERE);
     expect(task).toMatchObject({ paused_by: "w", pause_reason: QUESTION.reason, pause_until: NINE });
     expect(await world.reasons()).toEqual({ A: "paused", B: null });
   });
@@ -103,14 +104,15 @@ onEveryDatabase((open) => {
   });
 
   describe("the progress of a job", () => {
-    const progressOf = async (id: number): Promise<string | null> => (await world.gate.job(id)).job.progress;
+    const progressOf = async (id: number): Promise<string | null> =>
+      (await world.gate.job(id, EVERYWHERE)).job.progress;
 
     it("is kept until the next one, cut at 200 characters, and moves the lane's revision", async () => {
       const job = await claimOne();
-      const { revision } = await world.gate.queue();
+      const { revision } = await world.gate.queue(undefined, EVERYWHERE);
       await world.gate.heartbeat(null, job.id, { ...tokenOf(job), progress: "x".repeat(300) });
       expect(await progressOf(job.id)).toBe(`${"x".repeat(199)}…`);
-      expect((await world.gate.queue()).revision).toBeGreaterThan(revision);
+      expect((await world.gate.queue(undefined, EVERYWHERE)).revision).toBeGreaterThan(revision);
       await world.gate.heartbeat(null, job.id, tokenOf(job));
       await world.gate.heartbeat(null, job.id, { ...tokenOf(job), progress: "2 of 3\0" });
       expect(await progressOf(job.id)).toBe("2 of 3\ufffd");
@@ -122,7 +124,7 @@ onEveryDatabase((open) => {
       release: (job) => world.gate.release(null, job.id, tokenOf(job)),
       "expired lease": () => {
         world.clock.pass(60_000);
-        return world.gate.queue();
+        return world.gate.queue(undefined, EVERYWHERE);
       },
       "change by another program": (job) =>
         world.sql(`UPDATE jobs SET status = 'failed' WHERE id = ${job.id}`),
@@ -175,7 +177,7 @@ onEveryDatabase((open) => {
       const job = await claimOne();
       await world.gate.release(null, job.id, { ...tokenOf(job), pause: { ...QUESTION, until: NINE } });
       world.clock.pass(3_600_000);
-      await world.gate.queue();
+      await world.gate.queue(undefined, EVERYWHERE);
       const state = await world.gate.resume(null, A, ANSWER);
       expect(state).toMatchObject({ changed: false, paused: false });
       expect((await claimOne()).resumed).toMatchObject({ answer: "the second", at: NINE });
@@ -191,7 +193,7 @@ onEveryDatabase((open) => {
     });
 
     it("is refused for a task that is finished", async () => {
-      const { task } = await world.gate.resolveTask(A);
+      const { task } = await world.gate.resolveTask(A, EVERYWHERE);
       await world.gate.setStage(null, { id: task.id }, { stage: "done" });
       await expect(world.gate.resume(null, A, ANSWER)).rejects.toEqual(gateError("task_terminal"));
     });

@@ -7,6 +7,7 @@ import type { Queue } from "../../../src/contract/queue.ts";
 import type { Task } from "../../../src/contract/tasks.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, openWorld, TestClock, WEB, World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const NO_EFFECT: Effect = { now_claimable: [], now_held: [] };
 
@@ -23,7 +24,7 @@ onEveryDatabase((open, database) => {
     world = await openWorld(open);
   });
 
-  const explain = (work_item: string): Promise<Explanation> => world.gate.explain({ work_item });
+  const explain = (work_item: string): Promise<Explanation> => world.gate.explain({ work_item }, EVERYWHERE);
 
   /** Starts a task's work: its entry job is claimed and done. */
   const start = async (workItem: string, stage = "development", next = false): Promise<void> => {
@@ -264,7 +265,7 @@ onEveryDatabase((open, database) => {
         expect(explanation.stuck_because).toContain(way);
         expect(commands(explanation)).toContain(way);
       }
-      const lanes = Object.values((await world.gate.queue()).serial_gate.per_repo);
+      const lanes = Object.values((await world.gate.queue(undefined, EVERYWHERE)).serial_gate.per_repo);
       const stuck = lanes.flatMap((lane) => lane.stuck.map(({ work_item_id }) => work_item_id));
       expect(stuck.sort()).toEqual(reported);
     },
@@ -334,7 +335,7 @@ onEveryDatabase((open, database) => {
     values[at % values.length];
 
   const tasksOf = async (here: World): Promise<Task[]> =>
-    (await here.gate.listTasks({ limit: 500 })).tasks.filter(
+    (await here.gate.listTasks({ limit: 500 }, EVERYWHERE)).tasks.filter(
       ({ stage }) => stage !== "done" && stage !== "cancelled",
     );
 
@@ -386,7 +387,9 @@ onEveryDatabase((open, database) => {
   };
 
   const isOver = async (here: World, { id }: Task): Promise<boolean> =>
-    (await here.gate.task(id)).jobs.every(({ status }) => status === "done" || status === "cancelled");
+    (await here.gate.task(id, EVERYWHERE)).jobs.every(
+      ({ status }) => status === "done" || status === "cancelled",
+    );
 
   const unfreezeAll = async ({ gate }: World): Promise<void> => {
     for (const repo of REPOS) await gate.unfreeze(null, { repo });
@@ -408,9 +411,11 @@ onEveryDatabase((open, database) => {
         moved = true;
       }
     }
-    const { jobs } = await here.gate.queue();
+    const { jobs } = await here.gate.queue(undefined, EVERYWHERE);
     expect(jobs.running).toBe(0);
-    return new Set(waitingIn(await here.gate.queue()).map(({ work_item_id }) => work_item_id));
+    return new Set(
+      waitingIn(await here.gate.queue(undefined, EVERYWHERE)).map(({ work_item_id }) => work_item_id),
+    );
   };
 
   /** The advised calls together start the jobs that they name, a claim hands them out, and nobody needs to call again
@@ -423,7 +428,9 @@ onEveryDatabase((open, database) => {
   ): Promise<void> => {
     for (const call of calls) await take(here, call);
     const was = claimableIn(before);
-    const started = claimableIn(await here.gate.queue()).filter((id) => !was.includes(id));
+    const started = claimableIn(await here.gate.queue(undefined, EVERYWHERE)).filter(
+      (id) => !was.includes(id),
+    );
     expect(effect?.now_claimable.map(({ job_id }) => job_id)).toEqual(
       started.sort((a, b) => (a ?? 0) - (b ?? 0)),
     );
@@ -453,11 +460,11 @@ onEveryDatabase((open, database) => {
                 if (!(error instanceof GateError)) throw error;
               });
 
-            const queue = await here.gate.queue();
+            const queue = await here.gate.queue(undefined, EVERYWHERE);
             const before = await here.rows("SELECT * FROM tasks ORDER BY id");
             const explanations = new Map<string, Explanation>();
             for (const { job_id, work_item_id, reason, position } of waitingIn(queue)) {
-              const explanation = await here.gate.explain({ work_item: work_item_id ?? "" });
+              const explanation = await here.gate.explain({ work_item: work_item_id ?? "" }, EVERYWHERE);
               explanations.set(work_item_id ?? "", explanation);
               const job = explanation.jobs.find((each) => each.job_id === job_id);
               expect(job).toMatchObject({ reason, position, status: "queued" });
@@ -465,7 +472,7 @@ onEveryDatabase((open, database) => {
             }
             // Nothing that was tried was done.
             expect(await here.rows("SELECT * FROM tasks ORDER BY id")).toEqual(before);
-            expect((await here.gate.queue()).revision).toBe(queue.revision);
+            expect((await here.gate.queue(undefined, EVERYWHERE)).revision).toBe(queue.revision);
 
             const fixes = [...explanations.values()]
               .flatMap(({ jobs }) => jobs)
@@ -481,11 +488,13 @@ onEveryDatabase((open, database) => {
             }
             if (fix && chosen % 5 === 0) {
               await take(here, fix.call);
-              const after = claimableIn(await here.gate.queue());
+              const after = claimableIn(await here.gate.queue(undefined, EVERYWHERE));
               const was = claimableIn(queue);
               const ids = (jobs: Effect["now_held"] = []) => jobs.map(({ job_id }) => job_id);
               expect(ids(fix.effect?.now_claimable)).toEqual(after.filter((id) => !was.includes(id)).sort());
-              const stillThere = waitingIn(await here.gate.queue()).map(({ job_id }) => job_id);
+              const stillThere = waitingIn(await here.gate.queue(undefined, EVERYWHERE)).map(
+                ({ job_id }) => job_id,
+              );
               expect(ids(fix.effect?.now_held)).toEqual(
                 was.filter((id) => id !== null && !after.includes(id) && stillThere.includes(id)),
               );

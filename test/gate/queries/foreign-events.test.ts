@@ -3,15 +3,16 @@ import { verify } from "../../../src/replay/verify.ts";
 import { POLICY } from "../../support/fixtures.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { startWorld, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
 
   /** The record of each change: kind, subject and detail. */
   const toldOf = async (world: World, sql: string): Promise<unknown[]> => {
-    const { next_cursor } = await world.gate.events({ last: 0, limit: 100 });
+    const { next_cursor } = await world.gate.events({ last: 0, limit: 100 }, EVERYWHERE);
     await world.sql(sql);
-    const { events } = await world.gate.events({ after: next_cursor, limit: 100 });
+    const { events } = await world.gate.events({ after: next_cursor, limit: 100 }, EVERYWHERE);
     return events.map(({ kind, actor, repo, task_id, work_item_id, job_id, reason, detail }) => {
       expect(actor).toBe(null);
       const { foreign, ...rest } = detail as Record<string, unknown>;
@@ -136,7 +137,7 @@ onEveryDatabase((open) => {
     await world.task("acme/web", "A");
     await world.task("acme/web", "B");
     await world.sql("UPDATE jobs SET status = 'cancelled'");
-    const { events } = await world.gate.events({ work_item: "A", limit: 100 });
+    const { events } = await world.gate.events({ work_item: "A", limit: 100 }, EVERYWHERE);
     expect(events.map(({ kind, work_item_id }) => [kind, work_item_id])).toEqual([
       ["task.created", "A"],
       ["job.created", "A"],

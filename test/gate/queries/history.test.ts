@@ -2,11 +2,12 @@ import { expect, it } from "vitest";
 import type { EventPage, EventQuery } from "../../../src/contract/events.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const read = ({ gate }: World, query: Partial<EventQuery> = {}): Promise<EventPage> =>
-    gate.events({ limit: 100, ...query });
+    gate.events({ limit: 100, ...query }, EVERYWHERE);
   const kinds = ({ events }: EventPage): string[] => events.map(({ kind }) => kind);
 
   it("returns an event with its kind, subject, time, actor and reason", async () => {

@@ -3,6 +3,7 @@ import type { EventPage, EventQuery } from "../../../src/contract/events.ts";
 import { openTestSqlite } from "../../support/databases.ts";
 import { openTestPostgres } from "../../support/postgres.ts";
 import { startWorld, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";
@@ -18,7 +19,7 @@ const told = ({ events }: EventPage): string[] =>
 
 describe.each(DATABASES)("the life of a work item on %s", (_, open) => {
   const life = (world: World, about: string, more: Partial<EventQuery> = {}): Promise<EventPage> =>
-    world.gate.events({ limit: 100, about, ...more });
+    world.gate.events({ limit: 100, about, ...more }, EVERYWHERE);
 
   const start = async (): Promise<World> => {
     const world = await startWorld(open);

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Explanation } from "../../../src/contract/explanation.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, openWorld, WEB } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   const world = () => openWorld(open);
@@ -12,7 +13,7 @@ onEveryDatabase((open) => {
     await task(WEB, "WEB-2");
     await gate.freeze("ann", { repo: WEB }, { reason: "error rate 4.1 %" });
     await gate.freeze("bob", { repo: WEB }, { reason: "latency" });
-    const { root, stuck } = await gate.explain({ work_item: "WEB-2" });
+    const { root, stuck } = await gate.explain({ work_item: "WEB-2" }, EVERYWHERE);
     expect(stuck).toBe(false);
     expect(root.headline).toBe("WEB-2 in acme/web waits for an unfreeze (freeze) and WEB-1 (active-task).");
     expect(root.causes.map(({ by, ended_by }) => [by, ended_by])).toEqual([
@@ -34,7 +35,7 @@ onEveryDatabase((open) => {
     );
     await here.task(API, "API-2");
     const commands = async (work_item: string): Promise<readonly string[] | undefined> =>
-      (await here.gate.explain({ work_item })).root.fix?.commands;
+      (await here.gate.explain({ work_item }, EVERYWHERE)).root.fix?.commands;
     expect((await commands("WEB-1"))?.[0]).toBe("serial-gate pause --id 1");
     expect((await commands("API-2"))?.[0]).toMatch(/^serial-gate pause --id \d$/);
   });
@@ -44,7 +45,7 @@ onEveryDatabase((open) => {
     await here.task(WEB, "WEB-1");
     await here.sql("UPDATE jobs SET status = 'running', started_at = '2026-06-15 07:00:00' WHERE id = 1");
     await here.task(WEB, "WEB-2");
-    const { root, stuck } = await here.gate.explain({ work_item: "WEB-2" });
+    const { root, stuck } = await here.gate.explain({ work_item: "WEB-2" }, EVERYWHERE);
     expect(stuck).toBe(false);
     expect(root.causes).toMatchObject([{ ended_by: "program" }]);
     expect(root.causes[0]?.detail).toContain("started by another program, no lease");
@@ -58,7 +59,7 @@ onEveryDatabase((open) => {
     const [job] = (await here.claim()).jobs;
     await here.gate.fail(null, 1, { lease_token: job?.lease.token ?? "", error: "old", retry: false });
     const sentence = async (): Promise<Explanation["root"]["sentence"]> =>
-      (await here.gate.explain({ work_item: "WEB-1" })).root.sentence;
+      (await here.gate.explain({ work_item: "WEB-1" }, EVERYWHERE)).root.sentence;
     expect(await sentence()).toContain("old");
     await here.gate.retryJob(null, { id: 1 });
     expect(await sentence()).toBe(
@@ -70,7 +71,7 @@ onEveryDatabase((open) => {
     const here = (await world()).under({ strictLanes: true });
     const { id } = await here.task(WEB, "WEB-1");
     await here.gate.pause("ann", { work_item: "WEB-1" }, {});
-    expect(await here.gate.explain({ work_item: "WEB-1" })).toMatchObject({
+    expect(await here.gate.explain({ work_item: "WEB-1" }, EVERYWHERE)).toMatchObject({
       stuck: true,
       root: { fix: { commands: ["serial-gate resume --repo acme/web WEB-1"] } },
     });
@@ -78,7 +79,7 @@ onEveryDatabase((open) => {
     await here.task(WEB, "WEB-2");
     const [job] = (await here.claim()).jobs;
     await here.gate.complete(null, job?.id ?? 0, { lease_token: job?.lease.token ?? "", next: [] });
-    const { stuck, root } = await here.gate.explain({ work_item: "WEB-2" });
+    const { stuck, root } = await here.gate.explain({ work_item: "WEB-2" }, EVERYWHERE);
     expect(stuck).toBe(true);
     expect(root.causes).toMatchObject([{ reason: "idle", task_id: id, ended_by: "orchestrator" }]);
     expect((await here.lane(WEB))?.stuck).toMatchObject([{ task_id: id }]);
@@ -89,10 +90,12 @@ onEveryDatabase((open) => {
     await here.sql(
       "INSERT INTO tasks(repo, work_item_id, stage, created_at) VALUES ('acme/web', 'OLD', 'analysis', '2020-01-01 00:00:00')",
     );
-    const { earlier } = await here.gate.events({ about: "OLD", limit: 10 });
+    const { earlier } = await here.gate.events({ about: "OLD", limit: 10 }, EVERYWHERE);
     expect(earlier).toMatchObject([
       { source: "rows", kind: "task.created", at: "2020-01-01T00:00:00.000Z", work_item_id: "OLD" },
     ]);
-    expect((await here.gate.events({ about: "OLD", limit: 10, after: 1 })).earlier).toBeUndefined();
+    expect(
+      (await here.gate.events({ about: "OLD", limit: 10, after: 1 }, EVERYWHERE)).earlier,
+    ).toBeUndefined();
   });
 });

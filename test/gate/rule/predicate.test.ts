@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -241,7 +242,7 @@ onEveryDatabase((open) => {
         error: "no",
         retry: true,
       });
-      expect((await world.gate.job(job_id)).job.status).toBe(status);
+      expect((await world.gate.job(job_id, EVERYWHERE)).job.status).toBe(status);
       expect(await world.reasons()).toEqual({ B: "active-task" });
       world.clock.pass(10_000);
     }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, startWorld, WEB, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   let world: World;
@@ -24,7 +25,7 @@ onEveryDatabase((open) => {
     const { jobs, degraded } = await world.claim({ max: 100 });
     expect(jobs.map((job) => job.agent)).toEqual(["developer"]);
     expect(degraded).toBe(true);
-    const queue = await world.gate.queue();
+    const queue = await world.gate.queue(undefined, EVERYWHERE);
     expect(queue.degraded).toBe(true);
     expect(Object.values(queue.serial_gate.per_repo).map((lane) => lane.frozen)).toEqual([true, true]);
     expect(await world.reasons()).toEqual({ A: "freeze", B: "freeze", C: "freeze" });
@@ -48,13 +49,13 @@ onEveryDatabase((open) => {
     expect(first).toMatchObject({ jobs: [{ id: 1, work_item_id: null, stage: null }], degraded: true });
     const rest = await world.claim({ max: 100 });
     expect(rest.jobs.map(({ id }) => id)).toEqual([2, 4]);
-    const queue = await world.gate.queue();
+    const queue = await world.gate.queue(undefined, EVERYWHERE);
     expect(queue).toMatchObject({ degraded: true, jobs: { running: 3, queued: 1 } });
     expect(queue.serial_gate.per_repo[API]?.waiting).toEqual([
       expect.objectContaining({ job_id: 3, reason: "dependency" }),
     ]);
     await restore("tasks");
-    expect((await world.gate.queue()).degraded).toBe(false);
+    expect((await world.gate.queue(undefined, EVERYWHERE)).degraded).toBe(false);
   });
 
   it("keeps claiming when the tasks table was dropped", async () => {
@@ -97,7 +98,10 @@ onEveryDatabase((open) => {
   it("fails as unreadable when the jobs cannot be read, and serves them once they are restored", async () => {
     await hide("jobs");
     await expect(world.claim()).rejects.toMatchObject({ name: "StoreFault", kind: "unreadable" });
-    await expect(world.gate.queue()).rejects.toMatchObject({ name: "StoreFault", kind: "unreadable" });
+    await expect(world.gate.queue(undefined, EVERYWHERE)).rejects.toMatchObject({
+      name: "StoreFault",
+      kind: "unreadable",
+    });
     await restore("jobs");
     expect(await world.claimAll()).toContain("A");
   });

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { API, startWorld, WEB } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 onEveryDatabase((open) => {
   it("increases the revision with every change of the rows, also by another program", async () => {
     const world = await startWorld(open);
-    const revision = async (): Promise<number> => (await world.gate.queue()).revision;
+    const revision = async (): Promise<number> => (await world.gate.queue(undefined, EVERYWHERE)).revision;
     const seen = [await revision()];
     const { id, job_id } = await world.task(WEB, "A");
     seen.push(await revision());

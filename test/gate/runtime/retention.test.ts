@@ -3,6 +3,7 @@ import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/ide
 import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { startWorld, type World } from "../world.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -17,7 +18,7 @@ const callUnder = (key: string, replayed = (): void => undefined): Call => ({
 onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
   const eventIds = async (world: World): Promise<number[]> =>
-    (await world.gate.events({ limit: 100 })).events.map(({ id }) => id);
+    (await world.gate.events({ limit: 100 }, EVERYWHERE)).events.map(({ id }) => id);
   const keys = (world: World) =>
     world.rows<{ idempotency_key: string }>("SELECT idempotency_key FROM gate_idempotency ORDER BY at");
 
@@ -34,16 +35,21 @@ onEveryDatabase((open) => {
     expect(await world.store.write(() => pruneEvents(DAY_MS, 3))).toBe(0);
     expect(await eventIds(world)).toEqual([5, 6]);
     // A reader that has not seen event 4 is told; one that has seen it misses nothing.
-    await expect(world.gate.events({ after: 3, limit: 100 })).rejects.toMatchObject({
+    await expect(world.gate.events({ after: 3, limit: 100 }, EVERYWHERE)).rejects.toMatchObject({
       code: "cursor_unknown",
       context: { more: { oldest: 5, newest: 6 } },
     });
     for (const after of [0, 4])
-      expect((await world.gate.events({ after, limit: 100 })).events.map(({ id }) => id)).toEqual([5, 6]);
+      expect((await world.gate.events({ after, limit: 100 }, EVERYWHERE)).events.map(({ id }) => id)).toEqual(
+        [5, 6],
+      );
     world.clock.pass(2 * DAY_MS);
     await world.store.write(() => pruneEvents(DAY_MS, 3));
-    expect(await world.gate.events({ after: 6, limit: 100 })).toEqual({ events: [], next_cursor: 6 });
-    await expect(world.gate.events({ after: 7, limit: 100 })).rejects.toMatchObject({
+    expect(await world.gate.events({ after: 6, limit: 100 }, EVERYWHERE)).toEqual({
+      events: [],
+      next_cursor: 6,
+    });
+    await expect(world.gate.events({ after: 7, limit: 100 }, EVERYWHERE)).rejects.toMatchObject({
       code: "cursor_unknown",
       context: { more: { oldest: null } },
     });

@@ -12,6 +12,7 @@ import { openPostgres } from "../../../src/store/postgres/store.ts";
 import { raw } from "../../../src/store/sql.ts";
 import { DEFAULTS, POLICY } from "../../support/fixtures.ts";
 import { asService, connectTo, testDatabase } from "../../support/postgres.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";
@@ -382,7 +383,7 @@ describe("racing claims", () => {
         } else if (dice < 83) await gate.pause(null, query, {});
         else if (dice < 90) await gate.resume(null, query);
         else if (dice < 93) {
-          const { tasks } = await gate.listTasks({ work_item: query.work_item, limit: 1 });
+          const { tasks } = await gate.listTasks({ work_item: query.work_item, limit: 1 }, EVERYWHERE);
           if (tasks[0]) await gate.cancelTask(null, { id: tasks[0].id });
         } else if (dice < 95) await gate.freeze(null, { repo }, {});
         else await gate.unfreeze(null, { repo });
@@ -397,13 +398,13 @@ describe("racing claims", () => {
       );
 
       for (const repo of repos) await gate.unfreeze(null, { repo });
-      const { tasks } = await gate.listTasks({ paused: true, limit: 500 });
+      const { tasks } = await gate.listTasks({ paused: true, limit: 500 }, EVERYWHERE);
       for (const { repo, work_item_id } of tasks)
         await gate.resume(null, { repo, work_item: work_item_id ?? "" });
       for (;;) {
         const job = running.shift() ?? (await claim(gate)).jobs[0];
         if (!job) break;
-        const { task } = await gate.task(job.task_id ?? NaN);
+        const { task } = await gate.task(job.task_id ?? NaN, EVERYWHERE);
         await complete(gate, job, task.stage === "cancelled" ? undefined : "done");
       }
       expect(await violations(store)).toEqual([]);

@@ -21,6 +21,7 @@ import {
   type TimeType,
 } from "../../support/legacy-postgres.ts";
 import { connectTo, testDatabase } from "../../support/postgres.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("../../../migrations/postgres", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
@@ -115,11 +116,11 @@ describe("adoption of the orchestrator's database", () => {
     await world.gate.adopt();
     const seen: unknown[] = [];
     const look = async (): Promise<void> => {
-      const { revision: _, ...queue }: Queue = await world.gate.queue();
+      const { revision: _, ...queue }: Queue = await world.gate.queue(undefined, EVERYWHERE);
       seen.push(queue);
     };
     await look();
-    seen.push(await world.gate.task(4));
+    seen.push(await world.gate.task(4, EVERYWHERE));
     await world.gate.pause("ann", { work_item: "ORCH-116" }, { reason: "waits" });
     const claimed = await world.claim({ max: 10 });
     seen.push(claimed.jobs.map(({ lease: _, ...job }) => job));
@@ -133,7 +134,7 @@ describe("adoption of the orchestrator's database", () => {
       );
     await world.gate.cancelTask("ann", { id: 8 });
     await look();
-    seen.push((await world.gate.listTasks({ limit: 100 })).tasks);
+    seen.push((await world.gate.listTasks({ limit: 100 }, EVERYWHERE)).tasks);
     world.gate.drain();
     return seen;
   };

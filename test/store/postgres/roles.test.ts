@@ -13,6 +13,7 @@ import { makeLegacy } from "../../support/legacy-postgres.ts";
 import { asService, connectTo, testDatabase } from "../../support/postgres.ts";
 import { makeRoles, ROLES, urlAs } from "../../support/roles.ts";
 import { DEFAULTS } from "../../support/fixtures.ts";
+import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
 
 const STRICT = policyFor(parseConfig({}).policy, "serial-gate");
 const strict = () => STRICT;
@@ -241,8 +242,8 @@ it("calls no function and no operator of another role's, in triggers or in the s
   await gate.claim("ann", { max: 100, wait_ms: 0 });
   await gate.pause("ann", { repo: "acme/web", work_item: "W-1" }, {});
   await gate.freeze("ann", { repo: "acme/web" }, {});
-  await gate.queue();
-  await gate.explain({ repo: "acme/web", work_item: "W-1" });
+  await gate.queue(undefined, EVERYWHERE);
+  await gate.explain({ repo: "acme/web", work_item: "W-1" }, EVERYWHERE);
   await gate.audit();
   gate.drain();
   const orchestrator = await connectTo(urlAs("orchestrator", url));

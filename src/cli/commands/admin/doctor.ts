@@ -2,6 +2,7 @@
  *  of other roles. */
 
 import type { Command } from "commander";
+import { EVERYWHERE } from "../../../contract/names/repo-pattern.ts";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { printLines } from "../../output/format.ts";
@@ -68,7 +69,7 @@ export const doctorCommand = (
           ...fileExposures(databaseUrl),
           ...(await readExposures(store)),
           ...(await gate.describeUnreadableTimes()),
-          ...stuckIn(await gate.queue()),
+          ...stuckIn(await gate.queue(undefined, EVERYWHERE)),
           ...(await gate.unleasedJobs()),
         );
         gate.drain();
