@@ -14,7 +14,7 @@ import { raw } from "../src/store/sql.ts";
 import { DEFAULTS, POLICY } from "./support/fixtures.ts";
 import { killConnections } from "./support/connection-killer.ts";
 import { startPostgres, type PostgresServer } from "./support/postgres-server.ts";
-import { testDatabase } from "./support/postgres.ts";
+import { asService, testDatabase } from "./support/postgres.ts";
 
 const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
 /** Two jobs a task: 20,000 claims in the long run. */
@@ -273,7 +273,7 @@ describe.each(SIZE.nodes)("%i nodes", (count) => {
   it(
     `let ${SIZE.workers} workers through in turn while operators pause, freeze and cancel`,
     async () => {
-      const url = await testDatabase();
+      const url = await asService(await testDatabase(), () => POLICY);
       const bustle = new Bustle(await startNodes(url, count));
       await bustle.run(SIZE.workers, SIZE.tasks);
       const verdict = await judge(url, bustle);
@@ -289,7 +289,7 @@ describe.each(SIZE.nodes)("%i nodes", (count) => {
   it(
     "let all workers through in turn while their connections are killed",
     async () => {
-      const url = await testDatabase();
+      const url = await asService(await testDatabase(), () => POLICY);
       const bustle = new Bustle(await startNodes(url, count));
       const stopCutting = await killConnections(url, 3);
       await bustle.run(SIZE.workers, SIZE.tasks);

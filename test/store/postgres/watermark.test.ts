@@ -5,11 +5,12 @@ import { history } from "../../../src/gate/queries/history.ts";
 import type { Store } from "../../../src/store/port.ts";
 import { openPostgres } from "../../../src/store/postgres/store.ts";
 import { connectTo, testDatabase } from "../../support/postgres.ts";
+import { urlAs } from "../../support/roles.ts";
 
 const EVENTS = "gate_events";
 
 const openStore = async (url: string): Promise<Store> => {
-  const store = await openPostgres(url);
+  const store = await openPostgres(urlAs("service", url));
   onTestFinished(() => store.close());
   return store;
 };
