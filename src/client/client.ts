@@ -245,8 +245,8 @@ export class Client {
 
   /** Finds the task of a work item: the unfinished one if there is one, else the latest.
    *  @throws ProblemError unknown_work_item; ambiguous_work_item (its `repos` lists the candidates) */
-  resolveTask(query: WorkItemQuery): Promise<{ task: Task }> {
-    return this.#call("GET", withQuery("/tasks/resolve", query));
+  resolveTask(query: WorkItemQuery, signal?: AbortSignal): Promise<{ task: Task }> {
+    return this.#call("GET", withQuery("/tasks/resolve", query), undefined, signal);
   }
 
   /** Moves a task to a stage. `done` and `cancelled` are final, and cancel its waiting entry jobs; every waiting job with

@@ -46,6 +46,18 @@ it("wait ends when the work item is done", async () => {
   });
 });
 
+it("wait for created ends when somebody creates the work item, and says after its timeout that nobody did", async () => {
+  const waiting = cli.start("wait", "NEW-1", "--for=created", "--timeout", "60s");
+  const { exit, stderr } = await cli("wait", "NEW-2", "--for=created", "--timeout", "2s");
+  expect({ exit, stderr }).toEqual({ exit: 6, stderr: "Nobody has created NEW-2 after 2 s.\n" });
+  await add("acme/new", "NEW-1");
+  expect(await waiting.ended).toMatchObject({
+    code: 0,
+    stdout: "NEW-1 in acme/new exists.\n",
+    stderr: "",
+  });
+});
+
 it("wait exits with 6 after its timeout and with 130 after ctrl-C", async () => {
   await add("acme/three", "THREE-1");
   const { exit, stderr } = await cli("wait", "THREE-1", "--for=done", "--timeout", "10ms");

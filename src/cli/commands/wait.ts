@@ -1,8 +1,9 @@
-/** serial-gate wait: blocks until a work item can start, or is done. */
+/** serial-gate wait: blocks until a work item exists, can start, or is done. */
 
 import { Option, type Command } from "commander";
-import { isUnanswered, type Client } from "../../client/client.ts";
+import { isUnanswered, ProblemError, type Client } from "../../client/client.ts";
 import { advisedCommand } from "../../contract/shell.ts";
+import type { OneTaskQuery } from "../../contract/scalars.ts";
 import type { Task } from "../../contract/tasks.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
 import { example, idOption, repoOption, selectedTask, type TaskOptions } from "../arguments.ts";
@@ -29,6 +30,26 @@ interface Look {
 
 const label = (task: Task): string => plain(labelInRepo(task));
 
+/** Looks for the task that somebody may still create. */
+const isCreated = async (
+  client: Client,
+  query: OneTaskQuery,
+  signal: AbortSignal,
+): Promise<Look | undefined> => {
+  const { work_item = "", repo, task_id } = query;
+  try {
+    const { task } =
+      task_id === undefined
+        ? await client.resolveTask({ work_item, repo }, signal)
+        : await client.task(task_id, signal);
+    return { task, over: true, state: "exists" };
+  } catch (error) {
+    if (error instanceof ProblemError && ["unknown_work_item", "unknown_task"].includes(error.code))
+      return undefined;
+    throw error;
+  }
+};
+
 const isDone = (task: Task): Look => {
   if (task.stage === "cancelled") throw new ExitError(EXIT.failed, `${label(task)} was cancelled.`);
   return { task, over: task.stage === "done", state: `is ${standing(task)}` };
@@ -54,17 +75,19 @@ const watchedRepo = ({ repo, depends_on }: Task): string | undefined =>
   depends_on.every((needed) => needed.repo === repo || isTerminal(needed.stage)) ? repo : undefined;
 
 interface Options extends OutputOptions, TaskOptions {
-  readonly for: "claimable" | "done";
+  readonly for: "created" | "claimable" | "done";
   readonly timeout?: number;
 }
 
 export const waitCommand = (program: Command, context: CliContext): void => {
   program
     .command("wait")
-    .description("wait until a work item can start, or is done")
+    .description("wait until a work item exists, can start, or is done")
     .argument("[work-item]", "work item")
     .addOption(
-      new Option("--for <state>", "state to wait for").choices(["claimable", "done"]).makeOptionMandatory(),
+      new Option("--for <state>", "state to wait for")
+        .choices(["created", "claimable", "done"])
+        .makeOptionMandatory(),
     )
     .option(
       "--timeout <duration>",
@@ -79,10 +102,20 @@ export const waitCommand = (program: Command, context: CliContext): void => {
       const client = connect(context);
       const stop = stopSignal(context);
       const late = new AbortController();
-      const found = await findTask(client, selectedTask("wait", workItem, named));
+      const query = selectedTask("wait", workItem, named);
+      const found = awaited === "created" ? undefined : await findTask(client, query);
+      const look = async (signal: AbortSignal): Promise<Look | undefined> => {
+        if (!found) return isCreated(client, query, signal);
+        const { task } = await client.task(found.id, signal);
+        return awaited === "done" ? isDone(task) : isClaimable(client, task, signal);
+      };
       let last: Look | undefined;
+      let isAnswered = false;
       const giveUp = (ms: number): void => {
-        const state = last ? `${label(last.task)} ${last.state}` : "No answer from the service";
+        const absent = isAnswered
+          ? `Nobody has created ${plain(workItem ?? "the task")}`
+          : "No answer from the service";
+        const state = last ? `${label(last.task)} ${last.state}` : absent;
         const explain = advisedCommand({
           verb: ["explain"],
           options: { ...named },
@@ -99,19 +132,19 @@ export const waitCommand = (program: Command, context: CliContext): void => {
             });
       try {
         const signal = AbortSignal.any([stop, late.signal]);
-        for await (const update of updates(client, watchedRepo(found), signal)) {
+        for await (const update of updates(client, found && watchedRepo(found), signal)) {
           if (update === "reset") {
             say(context, LOG_REPLACED);
             continue;
           }
           try {
-            const { task } = await client.task(found.id, signal);
-            last = awaited === "done" ? isDone(task) : await isClaimable(client, task, signal);
+            last = await look(signal);
+            isAnswered = true;
           } catch (error) {
             if (error instanceof ExitError || !isUnanswered(error)) throw error;
             continue;
           }
-          if (last.over) break;
+          if (last?.over) break;
         }
       } finally {
         cancel?.();
