@@ -187,31 +187,84 @@ it("refuses to change several tasks without --yes when there is no terminal to a
 it("shows the operator and the reason in events and blame", async () => {
   const told = await cli.session(["events", "--repo", "acme/api"], ["blame", "WEB-9"]);
   expect(steadyLife(told)).toMatchInlineSnapshot(`
-      "$ serial-gate events --repo acme/api
-      AT                    REPO      WORK ITEM  WHAT                          WHO  WHY
-      yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      created in analysis           -    -
-      yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      job 1 (analyst) queued        -    -
-      yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api frozen (freeze 1)    ann  error rate 4.1%
-      yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api frozen (freeze 2)    ann  -
-      yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api unfrozen (freeze 1)  ann  -
-      yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api unfrozen (freeze 2)  ann  -
+    "$ serial-gate events --repo acme/api
+    AT                    REPO      WORK ITEM  WHAT                          WHO   WHY
+    yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      created in analysis           -     -
+    yyyy-mm-ddThh:mm:ssZ  acme/api  API-2      job 1 (analyst) queued        -     -
+    yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api frozen (freeze 1)    ann?  error rate 4.1%
+    yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api frozen (freeze 2)    ann?  -
+    yyyy-mm-ddThh:mm:ssZ  acme/api  API-1      acme/api unfrozen (freeze 1)  ann?  -
+    yyyy-mm-ddThh:mm:ssZ  acme/api  -          acme/api unfrozen (freeze 2)  ann?  -
 
-      $ serial-gate blame WEB-9
-      AT                    AFTER    WORK ITEM  WHAT                               WHO  WHY
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      created in analysis                -    -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      job 4 (analyst) queued             -    -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused until yyyy-mm-ddThh:mm:ssZ  ann  waits for a human
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api frozen (freeze 1)         ann  error rate 4.1%
-      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api frozen (freeze 2)         ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api unfrozen (freeze 1)       ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api unfrozen (freeze 2)       ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                             ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      paused                             ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      paused                             ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      resumed                            ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann  -
-      yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                            ann  -
-      "
-    `);
+    $ serial-gate blame WEB-9
+    AT                    AFTER    WORK ITEM  WHAT                               WHO   WHY
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      created in analysis                -     -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      job 4 (analyst) queued             -     -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused until yyyy-mm-ddThh:mm:ssZ  ann?  waits for a human
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api frozen (freeze 1)         ann?  error rate 4.1%
+    yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api frozen (freeze 2)         ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1      acme/api unfrozen (freeze 1)       ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  -          acme/api unfrozen (freeze 2)       ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      paused                             ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      paused                             ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      paused                             ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-8      resumed                            ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7      resumed                            ann?  -
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-9      resumed                            ann?  -
+    "
+  `);
+});
+
+it("hands an answer on, and says what a finished task ends and leaves", async () => {
+  const { post } = shared();
+  for (const work_item_id of ["OPS-1", "OPS-2"]) await post("/tasks", { repo: "acme/ops", work_item_id });
+  await post("/jobs", { repo: "acme/ops", work_item_id: "OPS-1", agent: "deployer" });
+  expect(
+    await cli.session(
+      ["pause", "OPS-1", "--reason", "blue or green?"],
+      ["resume", "OPS-1", "--answer", "green"],
+      ["task", "stage", "OPS-1", "done", "--dry-run"],
+      ["task", "stage", "OPS-1", "done"],
+      ["task", "stage", "OPS-1", "review"],
+      ["pause", "OPS-1"],
+      ["task", "stage", "OPS-2", "done", "--cancel-jobs"],
+    ),
+  ).toMatchInlineSnapshot(`
+    "$ serial-gate pause OPS-1 --reason 'blue or green?'
+    OPS-1 in acme/ops (analysis) is paused since yyyy-mm-ddThh:mm:ssZ.
+      can start now: OPS-2 in acme/ops
+      The entry job of OPS-1 has not started: it can still be claimed.
+
+    $ serial-gate resume OPS-1 --answer green
+    OPS-1 in acme/ops (analysis) is back in its lane.
+      held now: OPS-2 in acme/ops (active-task)
+      The task's next claimed job gets the answer.
+
+    $ serial-gate task stage OPS-1 done --dry-run
+    (dry run) OPS-1 in acme/ops would be done.
+      would be cancelled: job 5 (analyst)
+      would still wait: job 7 (deployer)
+      could start then: OPS-2 in acme/ops
+    Dry run: nothing was changed.
+
+    $ serial-gate task stage OPS-1 done
+    OPS-1 in acme/ops is done.
+      cancelled: job 5 (analyst)
+      still waiting: job 7 (deployer)
+      can start now: OPS-2 in acme/ops
+
+    $ serial-gate task stage OPS-1 review
+    The task OPS-1 is done, and that is final.
+    [3]
+
+    $ serial-gate pause OPS-1
+    The task OPS-1 is done: it holds nothing.
+    [3]
+
+    $ serial-gate task stage OPS-2 done --cancel-jobs
+    OPS-2 in acme/ops is done.
+      cancelled: job 6 (analyst)
+    "
+  `);
 });

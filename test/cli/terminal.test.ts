@@ -51,6 +51,23 @@ describe.skipIf(noTerminal !== undefined)(`terminal${noTerminal ? ` (${noTermina
     expect(await paused()).toBe("task/2\ntask/3\n");
   });
 
+  it("asks before it cancels a task, and before it freezes a repository that nothing has", async () => {
+    await add("acme/final", "F-1");
+    const cancel = atTerminal(url(), ["task", "cancel", "F-1"]);
+    await cancel.shows("Cancel F-1 in acme/final");
+    await cancel.shows("for good? [y/N]");
+    cancel.type("n\r");
+    expect(await cancel.ended).toBe(1);
+    const freeze = atTerminal(url(), ["freeze", "acme/finale"]);
+    await freeze.shows(
+      "No tasks in acme/finale. Did you mean acme/final? Freeze acme/finale all the same? [y/N]",
+    );
+    freeze.type("n\r");
+    expect(await freeze.ended).toBe(1);
+    expect((await cliOf(url())("freeze", "list", "-o", "name")).stdout).toBe("");
+    expect((await cliOf(url())("task", "show", "F-1")).stdout).toContain("analysis");
+  });
+
   it("--watch redraws within the terminal's size and restores the terminal after ctrl-C", async () => {
     await add(
       "acme/watched",

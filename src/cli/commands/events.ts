@@ -80,11 +80,12 @@ const style = ({ kind }: Told): Style | undefined => {
   return kind.includes("paused") ? "yellow" : undefined;
 };
 
+/** A name that nobody checked has a question mark. */
 const whoOf = (event: Told): string | null => {
   if (isFromRows(event)) return "(from the orchestrator)";
   const { foreign } = (event.detail ?? {}) as Detail;
   if (event.actor === null) return foreign === true ? "(another program)" : null;
-  return event.by_source === "claimed" ? `${event.actor} (unchecked)` : event.actor;
+  return event.by_source === "claimed" ? `${event.actor}?` : event.actor;
 };
 
 const AT: Column<Told> = { head: "AT", cell: ({ at }) => shownTime(at) };

@@ -94,6 +94,13 @@ const laneSentence = ({ repo, paused, tasks }: LanePauseState, dryRun: true | un
   return `${count} ${dryRun ? "would be " : ""}${paused ? "paused" : "back in the lane"}: ${names}.`;
 };
 
+/** Where the answer of a resume goes; nothing without one. */
+const answerLines = (answer: string | undefined, tasks: number, dryRun: true | undefined): string[] => {
+  if (answer === undefined || tasks === 0) return [];
+  const job = tasks === 1 ? "The task's next claimed job" : "The next claimed job of each task";
+  return [`  ${job} ${dryRun ? "would get" : "gets"} the answer.`];
+};
+
 /** The tasks that were paused one by one, which a resume of the repository leaves alone, and how to resume each. */
 const pausedAlone = async (client: Client, repo: string): Promise<string[]> => {
   const { paused = [] } = (await client.queue([repo])).serial_gate.per_repo[repo] ?? {};
@@ -136,6 +143,7 @@ const wholeLane = async (
     name: ({ task_id }) => nameOf("task", task_id),
     lines: (screen) => [
       ...changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
+      ...answerLines(note.answer, state.tasks.length, dryRun),
       ...(state.paused ? notInForceLines(state, dryRun).map((line) => `  ${line}`) : []),
     ],
   });
@@ -168,6 +176,7 @@ const oneByOne = async (
         name: ({ task_id }) => nameOf("task", task_id),
         lines: (screen) => [
           ...changeLines(taskSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
+          ...answerLines(note.answer, 1, dryRun),
           ...limitLines(state, dryRun),
         ],
       });
