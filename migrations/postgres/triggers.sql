@@ -1357,7 +1357,7 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_left() RETURNS trigger LANGU
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1383,7 +1383,7 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_deleted() RETURNS trigger LA
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1447,7 +1447,7 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_ended() RETURNS trigger L
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -1474,7 +1474,7 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_deleted() RETURNS trigger
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'

@@ -836,7 +836,7 @@ CREATE TRIGGER gate_ready_active_task_tasks_left AFTER UPDATE OF id, repo, stage
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL AND (NOT (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (OLD.lane_state = 1 AND NEW.lane_state <> 1)))
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -855,7 +855,7 @@ CREATE TRIGGER gate_ready_active_task_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
@@ -905,7 +905,7 @@ CREATE TRIGGER gate_ready_active_task_jobs_run_ended AFTER UPDATE OF status, tas
 WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL AND (NEW.status <> 'running' OR NEW.task_id IS NULL OR NEW.task_id <> OLD.task_id OR NEW.repo <> OLD.repo)
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -925,7 +925,7 @@ CREATE TRIGGER gate_ready_active_task_jobs_run_deleted AFTER DELETE ON jobs
 WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL AND t.lane_state <> 0 AND t.lane_state = 2)
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'

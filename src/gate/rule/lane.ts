@@ -43,6 +43,9 @@ export const acquired = (task: string): Statement =>
 export const lost = (task: string): Statement =>
   raw(`${started(task)} AND ${task}.lane_state = ${LANE_STATE.lost}`);
 
+/** The same for finished tasks too. Spelled as another partial index is. */
+export const lostAtAnyStage = (task: string): Statement => raw(`${task}.lane_state = ${LANE_STATE.lost}`);
+
 /** FROM and WHERE of the holders of a lane, `h`: the tasks that make progress in it now. A task that lost the lane counts
  *  while a job of it still runs.
  *  @param narrowed a further condition, with its AND */

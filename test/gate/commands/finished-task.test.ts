@@ -217,4 +217,28 @@ onEveryDatabase((open) => {
     await expect(refused).rejects.toEqual(gateError("invalid_request"));
     expect((await world.gate.task(id, EVERYWHERE)).task.stage).toBe("analysis");
   });
+
+  it.each([
+    ["finishes", (strict: World, b: number) => strict.gate.setStage(null, { id: b }, { stage: "done" })],
+    ["is paused", (strict: World, b: number) => strict.gate.pause(null, { task_id: b }, {})],
+    [
+      "is moved by another program",
+      (strict: World, b: number) => strict.sql(`UPDATE tasks SET stage = 'done' WHERE id = ${b}`),
+    ],
+  ])("a job that a task left behind without its lane starts when the holder %s", async (_, leave) => {
+    const strict = world.under({ strictLanes: true });
+    await strict.adopt();
+    const b = await strict.task(WEB, "B");
+    await strict.gate.pause(null, { task_id: id }, {});
+    await strict.gate.complete(null, claimed.id, { ...token, next: [{ agent: "deployer" }] });
+    const [holder] = (await strict.claim()).jobs;
+    expect(holder?.task_id).toBe(b.id);
+    await strict.gate.resume(null, { task_id: id }, {});
+    const { left_jobs } = await strict.gate.setStage(null, { id }, { stage: "done" });
+    expect(left_jobs).toHaveLength(1);
+    expect(await strict.claimAll()).toEqual([]);
+    await leave(strict, b.id);
+    if (holder) await strict.gate.complete(null, holder.id, { lease_token: holder.lease.token });
+    expect(await strict.claimAll()).toEqual(["A"]);
+  });
 });

@@ -9,7 +9,16 @@ import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../
 import { labelOf } from "../../../contract/label.ts";
 import { LANE_STATE } from "../../../contract/vocabulary.ts";
 import type { Affected, Write, HoldReason } from "../hold-reason.ts";
-import { acquired, holdsLane, lost, NO_END, otherHolders, unfinished, type KnownLane } from "../lane.ts";
+import {
+  acquired,
+  holdsLane,
+  lost,
+  lostAtAnyStage,
+  NO_END,
+  otherHolders,
+  unfinished,
+  type KnownLane,
+} from "../lane.ts";
 import { ownJobs, ownTaskIs } from "../own-task.ts";
 import type { Policy } from "../policy.ts";
 import { cancelRemedy, pauseRemedy } from "../remedy.ts";
@@ -71,12 +80,15 @@ const jobsBehind = (policy: Policy, task: string): Statement => {
       ELSE COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.id > ${raw(task)}.id AND ${holder}), ${NO_END}) END`;
 };
 
-/** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it. One list of tasks:
- *  with an OR, SQLite would walk all jobs of the lane. */
+/** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it, which may have finished
+ *  and left jobs behind. One list of tasks: with an OR, SQLite would walk all jobs of the lane. */
 const nextInLane = (policy: Policy, row: string): Statement => {
   const repo = raw(`${row}.repo`);
   return sql`repo = ${repo} AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")}
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND ${lost("t")})`;
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${lostAtAnyStage("t")}${when(
+      policy.pause,
+      raw(" AND t.paused_at IS NULL"),
+    )})`;
 };
 
 const writesOf = (policy: Policy): Write[] => {
