@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const OVER_EITHER = [
   "access",
   "claim",
+  "complete-and-claim",
   "events",
   "event-cursor",
   "freeze",

@@ -182,7 +182,7 @@ const WorkerPause = model(
 
 export const Completion = model(
   "Completion",
-  "Completes a job, and optionally moves its task and enqueues its next jobs.",
+  "Completes a job, and optionally moves its task, enqueues its next jobs and claims.",
   z.strictObject({
     lease_token: LeaseToken,
     result: anyJson("The worker's result, any JSON.").optional(),
@@ -192,6 +192,10 @@ export const Completion = model(
       .max(100)
       .optional(),
     pause: WorkerPause.optional(),
+    claim: ClaimRequest.optional().meta({
+      description:
+        "Claims next in the same transaction: `jobs` in the answer. It does not wait, so `wait_ms` must be 0 or left out.",
+    }),
   }),
 );
 export type Completion = z.output<typeof Completion>;
@@ -268,8 +272,13 @@ export const OneLease = z.strictObject({ lease: Lease });
 export const Completed = z.strictObject({
   job: Job,
   task: Task.nullable(),
-  next: z.array(Job),
+  next: z.array(Job).meta({ description: "The jobs that were enqueued, as they were before the claim." }),
   ...endedJobs,
+  jobs: z
+    .array(ClaimedJob)
+    .optional()
+    .meta({ description: "The jobs that were claimed; only with `claim`." }),
+  degraded: Claim.shape.degraded.optional(),
 });
 export type Completed = z.output<typeof Completed>;
 export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried });

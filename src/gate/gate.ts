@@ -310,13 +310,13 @@ export class Gate {
   }
 
   /** Completes a job, moves or pauses its task and enqueues the next jobs, all or nothing. Concurrent completions share a
-   *  transaction. A terminal stage ends the task's waiting jobs as in `setStage`.
-   *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request */
+   *  transaction. A terminal stage ends the task's waiting jobs as in `setStage`. With `claim`, the caller claims next in
+   *  the same transaction, as in `claim` but without waiting.
+   *  @throws GateError unknown_job, lease_lost, task_cancelled, task_terminal, layer_disabled, invalid_request; with `claim`
+   *    forbidden for an agent that is none of the caller's */
   async complete(caller: Caller, id: number, input: Completion): Promise<Completed> {
-    return withinReach(
-      reachOf(caller),
-      await this.#completions.complete(caller, id, withStorablePause(input)),
-    );
+    const completion = { ...withStorablePause(input), ...this.#nextClaim(caller, input) };
+    return withinReach(reachOf(caller), await this.#completions.complete(caller, id, completion));
   }
 
   /** Ends an attempt that went wrong: the job is delayed with backoff or for `retry_after_ms`, or failed at its last
@@ -516,6 +516,7 @@ export class Gate {
     this.#retention.stop();
     this.#readyIndex.stop();
     this.#claims.close();
+    this.#completions.close();
     this.#events.close();
   }
 
@@ -543,14 +544,25 @@ export class Gate {
 
   /** The agents that a claim asks for; those of the caller for a claim that names none.
    *  @throws GateError forbidden */
-  #agentsOf(caller: Caller, { agents }: ClaimRequest): ClaimRequest["agents"] {
+  #agentsOf(caller: Caller, { agents }: ClaimRequest, pointer = "/agents"): ClaimRequest["agents"] {
     const own = agentsOf(caller);
     if (own === null) return agents;
     const other = agents?.find((agent) => !own.includes(agent));
     if (other === undefined) return agents ?? [...own];
     throw new GateError("forbidden", `The token may claim jobs of ${own.join(", ")} only, not of ${other}.`, {
-      faults: [{ in: "body", pointer: "/agents", detail: "must be agents of the token" }],
+      faults: [{ in: "body", pointer, detail: "must be agents of the token" }],
     });
+  }
+
+  /** @throws GateError invalid_request, forbidden */
+  #nextClaim(caller: Caller, { claim }: Completion): Pick<Completion, "claim"> {
+    if (!claim) return {};
+    if (claim.wait_ms > 0)
+      throw new GateError("invalid_request", "A completion does not wait for a job.", {
+        hint: "Claim with wait_ms after a completion that brought no job.",
+        faults: [{ in: "body", pointer: "/claim/wait_ms", detail: "must be 0" }],
+      });
+    return { claim: { ...claim, agents: this.#agentsOf(caller, claim, "/claim/agents") } };
   }
 
   #notify(audience: Audience): void {

@@ -10,7 +10,7 @@ import type { ClaimedJob, Completed } from "../contract/jobs.ts";
 import { ERROR_LENGTH, peopleText } from "../contract/people-text.ts";
 
 /** A success: the job's result, the task's next stage and the next jobs; with `pause`, the task waits for a person. */
-export type Outcome = Omit<Parameters<Client["complete"]>[1], "lease_token">;
+export type Outcome = Omit<Parameters<Client["complete"]>[1], "lease_token" | "claim">;
 
 /** Returned by a handler that cannot go on now: the job goes back to the queue and no attempt is counted. It is delayed
  *  until `run_after`; with `pause`, its task waits for a person. */
@@ -161,11 +161,29 @@ export const startWorker = ({
     }
   };
 
-  /** Completes the job. Of a task that finished meanwhile, the result alone is kept. */
+  /** Releases a job. One that is not released returns to the queue when its lease expires. */
+  const giveBack = async (job: ClaimedJob): Promise<void> => {
+    try {
+      await client.release(job.id, { lease_token: job.lease.token });
+    } catch (error) {
+      onTrouble(error, job);
+    }
+  };
+
+  /** Completes the job, and claims the next one in the same call. Of a task that finished meanwhile, the result alone is
+   *  kept. */
   const complete = async (job: ClaimedJob, gone: AbortSignal, outcome?: Outcome): Promise<Completed> => {
     const lease_token = job.lease.token;
-    const send = (part?: Outcome): Promise<Completed> =>
-      report(job, gone, (key) => client.complete(job.id, { lease_token, ...part }, key));
+    const next = stopped() ? {} : { claim: { worker: name, agents, repos, lease_ms: leaseMs } };
+    const send = async (part?: Outcome): Promise<Completed> => {
+      const sentAt = performance.now();
+      const body = { lease_token, ...part, ...next };
+      const completed = await report(job, gone, (key) => client.complete(job.id, body, key));
+      // The answer may be a repeated one: leases of that age may be over.
+      if (performance.now() - sentAt <= leaseMs / 2) return completed;
+      for (const each of completed.jobs ?? []) await giveBack(each);
+      return { ...completed, jobs: [] };
+    };
     try {
       return await send(outcome);
     } catch (error) {
@@ -204,7 +222,16 @@ export const startWorker = ({
     }
   };
 
-  const run = async (job: ClaimedJob): Promise<void> => {
+  const tellCompleted = (completed: Completed, job: ClaimedJob): void => {
+    try {
+      onCompleted(completed, job);
+    } catch (error) {
+      onTrouble(error, job);
+    }
+  };
+
+  /** @returns the jobs that were claimed with the completion */
+  const run = async (job: ClaimedJob): Promise<readonly ClaimedJob[]> => {
     const current: Run = {
       job,
       gone: new AbortController(),
@@ -214,14 +241,13 @@ export const startWorker = ({
     const leaseKept = keepLease(current);
     try {
       const completed = await work(current);
-      if (completed) onCompleted(completed, job);
+      if (completed) tellCompleted(completed, job);
+      return completed?.jobs ?? [];
     } catch (error) {
       onTrouble(error, job);
       // Releasing the job of a finished task ends it.
-      if (codeOf(error) === "task_cancelled" || isFinished(error))
-        await client.release(job.id, { lease_token: job.lease.token }).catch((late: unknown) => {
-          onTrouble(late, job);
-        });
+      if (codeOf(error) === "task_cancelled" || isFinished(error)) await giveBack(job);
+      return [];
     } finally {
       current.over.abort();
       await leaseKept;
@@ -244,9 +270,11 @@ export const startWorker = ({
     let failures = 0;
     while (!stopped()) {
       try {
-        const jobs = await claim();
+        const jobs = [...(await claim())];
         failures = 0;
-        for (const job of jobs) await run(job);
+        for (let job = jobs.shift(); job; job = jobs.shift())
+          if (stopped()) await giveBack(job);
+          else jobs.push(...(await run(job)));
       } catch (error) {
         if (stopped()) return;
         onTrouble(error);

@@ -402,6 +402,11 @@ it("claims of its own repositories and agents only, and the lease is its own", a
   const beat = { lease_token: job?.lease.token };
   expect((await as("worker", "POST", `/jobs/${job?.id}/heartbeat`, beat)).status).toBe(409);
   expect((await as("second", "POST", `/jobs/${job?.id}/heartbeat`, beat)).status).toBe(200);
+  const next = { ...beat, claim: { agents: ["analyst"] } };
+  expect((await as("developer", "POST", `/jobs/${job?.id}/complete`, next)).body).toMatchObject({
+    code: "forbidden",
+    errors: [{ pointer: "/claim/agents" }],
+  });
   expect((await as("second", "POST", `/jobs/${job?.id}/release`, beat)).status).toBe(200);
 });
 

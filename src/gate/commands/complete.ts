@@ -5,6 +5,7 @@ import { all, first, lockLane, now, run, tryLanes, type Tx } from "../../store/p
 import { idsIn, rowsOf, sql } from "../../store/sql.ts";
 import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError } from "../../contract/errors.ts";
+import { claim, type ClaimAttempt } from "./claim.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
 import { enqueue, laneOf, readJobs, refuseFinished } from "./job.ts";
@@ -194,6 +195,32 @@ export function* completeTogether(
     const { value } = values.next();
     return value ? { value } : ALONE;
   });
+}
+
+/** A completion whose caller claims next. */
+export interface ClaimingAttempt extends CompletionAttempt {
+  readonly claim: ClaimAttempt;
+}
+
+/** Gives each caller whose completion was made its next jobs: they may be what the completions freed.
+ *  @param results of the completions */
+export function* claimNext(
+  context: BatchContext,
+  attempts: readonly ClaimingAttempt[],
+  results: readonly Result<Completed>[],
+): Tx<Result<Completed>[]> {
+  const made = attempts.filter((_, index) => "value" in (results[index] ?? ALONE));
+  const claimed = (
+    made.length > 0
+      ? yield* claim(
+          context,
+          made.map((each) => each.claim),
+        )
+      : []
+  ).values();
+  return results.map((result) =>
+    "value" in result ? { value: { ...result.value, jobs: claimed.next().value ?? [] } } : result,
+  );
 }
 
 /** Completes one job, waiting for its lane as long as needed.

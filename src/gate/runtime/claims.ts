@@ -29,7 +29,7 @@ const OPTIONS = {
 } as const;
 
 /** Claims of one key take the same jobs. */
-const keyOf = (caller: Caller, { agents, repos }: ClaimRequest): string =>
+export const keyOf = (caller: Caller, { agents, repos }: ClaimRequest): string =>
   JSON.stringify([agents, repos, reachOf(caller)]);
 
 const someOf = (claimed: Claim): Claim | undefined => (claimed.jobs.length > 0 ? claimed : undefined);

@@ -19,7 +19,8 @@ declare module "fastify" {
 /** In seconds: from an index lookup to the longest poll. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60];
 
-const CLAIM = "/jobs/claim";
+/** The routes that hand out jobs. */
+const CLAIMING = ["/jobs/claim", "/jobs/:id/complete"];
 
 /** Counters of requests, claims and problems. */
 const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
@@ -50,14 +51,14 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
   app.decorateRequest("problem", null);
   const countClaim: preSerializationHookHandler = (_request, reply, payload, done) => {
     if (reply.statusCode === 200) {
-      const { jobs } = payload as Claim;
-      claims.inc({ outcome: jobs.length > 0 ? "granted" : "empty" });
-      claimed.inc(jobs.length);
+      const { jobs } = payload as Partial<Claim>;
+      if (jobs) claims.inc({ outcome: jobs.length > 0 ? "granted" : "empty" });
+      claimed.inc(jobs?.length ?? 0);
     }
     done(null, payload);
   };
   app.addHook("onRoute", (route) => {
-    if (route.url === CLAIM) route.preSerialization = countClaim;
+    if (CLAIMING.includes(route.url)) route.preSerialization = countClaim;
   });
   app.addHook("onResponse", (request, reply, done) => {
     const { method, problem, routeOptions } = request;

@@ -147,10 +147,13 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
       schema: routeSchema({
         tags,
         operationId: "completeJob",
-        summary: "Complete a job, move or pause its task and enqueue the next jobs, in one transaction",
+        summary:
+          "Complete a job, move or pause its task, enqueue the next jobs and claim, in one transaction",
         params: IdParams,
         body: Completion,
-        response: { 200: ["The completed job, its task and the next jobs.", Completed] },
+        response: {
+          200: ["The completed job, its task, the next jobs, and those that were claimed.", Completed],
+        },
         problems: [404, 409],
       }),
     },
