@@ -44,7 +44,7 @@ export const liveWorkItems = ({ serial_gate: { per_repo } }: Queue, repo?: strin
 
 /** The work items of the queue and of the first page of tasks. */
 const knownWorkItems = async (client: Client, repo?: string): Promise<string[]> => {
-  const [queue, { tasks }] = await Promise.all([client.queue(), client.tasks({ limit: LONGEST_PAGE, repo })]);
+  const [queue, { tasks }] = await Promise.all([client.queue(), client.listTasks({ limit: LONGEST_PAGE, repo })]);
   return [...liveWorkItems(queue, repo), ...tasks.flatMap(({ work_item_id }) => work_item_id ?? [])];
 };
 
@@ -85,7 +85,7 @@ const didYouMeanRepo = async (client: Client, repo: string): Promise<string[]> =
   didYouMean(repo, Object.keys((await client.queue()).serial_gate.per_repo));
 
 const hasTasks = async (client: Client, repo: string): Promise<boolean> =>
-  (await client.tasks({ repo, limit: 1 })).tasks.length > 0;
+  (await client.listTasks({ repo, limit: 1 })).tasks.length > 0;
 
 /** A line for a repository that nothing has, and one for near names; nothing for any other.
  *  @param nouns names the things that it lacks */

@@ -74,7 +74,7 @@ it("takes a task from its creation to its end", async () => {
   const { task: last, jobs } = await client.task(task.id);
   expect(last.stage).toBe("cancelled");
   expect(jobs.map(({ status }) => status)).toEqual(["done", "cancelled", "cancelled"]);
-  expect(await client.tasks({ repo, paused: false, limit: 5 })).toEqual({
+  expect(await client.listTasks({ repo, paused: false, limit: 5 })).toEqual({
     tasks: [last],
     next_cursor: null,
   });

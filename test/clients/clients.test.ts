@@ -91,7 +91,7 @@ describe.skipIf(without("python3"))("the Python worker", () => {
     await client.createTask({ repo: "acme/a", work_item_id: "SLOW" });
     const { ended } = scene(service, "slow");
     expect(await ended).toEqual([{ ended: true }]);
-    expect((await client.jobs({})).jobs).toMatchObject([{ status: "done", attempt: 1 }]);
+    expect((await client.listJobs({})).jobs).toMatchObject([{ status: "done", attempt: 1 }]);
   });
 
   it.each([

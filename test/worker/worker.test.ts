@@ -150,7 +150,7 @@ it.each<[string, unknown, string]>([
     Object.assign(new Error(), { message: { code: 5 } }),
     "[object Object]",
   ],
-  ["a value that has no text", Object.create(null), "The handler threw a value that has no text."],
+  ["a value that has no text", Object.create(null), "The error has no text."],
   ["nothing", undefined, "undefined"],
 ])("reports a handler that throws %s", async (_, thrown, told) => {
   const { client, hire, jobThat } = await shift({ SERIAL_GATE_MAX_ATTEMPTS: "1" });

@@ -69,7 +69,7 @@ const MOST_JOBS = 100;
 
 const newestJobs = async ({ client, verb, signal }: Asked): Promise<string[]> => {
   const status = STATUSES_OF_VERBS[verb];
-  const { jobs } = await client.jobs({ status, limit: MOST_JOBS }, signal);
+  const { jobs } = await client.listJobs({ status, limit: MOST_JOBS }, signal);
   return jobs.map(({ id }) => String(id));
 };
 

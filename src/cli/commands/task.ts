@@ -114,7 +114,7 @@ const LONGEST_PAGE = 500;
 const allTasks = async (client: Client, query: Partial<TaskQuery>): Promise<Task[]> => {
   const found: Task[] = [];
   for (let cursor: string | undefined; ;) {
-    const { tasks, next_cursor } = await client.tasks({ ...query, limit: LONGEST_PAGE, cursor });
+    const { tasks, next_cursor } = await client.listTasks({ ...query, limit: LONGEST_PAGE, cursor });
     found.push(...tasks);
     if (next_cursor === null) return found;
     cursor = next_cursor;

@@ -24,8 +24,8 @@ const withOptionalBodies = <Document extends object>(document: Document): Docume
   const { paths = {}, components } = document as Described;
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     const model = String(requestBody?.content["application/json"]?.schema?.$ref).split("/").at(-1) ?? "";
-    const { required, anyOf, minProperties } = components?.schemas?.[model] ?? {};
-    if (requestBody && [required, anyOf, minProperties].every((each) => each === undefined))
+    const { required, minProperties } = components?.schemas?.[model] ?? {};
+    if (requestBody && [required, minProperties].every((each) => each === undefined))
       requestBody.required = false;
   }
   return document;

@@ -38,7 +38,7 @@ const newestJobs = async (
   for (let cursor: string | undefined; ;) {
     // One more than asked for tells whether there are more.
     const limit = Math.min(most + 1 - found.length, LONGEST_PAGE);
-    const { jobs, next_cursor } = await client.jobs({ ...query, limit, cursor });
+    const { jobs, next_cursor } = await client.listJobs({ ...query, limit, cursor });
     found.push(...jobs);
     if (found.length > most) return { jobs: found.slice(0, most), hasMore: true };
     if (next_cursor === null) return { jobs: found, hasMore: false };
