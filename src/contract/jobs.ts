@@ -225,6 +225,15 @@ export const Release = z.strictObject({
   pause: WorkerPause.optional(),
 });
 export type Release = z.output<typeof Release>;
+
+/** The outcome file of a command that `serial-gate work` runs: the members of a completion, and the delay of a job that the
+ *  command defers. */
+export const CommandOutcome = z.strictObject({
+  ...Completion.pick({ result: true, stage: true, next: true, pause: true }).shape,
+  run_after: Release.shape.run_after,
+});
+export type CommandOutcome = z.input<typeof CommandOutcome>;
+
 export const JobPage = z.strictObject({
   jobs: z.array(Job),
   next_cursor: z.string().nullable().meta({

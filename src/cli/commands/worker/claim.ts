@@ -1,14 +1,14 @@
 /** serial-gate claim: claims jobs, as a worker does. */
 
 import type { Command } from "commander";
-import type { Claim, ClaimedJob } from "../../contract/jobs.ts";
-import { example, repeated, wholeNumber } from "../arguments.ts";
-import type { CliContext } from "../context.ts";
-import { outputOption, print, say, type Answer, type OutputOptions } from "../output/format.ts";
-import { nameOf } from "../output/label.ts";
-import { tableOf, type Column } from "../output/table.ts";
-import { durationBetween, shownTime } from "../output/time.ts";
-import { connect } from "../service.ts";
+import type { Claim, ClaimedJob } from "../../../contract/jobs.ts";
+import { example, repeated, wholeNumber } from "../../arguments.ts";
+import type { CliContext } from "../../context.ts";
+import { outputOption, print, say, type Answer, type OutputOptions } from "../../output/format.ts";
+import { nameOf } from "../../output/label.ts";
+import { tableOf, type Column } from "../../output/table.ts";
+import { durationBetween, shownTime } from "../../output/time.ts";
+import { connect } from "../../service.ts";
 
 const COLUMNS: readonly Column<ClaimedJob>[] = [
   { head: "JOB", cell: ({ id }) => id },
