@@ -502,8 +502,8 @@ export class Gate {
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
-  audit(report?: (wrong: WrongFlag) => void): ReturnType<ReadyIndexKeeper["audit"]> {
-    return this.#readyIndex.audit(report);
+  audit(report?: (wrong: WrongFlag) => void, repair = true): ReturnType<ReadyIndexKeeper["audit"]> {
+    return this.#readyIndex.audit(report, repair);
   }
 
   /** How many ready flags the audits of this gate found wrong, and repaired. */

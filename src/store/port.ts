@@ -131,6 +131,8 @@ export interface Dialect {
   readonly inSchema: (text: string) => Statement;
   /** A row `{role, may}`: the program's role, and 1 if it may change the schema, else 0. */
   readonly schemaRights: Statement;
+  /** Rows `{damage}`: each tells of a damaged page, row or index. It reads the whole database. */
+  readonly damages: Statement;
   /** Rows `{exposure}`: each a clause about what gives another role the rights of those that run the program. */
   readonly exposures: Statement;
   /** True where a row of gate_settings switches the ready index's triggers off (triggers/sets.ts); elsewhere they are

@@ -43,6 +43,24 @@ export const createPrivately = (file: string, make: (unnamed: string) => void): 
   }
 };
 
+/** Makes a file that must not exist, private to its owner. It has its name only once `make` is done with it.
+ *  @returns false, and makes nothing, when something has the name
+ *  @throws the error of the system, or of `make` */
+export const copyPrivately = async (
+  file: string,
+  make: (unnamed: string) => Promise<void>,
+): Promise<boolean> => {
+  if (existsSync(file)) return false;
+  const unnamed = resolve(`${file}.new-${randomUUID()}`);
+  closeSync(openSync(unnamed, "wx", PRIVATE_FILE));
+  try {
+    await make(unnamed);
+    return nameUnlessTaken(unnamed, file);
+  } finally {
+    for (const beside of ["", "-wal", "-shm", "-journal"]) rmSync(`${unnamed}${beside}`, { force: true });
+  }
+};
+
 /** The users that have access to a file, besides its owner: bits of the mode, without those that its folder keeps out. */
 const openBits = (file: string): number => {
   const mode = statSync(file).mode & 0o077;
