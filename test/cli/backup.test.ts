@@ -31,7 +31,7 @@ it.each(["wal", "delete"])(
     const add = (name: string) => service.post("/tasks", { repo: "acme/web", work_item_id: name });
     await add("BEFORE");
     const file = join(temporaryFolder(), "copy of gate.db");
-    const isDone = false;
+    const copying = new AbortController();
     const writing = (async (): Promise<void> => {
       for (let index = 0; !copying.signal.aborted; index++)
         expect((await add(`DURING-${index}`)).status).toBe(201);
