@@ -13,6 +13,7 @@ const OVER_EITHER = [
   "pause",
   "people-text",
   "queue",
+  "readiness",
   "tasks",
 ].map((name) => `test/http/${name}.test.ts`);
 
