@@ -14,6 +14,7 @@ const OVER_EITHER = [
   "pause",
   "people-text",
   "queue",
+  "readiness",
   "tasks",
 ].map((name) => `test/http/${name}.test.ts`);
 

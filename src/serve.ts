@@ -80,7 +80,7 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
   for (const warning of config.warnings) logger.warn(warning);
   const tls = config.tls && readTls(config.tls);
   const access = readTokens(config, logger);
-  const store = await openStore(config.databaseUrl);
+  const store = await openStore(config.databaseUrl, { allowEmpty: config.allowEmpty });
   try {
     await prepare(store, logger);
     for (const exposure of [...fileExposures(config.databaseUrl), ...(await readExposures(store))])

@@ -17,7 +17,15 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   },
   contract: { parts: ["contract"], packages: /^zod$/ },
   "gate/rule": {
-    parts: ["gate/rule", "contract", "store/port", "store/sql", "store/timestamps", "store/triggers"],
+    parts: [
+      "gate/rule",
+      "gate/lease-clock",
+      "contract",
+      "store/port",
+      "store/sql",
+      "store/timestamps",
+      "store/triggers",
+    ],
     packages: /^$/,
   },
   "gate/commands": {
@@ -25,6 +33,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/commands",
       "gate/group-by",
       "gate/instant",
+      "gate/lease-clock",
       "gate/rule",
       "contract",
       "store/port",

@@ -2,6 +2,7 @@
 
 import { Command, Option } from "commander";
 import { VERSION } from "../version.ts";
+import { backupCommand } from "./commands/admin/backup.ts";
 import { doctorCommand } from "./commands/admin/doctor.ts";
 import { migrateCommand } from "./commands/admin/migrate.ts";
 import { openapiCommand } from "./commands/admin/openapi.ts";
@@ -65,6 +66,7 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
   serveCommand(program, context);
   migrateCommand(program, context);
   doctorCommand(program, context, exitWith);
+  backupCommand(program, context);
   replayCommand(program, context, exitWith);
   openapiCommand(program, context);
   tokenCommands(program, context);

@@ -48,6 +48,8 @@ export interface Config {
   /** The paths of the certificate and of its key; undefined for plain HTTP. */
   readonly tls: TlsFiles | undefined;
   readonly databaseUrl: string;
+  /** Takes a database file that exists and is empty for a new database. */
+  readonly allowEmpty: boolean;
   readonly logLevel: string;
   readonly tokens: readonly OperatorSecret[];
   /** The path of the token file; undefined without one. */
@@ -169,6 +171,7 @@ const Environment = z.object({
       const read = readDatabaseUrl(text);
       if (read.kind === "invalid") context.addIssue({ code: "custom", message: read.reason });
     }),
+  SERIAL_GATE_ALLOW_EMPTY: onOff(false),
   LOG_LEVEL: oneOf("info", LOG_LEVELS),
   SERIAL_GATE_TOKENS: tokenList(),
   SERIAL_GATE_TOKENS_FILE: z.string().default(""),
@@ -247,6 +250,7 @@ export const parseConfig = (env: Env): Config => {
     port: value.PORT,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
     databaseUrl: value.DATABASE_URL,
+    allowEmpty: value.SERIAL_GATE_ALLOW_EMPTY,
     logLevel: value.LOG_LEVEL,
     tokens: value.SERIAL_GATE_TOKENS,
     tokensFile: value.SERIAL_GATE_TOKENS_FILE || undefined,

@@ -51,7 +51,7 @@ import type {
   TaskPage,
   TaskQuery,
 } from "../contract/tasks.ts";
-import { run, StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
+import { StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
 import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
@@ -74,9 +74,11 @@ import type { Defaults, Policy } from "./rule/policy.ts";
 import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
-import { PROBES } from "./rule/probes.ts";
+import { jumpSentence, LeaseClock } from "./lease-clock.ts";
 import { DegradedMode } from "./runtime/degraded-mode.ts";
 import { EventStream } from "./runtime/event-stream.ts";
+import { readEssentials, tryToWork } from "./runtime/health/probe.ts";
+import { Readiness } from "./runtime/health/readiness.ts";
 import type { Log } from "./runtime/log.ts";
 import { Maintenance } from "./runtime/maintenance.ts";
 import { Pipeline, type Audience, type Operation } from "./runtime/pipeline.ts";
@@ -98,6 +100,8 @@ interface GateParts {
   readonly log: Log;
   /** The same clock as the store's. */
   readonly clock?: Clock;
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonic?: () => number;
   /** A number in [0, 1), for jitter. */
   readonly random?: () => number;
 }
@@ -135,6 +139,7 @@ export class Gate {
   readonly #completions: Completions;
   readonly #events: EventStream;
   readonly #queueVersion: QueueVersion;
+  readonly #readiness: Readiness;
   #isDraining = false;
 
   constructor({
@@ -145,6 +150,7 @@ export class Gate {
     eventsDays = 0,
     log,
     clock = Date.now,
+    monotonic = () => performance.now(),
     random = Math.random,
   }: GateParts) {
     const watch = (listener: () => void): (() => void) => store.watch(listener);
@@ -154,20 +160,40 @@ export class Gate {
     this.#log = log;
     this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
+    const leaseClock = new LeaseClock(monotonic, (byMs) => {
+      log.warn({ byMs }, jumpSentence(byMs));
+    });
+    this.#readiness = new Readiness({
+      log,
+      read: () => store.read(readEssentials),
+      write: () => tryToWork(this.#pipeline, store),
+      monotonic,
+    });
+    const onFailure = (error: unknown): void => {
+      this.#readiness.failed(error);
+    };
     this.#maintenance = new Maintenance(
-      { store, policy, log, clock },
+      { store, policy, log, clock, leaseClock, onFault: onFailure },
       (done) => void this.#afterMaintenance(done),
     );
-    this.#retention = new Retention(store, log, clock, eventsDays);
+    this.#retention = new Retention({ store, log, clock, leaseClock, eventsDays });
     this.#pipeline = new Pipeline({
       store,
-      rules: { policy, defaults, projects, random, newToken: () => randomBytes(16).toString("hex") },
+      rules: {
+        policy,
+        defaults,
+        projects,
+        random,
+        leaseClock,
+        newToken: () => randomBytes(16).toString("hex"),
+      },
       maintenance: this.#maintenance,
       degradedMode: this.#degradedMode,
       readyIndex: this.#readyIndex,
       notify: (audience) => {
         this.#notify(audience);
       },
+      onFailure,
     });
     this.#claims = new Claims(this.#pipeline, watch);
     this.#completions = new Completions(this.#pipeline);
@@ -476,8 +502,8 @@ export class Gate {
   }
 
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
-  audit(report?: (wrong: WrongFlag) => void): ReturnType<ReadyIndexKeeper["audit"]> {
-    return this.#readyIndex.audit(report);
+  audit(report?: (wrong: WrongFlag) => void, repair = true): ReturnType<ReadyIndexKeeper["audit"]> {
+    return this.#readyIndex.audit(report, repair);
   }
 
   /** How many ready flags the audits of this gate found wrong, and repaired. */
@@ -501,12 +527,12 @@ export class Gate {
     this.#maintenance.scheduleAt(0);
   }
 
-  /** Returns when the gate takes claims and its database answers.
+  /** Returns when the gate takes claims and its database takes work: see `Readiness`.
    *  @throws GateError draining
-   *  @throws StoreFault when the database does not answer */
+   *  @throws StoreFault when the database does not answer, or did not take the last write and takes none of the gate's own */
   async ready(): Promise<void> {
     this.#refuseWhileDraining();
-    await this.#store.read(() => run(PROBES.stages));
+    await this.#readiness.check();
   }
 
   /** Hands out no more jobs; waiting callers are answered with nothing. */
@@ -574,6 +600,7 @@ export class Gate {
   async #afterMaintenance(done: number): Promise<void> {
     if (done > 0) this.#notify("everyone");
     if (this.#isDraining) return;
+    if (!this.#readiness.isGreen) void this.#readiness.check().catch(() => undefined);
     void this.#retention.tend();
     if (this.#degradedMode.isHealthy && (await this.#readyIndex.tend())) this.#claims.notify();
   }

@@ -172,8 +172,15 @@ const gateAnswer = ({ code, message, context }: GateError): Answer => ({
   ...(code === "draining" ? { headers: RETRY_AFTER } : {}),
 });
 
+const INTERNAL_ERROR: Answer = {
+  code: "internal_error",
+  detail: "Internal error. The service's log has the cause.",
+};
+
 const storeAnswer = ({ kind }: StoreFault): Answer => {
   switch (kind) {
+    case "invalid":
+      return INTERNAL_ERROR;
     case "busy":
       return {
         code: "storage_busy",
@@ -208,7 +215,7 @@ const answerTo = (error: unknown): Answer => {
     if (known) return known;
     if (statusCode >= 400 && statusCode < 500) return { code: "invalid_request", detail: message };
   }
-  return { code: "internal_error", detail: "Internal error. The service's log has the cause." };
+  return INTERNAL_ERROR;
 };
 
 /** `invalid_json` as "Invalid JSON". */

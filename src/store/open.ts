@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly clock?: Clock;
   /** Refuses a file that does not exist instead of creating it. SQLite only: no URL creates a PostgreSQL database. */
   readonly mustExist?: boolean;
+  /** Takes a file that exists and is empty for a new database. SQLite only. */
+  readonly allowEmpty?: boolean;
   /** How many transactions run at once. PostgreSQL only. */
   readonly poolSize?: number;
 }
@@ -27,12 +29,12 @@ export const fileExposures = (url: string): string[] => {
  *  @throws StoreFault when the database cannot be opened. */
 export const openStore = (
   url: string,
-  { clock, mustExist = false, poolSize }: OpenOptions = {},
+  { clock, mustExist, allowEmpty, poolSize }: OpenOptions = {},
 ): Promise<Store> => {
   const read = readDatabaseUrl(url);
   switch (read.kind) {
     case "file":
-      return openSqlite(read.path, clock ?? Date.now, { mustExist });
+      return openSqlite(read.path, clock ?? Date.now, { mustExist, allowEmpty });
     case "server":
       return openPostgres(read.url, { clock, poolSize });
     case "invalid":

@@ -63,13 +63,18 @@ export function* tryLane(repo: string): Tx<boolean> {
 /** Milliseconds since 1970 UTC. Injected, so that tests own the time. */
 export type Clock = () => number;
 
+export interface WriteOptions {
+  /** How long the write is retried while a lock stands in its way, in milliseconds. */
+  readonly retryForMs?: number;
+}
+
 export interface Store {
   readonly dialect: Dialect;
 
   /** Runs an operation in one write transaction and resolves with its value after the commit, which survives a power
    *  cut. An error that the operation throws rolls all of it back and is passed on.
    *  @throws StoreFault when the database cannot answer. */
-  write<T>(operation: () => Tx<T>): Promise<T>;
+  write<T>(operation: () => Tx<T>, options?: WriteOptions): Promise<T>;
 
   /** Runs a read-only operation on one consistent snapshot.
    *  @throws StoreFault when the database cannot answer. */
@@ -126,6 +131,8 @@ export interface Dialect {
   readonly inSchema: (text: string) => Statement;
   /** A row `{role, may}`: the program's role, and 1 if it may change the schema, else 0. */
   readonly schemaRights: Statement;
+  /** Rows `{damage}`: each tells of a damaged page, row or index. It reads the whole database. */
+  readonly damages: Statement;
   /** Rows `{exposure}`: each a clause about what gives another role the rights of those that run the program. */
   readonly exposures: Statement;
   /** True where a row of gate_settings switches the ready index's triggers off (triggers/sets.ts); elsewhere they are
@@ -193,8 +200,9 @@ export type JsonMember = { readonly text: Statement } | { readonly number: State
  *  `unavailable`: the database could not be reached, read or written; the operation was rolled back, or its outcome is
  *  unknown.
  *  `unreadable`: a table, a column or a page that the statement needs is missing or damaged.
- *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again. */
-export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused";
+ *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again.
+ *  `invalid`: the statement is wrong or too large, which is a mistake of the program and no damage; nothing changed. */
+export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused" | "invalid";
 
 export class StoreFault extends Error {
   override readonly name = "StoreFault";

@@ -46,12 +46,6 @@ export const join = (fragments: readonly Statement[], separator: string): Statem
   params: fragments.flatMap((fragment) => fragment.params),
 });
 
-/** `(?, ?, …)` for IN. The list must not be empty: no database takes `IN ()`. */
-export const list = (values: readonly Value[]): Statement => ({
-  sql: `(${values.map(() => "?").join(", ")})`,
-  params: values,
-});
-
 /** PostgreSQL assumes that json_each returns 100 rows and scans the other table. Up to this many values, a LIMIT tells it
  *  their real number. */
 const FEW_ROWS = 16;
@@ -68,6 +62,23 @@ export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement
 /** `(SELECT …)` for IN, over any number of ids. */
 export const idsIn = (ids: readonly number[]): Statement =>
   sql`(SELECT CAST(listed.key AS BIGINT) FROM ${rowsOf(ids.map((id) => [id, 1]))} AS listed)`;
+
+/** `(SELECT …)` for IN, over any number of texts. */
+const textsIn = (texts: readonly string[]): Statement =>
+  sql`(SELECT listed.value ->> 'text' FROM ${rowsOf(texts.map((text, index) => [index, { text }]))} AS listed)`;
+
+/** The longest list that is bound value by value. A statement may have several, and SQLite takes 32,766 values in all,
+ *  PostgreSQL 65,535. */
+const FEW_VALUES = 100;
+
+/** `(?, ?, …)` for IN; a long list of numbers, or of texts, is one value. The list must not be empty: no database takes `IN ()`. */
+export const list = (values: readonly Value[]): Statement => {
+  if (values.length > FEW_VALUES) {
+    if (values.every((value) => typeof value === "number")) return idsIn(values);
+    if (values.every((value) => typeof value === "string")) return textsIn(values);
+  }
+  return { sql: `(${values.map(() => "?").join(", ")})`, params: values };
+};
 
 /** True when the FROM and WHERE find a row. */
 export const exists = (rows: Statement): Statement => sql`EXISTS (SELECT 1 FROM ${rows})`;

@@ -103,3 +103,46 @@ it("config says whether strict lanes are on and why", { timeout: 120_000 }, asyn
     "Strict lanes are off: SERIAL_GATE_STRICT_LANES says so (environment).",
   );
 });
+
+it.each(["serve", "migrate"])(
+  "%s refuses an empty file with the way out, and takes it where it may",
+  async (verb) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "empty.db"), "");
+    const env = { DATABASE_URL: "file:./empty.db", PORT: "0" };
+    const { code, text } = await runIn(folder, verb, env);
+    expect(code).toBe(1);
+    expect(text).toBe(
+      `The database ${join(folder, "empty.db")} exists and is empty: was it emptied by mistake? Restore a backup or, for a new database, delete the file or set SERIAL_GATE_ALLOW_EMPTY=true.\n`,
+    );
+    expect(readFileSync(join(folder, "empty.db"))).toHaveLength(0);
+    expect(await runIn(folder, "migrate", { ...env, SERIAL_GATE_ALLOW_EMPTY: "true" })).toMatchObject({
+      code: 0,
+    });
+  },
+);
+
+it.each([
+  ["jobs", "SQLITE_CORRUPT"],
+  ["the header", "SQLITE_NOTADB"],
+])("serve names the file and the way out when %s is damaged", async (part, code) => {
+  const folder = temporaryFolder();
+  const path = join(folder, "gate.db");
+  const env = { DATABASE_URL: "file:./gate.db", PORT: "0" };
+  expect((await runIn(folder, "migrate", env)).code).toBe(0);
+  const { root, size } = using(path, (db) => {
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+      INSERT INTO jobs(repo, agent, status) SELECT 'acme/web', 'analyst', 'queued' FROM n`);
+    return {
+      root: Number(db.prepare("SELECT rootpage FROM sqlite_master WHERE name = 'jobs'").pluck().get()),
+      size: Number(db.pragma("page_size", { simple: true })),
+    };
+  });
+  const bytes = readFileSync(path);
+  const from = part === "jobs" ? (root - 1) * size : 0;
+  writeFileSync(path, bytes.fill(0xff, from, from + (part === "jobs" ? size : 100)));
+  const { text } = await runIn(folder, "serve", env);
+  const lines = text.trimEnd().split("\n");
+  expect(lines.at(-1)).toContain(`The database ${path} answered ${code}`);
+  expect(lines.at(-1)).toMatch(/[Rr]estore a backup/);
+});

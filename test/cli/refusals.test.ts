@@ -341,9 +341,11 @@ it("--help groups the verbs by their users", async () => {
       migrate [options]                create or upgrade the database (safe to
                                        repeat)
       doctor                           check and repair the ready index; list
-                                       unreadable times, stuck tasks, jobs without a
-                                       lease and rights that others should not have
-                                       (reads DATABASE_URL)
+                                       damaged pages, unreadable times, stuck tasks,
+                                       jobs without a lease and rights that others
+                                       should not have (reads DATABASE_URL)
+      backup <file>                    copy the SQLite database while the service
+                                       runs, and check the copy (reads DATABASE_URL)
       replay [options] [file]          run real work items through a fresh service,
                                        then verify its database
       openapi                          print the OpenAPI 3.1 document of the HTTP
@@ -391,6 +393,7 @@ it.each([
   ["serve"],
   ["migrate"],
   ["doctor"],
+  ["backup"],
   ["replay"],
   ["openapi"],
   ["config"],

@@ -20,6 +20,7 @@ it("uses the defaults for an empty environment: loopback, SQLite, every switch o
     host: "127.0.0.1",
     port: 8080,
     databaseUrl: "file:./data/serial-gate.db",
+    allowEmpty: false,
     logLevel: "info",
     tokens: [],
     policy: { ...POLICY, strictLanes: null },

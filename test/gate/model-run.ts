@@ -1,6 +1,7 @@
 /** One history of commands, run on a gate and on the model; both must agree after every command. */
 
 import { expect } from "vitest";
+import { LeaseClock } from "../../src/gate/lease-clock.ts";
 import { claim } from "../../src/gate/commands/claim.ts";
 import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
@@ -467,6 +468,10 @@ export class ModelRun {
       projects: [],
       random: () => 0.5,
       newToken: () => "t",
+      leaseClock: new LeaseClock(
+        () => performance.now(),
+        () => undefined,
+      ),
     };
     const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
     const rolledBack = await store

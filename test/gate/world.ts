@@ -24,9 +24,20 @@ export const API = "acme/api";
 export class TestClock {
   now = Date.parse("2026-06-15T08:00:00.000Z");
 
+  /** Goes on with the clock, but for its jumps. */
+  #monotonic = 0;
+
   readonly read: Clock = () => this.now;
 
+  readonly readMonotonic = (): number => this.#monotonic;
+
   pass(ms: number): void {
+    this.now += ms;
+    this.#monotonic += ms;
+  }
+
+  /** Sets the clock forward or back; no time passes. */
+  jump(ms: number): void {
     this.now += ms;
   }
 }
@@ -57,6 +68,7 @@ export class World {
       projects,
       log,
       clock: clock.read,
+      monotonic: clock.readMonotonic,
       random: () => 0.5,
     });
   }

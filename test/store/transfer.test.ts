@@ -359,7 +359,7 @@ describe("refused copy", () => {
         writeFileSync(path, "no database, but long enough to be read as one\n".repeat(20));
         return path;
       },
-      /^Cannot use the database \S+: .*not a database/,
+      /^The database \S+ answered SQLITE_NOTADB: .*Name another file/,
     ],
     [
       "another program's database",

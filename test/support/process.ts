@@ -14,6 +14,7 @@ export interface Ended {
 
 export interface Running {
   readonly ended: Promise<Ended>;
+  readonly pid: number | undefined;
   /** Its output so far. */
   readonly heard: { readonly stdout: string; readonly stderr: string };
   /** Resolves when the process has written that many lines, or has ended. */
@@ -48,6 +49,7 @@ const start = (
   const said = (count: number): boolean => heard.stdout.split("\n").length > count;
   return {
     ended,
+    pid: child.pid,
     heard,
     lines: (count) =>
       new Promise((enough) => {

@@ -211,6 +211,7 @@ const upToNextTask = (jobs: readonly Candidate[]): readonly Candidate[] => {
  *  @returns what each gets */
 export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[]): Tx<ClaimedJob[][]> {
   const at = yield* now();
+  context.rules.leaseClock.observe(at);
   const from = toStored(at);
   const each = attempts.map(({ actor, request }): Wish => {
     const ms = request.lease_ms ?? context.rules.defaults.leaseMs;

@@ -115,7 +115,7 @@ function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]):
     sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...claims.keys()])}`,
   );
   const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
-  const jobs = yield* readLeasedJobs(claims);
+  const jobs = yield* readLeasedJobs(context.rules, claims);
   const at = yield* now();
 
   const taken = new Set<string>();

@@ -10,6 +10,7 @@ import { record, WRITTEN, type Subject, type Why } from "./record.ts";
 import { type EventKind } from "../../contract/vocabulary.ts";
 import { changeJob, laneOf, readJob } from "./job.ts";
 import { instantIn } from "../instant.ts";
+import { TOLERATED_JUMP_MS, type Jump, type LeaseClock } from "../lease-clock.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
 import { refuseTerminal } from "./task.ts";
 import { unknownJob } from "./lookup/subject.ts";
@@ -23,7 +24,7 @@ import type {
   Release,
 } from "../../contract/jobs.ts";
 import { withEffect } from "../rule/effect.ts";
-import { GATE_ACTOR, type Actor, type Defaults, type Policy } from "../rule/policy.ts";
+import { GATE_ACTOR, type Actor, type Defaults, type Policy, type Rules } from "../rule/policy.ts";
 import { endsWithTask, takesNoJob } from "../rule/reasons/finished.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
@@ -58,17 +59,26 @@ export interface LeaseClaim {
   readonly actor: Actor;
 }
 
+/** True for a lease that is over. After a jump of the clock forward, one from before it is judged by the old clock until it
+ *  must have been renewed by the new one. */
+const isOver = (at: number, { byMs, agoMs }: Jump): Statement =>
+  sql`j.due_ms <= ${at}${when(
+    byMs > 0,
+    sql` AND (j.due_ms <= ${at - byMs} OR COALESCE(j.lease_ms, ${agoMs + 1}) <= ${agoMs})`,
+  )}`;
+
 /** Reads the jobs that exist, by id, each with a flag: is the token its current lease's, and the caller the one that claimed
  *  it? A lease that was claimed without a name is for every caller that has the token. A lease whose end is no time goes on.
  *  @param claims by the id of the job */
 export function* readLeasedJobs(
+  { leaseClock }: Rules,
   claims: ReadonlyMap<number, LeaseClaim>,
 ): Tx<Map<number, LeasedJob & { valid: number }>> {
   const at = yield* now();
   const asked = rowsOf(claims);
   const jobs = yield* all<LeasedJob & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS},
       CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token'
-          AND j.lease_expires_at IS NOT NULL AND (j.due_ms IS NULL OR j.due_ms > ${at})
+          AND j.lease_expires_at IS NOT NULL AND (j.due_ms IS NULL OR NOT (${isOver(at, leaseClock.observe(at))}))
           AND (j.lease_actor IS NULL OR j.lease_actor = asked.value ->> 'actor')
         THEN 1 ELSE 0 END AS valid
     FROM ${asked} AS asked JOIN jobs j ON j.id = CAST(asked.key AS BIGINT)
@@ -87,8 +97,8 @@ export const leaseLost = (id: number): GateError =>
 
 /** The job, if the token is its current lease's.
  *  @throws GateError unknown_job, lease_lost */
-function* leasedJob({ actor }: Context, id: number, token: string): Tx<LeasedJob> {
-  const job = (yield* readLeasedJobs(new Map([[id, { token, actor }]]))).get(id);
+function* leasedJob({ rules, actor }: Context, id: number, token: string): Tx<LeasedJob> {
+  const job = (yield* readLeasedJobs(rules, new Map([[id, { token, actor }]]))).get(id);
   if (!job) throw unknownJob(id);
   if (!job.valid) throw leaseLost(id);
   return job;
@@ -287,11 +297,12 @@ const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: St
 /** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many. A running job
  *  without a lease is another program's, and stays.
  *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
-export function* reapExpired(limit: number): Tx<number> {
+export function* reapExpired(limit: number, _policy: Policy, leaseClock: LeaseClock): Tx<number> {
   const at = yield* now();
+  const isExpired = isOver(at, leaseClock.observe(at));
   const expired = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'running' AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
+    WHERE j.status = 'running' AND ${isExpired} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
   let given = 0;
   for (const job of expired) {
     if (!(yield* tryLane(laneOf(job)))) continue;
@@ -304,6 +315,31 @@ export function* reapExpired(limit: number): Tx<number> {
     given += 1;
   }
   return given;
+}
+
+/** True for a lease that ends later than its own length from now. */
+const isTooLong = (at: number): Statement =>
+  sql`status = 'running' AND lease_token IS NOT NULL AND due_ms > ${at} + lease_ms + ${TOLERATED_JUMP_MS}`;
+
+/** True while there are leases to shorten. */
+export function* hasLongLeases(): Tx<boolean> {
+  const row = yield* first(sql`SELECT id FROM jobs WHERE ${isTooLong(yield* now())} LIMIT 1`);
+  return row !== undefined;
+}
+
+/** Shortens leases, at most `limit`, that end later than their own length from now: they were given before the clock jumped
+ *  back, and a worker that is gone would keep its lane for as long. Returns how many. None ends earlier than was promised. */
+export function* shortenLeases(limit: number): Tx<number> {
+  const at = yield* now();
+  const long = yield* all<{ id: number; lease_ms: number }>(
+    sql`SELECT id, lease_ms FROM jobs WHERE ${isTooLong(at)} ORDER BY id LIMIT ${limit}`,
+  );
+  for (const { id, lease_ms } of long) {
+    const due = at + lease_ms;
+    yield* run(sql`UPDATE jobs SET lease_expires_at = ${toStored(due)}, due_ms = ${due}
+      WHERE id = ${id} AND lease_ms = ${lease_ms} AND ${isTooLong(at)}`);
+  }
+  return long.length;
 }
 
 interface DueJob extends Subject {

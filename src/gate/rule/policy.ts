@@ -1,6 +1,7 @@
 /** Which parts of the gate are on, and for which repositories. */
 
 import { GateError } from "../../contract/errors.ts";
+import type { LeaseClock } from "../lease-clock.ts";
 
 export interface Policy {
   /** The kill switch of the freeze and the lanes (SERIAL_GATE_ENABLED). */
@@ -35,6 +36,7 @@ export interface Rules {
   readonly newToken: () => string;
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
+  readonly leaseClock: LeaseClock;
 }
 
 /** A name that a caller without a token says is its own. Nobody checked it. */

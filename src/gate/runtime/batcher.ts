@@ -28,7 +28,7 @@ interface Pending<Request, T> {
 
 /** True when a failure concerns every request of a batch, not one of them. */
 export const concernsWholeBatch = (error: unknown): boolean =>
-  error instanceof StoreFault && error.kind !== "refused";
+  error instanceof StoreFault && error.kind !== "refused" && error.kind !== "invalid";
 
 const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

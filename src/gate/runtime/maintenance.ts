@@ -1,9 +1,18 @@
 /** Runs what falls due by itself: delayed jobs, expired leases, pauses that end. It runs before a claim or a snapshot
  *  decides, and by a timer for callers that wait. The timer's time is a hint; the rows say what is due. */
 
-import { first, type Clock, type Store, type Tx } from "../../store/port.ts";
+import {
+  first,
+  now,
+  StoreFault,
+  type Clock,
+  type Store,
+  type Tx,
+  type WriteOptions,
+} from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { queueDue, reapExpired } from "../commands/lease.ts";
+import { hasLongLeases, queueDue, reapExpired, shortenLeases } from "../commands/lease.ts";
+import type { LeaseClock } from "../lease-clock.ts";
 import type { Policy } from "../rule/policy.ts";
 import type { Log } from "./log.ts";
 import { resumeExpired } from "../commands/pause.ts";
@@ -13,12 +22,17 @@ import { sentenceOf, UNREADABLE_TIMES, unreadableTimes } from "../queries/unread
 const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
+/** Another program's lock is waited for so long in all, in milliseconds: claims and reads wait for the round. */
+const OPTIONS: WriteOptions = { retryForMs: 200 };
+
+/** True when other work would fail alike: another program holds a lock, or the database is away. */
+const isBlocked = (error: unknown): boolean =>
+  error instanceof StoreFault && (error.kind === "busy" || error.kind === "unavailable");
+
+type Chore = (limit: number, policy: Policy, leaseClock: LeaseClock) => Tx<number>;
+
 /** Each is a transaction of its own, so that one that fails leaves the others. */
-const TASKS: readonly ((limit: number, policy: Policy) => Tx<number>)[] = [
-  queueDue,
-  reapExpired,
-  resumeExpired,
-];
+const CHORES: readonly Chore[] = [queueDue, reapExpired, resumeExpired];
 
 /** When the next thing falls due, in milliseconds since 1970, and how many texts are no time. */
 const NEXT_DUE = sql`SELECT MIN(due) AS due, ${UNREADABLE_TIMES} AS unreadable FROM (
@@ -29,29 +43,47 @@ const NEXT_DUE = sql`SELECT MIN(due) AS due, ${UNREADABLE_TIMES} AS unreadable F
 /** Unreadable times that the log names; the metric counts all. */
 const NAMED = 100;
 
+interface MaintenanceParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly leaseClock: LeaseClock;
+  /** Told of an error for which the database could not be looked at. */
+  readonly onFault: (error: unknown) => void;
+}
+
 export class Maintenance {
   readonly #store: Store;
   readonly #log: Log;
   readonly #policy: Policy;
   readonly #clock: Clock;
+  readonly #leaseClock: LeaseClock;
+  readonly #onFault: (error: unknown) => void;
   readonly #after: (done: number) => void;
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
+  /** In the last round, another program held a lock or the database was away. */
+  #wasBlocked = false;
+  /** The last failure that the log has; none after a round without one. */
+  #logged: string | undefined;
   #unreadable = 0;
   /** The unreadable times that the log has named and that are still there. */
   #named: ReadonlySet<string> = new Set();
 
   /** @param after is told after each round how many things were done */
   constructor(
-    { store, policy, log, clock }: { store: Store; policy: Policy; log: Log; clock: Clock },
+    { store, policy, log, clock, leaseClock, onFault }: MaintenanceParts,
     after: (done: number) => void,
   ) {
     this.#store = store;
     this.#policy = policy;
     this.#log = log;
     this.#clock = clock;
+    this.#leaseClock = leaseClock;
+    this.#onFault = onFault;
     this.#after = after;
   }
 
@@ -73,9 +105,16 @@ export class Maintenance {
     }, wait);
   }
 
-  /** Runs due work before a decision, so that no answer depends on a timer. */
+  /** Runs due work before a decision, so that no answer depends on a timer. While another program holds a lock, the timer
+   *  alone tries: nobody waits for it. */
   async runIfDue(): Promise<void> {
-    if (this.#running || this.#clock() >= this.#next) await this.#run();
+    if (!this.#wasBlocked && (this.#running || this.#isDue())) await this.#run();
+  }
+
+  /** The next look is never further away: then the clock jumped back. */
+  #isDue(): boolean {
+    const at = this.#clock();
+    return at >= this.#next || this.#next > at + EVERY_MS;
   }
 
   stop(): void {
@@ -94,35 +133,61 @@ export class Maintenance {
     let done = 0;
     let due = await this.#findNext();
     const looked = this.#clock();
-    if (due <= looked) {
-      for (const chore of TASKS) done += await this.#runOne(chore);
+    if (due <= looked || this.#leaseClock.wentBack) {
+      done = await this.#runChores(this.#leaseClock.wentBack ? [shortenLeases, ...CHORES] : CHORES);
       if (done > 0) due = await this.#findNext();
-    }
+    } else this.#wasBlocked = false;
     // Work that stays due although it was tried waits for the next round.
     this.scheduleAt(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
-    this.#after(done);
+    if (!this.#wasBlocked) this.#after(done);
   }
 
-  async #runOne(chore: (typeof TASKS)[number]): Promise<number> {
+  /** Runs chores until one meets another program's lock: the others would wait for the same one.
+   *  @returns how many things were done */
+  async #runChores(chores: readonly Chore[]): Promise<number> {
     let done = 0;
-    try {
-      for (let many = AT_ONCE; many === AT_ONCE; done += many)
-        many = await this.#store.write(() => chore(AT_ONCE, this.#policy));
-    } catch (err) {
-      this.#log.warn({ err, chore: chore.name }, "What is due could not be done; it is tried again.");
-    }
+    let logged: string | undefined;
+    this.#wasBlocked = false;
+    for (const chore of chores)
+      try {
+        done += await this.#runOne(chore);
+      } catch (err) {
+        logged = String(err);
+        if (logged !== this.#logged)
+          this.#log.warn({ err, chore: chore.name }, "What is due could not be done; it is tried again.");
+        this.#wasBlocked = isBlocked(err);
+        if (this.#wasBlocked) break;
+      }
+    this.#logged = logged;
+    return done;
+  }
+
+  async #runOne(chore: Chore): Promise<number> {
+    let done = 0;
+    for (let many = AT_ONCE; many === AT_ONCE; done += many)
+      many = await this.#store.write(() => chore(AT_ONCE, this.#policy, this.#leaseClock), OPTIONS);
+    if (chore === shortenLeases) this.#leaseClock.settle();
     return done;
   }
 
   /** Milliseconds since 1970 UTC; 0 when it cannot be read, so that each chore finds out for itself. */
   async #findNext(): Promise<number> {
+    const started = this.#leaseClock.elapsed;
     try {
-      const row = await this.#store.read(() => first<{ due: number | null; unreadable: number }>(NEXT_DUE));
+      const row = await this.#store.read(() => this.#look(started));
       await this.#nameUnreadable(row?.unreadable ?? 0);
       return row?.due ?? Infinity;
-    } catch {
+    } catch (error) {
+      this.#onFault(error);
       return 0;
     }
+  }
+
+  /** Notices a jump of the clock before anything is judged by it. */
+  *#look(started: number): Tx<{ due: number | null; unreadable: number } | undefined> {
+    this.#leaseClock.observe(yield* now(), started);
+    if (this.#leaseClock.wentBack && !(yield* hasLongLeases())) this.#leaseClock.settle();
+    return yield* first<{ due: number | null; unreadable: number }>(NEXT_DUE);
   }
 
   /** Says each unreadable time once in the log. */

@@ -2,7 +2,7 @@
  *  notification, maintenance, degraded mode, transaction, idempotency, dry run, the operation.
  *  It knows no operation: gate.ts names them, one line each. */
 
-import type { Store, Tx } from "../../store/port.ts";
+import type { Store, Tx, WriteOptions } from "../../store/port.ts";
 import type { BatchContext, Context } from "../commands/context.ts";
 import { idempotent, idempotentBatch, reachOf, type Caller } from "../commands/idempotency.ts";
 import { RolledBack, rollBack, valuesOf, type Result } from "../commands/outcome.ts";
@@ -27,6 +27,8 @@ interface Options<T> {
   readonly maintain?: boolean;
   /** The operation evaluates the rule: where a part of the database cannot be read, it runs again without that part. */
   readonly decides?: boolean;
+  /** How the transaction is retried. */
+  readonly write?: WriteOptions;
   /** False when nothing came of it: its answer is not stored under a key, and nobody is notified. */
   readonly keepIf?: (value: T) => boolean;
 }
@@ -62,6 +64,8 @@ interface Parts {
   readonly degradedMode: DegradedMode;
   readonly readyIndex: ReadyIndexKeeper;
   readonly notify: (audience: Audience) => void;
+  /** Told of each error of an operation that changes rows. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** Stage 6, inside idempotency: a dry run under a key leaves no answer. */
@@ -118,11 +122,13 @@ export class Pipeline {
     valuesIn: (value: T) => readonly V[],
     command: (context: BatchContext) => Tx<T>,
   ): Promise<Decision<T>> {
-    return this.#notify(options, valuesIn, () =>
+    const done = this.#notify(options, valuesIn, () =>
       this.#maintain(options, () =>
-        this.#degrade(options, (context) => this.#transact(() => command(context))),
+        this.#degrade(options, (context) => this.#transact(() => command(context), options.write)),
       ),
     );
+    done.catch(this.#parts.onFailure);
+    return done;
   }
 
   /** Stage 1. After a commit: sets the timer for things that will fall due, and notifies waiting callers. */
@@ -160,9 +166,9 @@ export class Pipeline {
   }
 
   /** Stage 4. One write transaction. It has a value also when it was rolled back on purpose. */
-  async #transact<T>(operation: () => Tx<T>): Promise<Done<T>> {
+  async #transact<T>(operation: () => Tx<T>, options?: WriteOptions): Promise<Done<T>> {
     try {
-      return { value: await this.#parts.store.write(operation), isCommitted: true };
+      return { value: await this.#parts.store.write(operation, options), isCommitted: true };
     } catch (error) {
       if (error instanceof RolledBack) return { value: error.value as T, isCommitted: false };
       throw error;

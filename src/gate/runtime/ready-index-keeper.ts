@@ -66,13 +66,15 @@ export class ReadyIndexKeeper {
 
   /** Compares every flag with the rule and repairs wrong ones, a batch at a time.
    *  @param tell is told of each wrong one
+   *  @param repair false to leave them wrong
    *  @returns how many were compared, were wrong and are repaired; one in a lane that others hold stays for later */
   async audit(
     tell?: (wrong: WrongFlag) => void,
+    repair = true,
   ): Promise<{ compared: number; wrong: number; mended: number }> {
     const sum = { compared: 0, wrong: 0, mended: 0 };
     for (let after: number | null = 0; after !== null;) {
-      const step = await this.#step(after, STEP.starting);
+      const step = await this.#step(after, STEP.starting, repair);
       step.wrong.forEach((each) => tell?.(each));
       sum.compared += step.compared;
       sum.wrong += step.wrong.length;
@@ -150,11 +152,11 @@ export class ReadyIndexKeeper {
     }
   }
 
-  async #step(after: number, limit: number): Promise<Audited & { mended: number }> {
+  async #step(after: number, limit: number, repair = true): Promise<Audited & { mended: number }> {
     const audited = await this.#store.read(() => auditReadyFlags(this.#policy, after, limit));
     const { wrong } = audited;
     const mended =
-      wrong.length > 0 ? await this.#store.write(() => repairReadyFlags(this.#policy, wrong)) : 0;
+      repair && wrong.length > 0 ? await this.#store.write(() => repairReadyFlags(this.#policy, wrong)) : 0;
     this.#wrong += wrong.length;
     this.#repaired += mended;
     return { ...audited, mended };

@@ -2,9 +2,10 @@
  *  batch at a time, so that no one waits for it. */
 
 import { recordForgotten } from "../queries/event-range.ts";
-import { all, now, run, type Clock, type Store, type Tx } from "../../store/port.ts";
+import { all, now, run, type Clock, type Store, type Tx, type WriteOptions } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
 import { pruneAnswers } from "../commands/idempotency.ts";
+import type { LeaseClock } from "../lease-clock.ts";
 import type { Log } from "./log.ts";
 import { toStored } from "../../store/timestamps.ts";
 
@@ -29,20 +30,33 @@ export function* pruneEvents(olderThanMs: number, limit: number): Tx<number> {
   return old.length;
 }
 
+/** Another program's lock is waited for so long, in milliseconds. */
+const OPTIONS: WriteOptions = { retryForMs: 200 };
+
+interface RetentionParts {
+  readonly store: Store;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly leaseClock: LeaseClock;
+  /** How long events are kept; 0 keeps them all. */
+  readonly eventsDays: number;
+}
+
 export class Retention {
   readonly #store: Store;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #leaseClock: LeaseClock;
   readonly #forget: readonly (() => Tx<number>)[];
   #next = 0;
   #tending = false;
   #stopped = false;
 
-  /** @param eventsDays how long events are kept; 0 keeps them all */
-  constructor(store: Store, log: Log, clock: Clock, eventsDays: number) {
+  constructor({ store, log, clock, leaseClock, eventsDays }: RetentionParts) {
     this.#store = store;
     this.#log = log;
     this.#clock = clock;
+    this.#leaseClock = leaseClock;
     const ofEvents = (): Tx<number> => pruneEvents(eventsDays * DAY_MS, AT_ONCE);
     const ofAnswers = (): Tx<number> => pruneAnswers(AT_ONCE);
     this.#forget = eventsDays > 0 ? [ofEvents, ofAnswers] : [ofAnswers];
@@ -55,11 +69,13 @@ export class Retention {
 
   /** Forgets a batch, if it is time; as long as there is more, it is time. */
   async tend(): Promise<void> {
-    if (this.#tending || this.#clock() < this.#next) return;
+    // After a jump of the clock forward, rows may only look old.
+    if (this.#tending || this.#leaseClock.isInDoubt || this.#clock() < this.#next) return;
     this.#tending = true;
     try {
       let full = false;
-      for (const forget of this.#forget) full = (await this.#store.write(forget)) === AT_ONCE || full;
+      for (const forget of this.#forget)
+        full = (await this.#store.write(forget, OPTIONS)) === AT_ONCE || full;
       if (!full) this.#next = this.#clock() + EVERY_MS;
     } catch (err) {
       if (!this.#stopped)

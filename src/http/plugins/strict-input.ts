@@ -6,6 +6,13 @@ import type { FastifyInstance, FastifyServerOptions } from "fastify";
 import type { InputFault } from "../../contract/errors.ts";
 import { invalidInput, unknownKey } from "../input-faults.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Whatever the query is: a probe of another system may add one. */
+    readonly ignoresQuery?: boolean;
+  }
+}
+
 type JsonSchema = Readonly<Record<string, unknown>>;
 
 const isObject = (value: unknown): value is JsonSchema =>
@@ -71,6 +78,11 @@ export const useStrictInput = (app: FastifyInstance): void => {
     const { schema } = request.routeOptions;
     // Only serial-gate's own routes have an operationId; those of /docs do not.
     if (schema?.operationId === undefined) {
+      done();
+      return;
+    }
+    const { ignoresQuery = false } = request.routeOptions.config;
+    if (ignoresQuery) {
       done();
       return;
     }

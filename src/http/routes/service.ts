@@ -18,7 +18,7 @@ export const serviceRoutes = (
   app.get(
     "/livez",
     {
-      config: { right: "anyone" },
+      config: { right: "anyone", ignoresQuery: true },
       schema: routeSchema({
         tags,
         operationId: "alive",
@@ -33,7 +33,7 @@ export const serviceRoutes = (
   app.get(
     "/readyz",
     {
-      config: { right: "anyone" },
+      config: { right: "anyone", ignoresQuery: true },
       schema: routeSchema({
         tags,
         operationId: "ready",

@@ -41,6 +41,8 @@ export const dialectIn = (schema: string): Dialect => {
     schemaRights: raw(`SELECT current_user AS role, CASE WHEN has_schema_privilege(${namespace}, 'CREATE')
       AND NOT EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = ${namespace} AND ${isOurs("c")}
         AND NOT pg_has_role(c.relowner, 'USAGE')) THEN 1 ELSE 0 END AS may`),
+    // The server's own tools look for damage: pg_amcheck.
+    damages: raw("SELECT '' AS damage WHERE 1 = 0"),
     exposures: raw(exposuresOf(namespace)),
     suspends: true,
   };

@@ -44,6 +44,9 @@ const UNKNOWN_STATEMENT = /^26000$/;
 const STATEMENT_EXISTS = /^42P05$/;
 /** A constraint, a column that is too small, or RAISE in another program's trigger. */
 const REFUSED = /^(22...|23...|P0001)$/;
+/** A mistake in our statement, or more than a statement may have. The rest of class 42 is about what lacks in the schema, or
+ *  the rights on it. */
+const INVALID = /^(42601|42P02|42P08|42P18|42P1[09]|42P2.|42702|42725|42803|54...)$/;
 const UNREADABLE = /^(42...|3F000|XX00[12]|58P01)$/;
 /** A prepared statement's table was altered since. */
 const STALE_PLAN = "cached plan must not change";
@@ -85,6 +88,7 @@ export const failureOf = (error: unknown): Failure => {
   if (SERVER_UNAVAILABLE.test(code) || message.startsWith(STALE_PLAN) || connectionLost)
     return connectionFailureOf(error);
   if (REFUSED.test(code)) return new Failure(fault("refused"), {});
+  if (INVALID.test(code)) return new Failure(fault("invalid"), {});
   return new Failure(fault(UNREADABLE.test(code) ? "unreadable" : "unavailable"), {});
 };
 

@@ -12,9 +12,12 @@ const delay = (attempt: number): Promise<void> => {
   return new Promise((wake) => setTimeout(wake, most * (0.5 + Math.random() / 2)));
 };
 
-/** @throws StoreFault when the failure is not retryable, or still there after RETRY_FOR_MS */
-export const retryWithBackoff = async <T>(attempt: () => Promise<T>): Promise<T> => {
-  const retryUntil = performance.now() + RETRY_FOR_MS;
+/** @throws StoreFault when the failure is not retryable, or still there after that time */
+export const retryWithBackoff = async <T>(
+  attempt: () => Promise<T>,
+  retryForMs = RETRY_FOR_MS,
+): Promise<T> => {
+  const retryUntil = performance.now() + retryForMs;
   for (let attempts = 0; ; attempts += 1)
     try {
       return await attempt();

@@ -2,7 +2,7 @@
  *  It runs each operation as a transaction on a pooled connection, and knows nothing of the domain but its lanes. */
 
 import pg from "pg";
-import { StoreFault, type Clock, type Store, type Tx } from "../port.ts";
+import { StoreFault, type Clock, type Store, type Tx, type WriteOptions } from "../port.ts";
 import { coalesce } from "./coalesce.ts";
 import { dialectIn } from "./dialect.ts";
 import { connectFailureOf, Failure, failureOf } from "./errors.ts";
@@ -167,9 +167,13 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const running = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
 
-  const execute = <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
+  const execute = <T>(
+    kind: "read" | "write",
+    operation: () => Tx<T>,
+    { retryForMs }: WriteOptions = {},
+  ): Promise<T> => {
     if (closed) return Promise.reject(new StoreFault("unavailable", "The database is closed."));
-    const execution = retryWithBackoff(() => transact(kind, operation));
+    const execution = retryWithBackoff(() => transact(kind, operation), retryForMs);
     running.add(execution);
     const remove = (): void => void running.delete(execution);
     execution.then(remove, remove);
@@ -184,7 +188,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
 
   return {
     dialect: dialectIn(schema),
-    write: (operation) => execute("write", operation),
+    write: (operation, options) => execute("write", operation, options),
     read: (operation) => execute("read", operation),
     completeUpTo: (table) => {
       const watermark = watermarks.get(table) ?? new Watermark(`${schema}.${table}`, query);

@@ -1,35 +1,20 @@
-/** A connection to a SQLite file: opening and configuring it, running operations on it, and translating its errors.
+/** A connection to a SQLite file: opening and configuring it, and running operations on it.
  *  It holds no transaction policy: see group-commit.ts and readers.ts. */
 
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import Database from "better-sqlite3";
 import { StoreFault, type Clock, type Step, type Tx } from "../port.ts";
 import { createPrivately } from "./permissions.ts";
+
+/** The path of a database that has no file. */
+export const MEMORY = ":memory:";
 
 /** How long SQLite itself waits for a lock. The wait blocks the event loop, so it is short; retry.ts waits instead. */
 const BUSY_TIMEOUT_MS = 20;
 const CACHED_STATEMENTS = 500;
 /** Pages in the WAL before a checkpoint (16 MB): a hot page is then copied to the database once instead of many times. */
 const CHECKPOINT_PAGES = 4_000;
-
-/** Includes RAISE in another program's trigger. */
-const REFUSED = /^SQLITE_(CONSTRAINT|TOOBIG)/;
-const UNREADABLE = /^SQLITE_(ERROR|CORRUPT|NOTADB|SCHEMA|MISMATCH)/;
-
-export const busyFault = (cause?: unknown): StoreFault =>
-  new StoreFault("busy", "Another program has locked the database.", cause);
-
-/** A driver's error as the port's typed fault; any other error as it is. */
-export const faultOf = (error: unknown): unknown => {
-  if (!(error instanceof Database.SqliteError)) return error;
-  if (/^SQLITE_(BUSY|LOCKED)/.test(error.code)) return busyFault(error);
-  const kind = REFUSED.test(error.code)
-    ? "refused"
-    : UNREADABLE.test(error.code)
-      ? "unreadable"
-      : "unavailable";
-  return new StoreFault(kind, `The database answered ${error.code}: ${error.message}`, error);
-};
 
 /** Sets WAL on a file that this process creates; an existing file keeps its mode, because another program may have it
  *  open. A process that loses the race to create the file finds the winner's mode. */
@@ -49,15 +34,48 @@ export const configure = (db: Database.Database, mayCreate: boolean): void => {
     );
 };
 
-export const openFile = (path: string, mustExist: boolean): Database.Database => {
-  if (path === ":memory:") return new Database(path);
+/** How a file is opened. */
+export interface OpenFileOptions {
+  /** Refuses a file that does not exist, and leaves one without tables as it is. */
+  readonly mustExist?: boolean;
+  /** Takes a file that exists and is empty for a new database. */
+  readonly allowEmpty?: boolean;
+}
+
+/** An empty file may be a database that something emptied: taken for a new one, it would have no freezes.
+ *  @throws StoreFault unavailable */
+const refuseEmpty = (file: string): void => {
+  if (statSync(file, { throwIfNoEntry: false })?.size === 0)
+    throw new StoreFault(
+      "unavailable",
+      `The database ${file} exists and is empty: was it emptied by mistake? Restore a backup or, for a new database, delete the file or set SERIAL_GATE_ALLOW_EMPTY=true.`,
+    );
+};
+
+export const openFile = (
+  path: string,
+  { mustExist = false, allowEmpty = false }: OpenFileOptions,
+): Database.Database => {
+  if (path === MEMORY) return new Database(path);
   const file = resolve(path);
   try {
-    if (!mustExist) createPrivately(file);
+    if (!mustExist) createPrivately(file, makeDatabase);
+    if (!mustExist && !allowEmpty) refuseEmpty(file);
     return new Database(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: mustExist });
   } catch (error) {
+    if (error instanceof StoreFault) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new StoreFault("unavailable", `Cannot open the database ${file}: ${why}`, error);
+  }
+};
+
+/** Makes an empty file a database without tables. */
+const makeDatabase = (file: string): void => {
+  const db = new Database(file);
+  try {
+    db.pragma("journal_mode = WAL");
+  } finally {
+    db.close();
   }
 };
 

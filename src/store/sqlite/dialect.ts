@@ -23,6 +23,7 @@ export const DIALECT: Dialect = {
   inSchema: raw,
   // A file has no roles: a program that may write to it may change all of it.
   schemaRights: raw("SELECT '' AS role, 1 AS may"),
+  damages: raw("SELECT integrity_check AS damage FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
   exposures: raw("SELECT '' AS exposure WHERE 0"),
   suspends: false,
 };

@@ -1,13 +1,17 @@
-/** Group commit: writes that arrive in one turn of the event loop share one transaction, each in its own savepoint, and
- *  are answered after its one commit. It knows SQLite's transactions; the operations are opaque to it. */
+/** Group commit: writes that arrive together share one transaction, each in its own savepoint, and are answered after its
+ *  one commit. It knows SQLite's transactions; the operations are opaque to it. */
 
 import type Database from "better-sqlite3";
-import type { Tx } from "../port.ts";
-import { faultOf, type Connection } from "./connection.ts";
+import type { Tx, WriteOptions } from "../port.ts";
+import type { Connection } from "./connection.ts";
+import { faultOf } from "./faults.ts";
 import { isBusy, retryDelay, RETRY_FOR_MS } from "./retry.ts";
 
 /** Writes beyond this wait for the next transaction, so that the first ones are not answered late. */
 const GROUP_LIMIT = 256;
+/** A group waits until so many turns of the event loop in a row brought no write. One connection is accepted a turn, and its
+ *  request is read in a later one: with one turn, each caller that connects anew would have a commit of its own. */
+const QUIET_TURNS = 2;
 
 interface PendingWrite {
   readonly run: () => unknown;
@@ -18,10 +22,20 @@ interface PendingWrite {
   alone: boolean;
 }
 
+interface GroupCommitParts {
+  readonly connection: Connection;
+  /** In the message of a fault. */
+  readonly file: string;
+  /** @throws StoreFault when nothing may be written any more */
+  readonly check: () => void;
+}
+
 type WriteResult = { readonly value: unknown } | { readonly error: unknown };
 
 export class GroupCommit {
   readonly #db: Database.Database;
+  readonly #file: string;
+  readonly #check: () => void;
   readonly #drive: Connection["drive"];
   readonly #begin: Database.Statement;
   readonly #commit: Database.Statement;
@@ -34,8 +48,10 @@ export class GroupCommit {
   #onDrained: (() => void) | undefined;
   #commits = 0;
 
-  constructor({ db, prepare, drive }: Connection) {
+  constructor({ connection: { db, prepare, drive }, file, check }: GroupCommitParts) {
     this.#db = db;
+    this.#file = file;
+    this.#check = check;
     this.#drive = drive;
     this.#begin = prepare("BEGIN IMMEDIATE");
     this.#commit = prepare("COMMIT");
@@ -51,13 +67,13 @@ export class GroupCommit {
   }
 
   /** Resolves with the operation's value after the commit, or rejects with its error. */
-  write<T>(operation: () => Tx<T>): Promise<T> {
+  write<T>(operation: () => Tx<T>, { retryForMs = RETRY_FOR_MS }: WriteOptions = {}): Promise<T> {
     return new Promise<T>((accept, reject) => {
       this.#queue.push({
         run: () => this.#drive(operation()),
         resolve: accept as (value: unknown) => void,
         reject,
-        retryUntil: performance.now() + RETRY_FOR_MS,
+        retryUntil: performance.now() + retryForMs,
         alone: false,
       });
       this.#schedule(false);
@@ -76,7 +92,17 @@ export class GroupCommit {
       this.#runNextGroup();
     };
     if (locked) void retryDelay().then(runNext);
-    else setImmediate(runNext);
+    else this.#gather(runNext, QUIET_TURNS);
+  }
+
+  /** Waits to the end of a turn of the event loop, and of further ones while they bring more writes. */
+  #gather(run: () => void, quietTurns: number): void {
+    const before = this.#queue.length;
+    setImmediate(() => {
+      if (this.#queue.length > before && this.#queue.length < GROUP_LIMIT) this.#gather(run, QUIET_TURNS);
+      else if (quietTurns > 1 && this.#queue.length > 1) this.#gather(run, quietTurns - 1);
+      else run();
+    });
   }
 
   #runNextGroup(): void {
@@ -93,7 +119,7 @@ export class GroupCommit {
       answer(group, this.#commitGroup(group));
       return false;
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = faultOf(error, this.#file);
       const locked = isBusy(fault);
       const now = performance.now();
       // A failed transaction does not tell which write broke it: each runs alone, so that one does not fail the others.
@@ -112,13 +138,17 @@ export class GroupCommit {
 
   /** Runs the group in one transaction. Throws when the transaction as a whole was rolled back. */
   #commitGroup(group: readonly PendingWrite[]): WriteResult[] {
+    this.#check();
     this.#begin.run();
     try {
       const results = group.map(({ run }) => this.#runInSavepoint(run));
       // Without a successful write there is no commit: not even the file's change counter moves.
       if (results.some((result) => "value" in result)) {
+        this.#check();
         this.#commit.run();
         this.#commits += 1;
+        // The file may have been replaced while the disk was slow.
+        this.#check();
       }
       return results;
     } finally {
@@ -133,7 +163,7 @@ export class GroupCommit {
       this.#release.run();
       return { value };
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = faultOf(error, this.#file);
       // A full disk or a lost lock ends the transaction, not only the statement.
       if (!this.#db.inTransaction || isBusy(fault)) throw fault;
       this.#rollbackToSavepoint.run();

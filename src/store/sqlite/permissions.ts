@@ -1,21 +1,63 @@
 /** The permissions of a database file. It has payloads, results and lease tokens in it, so it is made for its owner alone; one that
  *  exists keeps its permissions, because another program may need them. */
 
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 
 const PRIVATE_FOLDER = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** Creates the file, empty, and its folder, unless they are there. SQLite gives the -wal and -shm beside it the same
- *  permissions.
+const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
+  error instanceof Error && "code" in error && codes.includes(String(error.code));
+
+/** Gives a file its name, unless something has it.
  *  @throws the system's error */
-export const createPrivately = (file: string): void => {
-  mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+export const nameUnlessTaken = (made: string, name: string): boolean => {
   try {
-    closeSync(openSync(file, "wx", PRIVATE_FILE));
+    linkSync(made, name);
+    return true;
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (hasCode(error, "EEXIST")) return false;
+    // Some file systems have no hard links.
+    if (!hasCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
+    if (existsSync(name)) return false;
+    renameSync(made, name);
+    return true;
+  }
+};
+
+/** Creates the file and its folder, unless they are there. It has its name only once `make` has filled it, so that no crash
+ *  leaves an empty one. SQLite gives the -wal and -shm beside it the same permissions.
+ *  @throws the error of the system, or of `make` */
+export const createPrivately = (file: string, make: (unnamed: string) => void): void => {
+  mkdirSync(dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+  if (existsSync(file)) return;
+  const unnamed = `${file}.new-${randomUUID()}`;
+  try {
+    closeSync(openSync(unnamed, "wx", PRIVATE_FILE));
+    make(unnamed);
+    nameUnlessTaken(unnamed, file);
+  } finally {
+    rmSync(unnamed, { force: true });
+  }
+};
+
+/** Makes a file that must not exist, private to its owner. It has its name only once `make` is done with it.
+ *  @returns false, and makes nothing, when something has the name
+ *  @throws the error of the system, or of `make` */
+export const copyPrivately = async (
+  file: string,
+  make: (unnamed: string) => Promise<void>,
+): Promise<boolean> => {
+  if (existsSync(file)) return false;
+  const unnamed = resolve(`${file}.new-${randomUUID()}`);
+  closeSync(openSync(unnamed, "wx", PRIVATE_FILE));
+  try {
+    await make(unnamed);
+    return nameUnlessTaken(unnamed, file);
+  } finally {
+    for (const beside of ["", "-wal", "-shm", "-journal"]) rmSync(`${unnamed}${beside}`, { force: true });
   }
 };
 

@@ -2,48 +2,89 @@
  *  It assembles the connection, group commit and the concurrent readers into the port's Store, and knows nothing of the
  *  domain. */
 
+import { resolve } from "node:path";
 import { setImmediate as endOfTurn } from "node:timers/promises";
+import type Database from "better-sqlite3";
 import { first, StoreFault, type Clock, type Store } from "../port.ts";
 import { sql } from "../sql.ts";
-import { configure, connectionTo, isWal, openFile, openReader } from "./connection.ts";
+import {
+  configure,
+  connectionTo,
+  isWal,
+  MEMORY,
+  openFile,
+  openReader,
+  type OpenFileOptions,
+} from "./connection.ts";
 import { DIALECT } from "./dialect.ts";
+import { FileIdentity } from "./file-identity.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Readers } from "./readers.ts";
 import { retryingWithBackoff } from "./retry.ts";
 
 const WATCH_MS = 200;
 
+const isLost = (identity: FileIdentity): boolean => {
+  try {
+    identity.check();
+  } catch {
+    // It may only be out of sight for now; SQLite looks again.
+  }
+  return identity.isLost;
+};
+
 const closedFault = (): StoreFault => new StoreFault("unavailable", "The database is closed.");
 
-interface SqliteOptions {
-  /** Refuses a file that does not exist, and leaves one without tables as it is. */
-  readonly mustExist?: boolean;
-}
-
 /** Opens a database file, creating it and its folder unless it must exist.
- *  @throws StoreFault when it cannot be opened or is not a SQLite database. */
+ *  @throws StoreFault when it cannot be opened, is empty or is not a SQLite database. */
 export const openSqlite = async (
   path: string,
   clock: Clock,
-  { mustExist = false }: SqliteOptions = {},
+  options: OpenFileOptions = {},
 ): Promise<Store> => {
-  const db = openFile(path, mustExist);
-  const retryWithBackoff = retryingWithBackoff();
+  const db = openFile(path, options);
+  const file = path === MEMORY ? path : resolve(path);
+  const retryWithBackoff = retryingWithBackoff(file);
   try {
     await retryWithBackoff(() => {
-      configure(db, !mustExist);
+      configure(db, !options.mustExist);
     });
   } catch (error) {
     db.close();
-    if (error instanceof StoreFault && error.kind !== "busy")
-      throw new StoreFault(error.kind, `Cannot use the database ${path}: ${error.message}`, error);
     throw error;
   }
 
+  const identity = path === MEMORY ? undefined : new FileIdentity(path);
+  /** @throws StoreFault when the path does not name the open file any more, which ends every connection to it */
+  const check = (): void => {
+    if (!identity) return;
+    try {
+      identity.check();
+    } catch (error) {
+      // The caller's transaction ends first.
+      if (identity.isLost) setImmediate(() => void (parted ??= part(identity)));
+      throw error;
+    }
+  };
   const connection = connectionTo(db, clock);
   const { prepare, drive } = connection;
-  const writes = new GroupCommit(connection);
-  const readers = isWal(db) ? new Readers(() => openReader(path), clock) : undefined;
+  const writes = new GroupCommit({ connection, file, check });
+  const openChecked = (): Database.Database => {
+    const reader = openReader(path);
+    try {
+      check();
+      return reader;
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+  };
+  const readers = isWal(db) ? new Readers(openChecked, clock) : undefined;
+  let parted: Promise<void> | undefined;
+  const part = async (lost: FileIdentity): Promise<void> => {
+    await readers?.close();
+    lost.partFrom(db);
+  };
   let closed: Promise<void> | undefined;
 
   const foreignCommits = db.prepare("PRAGMA data_version").pluck();
@@ -64,6 +105,7 @@ export const openSqlite = async (
   const read: Store["read"] = (operation) =>
     retryWithBackoff(() => {
       if (closed) throw closedFault();
+      check();
       if (readers) return readers.read(operation);
       prepare("BEGIN").run();
       try {
@@ -81,6 +123,7 @@ export const openSqlite = async (
 
   const close = async (): Promise<void> => {
     await writes.drain();
+    if (identity && isLost(identity)) return (parted ??= part(identity));
     await readers?.close();
     db.close();
   };
@@ -88,7 +131,8 @@ export const openSqlite = async (
   return {
     dialect: DIALECT,
 
-    write: (operation) => (closed ? Promise.reject(closedFault()) : writes.write(operation)),
+    write: (operation, options) =>
+      closed ? Promise.reject(closedFault()) : writes.write(operation, options),
 
     read,
 

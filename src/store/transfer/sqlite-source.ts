@@ -8,8 +8,9 @@ import Database from "better-sqlite3";
 import { MigrationError, migrateWithin } from "../migrate.ts";
 import { all, StoreFault, type Tx } from "../port.ts";
 import { sql } from "../sql.ts";
-import { connectionTo, faultOf } from "../sqlite/connection.ts";
+import { connectionTo } from "../sqlite/connection.ts";
 import { DIALECT } from "../sqlite/dialect.ts";
+import { faultOf } from "../sqlite/faults.ts";
 
 const BUSY_TIMEOUT_MS = 1_000;
 /** The limits of a batch: the first one reached ends it. */
@@ -58,12 +59,12 @@ function* readTables(): Tx<SourceTable[]> {
 
 /** Rewords an error for a file that cannot be the source of a copy. */
 const refusalOf = (path: string, error: unknown): unknown => {
-  const fault = faultOf(error);
+  const fault = faultOf(error, path);
   if (!(fault instanceof StoreFault)) return fault;
   return new MigrationError(
     fault.kind === "busy"
       ? `Another program has ${path} open. Stop it first: its later writes would not be copied.`
-      : `Cannot use the database ${path}: ${fault.message}`,
+      : fault.message,
   );
 };
 

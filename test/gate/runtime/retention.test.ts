@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/idempotency.ts";
+import { LeaseClock } from "../../../src/gate/lease-clock.ts";
 import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
 import { onEveryDatabase } from "../../support/databases.ts";
 import { startWorld, type World } from "../world.ts";
@@ -14,6 +15,15 @@ const callUnder = (key: string, replayed = (): void => undefined): Call => ({
   fingerprint: "the same",
   replayed,
 });
+
+const retaining = (world: World, eventsDays: number): Retention =>
+  new Retention({
+    store: world.store,
+    log: SILENT,
+    clock: world.clock.read,
+    leaseClock: new LeaseClock(world.clock.readMonotonic, () => undefined),
+    eventsDays,
+  });
 
 onEveryDatabase((open) => {
   const start = (): Promise<World> => startWorld(open);
@@ -57,7 +67,7 @@ onEveryDatabase((open) => {
 
   it("deletes batch after batch until nothing is old, and looks again after a minute", async () => {
     const world = await start();
-    const retention = new Retention(world.store, SILENT, world.clock.read, 1);
+    const retention = retaining(world, 1);
     const at = "2026-06-01 08:00:00.000";
     const values = Array.from({ length: 1_200 }, () => `('${at}', 'task.stage')`).join(", ");
     await world.sql(`INSERT INTO gate_events(at, kind) VALUES ${values}`);
@@ -80,13 +90,13 @@ onEveryDatabase((open) => {
     const world = await start();
     await world.task("acme/web", "A");
     world.clock.pass(36_500 * DAY_MS);
-    await new Retention(world.store, SILENT, world.clock.read, 0).tend();
+    await retaining(world, 0).tend();
     expect(await eventIds(world)).toHaveLength(2);
   });
 
   it("keeps an idempotent answer for a day and deletes it afterwards", async () => {
     const world = await start();
-    const retention = new Retention(world.store, SILENT, world.clock.read, 0);
+    const retention = retaining(world, 0);
     await world.gate.freeze(callUnder("one"), { repo: "acme/web" }, {});
     world.clock.pass(KEPT_MS - 60_000);
     await world.gate.freeze(callUnder("two"), { repo: "acme/web" }, {});

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { LeaseClock } from "../../../src/gate/lease-clock.ts";
 import { claim as claimJobs } from "../../../src/gate/commands/claim.ts";
 import { GateError } from "../../../src/contract/errors.ts";
 import { Gate } from "../../../src/gate/gate.ts";
@@ -191,6 +192,10 @@ describe("claim", () => {
       projects: [],
       random: Math.random,
       newToken: () => "token",
+      leaseClock: new LeaseClock(
+        () => performance.now(),
+        () => undefined,
+      ),
     };
     let acting: Promise<unknown> | undefined;
     let acted = false;

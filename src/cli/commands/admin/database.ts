@@ -27,7 +27,7 @@ const missing = (named: string, why = ""): ExitError =>
   new ExitError(EXIT.config, `No serial-gate database at ${named}${why}. ${NAME_IT}`);
 
 /** @throws ExitError for a file that does not exist, a folder, or a database in memory */
-const refuseMissingFile = (url: string, named: string): void => {
+export const refuseMissingFile = (url: string, named: string): void => {
   const path = pathOf(url);
   if (path === undefined) return;
   if (path === ":memory:") throw missing(named, ": a database in memory ends with its process");

@@ -38,10 +38,10 @@ const migrateInPlace = async (context: CliContext, command: Command): Promise<vo
     import("../../../store/open.ts"),
   ]);
   const config = parseConfig(context.serviceEnvironment().env);
-  const { databaseUrl } = config;
+  const { databaseUrl, allowEmpty } = config;
   if (pathOf(databaseUrl) === ":memory:")
     command.error("error: DATABASE_URL is a database in memory, which ends with this command: name a file");
-  const store = await openStore(databaseUrl);
+  const store = await openStore(databaseUrl, { allowEmpty });
   try {
     const before = await readSchema(store);
     const applied = await migrate(store);
