@@ -62,11 +62,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   "store/sqlite": {
-    parts: ["store/sqlite", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/sqlite", "store/long-reads", "store/port", "store/sql", "store/timestamps"],
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
+    parts: ["store/postgres", "store/long-reads", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {

@@ -186,6 +186,8 @@ const storeAnswer = ({ kind }: StoreFault): Answer => {
         detail: "A constraint in the database does not allow this. Nothing was changed.",
         hint: "The service's log names the constraint under this request's id.",
       };
+    case "abandoned":
+      return { code: "draining", detail: "The service is shutting down.", headers: RETRY_AFTER };
     case "unavailable":
     case "unreadable":
       return {
@@ -247,7 +249,8 @@ export const sendProblem = (error: unknown, request: FastifyRequest, reply: Fast
   const { code, detail, headers = {} } = answer;
   const { status, body } = problemOf(answer, request.id);
   request.problem = code;
-  if (status >= 500 || error instanceof StoreFault)
+  const isAbandoned = error instanceof StoreFault && error.kind === "abandoned";
+  if (!isAbandoned && (status >= 500 || error instanceof StoreFault))
     request.log[status === 500 ? "error" : "warn"]({ reqId: request.id, err: error, code }, detail);
   return reply
     .code(status)

@@ -63,6 +63,13 @@ export function* tryLane(repo: string): Tx<boolean> {
 /** Milliseconds since 1970 UTC. Injected, so that tests own the time. */
 export type Clock = () => number;
 
+export interface ReadOptions {
+  /** True for a read of many statements. Long reads yield to everything else, and wait only for one another. */
+  readonly long?: boolean | undefined;
+  /** Aborted when nobody wants the value any more: the read is abandoned at its next step. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Store {
   readonly dialect: Dialect;
 
@@ -71,9 +78,9 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   write<T>(operation: () => Tx<T>): Promise<T>;
 
-  /** Runs a read-only operation on one consistent snapshot.
-   *  @throws StoreFault when the database cannot answer. */
-  read<T>(operation: () => Tx<T>): Promise<T>;
+  /** Runs a read-only operation on one consistent snapshot. A short one (the default) never waits for a long one.
+   *  @throws StoreFault when the database cannot answer, or when its caller is gone. */
+  read<T>(operation: () => Tx<T>, options?: ReadOptions): Promise<T>;
 
   /** The id up to which a table is complete: later reads find no new row with that id or a lower one. Ids are drawn
    *  before the commit, so a lower id may become visible after a higher one.
@@ -94,7 +101,7 @@ export interface Store {
   /** Runs the listener within a second after a commit of another program, until the returned function is called. */
   watch(listener: () => void): () => void;
 
-  /** Resolves when every requested write is answered. Later calls reject with a StoreFault. */
+  /** Abandons long reads and resolves when every requested write is answered. Later calls reject with a StoreFault. */
   close(): Promise<void>;
 }
 
@@ -193,8 +200,9 @@ export type JsonMember = { readonly text: Statement } | { readonly number: State
  *  `unavailable`: the database could not be reached, read or written; the operation was rolled back, or its outcome is
  *  unknown.
  *  `unreadable`: a table, a column or a page that the statement needs is missing or damaged.
- *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again. */
-export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused";
+ *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again.
+ *  `abandoned`: the caller of a read is gone, or the store closes. */
+export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused" | "abandoned";
 
 export class StoreFault extends Error {
   override readonly name = "StoreFault";
