@@ -25,6 +25,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/commands",
       "gate/group-by",
       "gate/instant",
+      "gate/page-bytes",
       "gate/rule",
       "contract",
       "store/port",
@@ -41,6 +42,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: [
       "gate/queries",
       "gate/commands",
+      "gate/page-bytes",
       "gate/rule",
       "contract",
       "store/port",

@@ -11,11 +11,16 @@ const HEARTBEAT_MS = 15_000;
 const POLL_EVERY_MS = 1_000;
 /** Notifications within this many milliseconds wake followers once. */
 const GATHER_MS = 25;
-/** A follower is given this many events at a time: a slow one holds no more in memory. */
-const EVENTS_AT_ONCE = 100;
+/** A follower is given this many events at a time, and this many bytes: a slow one holds no more in memory. */
+const AT_ONCE = { events: 100, bytes: 256 * 1024 };
 
-/** Reads a page of the log, as much of it as the follower may know. */
-type ReadPage = (query: EventQuery) => Promise<EventPage>;
+/** Reads the log, as much of it as the follower may know. */
+export interface LogReader {
+  /** A page of at most so many bytes. */
+  page(query: EventQuery, bytes: number): Promise<EventPage>;
+  /** The place from which a follower sees the `last` newest events. */
+  placeBefore(query: EventQuery): Promise<number>;
+}
 
 interface Source {
   /** The id up to which the log is complete. */
@@ -34,9 +39,9 @@ const rangeIn = (error: unknown): EventRange | undefined => {
   return { oldest, newest };
 };
 
-const readOrReset = async (page: ReadPage, query: EventQuery): Promise<Read> => {
+const readOrReset = async (log: LogReader, query: EventQuery): Promise<Read> => {
   try {
-    return await page(query);
+    return await log.page({ ...query, limit: AT_ONCE.events }, AT_ONCE.bytes);
   } catch (error) {
     const reset = rangeIn(error);
     if (!reset) throw error;
@@ -44,11 +49,14 @@ const readOrReset = async (page: ReadPage, query: EventQuery): Promise<Read> => 
   }
 };
 
-/** A follower's first page, and how it reads the others. */
-interface Reading {
-  readonly first: Read;
-  readonly read: (query: EventQuery) => Promise<Read>;
+/** Where a follower goes on: its next page if it is read already, else its place. */
+interface Start {
+  page: Read | undefined;
+  after: number;
 }
+
+/** The page as a delivery. Its reader lets go of it: nothing is held while a follower takes its time. */
+const deliveryOf = ({ reset, events }: Read): Followed => (reset ? { reset } : { events });
 
 export class EventStream {
   readonly #source: Source;
@@ -83,31 +91,39 @@ export class EventStream {
    *  Without a place it begins with the next event; with one that is not in the log, with a reset and the next event. It
    *  ends when the caller is gone, or when the stream is closed.
    *  @throws what reading the first page throws */
-  async follow(query: FollowQuery, gone: AbortSignal, page: ReadPage): Promise<AsyncGenerator<Followed>> {
-    const last = query.after === undefined ? (query.last ?? 0) : query.last;
-    const read = (place: EventQuery): Promise<Read> => readOrReset(page, place);
-    const first = await read({ ...query, last, limit: EVENTS_AT_ONCE });
-    return this.#pages(query, { first, read }, gone);
+  async follow(query: FollowQuery, gone: AbortSignal, log: LogReader): Promise<AsyncGenerator<Followed>> {
+    const { repo, work_item } = query;
+    const after = query.after ?? (await log.placeBefore({ ...query, limit: AT_ONCE.events }));
+    // Beside a place, `last` is refused.
+    const last = query.after === undefined ? undefined : query.last;
+    const page = await readOrReset(log, { after, last, repo, work_item, limit: AT_ONCE.events });
+    const read = (place: number): Promise<Read> =>
+      readOrReset(log, { after: place, repo, work_item, limit: AT_ONCE.events });
+    return this.#pages({ page, after: page.next_cursor }, read, gone);
   }
 
   async *#pages(
-    { repo, work_item }: FollowQuery,
-    { first, read }: Reading,
+    start: Start,
+    read: (place: number) => Promise<Read>,
     gone: AbortSignal,
   ): AsyncGenerator<Followed> {
     this.#enter();
+    let quietSince = Date.now();
+    const take = (page: Read): Followed => {
+      quietSince = Date.now();
+      start.page = undefined;
+      return deliveryOf(page);
+    };
     try {
-      let page = first;
-      for (let quietSince = Date.now(); !this.#closed && !gone.aborted;) {
-        const { events, reset, next_cursor: after } = page;
-        if (reset || events.length > 0 || Date.now() - quietSince >= HEARTBEAT_MS) {
-          yield reset ? { reset } : { events };
-          quietSince = Date.now();
-        }
+      while (!this.#closed && !gone.aborted) {
         const seen = this.#changes;
-        page = await read({ after, repo, work_item, limit: EVENTS_AT_ONCE });
-        if (page.events.length === 0 && !page.reset)
+        start.page ??= await read(start.after);
+        start.after = start.page.next_cursor;
+        const isEmpty = !start.page.reset && start.page.events.length === 0;
+        if (isEmpty && Date.now() - quietSince < HEARTBEAT_MS) {
+          start.page = undefined;
           await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
+        } else yield take(start.page);
       }
     } finally {
       this.#leave();
