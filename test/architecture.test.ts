@@ -55,7 +55,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
+    parts: ["gate", "contract", "store/port", "store/turns", "store/schema-rights", "store/sql", "store/timestamps"],
     packages: /^node:crypto$/,
   },
   gate: {
@@ -64,7 +64,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   "store/sqlite": {
-    parts: ["store/sqlite", "store/long-reads", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/sqlite", "store/long-reads", "store/turns", "store/port", "store/sql", "store/timestamps"],
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {

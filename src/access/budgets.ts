@@ -30,7 +30,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   streams: 50,
   changes: 600,
   connections: undefined,
-  answers: 64 * MIB,
+  answers: 32 * MIB,
   queue: 128 * MIB,
 };
 

@@ -63,6 +63,7 @@ import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
 import { refuseUnseen } from "./commands/lookup/subject.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { selectorOf } from "./commands/lookup/work-item.ts";
+import { PAGE_BYTES } from "./page-bytes.ts";
 import { explain } from "./queries/explain/answer.ts";
 import type { EventLog } from "./queries/event-range.ts";
 import { EVENTS, history, placeBefore } from "./queries/history.ts";
@@ -465,11 +466,17 @@ export class Gate {
   /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while. A
    *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
+   *  @param bytes asked for the size of each page, a number of bytes
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal, reach = EVERYWHERE): Promise<AsyncGenerator<Followed>> {
+  async follow(
+    query: FollowQuery,
+    gone: AbortSignal,
+    reach = EVERYWHERE,
+    bytes = (): number => PAGE_BYTES,
+  ): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
     return this.#events.follow(query, gone, {
-      page: (place, bytes) => this.events(place, reach, bytes),
+      page: (place) => this.events(place, reach, bytes()),
       placeBefore: async (place) => {
         const log = await this.#eventLog(place);
         return this.#store.read(() => placeBefore(place, log, reach));

@@ -4,7 +4,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { overloaded, type AnswerMemory, type Room } from "./limits/answer-memory.ts";
+import type { AnswerMemory } from "./limits/answer-memory.ts";
 import type { EventRange, Followed, HistoryEvent } from "../contract/events.ts";
 
 /** Browsers wait this long before they reconnect; another node may answer them. */
@@ -22,9 +22,6 @@ const asChunk = (page: Followed): string => {
   return page.events.length > 0 ? page.events.map(asMessage).join("") : ": nothing new\n\n";
 };
 
-/** Memory of a page of events, and of its text. */
-const PAGE_AND_TEXT = 512 * 1024;
-
 /** The next page as bytes; undefined at the end. A function of its own: its page is not held while the caller reads. */
 const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Buffer | undefined> => {
   const { value, done } = await pages.next();
@@ -32,61 +29,49 @@ const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Buffer | unde
 };
 
 /** The first chunk comes at once, so that the caller knows that it is connected; an empty page is a keep-alive. A page is
- *  read once the caller has taken the one before, and once there is room for it. */
+ *  read once the caller has taken the one before. */
 async function* chunks(
-  { pages, room: first }: { readonly pages: AsyncGenerator<Followed>; readonly room: Room },
+  pages: AsyncGenerator<Followed>,
   memory: AnswerMemory,
   gone: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  let room: Room | undefined = first;
   try {
     yield Buffer.from(`retry: ${RECONNECT_MS}\n\n`);
-    while (room) {
+    for (;;) {
+      await memory.untilRoom(gone);
       const chunk = await nextChunk(pages);
       if (!chunk) return;
-      room.resize(chunk.length);
-      yield chunk;
-      room.release();
-      room = await memory.reserve(PAGE_AND_TEXT, gone);
+      const letGo = memory.hold(chunk.length);
+      try {
+        yield chunk;
+      } finally {
+        letGo();
+      }
     }
   } finally {
-    room?.release();
     await pages.return(undefined);
   }
 }
-
-/** Milliseconds that a new stream waits for room. */
-const PATIENCE_MS = 5_000;
 
 /** Returns how a route sends pages of events as a stream. At shutdown, streams whose reader has unread data are cut: nobody
  *  can wait for their end, and the reader resumes elsewhere behind the last complete event. */
 export const eventStreams = (
   app: FastifyInstance,
   memory: AnswerMemory,
-): ((
-  reply: FastifyReply,
-  gone: AbortSignal,
-  follow: () => Promise<AsyncGenerator<Followed>>,
-) => Promise<FastifyReply>) => {
+): ((reply: FastifyReply, pages: AsyncGenerator<Followed>, gone: AbortSignal) => FastifyReply) => {
   const open = new Set<ServerResponse>();
   app.addHook("preClose", (done) => {
     for (const response of open) if ((response.socket?.writableLength ?? 0) > 0) response.destroy();
     done();
   });
-  return async (reply, gone, follow) => {
+  return (reply, pages, gone) => {
     const response = reply.raw;
-    const room = await memory.reserve(PAGE_AND_TEXT, gone, PATIENCE_MS);
-    if (!room) throw overloaded();
-    const pages = await follow().catch((error: unknown) => {
-      room.release();
-      throw error;
-    });
     open.add(response);
     response.once("close", () => open.delete(response));
     // Closes the connection after the stream, so that shutdown need not wait for an idle one.
     return reply
       .type("text/event-stream; charset=utf-8")
       .headers({ "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" })
-      .send(Readable.from(chunks({ pages, room }, memory, gone), { highWaterMark: 0 }));
+      .send(Readable.from(chunks(pages, memory, gone), { highWaterMark: 0 }));
   };
 };

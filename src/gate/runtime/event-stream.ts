@@ -1,9 +1,11 @@
 /** Follows the event log. A follower has a place in the log and nothing else: events that it has not taken yet stay in
- *  the table, so that a slow follower costs nothing and misses nothing. Notifications of our own commits and of other
+ *  the table, so that a slow follower costs nothing and misses nothing. One page is read in a turn of the event loop,
+ *  however many followers there are. Notifications of our own commits and of other
  *  programs' only wake followers sooner; a poll once a second finds events that no commit announces, because a
  *  transaction that held them up was rolled back. */
 
 import { GateError } from "../../contract/errors.ts";
+import { Turns } from "../../store/turns.ts";
 import type { EventPage, EventQuery, EventRange, Followed, FollowQuery } from "../../contract/events.ts";
 
 /** A follower gets an empty list when it got nothing else for this long, in milliseconds. */
@@ -11,13 +13,12 @@ const HEARTBEAT_MS = 15_000;
 const POLL_EVERY_MS = 1_000;
 /** Notifications within this many milliseconds wake followers once. */
 const GATHER_MS = 25;
-/** A follower is given this many events at a time, and this many bytes: a slow one holds no more in memory. */
-const AT_ONCE = { events: 100, bytes: 256 * 1024 };
+/** A follower is given this many events at a time: a slow one holds no more in memory. */
+const EVENTS_AT_ONCE = 100;
 
 /** Reads the log, as much of it as the follower may know. */
 export interface LogReader {
-  /** A page of at most so many bytes. */
-  page(query: EventQuery, bytes: number): Promise<EventPage>;
+  page(query: EventQuery): Promise<EventPage>;
   /** The place from which a follower sees the `last` newest events. */
   placeBefore(query: EventQuery): Promise<number>;
 }
@@ -41,7 +42,7 @@ const rangeIn = (error: unknown): EventRange | undefined => {
 
 const readOrReset = async (log: LogReader, query: EventQuery): Promise<Read> => {
   try {
-    return await log.page({ ...query, limit: AT_ONCE.events }, AT_ONCE.bytes);
+    return await log.page(query);
   } catch (error) {
     const reset = rangeIn(error);
     if (!reset) throw error;
@@ -61,6 +62,7 @@ const deliveryOf = ({ reset, events }: Read): Followed => (reset ? { reset } : {
 export class EventStream {
   readonly #source: Source;
   readonly #waiting = new Set<() => void>();
+  readonly #turns = new Turns();
   #changes = 0;
   #followers = 0;
   #completeUpTo = 0;
@@ -93,12 +95,15 @@ export class EventStream {
    *  @throws what reading the first page throws */
   async follow(query: FollowQuery, gone: AbortSignal, log: LogReader): Promise<AsyncGenerator<Followed>> {
     const { repo, work_item } = query;
-    const after = query.after ?? (await log.placeBefore({ ...query, limit: AT_ONCE.events }));
+    await this.#turns.next();
+    const after = query.after ?? (await log.placeBefore({ ...query, limit: EVENTS_AT_ONCE }));
     // Beside a place, `last` is refused.
     const last = query.after === undefined ? undefined : query.last;
-    const page = await readOrReset(log, { after, last, repo, work_item, limit: AT_ONCE.events });
-    const read = (place: number): Promise<Read> =>
-      readOrReset(log, { after: place, repo, work_item, limit: AT_ONCE.events });
+    const page = await readOrReset(log, { after, last, repo, work_item, limit: EVENTS_AT_ONCE });
+    const read = async (place: number): Promise<Read> => {
+      await this.#turns.next();
+      return readOrReset(log, { after: place, repo, work_item, limit: EVENTS_AT_ONCE });
+    };
     return this.#pages({ page, after: page.next_cursor }, read, gone);
   }
 

@@ -1,104 +1,117 @@
-/** Bytes in flight: the memory that answers take from the moment they are begun until their caller has taken them. A page
- *  waits for room before it is read from the database, so that callers who do not read cannot fill the memory. */
+/** Bytes in flight: the memory of answers that are being made, and of those that their callers have not taken yet. A few
+ *  pages are made at a time, one begun in a turn of the event loop; a large answer is refused while the memory is full of
+ *  answers that nobody reads, a small one never is. */
 
 import type { FastifyInstance } from "fastify";
-import { PAGE_BYTES } from "../../gate/page-bytes.ts";
 import { EdgeError } from "../problem.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** True for a route that answers with a page: it waits for room. */
+    /** True for a route that answers with a page: few are made at a time. */
     page?: boolean;
   }
   interface FastifyRequest {
-    room: Room | null;
+    /** Ends the work on the page of this request. */
+    endOfWork: (() => void) | null;
   }
 }
 
-/** Milliseconds that an answer waits for room before it is refused. */
-const PATIENCE_MS = 5_000;
-
-/** A page while it is made: its rows, its objects and its text. */
-const PAGE_IN_WORK = 3 * PAGE_BYTES;
-
-/** Room of one answer. */
-export interface Room {
-  /** Changes its size, once that is known. */
-  resize(bytes: number): void;
-  release(): void;
-}
-
-interface Waiting {
-  readonly bytes: number;
-  readonly admit: () => void;
-}
+/** Pages in work at once. Each takes its rows, its objects and its text. */
+const MOST_IN_WORK = 4;
+/** Milliseconds that a page waits for its turn before it is refused. */
+const PATIENCE_MS = 10_000;
+/** An answer of this many bytes is sent although the memory is full: it fits into the buffers of a connection. */
+const SMALL = 128 * 1024;
+/** The bytes of a stream's chunk, and of one while the memory is full. */
+const CHUNK = { usual: 256 * 1024, tight: 16 * 1024 };
 
 export class AnswerMemory {
   readonly #most: number;
-  readonly #waiting = new Set<Waiting>();
+  readonly #queue = new Set<() => void>();
+  readonly #onRoom = new Set<() => void>();
+  #inWork = 0;
+  #isScheduled = false;
   #used = 0;
 
+  /** @param most bytes of answers that callers have not taken */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Takes room that is needed already, whether there is any or not. */
-  take(bytes: number): Room {
-    let size = bytes;
-    this.#used += size;
-    return {
-      resize: (newSize) => {
-        this.#used += newSize - size;
-        size = newSize;
-        this.#admit();
-      },
-      release: () => {
-        this.#used -= size;
-        size = 0;
-        this.#admit();
-      },
-    };
-  }
-
-  /** Waits for room, in the order of arrival.
-   *  @param patience milliseconds; without an end by default
-   *  @returns undefined when there was none in time, or the caller is gone */
-  async reserve(bytes: number, gone: AbortSignal, patience?: number): Promise<Room | undefined> {
-    if (gone.aborted) return undefined;
-    if (this.#waiting.size === 0 && this.#fits(bytes)) return this.take(bytes);
+  /** Waits for a turn to make a page.
+   *  @returns how to end it; undefined when there was no turn in time, or the caller is gone */
+  work(gone: AbortSignal): Promise<(() => void) | undefined> {
     return new Promise((resolve) => {
-      const leave = (room?: Room): void => {
+      const leave = (): void => {
         clearTimeout(timer);
         gone.removeEventListener("abort", giveUp);
-        this.#waiting.delete(waiting);
-        resolve(room);
+        this.#queue.delete(begin);
       };
       const giveUp = (): void => {
         leave();
-        this.#admit();
+        resolve(undefined);
       };
-      const timer = patience === undefined ? undefined : setTimeout(giveUp, patience);
-      const waiting: Waiting = {
-        bytes,
-        admit: () => {
-          leave(this.take(bytes));
-        },
+      const begin = (): void => {
+        leave();
+        this.#inWork += 1;
+        let isOver = false;
+        resolve(() => {
+          if (isOver) return;
+          isOver = true;
+          this.#inWork -= 1;
+          this.#schedule();
+        });
       };
+      const timer = setTimeout(giveUp, PATIENCE_MS);
       gone.addEventListener("abort", giveUp);
-      this.#waiting.add(waiting);
+      this.#queue.add(begin);
+      this.#schedule();
     });
   }
 
-  /** An answer that is larger than all the room is made alone. */
-  #fits(bytes: number): boolean {
-    return this.#used === 0 || this.#used + bytes <= this.#most;
+  /** True when an answer of that size may wait for its caller. */
+  hasRoom(bytes: number): boolean {
+    return bytes <= SMALL || this.#used === 0 || this.#used + bytes <= this.#most;
   }
 
-  #admit(): void {
-    for (const { bytes, admit } of [...this.#waiting]) {
-      if (!this.#fits(bytes)) return;
-      admit();
-    }
+  /** Counts an answer until the returned function is called. */
+  hold(bytes: number): () => void {
+    let size = bytes;
+    this.#used += size;
+    return () => {
+      this.#used -= size;
+      size = 0;
+      for (const wake of [...this.#onRoom]) wake();
+    };
+  }
+
+  /** The bytes that a stream may make of its next chunk. */
+  readonly chunkBytes = (): number => (this.#used < this.#most ? CHUNK.usual : CHUNK.tight);
+
+  /** Waits while streams may make no chunk at all, or until the caller is gone. */
+  async untilRoom(gone: AbortSignal): Promise<void> {
+    while (this.#used >= 2 * this.#most && !gone.aborted)
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          gone.removeEventListener("abort", wake);
+          this.#onRoom.delete(wake);
+          resolve();
+        };
+        gone.addEventListener("abort", wake);
+        this.#onRoom.add(wake);
+      });
+  }
+
+  /** Begins one page in a turn: a page made at once would keep all others from being answered. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#queue.size === 0 || this.#inWork >= MOST_IN_WORK) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const [next] = this.#queue;
+      next?.();
+      this.#schedule();
+    });
   }
 }
 
@@ -112,30 +125,28 @@ export const overloaded = (): EdgeError =>
 const sizeOf = (payload: unknown): number =>
   typeof payload === "string" || Buffer.isBuffer(payload) ? payload.length : 0;
 
-/** Makes pages wait for room, and counts the bytes of every answer until it is sent. */
+/** Gives pages their turns, and counts the bytes of every answer until it is sent. */
 export const useAnswerMemory = (app: FastifyInstance, memory: AnswerMemory): void => {
-  app.decorateRequest("room", null);
+  app.decorateRequest("endOfWork", null);
   app.addHook("preHandler", async (request, reply) => {
     if (request.routeOptions.config.page !== true) return;
     const gone = new AbortController();
     reply.raw.once("close", () => {
       gone.abort();
-      request.room?.release();
+      request.endOfWork?.();
     });
-    const room = await memory.reserve(PAGE_IN_WORK, gone.signal, PATIENCE_MS);
-    if (!room) throw overloaded();
-    request.room = room;
-    if (reply.raw.destroyed) room.release();
+    request.endOfWork = (await memory.work(gone.signal)) ?? null;
+    if (!request.endOfWork) throw overloaded();
+    if (reply.raw.destroyed) request.endOfWork();
   });
   app.addHook("onSend", (request, reply, payload, done) => {
     const bytes = sizeOf(payload);
-    if (request.room) request.room.resize(bytes);
-    else if (bytes > 0) {
-      const room = memory.take(bytes);
-      reply.raw.once("close", () => {
-        room.release();
-      });
+    request.endOfWork?.();
+    if (request.endOfWork && !memory.hasRoom(bytes)) {
+      done(overloaded());
+      return;
     }
+    if (bytes > 0) reply.raw.once("close", memory.hold(bytes));
     done();
   });
 };

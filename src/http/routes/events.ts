@@ -76,7 +76,9 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate, memory: AnswerMemo
     },
     async (request, reply) => {
       const gone = clientDisconnect(reply);
-      return sendStream(reply, gone, () => gate.follow(startOf(request), gone, request.identity.reach));
+      const { reach } = request.identity;
+      const pages = await gate.follow(startOf(request), gone, reach, memory.chunkBytes);
+      return sendStream(reply, pages, gone);
     },
   );
 };

@@ -89,7 +89,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Params: Params }>(
     "/jobs/:id",
     {
-      config: { right: "read", page: true },
+      config: { right: "read" },
       schema: routeSchema({
         tags,
         operationId: "getJob",

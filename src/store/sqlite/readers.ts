@@ -6,29 +6,13 @@
 import type Database from "better-sqlite3";
 import { LongReads, type Admission } from "../long-reads.ts";
 import type { Clock, Tx } from "../port.ts";
+import { Turns } from "../turns.ts";
 import { connectionTo, type Connection } from "./connection.ts";
 
 /** Concurrent long reads; further ones wait for a connection. */
 const MOST_LONG_READS = 3;
 /** How long a read runs before it yields to the event loop, in milliseconds: a write waits for one slice at most. */
 const SLICE_MS = 4;
-
-/** Grants turns of the event loop, one each. */
-class Turns {
-  readonly #waiting: (() => void)[] = [];
-
-  next(): Promise<void> {
-    return new Promise((wake) => {
-      this.#waiting.push(wake);
-      if (this.#waiting.length === 1) setImmediate(this.#grant);
-    });
-  }
-
-  readonly #grant = (): void => {
-    this.#waiting.shift()?.();
-    if (this.#waiting.length > 0) setImmediate(this.#grant);
-  };
-}
 
 export class Readers {
   readonly #open: () => Database.Database;
