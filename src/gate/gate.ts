@@ -41,6 +41,7 @@ import {
   withStorableReason,
 } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
+import type { JobStatus } from "../contract/vocabulary.ts";
 import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type {
   ChangedTask,
@@ -68,6 +69,7 @@ import { explain } from "./queries/explain/answer.ts";
 import type { EventLog } from "./queries/event-range.ts";
 import { EVENTS, history, placeBefore } from "./queries/history.ts";
 import { listJobs } from "./queries/jobs.ts";
+import { jobCounts, stateCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
@@ -435,6 +437,19 @@ export class Gate {
   async queueState(repos: readonly string[] = []): Promise<string | undefined> {
     await this.#maintenance.runIfDue();
     return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos) : undefined;
+  }
+
+  /** Reads the number of jobs in each status. It costs the same for any number of jobs. */
+  jobCounts(): Promise<Record<JobStatus, number>> {
+    return this.#store.read(jobCounts);
+  }
+
+  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck. It looks at every waiting job, and yields to
+   *  everything else.
+   *  @param signal aborted when nobody wants the counts any more */
+  async stateCounts(signal?: AbortSignal): Promise<StateCounts & { readonly degraded: boolean }> {
+    const { value, degraded } = await this.#pipeline.read(stateCounts, EVERYWHERE, signal);
+    return { ...value, degraded };
   }
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is

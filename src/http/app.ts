@@ -20,7 +20,7 @@ import { SECURITY_HEADERS, useSecurityHeaders } from "./plugins/security-headers
 import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
 import { AnswerMemory, useAnswerMemory } from "./limits/answer-memory.ts";
 import { useCallerBudgets } from "./limits/caller-budgets.ts";
-import { READ_TIMEOUT_MS, useConnectionLimits } from "./limits/connections.ts";
+import { useConnectionLimits } from "./limits/connections.ts";
 import { usePayloadLimit } from "./limits/payload-size.ts";
 import { sendProblem } from "./problem.ts";
 import { QueueAnswers } from "./queue-answers.ts";
@@ -67,7 +67,6 @@ export const buildApp = async ({
     // A child logger for each request costs more than the line that it writes; each line names its request itself.
     childLoggerFactory: (parent) => parent,
     bodyLimit: budgets.body,
-    connectionTimeout: READ_TIMEOUT_MS,
     ajv: AJV_OPTIONS,
     forceCloseConnections: "idle",
     return503OnClosing: false,

@@ -28,11 +28,32 @@ const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Buffer | unde
   return done ? undefined : Buffer.from(asChunk(value));
 };
 
+interface Stream {
+  readonly pages: AsyncGenerator<Followed>;
+  readonly response: ServerResponse;
+  readonly memory: AnswerMemory;
+}
+
+/** Waits until the caller has taken what was written, or is gone. */
+const drained = (response: ServerResponse, gone: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (!response.writableNeedDrain || gone.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      response.off("drain", done);
+      gone.removeEventListener("abort", done);
+      resolve();
+    };
+    response.once("drain", done);
+    gone.addEventListener("abort", done);
+  });
+
 /** The first chunk comes at once, so that the caller knows that it is connected; an empty page is a keep-alive. A page is
- *  read once the caller has taken the one before. */
+ *  read once the caller has taken the one before: a stream would ask for the next one sooner. */
 async function* chunks(
-  pages: AsyncGenerator<Followed>,
-  memory: AnswerMemory,
+  { pages, response, memory }: Stream,
   gone: AbortSignal,
 ): AsyncGenerator<Buffer> {
   try {
@@ -44,6 +65,7 @@ async function* chunks(
       const letGo = memory.hold(chunk.length);
       try {
         yield chunk;
+        await drained(response, gone);
       } finally {
         letGo();
       }
@@ -72,6 +94,6 @@ export const eventStreams = (
     return reply
       .type("text/event-stream; charset=utf-8")
       .headers({ "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" })
-      .send(Readable.from(chunks(pages, memory, gone), { highWaterMark: 0 }));
+      .send(Readable.from(chunks({ pages, response, memory }, gone), { highWaterMark: 0 }));
   };
 };

@@ -122,6 +122,12 @@ export const overloaded = (): EdgeError =>
     headers: { "retry-after": "5" },
   });
 
+/** Node reserves three bytes for each character of a text while it is written, and one for each of a buffer. */
+const LONG_TEXT = 16 * 1024;
+
+const asBytes = (payload: unknown): unknown =>
+  typeof payload === "string" && payload.length > LONG_TEXT ? Buffer.from(payload) : payload;
+
 const sizeOf = (payload: unknown): number =>
   typeof payload === "string" || Buffer.isBuffer(payload) ? payload.length : 0;
 
@@ -139,7 +145,8 @@ export const useAnswerMemory = (app: FastifyInstance, memory: AnswerMemory): voi
     if (!request.endOfWork) throw overloaded();
     if (reply.raw.destroyed) request.endOfWork();
   });
-  app.addHook("onSend", (request, reply, payload, done) => {
+  app.addHook("onSend", (request, reply, text, done) => {
+    const payload = asBytes(text);
     const bytes = sizeOf(payload);
     request.endOfWork?.();
     if (request.endOfWork && !memory.hasRoom(bytes)) {
@@ -147,6 +154,6 @@ export const useAnswerMemory = (app: FastifyInstance, memory: AnswerMemory): voi
       return;
     }
     if (bytes > 0) reply.raw.once("close", memory.hold(bytes));
-    done();
+    done(null, payload);
   });
 };
