@@ -30,7 +30,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   streams: 50,
   changes: 600,
   connections: undefined,
-  answers: 32 * MIB,
+  answers: 16 * MIB,
   queue: 128 * MIB,
 };
 

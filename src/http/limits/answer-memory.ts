@@ -90,7 +90,7 @@ export class AnswerMemory {
 
   /** Waits while streams may make no chunk at all, or until the caller is gone. */
   async untilRoom(gone: AbortSignal): Promise<void> {
-    while (this.#used >= 2 * this.#most && !gone.aborted)
+    while (this.#used >= 1.5 * this.#most && !gone.aborted)
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           gone.removeEventListener("abort", wake);
