@@ -33,7 +33,7 @@ const MOST_CONNECTIONS = 50_000;
 
 /** The connections that the limit of open files allows, so that the service never runs out of descriptors. */
 const mostConnections = (): number => {
-  const limits = (report?.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }).userLimits;
+  const limits = (report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }).userLimits;
   const files = Number(limits?.open_files?.soft);
   if (Number.isNaN(files)) return MOST_CONNECTIONS;
   return Math.min(Math.max(files - OWN_DESCRIPTORS, Math.ceil(files / 2)), MOST_CONNECTIONS);

@@ -55,7 +55,15 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/turns", "store/schema-rights", "store/sql", "store/timestamps"],
+    parts: [
+      "gate",
+      "contract",
+      "store/port",
+      "store/turns",
+      "store/schema-rights",
+      "store/sql",
+      "store/timestamps",
+    ],
     packages: /^node:crypto$/,
   },
   gate: {
@@ -68,7 +76,14 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/long-reads", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
+    parts: [
+      "store/postgres",
+      "store/long-reads",
+      "store/port",
+      "store/sql",
+      "store/timestamps",
+      "store/triggers/sets",
+    ],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {

@@ -27,7 +27,8 @@ export class Keyring {
   /** True while there is a token of this secret that may do the same, and that has not expired. */
   holds(token: Token, now: number): boolean {
     return this.#tokens.some(
-      (each) => each.digest.equals(token.digest) && !isExpired(each, now) && rightsOf(each) === rightsOf(token),
+      (each) =>
+        each.digest.equals(token.digest) && !isExpired(each, now) && rightsOf(each) === rightsOf(token),
     );
   }
 

@@ -131,7 +131,9 @@ export const Lane = model(
     running: z.array(RunningJob).meta({
       description: "The running jobs of the repository by job id, of any of its tasks.",
     }),
-    waiting: z.array(WaitingJob).meta({ description: "At most 10,000, in the order of the lane; then by job id." }),
+    waiting: z
+      .array(WaitingJob)
+      .meta({ description: "At most 10,000, in the order of the lane; then by job id." }),
     paused: z.array(PausedTask).meta({ description: "At most 10,000, by task id." }),
     freezes: z.array(ActiveFreeze).meta({
       description:

@@ -37,8 +37,5 @@ export const sendUnlessKnown = async (
   }
   const { tag: own, payload, bytes } = await body();
   if (own !== undefined) void reply.headers({ etag: asEtag(own), "cache-control": "no-cache" });
-  return reply
-    .type("application/json; charset=utf-8")
-    .header("content-length", String(bytes))
-    .send(payload);
+  return reply.type("application/json; charset=utf-8").header("content-length", String(bytes)).send(payload);
 };

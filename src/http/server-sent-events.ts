@@ -24,8 +24,8 @@ const asChunk = (page: Followed): string => {
 
 /** The next page as bytes; undefined at the end. A function of its own: its page is not held while the caller reads. */
 const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Buffer | undefined> => {
-  const { value, done } = await pages.next();
-  return done ? undefined : Buffer.from(asChunk(value));
+  const next = await pages.next();
+  return next.done ? undefined : Buffer.from(asChunk(next.value));
 };
 
 interface Stream {
@@ -52,10 +52,7 @@ const drained = (response: ServerResponse, gone: AbortSignal): Promise<void> =>
 
 /** The first chunk comes at once, so that the caller knows that it is connected; an empty page is a keep-alive. A page is
  *  read once the caller has taken the one before: a stream would ask for the next one sooner. */
-async function* chunks(
-  { pages, response, memory }: Stream,
-  gone: AbortSignal,
-): AsyncGenerator<Buffer> {
+async function* chunks({ pages, response, memory }: Stream, gone: AbortSignal): AsyncGenerator<Buffer> {
   try {
     yield Buffer.from(`retry: ${RECONNECT_MS}\n\n`);
     for (;;) {

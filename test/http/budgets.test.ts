@@ -22,8 +22,8 @@ it("tells a token what is left of its changes, and refuses further ones until th
   const { call } = await startService({ ...ANN, SERIAL_GATE_MAX_CHANGES: "3" });
   const change = () => call("POST", "/jobs/claim", {}, asAnn);
   const answers = await Promise.all([change(), change(), change(), change(), change()]);
-  expect(answers[0]?.headers.get("ratelimit-policy")).toBe('"changes";q=3;w=1');
-  expect(answers[0]?.headers.get("ratelimit")).toMatch(/^"changes";r=[0-2];t=1$/);
+  expect(answers[0].headers.get("ratelimit-policy")).toBe('"changes";q=3;w=1');
+  expect(answers[0].headers.get("ratelimit")).toMatch(/^"changes";r=[0-2];t=1$/);
   const refused = answers.filter(({ status }) => status === 429);
   expect(refused.length).toBeGreaterThan(0);
   const [first] = refused;
@@ -77,7 +77,11 @@ it("refuses a payload that is too large, and names it", async () => {
     errors: [{ in: "body", pointer: "/entry_job/payload", detail: "must be at most 256 KiB of JSON" }],
   });
   const small = { text: "x".repeat(200 * 1024) };
-  const taken = await post("/tasks", { repo: "acme/web", work_item_id: "W-1", entry_job: { payload: small } });
+  const taken = await post("/tasks", {
+    repo: "acme/web",
+    work_item_id: "W-1",
+    entry_job: { payload: small },
+  });
   expect(taken.status).toBe(201);
 });
 
@@ -104,12 +108,18 @@ it("ends pages of tasks, jobs and events before they are larger than a mebibyte,
   db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
     INSERT INTO tasks(repo, work_item_id, stage, title) SELECT 'acme/long', 'W-' || i, 'analysis', printf('%.*c', 99000, 'x') FROM n`);
   // Control characters take six bytes in JSON.
-  db.exec(`INSERT INTO jobs(agent, repo, task_id, error) SELECT 'dev', repo, id, replace(printf('%.*c', 50000, 'x'), 'x', char(1)) FROM tasks`);
+  db.exec(
+    `INSERT INTO jobs(agent, repo, task_id, error) SELECT 'dev', repo, id, replace(printf('%.*c', 50000, 'x'), 'x', char(1)) FROM tasks`,
+  );
   db.exec(`UPDATE gate_events SET reason = printf('%.*c', 99000, 'y')`);
   const count = (db.prepare("SELECT COUNT(*) AS n FROM gate_events").get() as { n: number }).n;
   db.close();
 
-  const walk = async <Page>(path: string, next: (page: Page) => string | null, many: (page: Page) => number) => {
+  const walk = async <Page>(
+    path: string,
+    next: (page: Page) => string | null,
+    many: (page: Page) => number,
+  ) => {
     let total = 0;
     for (let from: string | null = ""; from !== null;) {
       const response = await fetch(service.service.url + path + from);
@@ -122,8 +132,20 @@ it("ends pages of tasks, jobs and events before they are larger than a mebibyte,
     return total;
   };
   const cursor = (next: string | null): string | null => (next === null ? null : `&cursor=${next}`);
-  expect(await walk<TaskPage>("/tasks?limit=500", (page) => cursor(page.next_cursor), (page) => page.tasks.length)).toBe(60);
-  expect(await walk<JobPage>("/jobs?limit=500", (page) => cursor(page.next_cursor), (page) => page.jobs.length)).toBe(60);
+  expect(
+    await walk<TaskPage>(
+      "/tasks?limit=500",
+      (page) => cursor(page.next_cursor),
+      (page) => page.tasks.length,
+    ),
+  ).toBe(60);
+  expect(
+    await walk<JobPage>(
+      "/jobs?limit=500",
+      (page) => cursor(page.next_cursor),
+      (page) => page.jobs.length,
+    ),
+  ).toBe(60);
   expect(
     await walk<EventPage>(
       "/events?limit=1000",
@@ -154,7 +176,9 @@ it("ends the streams and the long polls of a token that is taken away", async ()
     sha256: createHash("sha256").update(secret).digest("hex"),
   });
   const other = "fedcba9876543210fedc";
-  writeFileSync(path, JSON.stringify({ tokens: [entry("ann", SECRET), entry("bob", other)] }), { mode: 0o600 });
+  writeFileSync(path, JSON.stringify({ tokens: [entry("ann", SECRET), entry("bob", other)] }), {
+    mode: 0o600,
+  });
   const { call, service } = await startService({ SERIAL_GATE_TOKENS_FILE: path });
   const stream = await fetch(`${service.url}/events/stream`, { headers: asAnn });
   const asBob = { authorization: `Bearer ${other}` };
@@ -174,7 +198,8 @@ it("ends the streams and the long polls of a token that is taken away", async ()
   await call("POST", "/freeze?repo=acme/web", {}, asBob);
   const decoder = new TextDecoder();
   let seen = "";
-  while (!seen.includes("repo.frozen")) seen += decoder.decode((await reader?.read())?.value);
+  while (!seen.includes("repo.frozen"))
+    seen += decoder.decode((await reader?.read())?.value as Uint8Array | undefined);
   stop.abort();
 });
 
@@ -191,4 +216,31 @@ it("ends a stream when its token expires", async () => {
   const stream = await fetch(`${service.url}/events/stream`, { headers: asAnn });
   expect(stream.status).toBe(200);
   await stream.text();
+});
+
+it("keeps large payloads and results once, and repeats them whole in the answer under a key", async () => {
+  const service = await startService();
+  const { call } = service;
+  const payload = { text: "p".repeat(200_000) };
+  const result = { text: "r".repeat(200_000) };
+  const create = { repo: "acme/web", work_item_id: "W-1", entry_job: { payload } };
+  const under = (key: string) => ({ "idempotency-key": key });
+  const twice = async <Body>(key: string, path: string, body: object) => {
+    const first = await call<Body>("POST", path, body, under(key));
+    const second = await call<Body>("POST", path, body, under(key));
+    expect(second.headers.get("idempotency-replayed")).toBe("true");
+    expect(second.body).toEqual(first.body);
+    return first.body;
+  };
+  await twice("k-1", "/tasks", create);
+  const { jobs } = await twice<Claim>("k-2", "/jobs/claim", {});
+  expect(jobs[0]?.payload).toEqual(payload);
+  const [job] = jobs;
+  await twice("k-3", `/jobs/${job?.id ?? 0}/complete`, { lease_token: job?.lease.token, result });
+  const db = database(service);
+  const { bytes } = db.prepare("SELECT SUM(length(answer)) AS bytes FROM gate_idempotency").get() as {
+    bytes: number;
+  };
+  db.close();
+  expect(bytes).toBeLessThan(20_000);
 });

@@ -81,7 +81,9 @@ it("works on one of the requests that a connection sends at once, and answers th
   socket.on("data", (part: Buffer) => (text += part.toString()));
   socket.resume();
   await expect.poll(() => text.split("HTTP/1.1 200").length - 1, { timeout: 10_000 }).toBe(20);
-  const order = [...text.matchAll(/"per_repo":\{"(acme\/r\d+)"/g)].map(([, repo]) => `/queue?repo=${repo ?? ""}`);
+  const order = [...text.matchAll(/"per_repo":\{"(acme\/r\d+)"/g)].map(
+    ([, repo]) => `/queue?repo=${repo ?? ""}`,
+  );
   expect(order).toEqual(paths);
 });
 

@@ -13,6 +13,7 @@ export interface Ended {
 }
 
 export interface Running {
+  readonly pid: number;
   readonly ended: Promise<Ended>;
   /** Its output so far. */
   readonly heard: { readonly stdout: string; readonly stderr: string };
@@ -47,6 +48,7 @@ const start = (
   });
   const said = (count: number): boolean => heard.stdout.split("\n").length > count;
   return {
+    pid: child.pid ?? 0,
     ended,
     heard,
     lines: (count) =>

@@ -234,7 +234,15 @@ export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[])
   const each = attempts.map(({ actor, request }): Wish => {
     const ms = request.lease_ms ?? context.rules.defaults.leaseMs;
     const due = at + ms;
-    return { actor, worker: request.worker ?? null, expires: toStored(due), due, ms, taken: [], load: { jobs: 0, bytes: 0 } };
+    return {
+      actor,
+      worker: request.worker ?? null,
+      expires: toStored(due),
+      due,
+      ms,
+      taken: [],
+      load: { jobs: 0, bytes: 0 },
+    };
   });
   let wishes: Wish[] = each.flatMap((wish, index) =>
     Array.from({ length: attempts[index]?.request.max ?? 0 }, () => wish),

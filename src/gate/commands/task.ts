@@ -117,19 +117,21 @@ const TASK_BYTES = sql`COALESCE(OCTET_LENGTH(t.title), 0) + COALESCE(OCTET_LENGT
       + ${DEPENDENCY_BYTES} * (SELECT COUNT(*) FROM job_deps d WHERE d.task_id = t.id)`;
 
 export function* listTasks(query: TaskQuery, reach: Reach): Tx<TaskPage> {
-  const found = yield* all<Found>(sql`SELECT t.id, ${TASK_BYTES} AS bytes FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
-    query.repo !== undefined,
-    sql` AND t.repo = ${query.repo ?? null}`,
-  )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
-    query.work_item !== undefined,
-    sql` AND t.work_item_id = ${query.work_item ?? null}`,
-  )}${when(
-    query.paused !== undefined,
-    raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
-  )}${when(
-    query.finished !== undefined,
-    sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
-  )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`);
+  const found = yield* all<Found>(
+    sql`SELECT t.id, ${TASK_BYTES} AS bytes FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
+      query.repo !== undefined,
+      sql` AND t.repo = ${query.repo ?? null}`,
+    )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
+      query.work_item !== undefined,
+      sql` AND t.work_item_id = ${query.work_item ?? null}`,
+    )}${when(
+      query.paused !== undefined,
+      raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+    )}${when(
+      query.finished !== undefined,
+      sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
+    )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`,
+  );
   const page = fitting(found);
   const read = page.length === 0 ? [] : yield* readTasks(idsIn(page.map(({ id }) => id)));
   const tasks = [...fittingAsJson(read, bytesOf(page))];

@@ -227,8 +227,7 @@ function* readWaiting(
 }
 
 /** As much of a text as is shown, and a character more: another program may have stored any length. */
-const beginningOf = (column: string): Statement =>
-  raw(`substr(${column}, 1, ${PEOPLE_TEXT_LENGTH + 1})`);
+const beginningOf = (column: string): Statement => raw(`substr(${column}, 1, ${PEOPLE_TEXT_LENGTH + 1})`);
 
 const shownText = (text: string | null): string | null => (text === null ? null : peopleText(text));
 
@@ -358,8 +357,7 @@ export function* snapshot(
   const most = yield* listedInLane(selected);
   const queued = yield* readWaiting(policy, sight, { repos, reach }, most);
   const parked = new Lists<PausedRow>({ which: "first", inLane: most });
-  if (policy.pause && seeLanes)
-    yield* inPages<PausedRow>((last) => pausedBehind(selected, last), parked.add);
+  if (policy.pause && seeLanes) yield* inPages<PausedRow>((last) => pausedBehind(selected, last), parked.add);
   const freezes = new Lists<FreezeRow>({ which: "last", inLane: FREEZES_IN_LANE });
   if (sight.freezes)
     yield* inPages<FreezeRow>((last) => activeFreezesBehind(selected, last?.freeze_id ?? 0), freezes.add);

@@ -118,7 +118,8 @@ export function* lifeFromRows(task: TaskRef, began: number): Tx<RowEvent[]> {
   const own = yield* all<TaskRow>(tasksIn(sql`${task_id}`));
   const dependencies = sql`SELECT d.depends_on_task_id FROM job_deps d WHERE d.task_id = ${task_id}`;
   const needed = yield* all<TaskRow>(tasksIn(dependencies));
-  const jobs = yield* all<JobRow>(sql`SELECT id, agent, status, ${beginningOf("error")}, created_at, started_at, finished_at
+  const jobs =
+    yield* all<JobRow>(sql`SELECT id, agent, status, ${beginningOf("error")}, created_at, started_at, finished_at
     FROM jobs WHERE task_id = ${task_id} ORDER BY id DESC LIMIT ${raw(String(MAX_ROWS))}`);
   const freezes =
     yield* all<FreezeRow>(sql`SELECT id, repo, ${beginningOf("reason")}, work_item_id, frozen_at, cleared_at FROM repo_freeze

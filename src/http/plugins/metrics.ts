@@ -83,7 +83,7 @@ class BackgroundCount {
   #state: string | undefined;
   #restUntil = 0;
   #asOf = performance.now();
-  #failure: unknown;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(gate: Gate, show: (counts: Awaited<ReturnType<Gate["stateCounts"]>>) => void) {
     this.#gate = gate;
@@ -115,7 +115,7 @@ class BackgroundCount {
         }),
       ]);
     patience.abort();
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure) throw this.#failure.error;
     return performance.now() - this.#asOf;
   }
 
@@ -127,7 +127,7 @@ class BackgroundCount {
       this.#asOf = began;
       this.#failure = undefined;
     } catch (error) {
-      this.#failure = error;
+      this.#failure = { error };
     } finally {
       const took = performance.now() - began;
       this.#restUntil = took > PATIENCE_MS / 10 ? performance.now() + took * REST : 0;
@@ -180,7 +180,12 @@ const showState = (gate: Gate, registers: Registry[]) => {
     wrongFlags.set(gate.audited.wrong);
     repairedFlags.set(gate.audited.mended);
   };
-  return { refresh, stop: () => background.stop() };
+  return {
+    refresh,
+    stop: () => {
+      background.stop();
+    },
+  };
 };
 
 /** Starts counting; returns a function that reads the metrics as text with its content type. */

@@ -175,7 +175,11 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const readLong = async <T>(operation: () => Tx<T>, signal: AbortSignal | undefined): Promise<T> => {
     const admission = await longReads.enter(signal);
     try {
-      return await retryWithBackoff(() => transact("read", operation, admission.check));
+      return await retryWithBackoff(() =>
+        transact("read", operation, () => {
+          admission.check();
+        }),
+      );
     } finally {
       admission.end();
     }

@@ -67,16 +67,16 @@ export class Readers {
     return connectionTo(this.#open(), this.#clock);
   }
 
-  async #drive<T>({ answer }: Connection, tx: Tx<T>, { check }: Admission): Promise<T> {
+  async #drive<T>({ answer }: Connection, tx: Tx<T>, admission: Admission): Promise<T> {
     await this.#turns.next();
-    check();
+    admission.check();
     let sliceStart = performance.now();
     let step = tx.next();
     while (!step.done) {
       step = tx.next(answer(step.value));
       if (performance.now() - sliceStart < SLICE_MS) continue;
       await this.#turns.next();
-      check();
+      admission.check();
       sliceStart = performance.now();
     }
     return step.value;
