@@ -487,11 +487,11 @@ export class Gate {
     query: FollowQuery,
     gone: AbortSignal,
     reach = EVERYWHERE,
-    bytes = (): number => PAGE_BYTES,
+    bytes = (_gone: AbortSignal): number | Promise<number> => PAGE_BYTES,
   ): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
     return this.#events.follow(query, gone, {
-      page: (place) => this.events(place, reach, bytes()),
+      page: async (place) => this.events(place, reach, await bytes(gone)),
       placeBefore: async (place) => {
         const log = await this.#eventLog(place);
         return this.#store.read(() => placeBefore(place, log, reach));

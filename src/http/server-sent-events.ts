@@ -4,6 +4,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { lend, type Lent } from "./limits/buffer-pool.ts";
 import type { AnswerMemory } from "./limits/answer-memory.ts";
 import type { EventRange, Followed, HistoryEvent } from "../contract/events.ts";
 
@@ -23,9 +24,9 @@ const asChunk = (page: Followed): string => {
 };
 
 /** The next page as bytes; undefined at the end. A function of its own: its page is not held while the caller reads. */
-const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Buffer | undefined> => {
+const nextChunk = async (pages: AsyncGenerator<Followed>): Promise<Lent | undefined> => {
   const next = await pages.next();
-  return next.done ? undefined : Buffer.from(asChunk(next.value));
+  return next.done ? undefined : lend(asChunk(next.value));
 };
 
 interface Stream {
@@ -33,6 +34,8 @@ interface Stream {
   readonly response: ServerResponse;
   readonly memory: AnswerMemory;
 }
+
+const endOfTurn = (): Promise<void> => new Promise((wake) => setImmediate(wake));
 
 /** Waits until the caller has taken what was written, or is gone. */
 const drained = (response: ServerResponse, gone: AbortSignal): Promise<void> =>
@@ -56,13 +59,16 @@ async function* chunks({ pages, response, memory }: Stream, gone: AbortSignal): 
   try {
     yield Buffer.from(`retry: ${RECONNECT_MS}\n\n`);
     for (;;) {
-      await memory.untilRoom(gone);
       const chunk = await nextChunk(pages);
       if (!chunk) return;
-      const letGo = memory.hold(chunk.length);
+      const letGo = memory.hold(chunk.bytes.length);
       try {
-        yield chunk;
+        yield chunk.bytes;
+        // The stream asks for the next chunk before it writes this one.
+        await endOfTurn();
         await drained(response, gone);
+        // A connection that is gone may still hold the buffer.
+        if (!gone.aborted) chunk.giveBack();
       } finally {
         letGo();
       }

@@ -3,6 +3,7 @@
  *  answers that nobody reads, a small one never is. */
 
 import type { FastifyInstance } from "fastify";
+import { lend } from "./buffer-pool.ts";
 import { EdgeError } from "../problem.ts";
 
 declare module "fastify" {
@@ -78,19 +79,19 @@ export class AnswerMemory {
   hold(bytes: number): () => void {
     let size = bytes;
     this.#used += size;
+    this.#wakeNext();
     return () => {
       this.#used -= size;
       size = 0;
-      for (const wake of [...this.#onRoom]) wake();
+      this.#wakeNext();
     };
   }
 
-  /** The bytes that a stream may make of its next chunk. */
-  readonly chunkBytes = (): number => (this.#used < this.#most ? CHUNK.usual : CHUNK.tight);
-
-  /** Waits while streams may make no chunk at all, or until the caller is gone. */
-  async untilRoom(gone: AbortSignal): Promise<void> {
-    while (this.#used >= 1.5 * this.#most && !gone.aborted)
+  /** Waits until a stream may make its next chunk, or until the caller is gone. One stream is let in at a time: the chunk of
+   *  the one before is counted then.
+   *  @returns the bytes that it may make */
+  readonly chunkBytes = async (gone: AbortSignal): Promise<number> => {
+    while (this.#isFull && !gone.aborted)
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           gone.removeEventListener("abort", wake);
@@ -100,6 +101,18 @@ export class AnswerMemory {
         gone.addEventListener("abort", wake);
         this.#onRoom.add(wake);
       });
+    if (gone.aborted) this.#wakeNext();
+    return this.#used < this.#most ? CHUNK.usual : CHUNK.tight;
+  };
+
+  get #isFull(): boolean {
+    return this.#used >= 1.5 * this.#most;
+  }
+
+  #wakeNext(): void {
+    if (this.#isFull) return;
+    const [wake] = this.#onRoom;
+    wake?.();
   }
 
   /** Begins one page in a turn: a page made at once would keep all others from being answered. */
@@ -125,9 +138,6 @@ export const overloaded = (): EdgeError =>
 /** Node reserves three bytes for each character of a text while it is written, and one for each of a buffer. */
 const LONG_TEXT = 16 * 1024;
 
-const asBytes = (payload: unknown): unknown =>
-  typeof payload === "string" && payload.length > LONG_TEXT ? Buffer.from(payload) : payload;
-
 const sizeOf = (payload: unknown): number =>
   typeof payload === "string" || Buffer.isBuffer(payload) ? payload.length : 0;
 
@@ -146,13 +156,15 @@ export const useAnswerMemory = (app: FastifyInstance, memory: AnswerMemory): voi
     if (reply.raw.destroyed) request.endOfWork();
   });
   app.addHook("onSend", (request, reply, text, done) => {
-    const payload = asBytes(text);
-    const bytes = sizeOf(payload);
     request.endOfWork?.();
-    if (request.endOfWork && !memory.hasRoom(bytes)) {
+    if (request.endOfWork && !memory.hasRoom(sizeOf(text))) {
       done(overloaded());
       return;
     }
+    const lent = typeof text === "string" && text.length > LONG_TEXT ? lend(text) : undefined;
+    if (lent) reply.raw.once("finish", lent.giveBack);
+    const payload = lent?.bytes ?? text;
+    const bytes = sizeOf(payload);
     if (bytes > 0) reply.raw.once("close", memory.hold(bytes));
     done(null, payload);
   });
