@@ -209,7 +209,7 @@ it("ends a stream when its token expires", async () => {
     name: "ann",
     role: "operator",
     sha256: createHash("sha256").update(SECRET).digest("hex"),
-    expires_at: new Date(Date.now() + 3_000).toISOString(),
+    expires_at: new Date(Date.now() + 10_000).toISOString(),
   };
   writeFileSync(path, JSON.stringify({ tokens: [token] }), { mode: 0o600 });
   const { service } = await startService({ SERIAL_GATE_TOKENS_FILE: path });

@@ -153,7 +153,7 @@ it.runIf(hasProc)(
 
 it(
   "cuts a caller that takes nothing of its stream for half a minute, and no idle long poll",
-  { timeout: 60_000 },
+  { timeout: 90_000 },
   async () => {
     const service = await startAlone();
     const db = new Database(service.path);
@@ -162,20 +162,17 @@ it(
     );
     for (let n = 0; n < 120; n += 1) insert.run("y".repeat(99_000));
     db.close();
-    const handles = async (): Promise<number> => {
-      const text = await (await fetch(`${service.url}/metrics`)).text();
-      return Number(/^nodejs_active_handles_total (\d+)/m.exec(text)?.[1]);
-    };
     const poll = fetch(`${service.url}/jobs/claim`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ wait_ms: 45_000 }),
+      body: JSON.stringify({ wait_ms: 40_000 }),
     });
-    await sleep(500);
-    const before = await handles();
-    askAndNotRead(service, [get("/events/stream?after=0")]);
-    await expect.poll(handles).toBe(before + 1);
-    await expect.poll(handles, { timeout: 45_000, interval: 1_000 }).toBe(before);
+    const [reader] = askAndNotRead(service, [get("/events/stream?after=0")]);
+    await sleep(42_000);
+    // A stream that is still open would send the rest of the history, and stay open.
+    const closed = new Promise((close) => reader?.once("close", close));
+    reader?.resume();
+    await closed;
     expect((await poll).status).toBe(200);
   },
 );
