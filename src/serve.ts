@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { report } from "node:process";
 import { createSecureContext } from "node:tls";
 import { pino, type DestinationStream, type Logger } from "pino";
 
@@ -25,6 +26,18 @@ export interface Service {
   /** Hands out nothing more, answers what is in flight, and lets the database go. */
   close(): Promise<void>;
 }
+
+/** Descriptors that the database, the log and the runtime need. */
+const OWN_DESCRIPTORS = 100;
+const MOST_CONNECTIONS = 50_000;
+
+/** The connections that the limit of open files allows, so that the service never runs out of descriptors. */
+const mostConnections = (): number => {
+  const limits = (report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }).userLimits;
+  const files = Number(limits?.open_files?.soft);
+  if (Number.isNaN(files)) return MOST_CONNECTIONS;
+  return Math.min(Math.max(files - OWN_DESCRIPTORS, Math.ceil(files / 2)), MOST_CONNECTIONS);
+};
 
 /** The certificate and its key.
  *  @throws ConfigError when they cannot be read or do not belong together */
@@ -94,7 +107,8 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     );
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
     await gate.adopt();
-    const app = await buildApp({ gate, keyring: access?.keyring, logger, version: VERSION, tls });
+    const budgets = { ...config.budgets, connections: config.budgets.connections ?? mostConnections() };
+    const app = await buildApp({ gate, keyring: access?.keyring, logger, version: VERSION, budgets, tls });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();
     return {

@@ -34,6 +34,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "gate/group-by",
       "gate/instant",
       "gate/lease-clock",
+      "gate/page-bytes",
       "gate/rule",
       "contract",
       "store/port",
@@ -50,6 +51,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: [
       "gate/queries",
       "gate/commands",
+      "gate/page-bytes",
       "gate/rule",
       "contract",
       "store/port",
@@ -62,7 +64,15 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^$/,
   },
   "gate/runtime": {
-    parts: ["gate", "contract", "store/port", "store/schema-rights", "store/sql", "store/timestamps"],
+    parts: [
+      "gate",
+      "contract",
+      "store/port",
+      "store/turns",
+      "store/schema-rights",
+      "store/sql",
+      "store/timestamps",
+    ],
     packages: /^node:crypto$/,
   },
   gate: {
@@ -71,11 +81,18 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   },
   store: { parts: ["store"], packages: /^(node:|better-sqlite3$|pg$)/ },
   "store/sqlite": {
-    parts: ["store/sqlite", "store/port", "store/sql", "store/timestamps"],
+    parts: ["store/sqlite", "store/long-reads", "store/turns", "store/port", "store/sql", "store/timestamps"],
     packages: /^(node:|better-sqlite3$)/,
   },
   "store/postgres": {
-    parts: ["store/postgres", "store/port", "store/sql", "store/timestamps", "store/triggers/sets"],
+    parts: [
+      "store/postgres",
+      "store/long-reads",
+      "store/port",
+      "store/sql",
+      "store/timestamps",
+      "store/triggers/sets",
+    ],
     packages: /^(node:|pg$)/,
   },
   "store/triggers": {

@@ -19,6 +19,7 @@ const FIGURES = [
   "http-claim-10",
   "memory",
   "queue-full",
+  "claim-beside-pollers",
   "queue-stall",
   "queue-page",
 ];

@@ -7,6 +7,7 @@ import type { Token } from "./token-file.ts";
 
 export class Keyring {
   #tokens: readonly Token[];
+  readonly #listeners: (() => void)[] = [];
 
   constructor(tokens: readonly Token[]) {
     this.#tokens = tokens;
@@ -15,6 +16,20 @@ export class Keyring {
   /** Takes other tokens from the next call on. */
   replace(tokens: readonly Token[]): void {
     this.#tokens = tokens;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Runs the listener whenever the tokens are replaced. */
+  onReplace(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** True while there is a token of this secret that may do the same, and that has not expired. */
+  holds(token: Token, now: number): boolean {
+    return this.#tokens.some(
+      (each) =>
+        each.digest.equals(token.digest) && !isExpired(each, now) && rightsOf(each) === rightsOf(token),
+    );
   }
 
   /** Finds the token of a secret, whether it has expired or not. Every digest is compared. */
@@ -25,6 +40,9 @@ export class Keyring {
     return token;
   }
 }
+
+const rightsOf = ({ name, role, reach, agents }: Token): string =>
+  JSON.stringify([name, role, reach, agents]);
 
 export const isExpired = ({ expiresAt }: Pick<Token, "expiresAt">, now: number): boolean =>
   expiresAt !== null && expiresAt <= now;

@@ -449,7 +449,7 @@ export interface components {
              * @description Stable, for programs:
              *
              *     - `ambiguous_work_item`: The work item exists in several repositories (`repos`), or has several unfinished tasks in one (`tasks`).
-             *     - `body_too_large`: The body is larger than 1 MiB.
+             *     - `body_too_large`: The body is larger than the service takes: 1 MiB by default.
              *     - `cross_origin`: Without tokens, the service answers neither other sites' pages nor other host names.
              *     - `cursor_unknown`: The event log does not reach back or ahead to the cursor (`oldest`, `newest`): events may have been missed.
              *     - `dependency_cycle`: The dependencies would form a cycle (`path`).
@@ -469,6 +469,9 @@ export interface components {
              *     - `lease_lost`: The token is not that of the job's current lease.
              *     - `method_not_allowed`: The path does not support the method; see `Allow`.
              *     - `not_found`: No such path.
+             *     - `over_budget`: The token has used up one of its budgets; see `Retry-After`.
+             *     - `overloaded`: Answers that callers have not taken yet fill the memory for answers; see `Retry-After`.
+             *     - `payload_too_large`: A payload or a result is larger than the service takes: 256 KiB by default.
              *     - `repo_looks_alike`: The repository differs only by case, spaces, slashes or `.git` from known ones (`repos`).
              *     - `request_timeout`: The request was not whole within 30 s.
              *     - `storage_busy`: Another program has locked the database; nothing changed.
@@ -485,7 +488,7 @@ export interface components {
              *     - `unsupported_media_type`: Content-Type is not application/json.
              * @enum {string}
              */
-            code: "ambiguous_work_item" | "body_too_large" | "cross_origin" | "cursor_unknown" | "dependency_cycle" | "draining" | "expectation_failed" | "forbidden" | "headers_too_large" | "idempotency_key_reused" | "internal_error" | "invalid_http" | "invalid_json" | "invalid_request" | "job_not_cancellable" | "job_not_failed" | "job_not_running" | "layer_disabled" | "lease_lost" | "method_not_allowed" | "not_found" | "repo_looks_alike" | "request_timeout" | "storage_busy" | "storage_refused" | "storage_unavailable" | "task_cancelled" | "task_terminal" | "too_many_wrong_tokens" | "unauthorized" | "unknown_job" | "unknown_repo" | "unknown_task" | "unknown_work_item" | "unsupported_media_type";
+            code: "ambiguous_work_item" | "body_too_large" | "cross_origin" | "cursor_unknown" | "dependency_cycle" | "draining" | "expectation_failed" | "forbidden" | "headers_too_large" | "idempotency_key_reused" | "internal_error" | "invalid_http" | "invalid_json" | "invalid_request" | "job_not_cancellable" | "job_not_failed" | "job_not_running" | "layer_disabled" | "lease_lost" | "method_not_allowed" | "not_found" | "over_budget" | "overloaded" | "payload_too_large" | "repo_looks_alike" | "request_timeout" | "storage_busy" | "storage_refused" | "storage_unavailable" | "task_cancelled" | "task_terminal" | "too_many_wrong_tokens" | "unauthorized" | "unknown_job" | "unknown_repo" | "unknown_task" | "unknown_work_item" | "unsupported_media_type";
             request_id: string;
             errors?: {
                 /** @enum {string} */
@@ -1283,15 +1286,28 @@ export interface components {
             /** @example its job 12 (developer) failed: tests are red */
             because: string;
         };
+        /** @description How many entries a long list leaves out. `GET /jobs` and `GET /tasks` list all, in pages. */
+        Unlisted: {
+            /** @description Queued jobs behind those that are listed. */
+            waiting?: number;
+            /** @description Paused tasks behind those that are listed. */
+            paused?: number;
+            /** @description Active freezes before those that are listed. */
+            freezes?: number;
+        };
         /** @description The lane of a repository: its tasks run one at a time. */
         Lane: {
             active_task: components["schemas"]["ActiveTask"] | null;
             /** @description The running jobs of the repository by job id, of any of its tasks. */
             running: components["schemas"]["RunningJob"][];
+            /** @description At most 10,000, in the order of the lane; then by job id. */
             waiting: components["schemas"]["WaitingJob"][];
+            /** @description At most 10,000, by task id. */
             paused: components["schemas"]["PausedTask"][];
-            /** @description The active freezes, oldest first; also those that do nothing because the gate, the freeze or the repository is out of the switches' scope. */
+            /** @description The newest 20 active freezes, oldest first; also those that do nothing because the gate, the freeze or the repository is out of the switches' scope. */
             freezes: components["schemas"]["ActiveFreeze"][];
+            /** @description Left out while every list is whole. */
+            unlisted?: components["schemas"]["Unlisted"];
             frozen: boolean;
             frozen_reason: string | null;
             /**
@@ -1679,7 +1695,10 @@ export interface operations {
                 content: {
                     "application/json": {
                         task: components["schemas"]["Task"];
+                        /** @description The newest 500 at most, and at most 1 MiB of them. */
                         jobs: components["schemas"]["Job"][];
+                        /** @description How many older jobs are left out; `GET /jobs` lists them. */
+                        unlisted_jobs?: number;
                     };
                 };
             };

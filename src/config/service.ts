@@ -5,6 +5,7 @@ import { CONNECTION_VARIABLES } from "./client.ts";
 import { ORCHESTRATOR_PREFIX, spellingsOf, SWITCHES, type Env } from "./env.ts";
 import { isLoopback } from "./loopback.ts";
 import { REPO_NAME } from "../contract/names/repo-name.ts";
+import { DEFAULT_BUDGETS, type Budgets } from "../access/budgets.ts";
 import { RESERVED_NAME, TOKEN_NAME } from "../access/token-file.ts";
 import { weaknessOf } from "../access/secret.ts";
 import type { Defaults, Policy } from "../gate/rule/policy.ts";
@@ -59,6 +60,7 @@ export interface Config {
   readonly projects: readonly string[];
   /** Days that events are kept; 0 means for ever. */
   readonly eventsDays: number;
+  readonly budgets: Budgets;
   /** Settings that were ignored, for the log. */
   readonly warnings: readonly string[];
 }
@@ -110,6 +112,14 @@ const autoOrSwitch = () =>
     /^auto$/i.test(text) ? null : asSwitch(text),
   );
 
+/** A number that the service finds by itself unless it is set. */
+const autoOrNumber = (least: number, most: number) =>
+  variable("auto", `auto, or a whole number from ${least} to ${most}`, (text): number | null | undefined => {
+    if (/^auto$/i.test(text)) return null;
+    const value = /^\d{1,12}$/.test(text) ? Number(text) : NaN;
+    return value >= least && value <= most ? value : undefined;
+  });
+
 const oneOf = (fallback: string, allowed: readonly string[]) =>
   variable(fallback, `one of ${allowed.join(", ")}`, (text) => (allowed.includes(text) ? text : undefined));
 
@@ -154,6 +164,9 @@ const tokenList = () =>
 /** The path of a file that serve.ts reads. */
 const path = () => variable("", "the path of a PEM file", (text) => (text.includes("\0") ? undefined : text));
 
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"];
 
 const Environment = z.object({
@@ -190,6 +203,14 @@ const Environment = z.object({
   SERIAL_GATE_RETRY_MS: milliseconds(5_000, 1, 86_400_000),
   SERIAL_GATE_RETRY_MAX_MS: milliseconds(300_000, 1, 86_400_000),
   SERIAL_GATE_EVENTS_DAYS: wholeNumber(90, 0, 36_500, " days"),
+  SERIAL_GATE_MAX_BODY_KB: wholeNumber(DEFAULT_BUDGETS.body / KIB, 1, 65_536, " KiB"),
+  SERIAL_GATE_MAX_PAYLOAD_KB: wholeNumber(DEFAULT_BUDGETS.payload / KIB, 1, 65_536, " KiB"),
+  SERIAL_GATE_MAX_POLLS: wholeNumber(DEFAULT_BUDGETS.polls, 1, 1_000_000),
+  SERIAL_GATE_MAX_STREAMS: wholeNumber(DEFAULT_BUDGETS.streams, 1, 1_000_000),
+  SERIAL_GATE_MAX_CHANGES: wholeNumber(DEFAULT_BUDGETS.changes, 1, 1_000_000, " a second"),
+  SERIAL_GATE_MAX_CONNECTIONS: autoOrNumber(1, 1_000_000),
+  SERIAL_GATE_ANSWERS_MB: wholeNumber(DEFAULT_BUDGETS.answers / MIB, 4, 65_536, " MiB"),
+  SERIAL_GATE_QUEUE_MB: wholeNumber(DEFAULT_BUDGETS.queue / MIB, 1, 65_536, " MiB"),
 });
 
 /** The variables of the service, and their defaults. */
@@ -271,6 +292,16 @@ export const parseConfig = (env: Env): Config => {
     },
     projects: value.SERIAL_GATE_PROJECTS.valid,
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
+    budgets: {
+      body: value.SERIAL_GATE_MAX_BODY_KB * KIB,
+      payload: value.SERIAL_GATE_MAX_PAYLOAD_KB * KIB,
+      polls: value.SERIAL_GATE_MAX_POLLS,
+      streams: value.SERIAL_GATE_MAX_STREAMS,
+      changes: value.SERIAL_GATE_MAX_CHANGES,
+      connections: value.SERIAL_GATE_MAX_CONNECTIONS ?? undefined,
+      answers: value.SERIAL_GATE_ANSWERS_MB * MIB,
+      queue: value.SERIAL_GATE_QUEUE_MB * MIB,
+    },
     warnings: [
       ...(isLoopback(value.HOST) || cert !== undefined || value.SERIAL_GATE_BEHIND_TLS
         ? []

@@ -295,4 +295,10 @@ export const ChangedJob = z.strictObject({ job: Job, effect: Effect, ...tried })
 export type ChangedJob = z.output<typeof ChangedJob>;
 
 export const TaskAndJob = z.strictObject({ task: Task, job: Job.nullable(), ...tried });
-export const TaskWithJobs = z.strictObject({ task: Task, jobs: z.array(Job) });
+export const TaskWithJobs = z.strictObject({
+  task: Task,
+  jobs: z.array(Job).meta({ description: "The newest 500 at most, and at most 1 MiB of them." }),
+  unlisted_jobs: Count.optional().meta({
+    description: "How many older jobs are left out; `GET /jobs` lists them.",
+  }),
+});

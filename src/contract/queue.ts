@@ -113,6 +113,16 @@ const StuckTask = model(
   }),
 );
 
+const Unlisted = model(
+  "Unlisted",
+  "How many entries a long list leaves out. `GET /jobs` and `GET /tasks` list all, in pages.",
+  z.strictObject({
+    waiting: Count.optional().meta({ description: "Queued jobs behind those that are listed." }),
+    paused: Count.optional().meta({ description: "Paused tasks behind those that are listed." }),
+    freezes: Count.optional().meta({ description: "Active freezes before those that are listed." }),
+  }),
+);
+
 export const Lane = model(
   "Lane",
   "The lane of a repository: its tasks run one at a time.",
@@ -121,12 +131,15 @@ export const Lane = model(
     running: z.array(RunningJob).meta({
       description: "The running jobs of the repository by job id, of any of its tasks.",
     }),
-    waiting: z.array(WaitingJob),
-    paused: z.array(PausedTask),
+    waiting: z
+      .array(WaitingJob)
+      .meta({ description: "At most 10,000, in the order of the lane; then by job id." }),
+    paused: z.array(PausedTask).meta({ description: "At most 10,000, by task id." }),
     freezes: z.array(ActiveFreeze).meta({
       description:
-        "The active freezes, oldest first; also those that do nothing because the gate, the freeze or the repository is out of the switches' scope.",
+        "The newest 20 active freezes, oldest first; also those that do nothing because the gate, the freeze or the repository is out of the switches' scope.",
     }),
+    unlisted: Unlisted.optional().meta({ description: "Left out while every list is whole." }),
     frozen: z.boolean(),
     frozen_reason: z.string().nullable(),
     frozen_at: time("When the newest active freeze began.").nullable(),

@@ -41,6 +41,7 @@ import {
   withStorableReason,
 } from "../contract/people-text.ts";
 import type { Queue } from "../contract/queue.ts";
+import type { JobStatus } from "../contract/vocabulary.ts";
 import type { Note, OneTaskQuery } from "../contract/scalars.ts";
 import type {
   ChangedTask,
@@ -63,9 +64,12 @@ import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
 import { refuseUnseen } from "./commands/lookup/subject.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
 import { selectorOf } from "./commands/lookup/work-item.ts";
+import { PAGE_BYTES } from "./page-bytes.ts";
 import { explain } from "./queries/explain/answer.ts";
-import { EVENTS, history } from "./queries/history.ts";
+import type { EventLog } from "./queries/event-range.ts";
+import { EVENTS, history, placeBefore } from "./queries/history.ts";
 import { listJobs } from "./queries/jobs.ts";
+import { jobCounts, stateCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
 import { snapshot } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
@@ -434,11 +438,13 @@ export class Gate {
   // --- Reads
 
   /** Shows every lane at one instant: its active task, its waiting jobs and why each waits.
-   *  @param repos the only repositories to show; all by default */
-  async queue(repos: readonly string[] | undefined, reach: Reach): Promise<Queue> {
+   *  @param repos the only repositories to show; all by default
+   *  @param signal aborted when nobody wants the answer any more */
+  async queue(repos: readonly string[] | undefined, reach: Reach, signal?: AbortSignal): Promise<Queue> {
     const { value, degraded } = await this.#pipeline.read(
       (context) => snapshot(context, this.#projects, repos),
       reach,
+      signal,
     );
     return { ...value, degraded };
   }
@@ -448,17 +454,40 @@ export class Gate {
    *  @returns undefined while a part of the database cannot be read, and for a caller that may not know all repositories:
    *    the tag changes with any of them */
   async queueTag(repos: readonly string[] | undefined, reach: Reach): Promise<string | undefined> {
-    if (reach !== EVERYWHERE) return undefined;
+    return reach === EVERYWHERE ? this.queueState(repos) : undefined;
+  }
+
+  /** The tag of the queue whoever asks: for answers that are shared by callers of one reach, never to be told to a caller
+   *  that may not know all repositories.
+   *  @returns undefined while a part of the database cannot be read */
+  async queueState(repos?: readonly string[]): Promise<string | undefined> {
     await this.#maintenance.runIfDue();
     return this.#degradedMode.isHealthy ? this.#queueVersion.tag(repos ?? []) : undefined;
+  }
+
+  /** Reads the number of jobs in each status. It costs the same for any number of jobs. */
+  jobCounts(): Promise<Record<JobStatus, number>> {
+    return this.#store.read(jobCounts);
+  }
+
+  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck. It looks at every waiting job, and yields to
+   *  everything else.
+   *  @param signal aborted when nobody wants the counts any more */
+  async stateCounts(signal?: AbortSignal): Promise<StateCounts & { readonly degraded: boolean }> {
+    const { value, degraded } = await this.#pipeline.read(stateCounts, EVERYWHERE, signal);
+    return { ...value, degraded };
   }
 
   /** Explains why a work item waits: everything that holds it, down to the root, and what would free it. Each remedy is
    *  tried in a dry run; its effect is null when it could not be tried.
    *  @throws GateError unknown_task, unknown_work_item, ambiguous_work_item, invalid_request */
-  async explain(query: OneTaskQuery, reach: Reach): Promise<Explanation> {
+  async explain(query: OneTaskQuery, reach: Reach, signal?: AbortSignal): Promise<Explanation> {
     const selector = selectorOf(query);
-    const { value, degraded } = await this.#pipeline.read((context) => explain(context, selector), reach);
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => explain(context, selector),
+      reach,
+      signal,
+    );
     return withinReach(reach, { ...(await tryRemedies(this.#pipeline, value, reach)), degraded });
   }
 
@@ -470,22 +499,36 @@ export class Gate {
   /** Reads a page of the event log. An event shows once every transaction that began before it has ended.
    *  @throws GateError invalid_request; cursor_unknown for an `after` that is not in the log; with `about`
    *    unknown_work_item, ambiguous_work_item */
-  async events(query: EventQuery, reach: Reach): Promise<EventPage> {
-    const completeUpTo = await this.#store.completeUpTo(EVENTS);
-    const { after = 0 } = query;
-    // Another node may have told an id up to which the log is not complete here yet.
-    const lastId = after > completeUpTo ? await this.#store.lastId(EVENTS) : completeUpTo;
-    const page = await this.#store.read(() => history(query, { completeUpTo, lastId }, reach));
-    return withinReach(reach, page);
+  async events(query: EventQuery, reach: Reach, bytes?: number): Promise<EventPage> {
+    const log = await this.#eventLog(query);
+    return withinReach(reach, await this.#store.read(() => history(query, log, reach, bytes)));
   }
 
   /** Follows the event log from a place on, a few events at a time; an empty list when there were none for a while. A
    *  place that is not in the log gives a reset, then the events from now on.
    *  @param gone aborted when the caller hangs up; that ends the stream, as draining does
+   *  @param bytes asked for the size of each page, a number of bytes
    *  @throws GateError draining, invalid_request */
-  async follow(query: FollowQuery, gone: AbortSignal, reach: Reach): Promise<AsyncGenerator<Followed>> {
+  async follow(
+    query: FollowQuery,
+    gone: AbortSignal,
+    reach: Reach,
+    bytes = (_gone: AbortSignal): number | Promise<number> => PAGE_BYTES,
+  ): Promise<AsyncGenerator<Followed>> {
     this.#refuseWhileDraining();
-    return this.#events.follow(query, gone, (place) => this.events(place, reach));
+    return this.#events.follow(query, gone, {
+      page: async (place) => this.events(place, reach, await bytes(gone)),
+      placeBefore: async (place) => {
+        const log = await this.#eventLog(place);
+        return this.#store.read(() => placeBefore(place, log, reach));
+      },
+    });
+  }
+
+  async #eventLog({ after = 0 }: EventQuery): Promise<EventLog> {
+    const completeUpTo = await this.#store.completeUpTo(EVENTS);
+    // Another node may have told an id up to which the log is not complete here yet.
+    return { completeUpTo, lastId: after > completeUpTo ? await this.#store.lastId(EVENTS) : completeUpTo };
   }
 
   // --- The service itself

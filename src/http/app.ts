@@ -2,13 +2,14 @@
  *  their order, which matters: hooks run in the order in which they are installed. */
 
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { DEFAULT_BUDGETS, type Budgets } from "../access/budgets.ts";
 import type { Keyring } from "../access/keyring.ts";
 import type { Gate } from "../gate/gate.ts";
 import { useAuth } from "./plugins/auth.ts";
 import { useBrowserGuard } from "./plugins/browser-guard.ts";
 import { useGracefulShutdown } from "./plugins/graceful-shutdown.ts";
 import { useIdempotencyKey } from "./plugins/idempotency-key.ts";
-import { BODY_LIMIT, useJsonBody } from "./plugins/json-body.ts";
+import { useJsonBody } from "./plugins/json-body.ts";
 import { useMethodTable } from "./plugins/method-table.ts";
 import { useMetrics } from "./plugins/metrics.ts";
 import { useOpenApi } from "./plugins/openapi.ts";
@@ -17,7 +18,12 @@ import { logRequest, requestId, useRequestLog } from "./plugins/request-log.ts";
 import { useRights } from "./plugins/rights.ts";
 import { SECURITY_HEADERS, useSecurityHeaders } from "./plugins/security-headers.ts";
 import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
+import { AnswerMemory, useAnswerMemory } from "./limits/answer-memory.ts";
+import { useCallerBudgets } from "./limits/caller-budgets.ts";
+import { useConnectionLimits } from "./limits/connections.ts";
+import { usePayloadLimit } from "./limits/payload-size.ts";
 import { sendProblem } from "./problem.ts";
+import { QueueAnswers } from "./queue-answers.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { freezeRoutes } from "./routes/freezes.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -34,6 +40,7 @@ interface AppParts {
   readonly logger: FastifyBaseLogger;
   readonly version: string;
   /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
+  readonly budgets?: Budgets;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
@@ -46,8 +53,10 @@ export const buildApp = async ({
   keyring,
   logger,
   version,
+  budgets = DEFAULT_BUDGETS,
   tls,
 }: AppParts): Promise<FastifyInstance> => {
+  const memory = new AnswerMemory(budgets.answers);
   const server = {
     connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6,
     headersTimeout: REQUEST_TIMEOUT_MS,
@@ -57,7 +66,7 @@ export const buildApp = async ({
     logController: new LogController({ disableRequestLogging: true }),
     // A child logger for each request costs more than the line that it writes; each line names its request itself.
     childLoggerFactory: (parent) => parent,
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: budgets.body,
     ajv: AJV_OPTIONS,
     forceCloseConnections: "idle",
     return503OnClosing: false,
@@ -74,6 +83,7 @@ export const buildApp = async ({
       logRequest(request, reply);
     },
   });
+  useConnectionLimits(app, budgets.connections ?? Infinity);
   useParserErrors(app);
   useMethodTable(app);
   useJsonBody(app);
@@ -86,6 +96,9 @@ export const buildApp = async ({
   useBrowserGuard(app, keyring === undefined);
   useAuth(app, keyring);
   useRights(app);
+  useCallerBudgets(app, budgets);
+  usePayloadLimit(app, budgets.payload);
+  useAnswerMemory(app, memory);
   useIdempotencyKey(app);
   app.setErrorHandler(sendProblem);
   app.addHook("preClose", (done) => {
@@ -98,8 +111,8 @@ export const buildApp = async ({
   jobRoutes(app, gate);
   pauseRoutes(app, gate);
   freezeRoutes(app, gate);
-  queueRoutes(app, gate);
-  eventRoutes(app, gate);
+  queueRoutes(app, gate, new QueueAnswers(gate, budgets.queue));
+  eventRoutes(app, gate, memory);
   serviceRoutes(app, gate, readMetrics);
   await app.ready();
   return app;

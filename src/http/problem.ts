@@ -45,6 +45,9 @@ const EDGE_STATUS = {
   invalid_json: 400,
   method_not_allowed: 405,
   not_found: 404,
+  over_budget: 429,
+  overloaded: 503,
+  payload_too_large: 413,
   request_timeout: 408,
   storage_busy: 503,
   storage_refused: 409,
@@ -61,7 +64,7 @@ const STATUS: Readonly<Record<Code, number>> = { ...GATE_STATUS, ...EDGE_STATUS 
 
 /** Codes of HTTP itself, and of the store: such a request failed before or below the gate. */
 const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
-  body_too_large: "The body is larger than 1 MiB.",
+  body_too_large: "The body is larger than the service takes: 1 MiB by default.",
   cross_origin: "Without tokens, the service answers neither other sites' pages nor other host names.",
   expectation_failed: "The service meets no other expectation than `100-continue`.",
   headers_too_large: "The headers are larger than 16 KiB.",
@@ -70,6 +73,9 @@ const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
   invalid_json: "The body is not valid JSON, or nested too deep.",
   method_not_allowed: "The path does not support the method; see `Allow`.",
   not_found: "No such path.",
+  over_budget: "The token has used up one of its budgets; see `Retry-After`.",
+  overloaded: "Answers that callers have not taken yet fill the memory for answers; see `Retry-After`.",
+  payload_too_large: "A payload or a result is larger than the service takes: 256 KiB by default.",
   request_timeout: "The request was not whole within 30 s.",
   storage_busy: "Another program has locked the database; nothing changed.",
   storage_refused: "A constraint in the database does not allow the change; nothing changed.",
@@ -126,6 +132,7 @@ interface EdgeErrorParts {
   readonly code: EdgeCode;
   readonly detail: string;
   readonly hint?: string;
+  readonly faults?: readonly InputFault[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -193,6 +200,8 @@ const storeAnswer = ({ kind }: StoreFault): Answer => {
         detail: "A constraint in the database does not allow this. Nothing was changed.",
         hint: "The service's log names the constraint under this request's id.",
       };
+    case "abandoned":
+      return { code: "draining", detail: "The service is shutting down.", headers: RETRY_AFTER };
     case "unavailable":
     case "unreadable":
       return {
@@ -248,13 +257,24 @@ export const problemOf = (
   };
 };
 
+/** The answer with the limit of bodies as it is set. */
+const withLimit = (answer: Answer, bytes: number): Answer =>
+  answer.code === "body_too_large"
+    ? { ...answer, detail: `The body is larger than ${sizeText(bytes)}.` }
+    : answer;
+
+/** A size in bytes as people say it. */
+export const sizeText = (bytes: number): string =>
+  bytes % (1024 * 1024) === 0 ? `${bytes / 1024 / 1024} MiB` : `${Math.floor(bytes / 1024)} KiB`;
+
 /** Answers any error. Faults of the service and of the database are logged with their cause, which callers never see. */
 export const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-  const answer = answerTo(error);
+  const answer = withLimit(answerTo(error), request.server.initialConfig.bodyLimit ?? 0);
   const { code, detail, headers = {} } = answer;
   const { status, body } = problemOf(answer, request.id);
   request.problem = code;
-  if (status >= 500 || error instanceof StoreFault)
+  const isAbandoned = error instanceof StoreFault && error.kind === "abandoned";
+  if (!isAbandoned && (status >= 500 || error instanceof StoreFault))
     request.log[status === 500 ? "error" : "warn"]({ reqId: request.id, err: error, code }, detail);
   return reply
     .code(status)

@@ -68,6 +68,13 @@ export interface WriteOptions {
   readonly retryForMs?: number;
 }
 
+export interface ReadOptions {
+  /** True for a read of many statements. Long reads yield to everything else, and wait only for one another. */
+  readonly long?: boolean | undefined;
+  /** Aborted when nobody wants the value any more: the read is abandoned at its next step. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Store {
   readonly dialect: Dialect;
 
@@ -76,9 +83,9 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   write<T>(operation: () => Tx<T>, options?: WriteOptions): Promise<T>;
 
-  /** Runs a read-only operation on one consistent snapshot.
-   *  @throws StoreFault when the database cannot answer. */
-  read<T>(operation: () => Tx<T>): Promise<T>;
+  /** Runs a read-only operation on one consistent snapshot. A short one (the default) never waits for a long one.
+   *  @throws StoreFault when the database cannot answer, or when its caller is gone. */
+  read<T>(operation: () => Tx<T>, options?: ReadOptions): Promise<T>;
 
   /** The id up to which a table is complete: later reads find no new row with that id or a lower one. Ids are drawn
    *  before the commit, so a lower id may become visible after a higher one.
@@ -99,7 +106,7 @@ export interface Store {
   /** Runs the listener within a second after a commit of another program, until the returned function is called. */
   watch(listener: () => void): () => void;
 
-  /** Resolves when every requested write is answered. Later calls reject with a StoreFault. */
+  /** Abandons long reads and resolves when every requested write is answered. Later calls reject with a StoreFault. */
   close(): Promise<void>;
 }
 
@@ -201,8 +208,9 @@ export type JsonMember = { readonly text: Statement } | { readonly number: State
  *  unknown.
  *  `unreadable`: a table, a column or a page that the statement needs is missing or damaged.
  *  `refused`: a constraint or a column type does not allow the change; nothing changed, and a retry is refused again.
- *  `invalid`: the statement is wrong or too large, which is a mistake of the program and no damage; nothing changed. */
-export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused" | "invalid";
+ *  `invalid`: the statement is wrong or too large, which is a mistake of the program and no damage; nothing changed.
+ *  `abandoned`: the caller of a read is gone, or the store closes. */
+export type StoreFaultKind = "busy" | "unavailable" | "unreadable" | "refused" | "invalid" | "abandoned";
 
 export class StoreFault extends Error {
   override readonly name = "StoreFault";

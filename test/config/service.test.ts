@@ -1,3 +1,4 @@
+import { DEFAULT_BUDGETS } from "../../src/access/budgets.ts";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ConfigError, parseConfig, VARIABLES } from "../../src/config/service.ts";
@@ -27,6 +28,7 @@ it("uses the defaults for an empty environment: loopback, SQLite, every switch o
     defaults: DEFAULTS,
     projects: [],
     eventsDays: 90,
+    budgets: DEFAULT_BUDGETS,
     warnings: [],
   });
 });

@@ -55,10 +55,10 @@ it("pages from the newest job to the oldest, and misses none while jobs are adde
 it("ends a page before its payloads exceed a mebibyte", async () => {
   const { web, add, enqueue } = isolatedRepos(shared());
   await add("WEB-1", { entry_job: false });
-  for (let n = 0; n < 4; n += 1) await enqueue("WEB-1", "tester", { payload: "x".repeat(400 * 1024) });
+  for (let n = 0; n < 8; n += 1) await enqueue("WEB-1", "tester", { payload: "x".repeat(200 * 1024) });
   const page = await list(`repo=${web}`);
-  expect(page.jobs).toHaveLength(2);
-  expect((await list(`repo=${web}&cursor=${page.next_cursor}`)).jobs).toHaveLength(2);
+  expect(page.jobs).toHaveLength(5);
+  expect((await list(`repo=${web}&cursor=${page.next_cursor}`)).jobs).toHaveLength(3);
 });
 
 it.each([

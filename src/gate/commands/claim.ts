@@ -7,6 +7,7 @@ import { laneOf } from "./job.ts";
 import type { Reach } from "../../contract/names/repo-pattern.ts";
 import { decode } from "../../store/json.ts";
 import type { ClaimedJob, ClaimRequest } from "../../contract/jobs.ts";
+import { PAGE_BYTES } from "../page-bytes.ts";
 import type { BatchContext } from "./context.ts";
 import type { Actor } from "../rule/policy.ts";
 import { inReach } from "../rule/reach.ts";
@@ -20,6 +21,8 @@ interface Candidate {
   readonly id: number;
   readonly task_id: number | null;
   readonly repo: string | null;
+  /** Of its payload. */
+  readonly bytes: number;
 }
 
 /** A worker takes jobs of a few agents; for more than this, one walk past the jobs of all is no worse. */
@@ -38,7 +41,7 @@ const candidates = (
   { agents, repos, reach, after, limit }: Search,
 ): Statement => {
   const oldest = (ofAgents: Statement): Statement =>
-    sql`SELECT j.id, j.task_id, j.repo FROM jobs j
+    sql`SELECT j.id, j.task_id, j.repo, COALESCE(OCTET_LENGTH(j.task_content), 0) AS bytes FROM jobs j
     WHERE ${raw(useReadyIndex ? "j.ready = 1" : "j.status = 'queued'")}${ofAgents}${when(
       repos !== undefined,
       sql` AND j.repo IN ${list(repos ?? [])}`,
@@ -94,7 +97,21 @@ interface Wish {
   readonly ms: number;
   /** The jobs of that claim so far. */
   readonly taken: ClaimedJob[];
+  /** The payloads that were given to that claim, in bytes; it takes none beyond those of a page. */
+  readonly load: { jobs: number; bytes: number };
 }
+
+/** Gives a payload to a claim; false for a claim that is full by it, which gets no more jobs. Each claim may have one job
+ *  of any size. */
+const takesLoad = ({ load }: Wish, bytes: number): boolean => {
+  load.bytes += bytes;
+  if (load.jobs > 0 && load.bytes > PAGE_BYTES) {
+    load.bytes = Infinity;
+    return false;
+  }
+  load.jobs += 1;
+  return true;
+};
 
 type Assignment = Wish & { readonly lane: string; readonly token: string };
 
@@ -170,10 +187,12 @@ function* assign(context: BatchContext, { jobs, wishes, from, passed }: Round): 
   for (const lane of lanes) if (!locked.has(lane)) passed.add(lane);
   const free = jobs.filter((job) => locked.has(laneOf(job)));
   const leases = new Map<number, Assignment>();
-  free.forEach((job, index) => {
-    const wish = wishes[index];
+  let next = 0;
+  for (const job of free) {
+    let wish = wishes[next++];
+    while (wish && !takesLoad(wish, job.bytes)) wish = wishes[next++];
     if (wish) leases.set(job.id, { ...wish, lane: laneOf(job), token: context.rules.newToken() });
-  });
+  }
   const rows = leases.size > 0 ? yield* all<LeasedRow>(leaseJobs(context, from, leases)) : [];
   const changes: Change[] = [];
   for (const job of rows.sort((a, b) => a.id - b.id)) {
@@ -190,7 +209,7 @@ function* assign(context: BatchContext, { jobs, wishes, from, passed }: Round): 
     ]);
   }
   yield* recordAll(changes);
-  return [...leases.values(), ...wishes.slice(free.length)];
+  return [...leases.values(), ...wishes.slice(next)];
 }
 
 /** The jobs up to the first one whose lane another task of them is about to acquire: that task's lease decides whether it
@@ -216,7 +235,15 @@ export function* claim(context: BatchContext, attempts: readonly ClaimAttempt[])
   const each = attempts.map(({ actor, request }): Wish => {
     const ms = request.lease_ms ?? context.rules.defaults.leaseMs;
     const due = at + ms;
-    return { actor, worker: request.worker ?? null, expires: toStored(due), due, ms, taken: [] };
+    return {
+      actor,
+      worker: request.worker ?? null,
+      expires: toStored(due),
+      due,
+      ms,
+      taken: [],
+      load: { jobs: 0, bytes: 0 },
+    };
   });
   let wishes: Wish[] = each.flatMap((wish, index) =>
     Array.from({ length: attempts[index]?.request.max ?? 0 }, () => wish),

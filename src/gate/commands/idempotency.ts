@@ -6,6 +6,7 @@
 import { all, first, now, one, run, type Tx } from "../../store/port.ts";
 import { rowsOf, sql } from "../../store/sql.ts";
 import { GateError } from "../../contract/errors.ts";
+import { keptAnswer, keptText } from "./kept/answer.ts";
 import { ALONE, RolledBack, type Result } from "./outcome.ts";
 import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Identity } from "../rule/reach.ts";
@@ -75,11 +76,11 @@ export function* idempotent<T>(
         },
       );
     replayed();
-    return JSON.parse(row.answer ?? "null") as T;
+    return (yield* keptAnswer(row.answer)) as T;
   }
   const value = yield* operation(caller.actor);
   if (!keepIf(value)) throw new RolledBack(value);
-  yield* run(sql`UPDATE gate_idempotency SET answer = ${JSON.stringify(value)}
+  yield* run(sql`UPDATE gate_idempotency SET answer = ${keptText(value)}
     WHERE idempotency_key = ${key} AND actor = ${actor}`);
   return value;
 }
@@ -133,7 +134,7 @@ function* keepAnswers(answers: readonly { readonly caller: Call; readonly answer
   const rows = answers.map(({ caller, answer }) => ({
     ...keyOf(caller),
     fingerprint: caller.fingerprint,
-    answer: JSON.stringify(answer),
+    answer: keptText(answer),
   }));
   const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer)
     SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'

@@ -2,7 +2,8 @@
 
 import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { decode, encode } from "../../store/json.ts";
-import { sql, type Statement } from "../../store/sql.ts";
+import { idsIn, inlineInteger, raw, sql, type Statement } from "../../store/sql.ts";
+import { fitting, type Found } from "../page-bytes.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
@@ -40,6 +41,26 @@ interface JobRow {
 
 /** The lane that a job is in: that of its repository, or the one of all jobs that have none. */
 export const laneOf = ({ repo }: { readonly repo: string | null }): string => repo ?? "";
+
+/** The bytes of a job's payload, result and error. */
+export const JOB_BYTES = raw(`COALESCE(OCTET_LENGTH(j.task_content), 0) + COALESCE(OCTET_LENGTH(j.result), 0)
+      + COALESCE(OCTET_LENGTH(j.error), 0)`);
+
+/** Jobs of one task that are read at once. */
+const MOST_OF_TASK = 500;
+
+/** The newest jobs of a task that fit on a page, by id, and how many there are. */
+export function* newestJobsOf(task: number): Tx<{ readonly jobs: Job[]; readonly count: number }> {
+  const found = yield* all<Found>(
+    sql`SELECT j.id, ${JOB_BYTES} AS bytes FROM jobs j WHERE j.task_id = ${task} ORDER BY j.id DESC LIMIT ${inlineInteger(MOST_OF_TASK)}`,
+  );
+  const page = fitting(found);
+  const isWhole = page.length === found.length && found.length < MOST_OF_TASK;
+  const { count } = isWhole
+    ? { count: page.length }
+    : yield* one<{ count: number }>(sql`SELECT COUNT(*) AS count FROM jobs j WHERE j.task_id = ${task}`);
+  return { jobs: page.length > 0 ? yield* readJobs(idsIn(page.map(({ id }) => id))) : [], count };
+}
 
 /** The jobs that a `SELECT id FROM jobs …` names, by id. */
 export function* readJobs(ids: Statement): Tx<Job[]> {

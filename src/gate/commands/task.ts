@@ -10,7 +10,8 @@ import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
 import { record, recordAll, WRITTEN, type Change } from "./record.ts";
 import { groupBy } from "../group-by.ts";
-import { enqueue, readJobs } from "./job.ts";
+import { enqueue, newestJobsOf, readJobs } from "./job.ts";
+import { bytesOf, fitting, fittingAsJson, type Found } from "../page-bytes.ts";
 import { IN_BODY, lockNamedLane } from "./lookup/repo.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type {
@@ -101,27 +102,41 @@ export function* taskOfWorkItem(selector: TaskSelector, reach: Reach): Tx<Task> 
   return yield* readTask(task_id);
 }
 
-export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[] }> {
+/** A task and its jobs; of too many, or too large ones, the newest. */
+export function* taskWithJobs(id: number): Tx<{ task: Task; jobs: Job[]; unlisted_jobs?: number }> {
   const task = yield* readTask(id);
-  return { task, jobs: yield* readJobs(sql`SELECT id FROM jobs WHERE task_id = ${id}`) };
+  const { jobs, count } = yield* newestJobsOf(id);
+  return { task, jobs, ...(count > jobs.length ? { unlisted_jobs: count - jobs.length } : {}) };
 }
 
+/** A dependency on a page, in bytes. */
+const DEPENDENCY_BYTES = raw("250");
+
+/** The bytes of a task's texts, and of its dependencies. */
+const TASK_BYTES = sql`COALESCE(OCTET_LENGTH(t.title), 0) + COALESCE(OCTET_LENGTH(t.pause_reason), 0)
+      + ${DEPENDENCY_BYTES} * (SELECT COUNT(*) FROM job_deps d WHERE d.task_id = t.id)`;
+
 export function* listTasks(query: TaskQuery, reach: Reach): Tx<TaskPage> {
-  const page = sql`SELECT t.id FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
-    query.repo !== undefined,
-    sql` AND t.repo = ${query.repo ?? null}`,
-  )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
-    query.work_item !== undefined,
-    sql` AND t.work_item_id = ${query.work_item ?? null}`,
-  )}${when(
-    query.paused !== undefined,
-    raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
-  )}${when(
-    query.finished !== undefined,
-    sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
-  )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`;
-  const tasks = yield* readTasks(page);
-  const last = tasks.length === query.limit ? tasks.at(-1) : undefined;
+  const found = yield* all<Found>(
+    sql`SELECT t.id, ${TASK_BYTES} AS bytes FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
+      query.repo !== undefined,
+      sql` AND t.repo = ${query.repo ?? null}`,
+    )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
+      query.work_item !== undefined,
+      sql` AND t.work_item_id = ${query.work_item ?? null}`,
+    )}${when(
+      query.paused !== undefined,
+      raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+    )}${when(
+      query.finished !== undefined,
+      sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
+    )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`,
+  );
+  const page = fitting(found);
+  const read = page.length === 0 ? [] : yield* readTasks(idsIn(page.map(({ id }) => id)));
+  const tasks = [...fittingAsJson(read, bytesOf(page))];
+  const isCut = tasks.length < found.length || found.length === query.limit;
+  const last = isCut ? tasks.at(-1) : undefined;
   return { tasks, next_cursor: last ? String(last.id) : null };
 }
 

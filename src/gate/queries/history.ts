@@ -2,7 +2,7 @@
  *  misses none and sees none twice. How the log is written: events.ts. */
 
 import { all, first, type Tx } from "../../store/port.ts";
-import { list, raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
+import { idsIn, list, raw, sql, when, inlineInteger, type Statement } from "../../store/sql.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import { decode } from "../../store/json.ts";
 import type { EventPage, EventQuery, HistoryEvent } from "../../contract/events.ts";
@@ -12,6 +12,7 @@ import type { Reach } from "../../contract/names/repo-pattern.ts";
 import { inReach } from "../rule/reach.ts";
 import { resolveTask, type TaskRef } from "../commands/lookup/work-item.ts";
 import { unfinished } from "../rule/lane.ts";
+import { bytesOf, fitting, fittingAsJson, PAGE_BYTES, type Found } from "../page-bytes.ts";
 import { untold } from "../commands/overtakes.ts";
 import { refuseUnknown, type EventLog } from "./event-range.ts";
 import { lifeFromRows, recordingBegan } from "./row-history.ts";
@@ -126,31 +127,60 @@ function* taskAbout({ about, about_task, repo }: EventQuery, reach: Reach): Tx<T
   return about === undefined ? undefined : yield* resolveTask({ work_item: about, repo }, reach);
 }
 
-/** A page of the event log, as much of it as the caller may know.
+/** Where a page lies in the log. */
+const placeOf = ({ after = 0, before, last }: EventQuery, { completeUpTo }: EventLog) => {
+  const backward = before !== undefined || last !== undefined;
+  const from = backward
+    ? when(before !== undefined, sql` AND e.id < ${before ?? null}`)
+    : sql` AND e.id > ${after}`;
+  return { backward, range: sql`e.id <= ${completeUpTo}${from}` };
+};
+
+const EVENT_BYTES = raw("COALESCE(OCTET_LENGTH(e.reason), 0) + COALESCE(OCTET_LENGTH(e.detail), 0)");
+
+/** A page of the event log, as much of it as the caller may know. It ends before it is larger than `most` bytes.
  *  @throws GateError invalid_request, cursor_unknown; with `about` unknown_work_item, ambiguous_work_item, with `about_task`
  *    unknown_task */
-export function* history(query: EventQuery, log: EventLog, reach: Reach): Tx<EventPage> {
+export function* history(query: EventQuery, log: EventLog, reach: Reach, most = PAGE_BYTES): Tx<EventPage> {
   refuseSeveralBeginnings(query);
   refuseTwoSelections(query);
   const { after = 0, before, last, limit } = query;
   yield* refuseUnknown(after, log);
-  const backward = before !== undefined || last !== undefined;
-  const most = last ?? limit;
+  const { backward, range } = placeOf(query, log);
+  const many = last ?? limit;
   const about = yield* taskAbout(query, reach);
   const selected = yield* matching(query, about);
+  const found = yield* all<Found>(
+    sql`SELECT e.id, ${EVENT_BYTES} AS bytes FROM gate_events e WHERE ${range}${selected}${inReach(reach, "e")}
+    ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(many)}`,
+  );
+  const page = fitting(found, most);
   const rows =
-    yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
+    page.length === 0
+      ? []
+      : yield* all<EventRow>(sql`SELECT e.id, e.at, e.kind, e.repo, e.task_id, ${NAMED} AS work_item_id, e.job_id,
       e.actor, e.by_source, e.reason, e.detail
-    FROM gate_events e WHERE e.id <= ${log.completeUpTo}${
-      backward ? when(before !== undefined, sql` AND e.id < ${before ?? null}`) : sql` AND e.id > ${after}`
-    }${selected}${inReach(reach, "e")} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")} LIMIT ${inlineInteger(most)}`);
-  if (backward) rows.reverse();
-  const seen = rows.at(-1)?.id ?? before ?? after;
+    FROM gate_events e WHERE e.id IN ${idsIn(page.map(({ id }) => id))} ORDER BY e.id ${raw(backward ? "DESC" : "ASC")}`);
+  const read = rows.map((row) => ({ ...row, at: toIso(row.at), detail: decode(row.detail) }));
+  const events = [...fittingAsJson(read, bytesOf(page), most)];
+  if (backward) events.reverse();
+  const isCut = events.length < found.length;
+  const seen = events.at(-1)?.id ?? before ?? after;
   // Where all that there is was shown, the next page need not look at it again.
-  const exhausted = before === undefined && (backward || rows.length < most);
+  const exhausted = before === undefined && (backward || (!isCut && found.length < many));
   return {
     ...(yield* beginning(about, query)),
-    events: rows.map((row) => ({ ...row, at: toIso(row.at), detail: decode(row.detail) })),
+    events,
     next_cursor: exhausted ? Math.max(seen, log.completeUpTo) : seen,
   };
+}
+
+/** The place in the log from which a follower sees the `last` newest events, and all later ones. */
+export function* placeBefore(query: EventQuery, log: EventLog, reach: Reach): Tx<number> {
+  const { range } = placeOf(query, log);
+  const selected = yield* matching(query, undefined);
+  const newest = sql`SELECT e.id FROM gate_events e WHERE ${range}${selected}${inReach(reach, "e")}
+    ORDER BY e.id DESC LIMIT ${inlineInteger(query.last ?? 0)}`;
+  const row = yield* first<{ id: number | null }>(sql`SELECT MIN(id) AS id FROM (${newest}) AS newest`);
+  return row?.id ? row.id - 1 : log.completeUpTo;
 }

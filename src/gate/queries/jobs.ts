@@ -7,14 +7,12 @@ import { inReach } from "../rule/reach.ts";
 import { JOB_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { all, one, type Tx } from "../../store/port.ts";
 import { idsIn, inlineInteger, join, list, raw, sql, when, type Statement } from "../../store/sql.ts";
-import { readJobs } from "../commands/job.ts";
+import { JOB_BYTES, readJobs } from "../commands/job.ts";
+import { bytesOf, fitting, fittingAsJson, type Found } from "../page-bytes.ts";
 import { NO_END } from "../rule/lane.ts";
 
 /** The number of jobs that one page looks at. */
 const MOST_LOOKED_AT = 5_000;
-
-/** The number of bytes of payloads, results and errors on a page, unless its first job alone has more. */
-const MOST_BYTES = 1024 * 1024;
 
 /** A number of jobs before a job: the newest of them. */
 interface Window {
@@ -57,18 +55,6 @@ const filters = (query: JobQuery): Statement => {
   )}${when(worker !== undefined, sql` AND j.lease_worker = ${worker ?? null}`)}`;
 };
 
-interface Found {
-  readonly id: number;
-  readonly bytes: number;
-}
-
-/** The first of the jobs that fit on a page together; at least one. */
-const fitting = (found: readonly Found[]): readonly Found[] => {
-  let bytes = 0;
-  const end = found.findIndex((job) => (bytes += job.bytes) > MOST_BYTES);
-  return end < 0 ? found : found.slice(0, Math.max(end, 1));
-};
-
 /** The id of the last job that was looked at; null when there are no more. */
 function* lastLookedAt(jobs: Statement, many: number): Tx<number | null> {
   const { count, id } = yield* one<{ count: number; id: number | null }>(
@@ -83,15 +69,16 @@ export function* listJobs(query: JobQuery, reach: Reach): Tx<JobPage> {
   const filtered = sql`${filters(query)}${inReach(reach, "j")}`;
   const many = filtered.sql === "" ? query.limit : MOST_LOOKED_AT;
   const jobs = lookedAt(query, { before: Number(query.cursor ?? NO_END), many });
-  const found = yield* all<Found>(sql`SELECT j.id, COALESCE(OCTET_LENGTH(j.task_content), 0)
-      + COALESCE(OCTET_LENGTH(j.result), 0) + COALESCE(OCTET_LENGTH(j.error), 0) AS bytes
+  const found = yield* all<Found>(sql`SELECT j.id, ${JOB_BYTES} AS bytes
     FROM (${jobs}) AS looked_at CROSS JOIN jobs j WHERE j.id = looked_at.id${filtered}
     ORDER BY j.id DESC LIMIT ${inlineInteger(query.limit)}`);
   const page = fitting(found);
-  const isCut = page.length < found.length || found.length === query.limit;
-  const next = isCut ? (page.at(-1)?.id ?? null) : yield* lastLookedAt(jobs, many);
+  const read = page.length === 0 ? [] : (yield* readJobs(idsIn(page.map(({ id }) => id)))).reverse();
+  const shown = fittingAsJson(read, bytesOf(page));
+  const isCut = shown.length < found.length || found.length === query.limit;
+  const next = isCut ? (shown.at(-1)?.id ?? null) : yield* lastLookedAt(jobs, many);
   return {
-    jobs: page.length === 0 ? [] : (yield* readJobs(idsIn(page.map(({ id }) => id)))).reverse(),
+    jobs: [...shown],
     next_cursor: next === null ? null : String(next),
   };
 }

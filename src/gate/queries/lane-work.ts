@@ -40,8 +40,11 @@ export function* readRunning(visible: Visibility, selected: Selection): Tx<Map<s
           since: toIsoOrNull(since),
           lease_expires_at: toIsoOrNull(lease_expires_at),
         }));
-        running.set(repo, [...(running.get(repo) ?? []), ...jobs]);
+        const before = running.get(repo);
+        if (before) before.push(...jobs);
+        else running.set(repo, jobs);
       }
+      return undefined;
     },
   );
   return running;

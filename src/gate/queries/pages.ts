@@ -17,15 +17,15 @@ export const selecting =
     sql`${when(repos !== undefined, sql` AND ${raw(alias)}.repo IN ${list(repos ?? [])}`)}${inReach(reach, alias)}`;
 
 /** Reads a page at a time. What is done with a page is done before the next is read, so that it never takes long.
- *  @param behind the statement of the page behind a row; of the first page when there is none */
+ *  @param behind the statement of the page behind a row; of the first page when there is none
+ *  @param take returns false when no further page is wanted */
 export function* inPages<Row>(
   behind: (last: Row | undefined) => Statement,
-  take: (page: readonly Row[]) => void,
+  take: (page: readonly Row[]) => boolean | undefined,
 ): Tx<void> {
   for (let last: Row | undefined, more = true; more;) {
     const page: Row[] = yield* all<Row>(behind(last));
-    take(page);
+    more = take(page) !== false && page.length === PAGE;
     last = page.at(-1);
-    more = page.length === PAGE;
   }
 }

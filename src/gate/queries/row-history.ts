@@ -5,10 +5,12 @@ import type { RowEvent } from "../../contract/events.ts";
 import { TERMINAL_STAGES, type EventKind } from "../../contract/vocabulary.ts";
 import { all, first, type Tx } from "../../store/port.ts";
 import { raw, sql, type Statement } from "../../store/sql.ts";
+import { PEOPLE_TEXT_LENGTH, peopleText } from "../../contract/people-text.ts";
+import { fittingAsJson, PAGE_BYTES } from "../page-bytes.ts";
 import { fromStored, toIso } from "../../store/timestamps.ts";
 import type { TaskRef } from "../commands/lookup/work-item.ts";
 
-/** Jobs and freezes that are read, the newest first. */
+/** Jobs and freezes that are read, the newest first. Texts are cut, and the oldest are left out beyond a page. */
 const MAX_ROWS = 500;
 
 /** Reads when the event log began: at the first migration, or at an event that was copied from another database.
@@ -101,8 +103,12 @@ const toldOfFreeze = ({ id, repo, reason, work_item_id, frozen_at, cleared_at }:
   ];
 };
 
+/** As much of a text as is shown, and a character more. */
+const beginningOf = (column: string): Statement =>
+  raw(`substr(${column}, 1, ${PEOPLE_TEXT_LENGTH + 1}) AS ${column}`);
+
 const tasksIn = (ids: Statement): Statement =>
-  sql`SELECT id, repo, work_item_id, stage, created_at, paused_at, pause_reason, cancelled_at
+  sql`SELECT id, repo, work_item_id, stage, created_at, paused_at, ${beginningOf("pause_reason")}, cancelled_at
     FROM tasks WHERE id IN (${ids}) ORDER BY id`;
 
 /** Reads what the rows tell of a task's life before our recording began, oldest first: of the task and its jobs, and since
@@ -112,10 +118,11 @@ export function* lifeFromRows(task: TaskRef, began: number): Tx<RowEvent[]> {
   const own = yield* all<TaskRow>(tasksIn(sql`${task_id}`));
   const dependencies = sql`SELECT d.depends_on_task_id FROM job_deps d WHERE d.task_id = ${task_id}`;
   const needed = yield* all<TaskRow>(tasksIn(dependencies));
-  const jobs = yield* all<JobRow>(sql`SELECT id, agent, status, error, created_at, started_at, finished_at
+  const jobs =
+    yield* all<JobRow>(sql`SELECT id, agent, status, ${beginningOf("error")}, created_at, started_at, finished_at
     FROM jobs WHERE task_id = ${task_id} ORDER BY id DESC LIMIT ${raw(String(MAX_ROWS))}`);
   const freezes =
-    yield* all<FreezeRow>(sql`SELECT id, repo, reason, work_item_id, frozen_at, cleared_at FROM repo_freeze
+    yield* all<FreezeRow>(sql`SELECT id, repo, ${beginningOf("reason")}, work_item_id, frozen_at, cleared_at FROM repo_freeze
       WHERE repo IN (SELECT t.repo FROM tasks t WHERE t.id = ${task_id} OR t.id IN (${dependencies}))
       ORDER BY id DESC LIMIT ${raw(String(MAX_ROWS))}`);
   const creation = own[0]?.created_at;
@@ -124,7 +131,7 @@ export function* lifeFromRows(task: TaskRef, began: number): Tx<RowEvent[]> {
   const isInLife = (told: Told): boolean => !(fromStored(told.at ?? "") < created);
   const ofTask = [...own.flatMap(toldOfTask), ...jobs.reverse().flatMap((row) => toldOfJob(row, task))];
   const around = [...needed.flatMap(toldOfTask), ...freezes.reverse().flatMap(toldOfFreeze)];
-  return [...ofTask, ...around.filter(isInLife)]
+  const told = [...ofTask, ...around.filter(isInLife)]
     .filter(isPast)
     .sort((a, b) => fromStored(a.at ?? "") - fromStored(b.at ?? ""))
     .map(
@@ -134,9 +141,10 @@ export function* lifeFromRows(task: TaskRef, began: number): Tx<RowEvent[]> {
         task_id: id,
         work_item_id,
         job_id,
-        reason,
+        reason: reason === null ? null : peopleText(reason),
         detail: detail ?? null,
         ...told,
       }),
     );
+  return [...fittingAsJson(told.reverse(), PAGE_BYTES)].reverse();
 }

@@ -14,6 +14,7 @@ import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
 import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
 import { hasLane, isEntryJob } from "../rule/scope.ts";
 import { ANOTHERS_TASK, NO_JOB, shortText } from "../rule/words.ts";
+import { inPages, PAGE } from "./pages.ts";
 
 /** A task, and the tasks that it waits for. */
 export interface BlockedTask {
@@ -103,16 +104,20 @@ export function* dependentAmong(tasks: readonly number[]): Tx<Set<number>> {
   return dependent;
 }
 
-/** Reads the tasks that hold a lane and may do so for long. */
+/** Reads the tasks that hold a lane and may do so for long, a page of the lane at a time: it may be of any depth. */
 export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
-  const holding = sql`t.repo = ${repo} AND ${holdsLane(policy, "t")}`;
-  const rows = yield* all<{
-    id: number;
-  }>(sql`SELECT t.id FROM tasks t CROSS JOIN ${unfinishedDependencies(raw("t.id"))}
-      AND ${holding} AND ${entryJob(policy, "t")} IS NOT NULL
-    UNION SELECT t.id FROM tasks t WHERE ${holding} AND ${hasNoOpenJob("t")}
-    ORDER BY 1`);
-  return rows.map(({ id }) => id);
+  const slow: number[] = [];
+  const isSlow = sql`EXISTS (SELECT 1 FROM ${unfinishedDependencies(raw("t.id"))}) AND ${entryJob(policy, "t")} IS NOT NULL
+      OR ${hasNoOpenJob("t")}`;
+  yield* inPages<{ id: number; slow: number }>(
+    (last) => sql`SELECT t.id, CASE WHEN ${isSlow} THEN 1 ELSE 0 END AS slow FROM tasks t
+      WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND t.id > ${last?.id ?? 0} ORDER BY t.id LIMIT ${PAGE}`,
+    (page) => {
+      for (const task of page) if (task.slow === 1) slow.push(task.id);
+      return undefined;
+    },
+  );
+  return slow;
 }
 
 /** Reads the tasks that make progress in a lane, in strict lanes. */

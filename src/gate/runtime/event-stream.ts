@@ -1,9 +1,11 @@
 /** Follows the event log. A follower has a place in the log and nothing else: events that it has not taken yet stay in
- *  the table, so that a slow follower costs nothing and misses nothing. Notifications of our own commits and of other
+ *  the table, so that a slow follower costs nothing and misses nothing. One page is read in a turn of the event loop,
+ *  however many followers there are. Notifications of our own commits and of other
  *  programs' only wake followers sooner; a poll once a second finds events that no commit announces, because a
  *  transaction that held them up was rolled back. */
 
 import { GateError } from "../../contract/errors.ts";
+import { Turns } from "../../store/turns.ts";
 import type { EventPage, EventQuery, EventRange, Followed, FollowQuery } from "../../contract/events.ts";
 
 /** A follower gets an empty list when it got nothing else for this long, in milliseconds. */
@@ -14,8 +16,12 @@ const GATHER_MS = 25;
 /** A follower is given this many events at a time: a slow one holds no more in memory. */
 const EVENTS_AT_ONCE = 100;
 
-/** Reads a page of the log, as much of it as the follower may know. */
-type ReadPage = (query: EventQuery) => Promise<EventPage>;
+/** Reads the log, as much of it as the follower may know. */
+export interface LogReader {
+  page(query: EventQuery): Promise<EventPage>;
+  /** The place from which a follower sees the `last` newest events. */
+  placeBefore(query: EventQuery): Promise<number>;
+}
 
 interface Source {
   /** The id up to which the log is complete. */
@@ -34,9 +40,9 @@ const rangeIn = (error: unknown): EventRange | undefined => {
   return { oldest, newest };
 };
 
-const readOrReset = async (page: ReadPage, query: EventQuery): Promise<Read> => {
+const readOrReset = async (log: LogReader, query: EventQuery): Promise<Read> => {
   try {
-    return await page(query);
+    return await log.page(query);
   } catch (error) {
     const reset = rangeIn(error);
     if (!reset) throw error;
@@ -44,15 +50,19 @@ const readOrReset = async (page: ReadPage, query: EventQuery): Promise<Read> => 
   }
 };
 
-/** A follower's first page, and how it reads the others. */
-interface Reading {
-  readonly first: Read;
-  readonly read: (query: EventQuery) => Promise<Read>;
+/** Where a follower goes on: its next page if it is read already, else its place. */
+interface Start {
+  page: Read | undefined;
+  after: number;
 }
+
+/** The page as a delivery. Its reader lets go of it: nothing is held while a follower takes its time. */
+const deliveryOf = ({ reset, events }: Read): Followed => (reset ? { reset } : { events });
 
 export class EventStream {
   readonly #source: Source;
   readonly #waiting = new Set<() => void>();
+  readonly #turns = new Turns();
   #changes = 0;
   #followers = 0;
   #completeUpTo = 0;
@@ -83,31 +93,42 @@ export class EventStream {
    *  Without a place it begins with the next event; with one that is not in the log, with a reset and the next event. It
    *  ends when the caller is gone, or when the stream is closed.
    *  @throws what reading the first page throws */
-  async follow(query: FollowQuery, gone: AbortSignal, page: ReadPage): Promise<AsyncGenerator<Followed>> {
-    const last = query.after === undefined ? (query.last ?? 0) : query.last;
-    const read = (place: EventQuery): Promise<Read> => readOrReset(page, place);
-    const first = await read({ ...query, last, limit: EVENTS_AT_ONCE });
-    return this.#pages(query, { first, read }, gone);
+  async follow(query: FollowQuery, gone: AbortSignal, log: LogReader): Promise<AsyncGenerator<Followed>> {
+    const { repo, work_item } = query;
+    await this.#turns.next();
+    const after = query.after ?? (await log.placeBefore({ ...query, limit: EVENTS_AT_ONCE }));
+    // Beside a place, `last` is refused.
+    const last = query.after === undefined ? undefined : query.last;
+    const page = await readOrReset(log, { after, last, repo, work_item, limit: EVENTS_AT_ONCE });
+    const read = async (place: number): Promise<Read> => {
+      await this.#turns.next();
+      return readOrReset(log, { after: place, repo, work_item, limit: EVENTS_AT_ONCE });
+    };
+    return this.#pages({ page, after: page.next_cursor }, read, gone);
   }
 
   async *#pages(
-    { repo, work_item }: FollowQuery,
-    { first, read }: Reading,
+    start: Start,
+    read: (place: number) => Promise<Read>,
     gone: AbortSignal,
   ): AsyncGenerator<Followed> {
     this.#enter();
+    let quietSince = Date.now();
+    const take = (page: Read): Followed => {
+      quietSince = Date.now();
+      start.page = undefined;
+      return deliveryOf(page);
+    };
     try {
-      let page = first;
-      for (let quietSince = Date.now(); !this.#closed && !gone.aborted;) {
-        const { events, reset, next_cursor: after } = page;
-        if (reset || events.length > 0 || Date.now() - quietSince >= HEARTBEAT_MS) {
-          yield reset ? { reset } : { events };
-          quietSince = Date.now();
-        }
+      while (!this.#closed && !gone.aborted) {
         const seen = this.#changes;
-        page = await read({ after, repo, work_item, limit: EVENTS_AT_ONCE });
-        if (page.events.length === 0 && !page.reset)
+        start.page ??= await read(start.after);
+        start.after = start.page.next_cursor;
+        const isEmpty = !start.page.reset && start.page.events.length === 0;
+        if (isEmpty && Date.now() - quietSince < HEARTBEAT_MS) {
+          start.page = undefined;
           await this.#waitForChange(seen, quietSince + HEARTBEAT_MS - Date.now(), gone);
+        } else yield take(start.page);
       }
     } finally {
       this.#leave();

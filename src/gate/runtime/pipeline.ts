@@ -107,11 +107,11 @@ export class Pipeline {
     );
   }
 
-  /** Runs an operation that evaluates the rule and changes nothing. */
-  read<T>(query: (context: BatchContext) => Tx<T>, reach: Reach): Promise<Decision<T>> {
+  /** Runs an operation that evaluates the rule and changes nothing: a long one, which is abandoned when its caller is gone. */
+  read<T>(query: (context: BatchContext) => Tx<T>, reach: Reach, signal?: AbortSignal): Promise<Decision<T>> {
     return this.#maintain({ maintain: true }, () =>
       this.#degrade({ decides: true }, (context) =>
-        this.#parts.store.read(() => query({ ...context, reach })),
+        this.#parts.store.read(() => query({ ...context, reach }), { long: true, signal }),
       ),
     );
   }

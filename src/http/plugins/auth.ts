@@ -4,6 +4,7 @@
 import type { FastifyInstance } from "fastify";
 import { Brake } from "../../access/brake.ts";
 import { isExpired, type Keyring } from "../../access/keyring.ts";
+import { Sessions } from "../../access/sessions.ts";
 import type { Role } from "../../access/role.ts";
 import type { Token } from "../../access/token-file.ts";
 import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
@@ -18,11 +19,16 @@ declare module "fastify" {
     role: Role | null;
     /** The caller: its name, and the repositories and agents that it is limited to. */
     identity: Identity;
+    /** Calls `end` once the caller's token no longer holds, and returns how to stop watching. */
+    watchToken: (end: () => void) => () => void;
   }
 }
 
 /** The caller of a service without tokens. */
 const ANYONE: Identity = { actor: null, reach: EVERYWHERE, agents: null };
+
+const nothing = (): void => undefined;
+const neverEnds = (): (() => void) => nothing;
 
 const unauthorized = (detail: string, hint: string): EdgeError =>
   new EdgeError({
@@ -59,11 +65,16 @@ export const useAuth = (app: FastifyInstance, keyring: Keyring | undefined): voi
   app.decorateRequest("actor", null);
   app.decorateRequest("role", keyring ? null : "operator");
   app.decorateRequest("identity");
+  app.decorateRequest("watchToken");
   const findToken = keyring && tokenFinder(keyring);
+  const sessions = keyring && new Sessions(keyring);
   app.addHook("onRequest", (request, _reply, done) => {
     request.identity = ANYONE;
+    request.watchToken = neverEnds;
     if (findToken && request.routeOptions.config.right !== "anyone") {
-      const { name, role, reach, agents } = findToken(request.headers.authorization, request.ip);
+      const token = findToken(request.headers.authorization, request.ip);
+      const { name, role, reach, agents } = token;
+      request.watchToken = (end) => sessions?.watch(token, end) ?? nothing;
       request.actor = name;
       request.role = role;
       request.identity = { actor: name, reach, agents };

@@ -6,9 +6,6 @@ import { invalidInput } from "../input-faults.ts";
 import { numberFaults } from "../number-faults.ts";
 import { EdgeError, UNSUPPORTED_MEDIA_TYPE } from "../problem.ts";
 
-/** In bytes. */
-export const BODY_LIMIT = 1024 * 1024;
-
 /** JSON.stringify recurses, so deeper values could overflow the stack when they are written out again. */
 const DEPTH_LIMIT = 64;
 

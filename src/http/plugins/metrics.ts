@@ -1,12 +1,10 @@
-/** Prometheus metrics. Traffic is counted as it passes; the state is read from the gate on a scrape, and only if it has
- *  changed since the last one. */
+/** Prometheus metrics. Traffic is counted as it passes, and jobs by triggers. The reasons of waiting jobs are counted in the
+ *  background: a scrape waits a moment for new counts and else gives the last ones, so that it costs the same at any depth. */
 
 import type { FastifyInstance, preSerializationHookHandler } from "fastify";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Claim } from "../../contract/jobs.ts";
-import { EVERYWHERE } from "../../contract/names/repo-pattern.ts";
-import type { Queue } from "../../contract/queue.ts";
-import { JOB_STATUSES, REASONS } from "../../contract/vocabulary.ts";
+import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Gate } from "../../gate/gate.ts";
 
 declare module "fastify" {
@@ -72,14 +70,81 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
   });
 };
 
+/** A scrape waits this long for new counts, in milliseconds: those of a usual queue are then up to date. */
+const PATIENCE_MS = 500;
+/** A count that took long is not repeated before this many times its length. */
+const REST = 9;
+
+/** Counts the state in the background, one count at a time, and only if it may have changed. */
+class BackgroundCount {
+  readonly #gate: Gate;
+  readonly #show: (counts: Awaited<ReturnType<Gate["stateCounts"]>>) => void;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #state: string | undefined;
+  #restUntil = 0;
+  #asOf = performance.now();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(gate: Gate, show: (counts: Awaited<ReturnType<Gate["stateCounts"]>>) => void) {
+    this.#gate = gate;
+    this.#show = show;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Counts again if it is time, and waits a moment for it.
+   *  @returns the age of the counts in milliseconds
+   *  @throws what the count throws */
+  async refresh(): Promise<number> {
+    const now = performance.now();
+    const state = await this.#gate.queueState();
+    const isCurrent = state !== undefined && state === this.#state;
+    if (isCurrent) this.#asOf = now;
+    else if (!this.#running && now >= this.#restUntil) this.#running = this.#count(state);
+    const patience = new AbortController();
+    if (this.#running)
+      await Promise.race([
+        this.#running,
+        new Promise<void>((over) => {
+          const timer = setTimeout(over, PATIENCE_MS);
+          patience.signal.addEventListener("abort", () => {
+            clearTimeout(timer);
+          });
+        }),
+      ]);
+    patience.abort();
+    if (this.#failure) throw this.#failure.error;
+    return performance.now() - this.#asOf;
+  }
+
+  async #count(state: string | undefined): Promise<void> {
+    const began = performance.now();
+    try {
+      this.#show(await this.#gate.stateCounts(this.#stop.signal));
+      this.#state = state;
+      this.#asOf = began;
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = { error };
+    } finally {
+      const took = performance.now() - began;
+      this.#restUntil = took > PATIENCE_MS / 10 ? performance.now() + took * REST : 0;
+      this.#running = undefined;
+    }
+  }
+}
+
 /** Gauges of the queue and of the ready index. */
-const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => {
+const showState = (gate: Gate, registers: Registry[]) => {
   const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> =>
     new Gauge({ name: `serial_gate_${name}`, help, labelNames, registers });
   const jobs = gauge("jobs", "Jobs by status.", "status");
   const waiting = gauge(
     "waiting_jobs",
-    "Queued entry jobs by the reason that holds them; none for ready jobs.",
+    "Queued entry jobs, and other held jobs, by the reason that holds them; none for ready jobs. Counted in the background: see state_age_seconds.",
     "reason",
   );
   const frozen = gauge("frozen_lanes", "Frozen repositories.");
@@ -94,28 +159,33 @@ const showState = (gate: Gate, registers: Registry[]): (() => Promise<void>) => 
     "Times of jobs and tasks that another program wrote in a form that is no time.",
   );
 
-  const show = (queue: Queue): void => {
-    const lanes = Object.values(queue.serial_gate.per_repo);
-    const reasons = new Map<string, number>(["none", ...REASONS].map((reason) => [reason, 0]));
-    for (const lane of lanes)
-      for (const { reason } of lane.waiting)
-        reasons.set(reason ?? "none", (reasons.get(reason ?? "none") ?? 0) + 1);
-    for (const status of JOB_STATUSES) jobs.set({ status }, queue.jobs[status]);
-    for (const [reason, count] of reasons) waiting.set({ reason }, count);
-    frozen.set(lanes.filter((lane) => lane.frozen).length);
-    paused.set(lanes.reduce((sum, lane) => sum + lane.paused.length, 0));
-    stuck.set(lanes.reduce((sum, lane) => sum + lane.stuck.length, 0));
-    degraded.set(queue.degraded ? 1 : 0);
-  };
+  const age = gauge(
+    "state_age_seconds",
+    "Age of the counts that a background count gives: waiting_jobs, frozen_lanes, paused_tasks and stuck_tasks. It takes at most a tenth of the time.",
+  );
 
-  let shown: string | undefined;
-  return async () => {
-    const tag = await gate.queueTag(undefined, EVERYWHERE);
-    if (tag === undefined || tag !== shown) show(await gate.queue(undefined, EVERYWHERE));
-    shown = tag;
+  const show = (counts: Awaited<ReturnType<Gate["stateCounts"]>>): void => {
+    for (const [reason, count] of counts.waiting) waiting.set({ reason }, count);
+    frozen.set(counts.frozenLanes);
+    paused.set(counts.pausedTasks);
+    stuck.set(counts.stuckTasks);
+    degraded.set(counts.degraded ? 1 : 0);
+  };
+  const background = new BackgroundCount(gate, show);
+
+  const refresh = async (): Promise<void> => {
+    const counts = await gate.jobCounts();
+    for (const status of JOB_STATUSES) jobs.set({ status }, counts[status]);
+    age.set(Math.round(await background.refresh()) / 1_000);
     unreadable.set(gate.unreadableTimes);
     wrongFlags.set(gate.audited.wrong);
     repairedFlags.set(gate.audited.mended);
+  };
+  return {
+    refresh,
+    stop: () => {
+      background.stop();
+    },
   };
 };
 
@@ -127,7 +197,11 @@ export const useMetrics = (
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   countTraffic(app, [registry]);
-  const refresh = showState(gate, [registry]);
+  const { refresh, stop } = showState(gate, [registry]);
+  app.addHook("preClose", (done) => {
+    stop();
+    done();
+  });
   app.addHook("onClose", (_app, done) => {
     registry.clear();
     done();

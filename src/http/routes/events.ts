@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import * as z from "zod";
 import type { Gate } from "../../gate/gate.ts";
 import { EventPage, EventQuery, FollowQuery } from "../../contract/events.ts";
+import type { AnswerMemory } from "../limits/answer-memory.ts";
 import { clientDisconnect } from "../client-disconnect.ts";
 import { routeSchema } from "../schemas.ts";
 import { eventStreams } from "../server-sent-events.ts";
@@ -29,11 +30,11 @@ const startOf = ({ headers, query }: { headers: ResumeHeaders; query: FollowQuer
   return lastId === "" ? query : { ...query, last: undefined, after: placeIn(lastId) };
 };
 
-export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
+export const eventRoutes = (app: FastifyInstance, gate: Gate, memory: AnswerMemory): void => {
   app.get<{ Querystring: EventQuery }>(
     "/events",
     {
-      config: { right: "read" },
+      config: { right: "read", page: true },
       schema: routeSchema({
         tags,
         operationId: "listEvents",
@@ -53,11 +54,11 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
     (request) => gate.events(request.query, request.identity.reach),
   );
 
-  const sendStream = eventStreams(app);
+  const sendStream = eventStreams(app, memory);
   app.get<{ Querystring: FollowQuery; Headers: ResumeHeaders }>(
     "/events/stream",
     {
-      config: { right: "read" },
+      config: { right: "read", open: "streams" },
       schema: routeSchema({
         tags,
         operationId: "followEvents",
@@ -74,8 +75,10 @@ export const eventRoutes = (app: FastifyInstance, gate: Gate): void => {
       }),
     },
     async (request, reply) => {
-      const pages = await gate.follow(startOf(request), clientDisconnect(reply), request.identity.reach);
-      return sendStream(reply, pages);
+      const gone = clientDisconnect(reply);
+      const { reach } = request.identity;
+      const pages = await gate.follow(startOf(request), gone, reach, memory.chunkBytes);
+      return sendStream(reply, pages, gone);
     },
   );
 };

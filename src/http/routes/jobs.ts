@@ -72,7 +72,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: JobQuery }>(
     "/jobs",
     {
-      config: { right: "read" },
+      config: { right: "read", page: true },
       schema: routeSchema({
         tags,
         operationId: "listJobs",
@@ -105,7 +105,7 @@ export const jobRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.post<{ Body: ClaimRequest }>(
     "/jobs/claim",
     {
-      config: { right: "work" },
+      config: { right: "work", open: "polls" },
       schema: routeSchema({
         tags,
         operationId: "claimJobs",

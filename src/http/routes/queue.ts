@@ -6,14 +6,15 @@ import { Explanation } from "../../contract/explanation.ts";
 import { Queue, QueueQuery } from "../../contract/queue.ts";
 import { OneTaskQuery } from "../../contract/scalars.ts";
 import type { Gate } from "../../gate/gate.ts";
+import { clientDisconnect } from "../client-disconnect.ts";
 import { explanationShownTo } from "../contents.ts";
 import { sendUnlessKnown } from "../etag.ts";
-import { queueBody } from "../queue-text.ts";
+import type { QueueAnswers } from "../queue-answers.ts";
 import { routeSchema } from "../schemas.ts";
 
 const tags = ["operator"] as const;
 
-export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
+export const queueRoutes = (app: FastifyInstance, gate: Gate, answers: QueueAnswers): void => {
   app.get<{ Querystring: z.output<typeof QueueQuery> }>(
     "/queue",
     {
@@ -29,9 +30,13 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
     },
     async (request, reply) => {
       const { repo } = request.query;
+      const { reach } = request.identity;
       return sendUnlessKnown(request, reply, {
-        tag: await gate.queueTag(repo, request.identity.reach),
-        body: async () => queueBody(await gate.queue(repo, request.identity.reach)),
+        tag: await gate.queueTag(repo, reach),
+        body: async () => {
+          const text = await answers.ask({ repos: repo, reach }, clientDisconnect(reply));
+          return { tag: text.tag, payload: answers.read(text), bytes: text.bytes };
+        },
       });
     },
   );
@@ -39,7 +44,7 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: OneTaskQuery }>(
     "/queue/explain",
     {
-      config: { right: "watch" },
+      config: { right: "watch", page: true },
       schema: routeSchema({
         tags,
         operationId: "explainWorkItem",
@@ -51,6 +56,10 @@ export const queueRoutes = (app: FastifyInstance, gate: Gate): void => {
         problems: [404, 409],
       }),
     },
-    (request) => explanationShownTo(request, gate.explain(request.query, request.identity.reach)),
+    (request, reply) =>
+      explanationShownTo(
+        request,
+        gate.explain(request.query, request.identity.reach, clientDisconnect(reply)),
+      ),
   );
 };

@@ -43,7 +43,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Querystring: TaskQuery }>(
     "/tasks",
     {
-      config: { right: "read" },
+      config: { right: "read", page: true },
       schema: routeSchema({
         tags,
         operationId: "listTasks",
@@ -76,7 +76,7 @@ export const taskRoutes = (app: FastifyInstance, gate: Gate): void => {
   app.get<{ Params: Params }>(
     "/tasks/:id",
     {
-      config: { right: "read" },
+      config: { right: "read", page: true },
       schema: routeSchema({
         tags,
         operationId: "getTask",

@@ -2,7 +2,8 @@
  *  It runs each operation as a transaction on a pooled connection, and knows nothing of the domain but its lanes. */
 
 import pg from "pg";
-import { StoreFault, type Clock, type Store, type Tx, type WriteOptions } from "../port.ts";
+import { LongReads, type Admission } from "../long-reads.ts";
+import { StoreFault, type Clock, type ReadOptions, type Store, type Tx, type WriteOptions } from "../port.ts";
 import { coalesce } from "./coalesce.ts";
 import { dialectIn } from "./dialect.ts";
 import { connectFailureOf, Failure, failureOf } from "./errors.ts";
@@ -15,6 +16,8 @@ import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./trans
 import { lastDrawn, Watermark } from "./watermark.ts";
 
 const POOL_SIZE = 10;
+/** Of the pool's connections, those that long reads may take: one in three, so that short work finds one. */
+const longReadsAmong = (poolSize: number): number => Math.max(1, Math.floor(poolSize / 3));
 
 const FINGERPRINT = `SELECT (SELECT COALESCE(SUM(revision), 0) FROM gate_lanes) || '/' ||
   (SELECT COALESCE(MAX(id), 0) FROM gate_events) AS fingerprint`;
@@ -82,11 +85,9 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     keepAlive: true,
     types: TYPES,
   };
-  const pool = new pg.Pool({
-    ...connection,
-    max: options.poolSize ?? POOL_SIZE,
-    idleTimeoutMillis: 30_000,
-  });
+  const poolSize = options.poolSize ?? POOL_SIZE;
+  const pool = new pg.Pool({ ...connection, max: poolSize, idleTimeoutMillis: 30_000 });
+  const longReads = new LongReads(longReadsAmong(poolSize));
   // The pool replaces a connection that is lost while idle; a transaction on a lost connection gets its own error.
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
@@ -133,7 +134,11 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   });
 
   /** One attempt at a transaction. */
-  const transact = async <T>(kind: "read" | "write", operation: () => Tx<T>): Promise<T> => {
+  const transact = async <T>(
+    kind: "read" | "write",
+    operation: () => Tx<T>,
+    check?: Admission["check"],
+  ): Promise<T> => {
     const client = await connect();
     const transaction = new Transaction({
       client,
@@ -145,7 +150,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
     let discard = false;
     try {
       await transaction.begin(kind);
-      const value = await transaction.drive(operation());
+      const value = await transaction.drive(operation(), check);
       await transaction.commit(kind);
       if (transaction.changed) notifier.notify();
       return value;
@@ -167,13 +172,22 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const running = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
 
-  const execute = <T>(
-    kind: "read" | "write",
-    operation: () => Tx<T>,
-    { retryForMs }: WriteOptions = {},
-  ): Promise<T> => {
+  const readLong = async <T>(operation: () => Tx<T>, signal: AbortSignal | undefined): Promise<T> => {
+    const admission = await longReads.enter(signal);
+    try {
+      return await retryWithBackoff(() =>
+        transact("read", operation, () => {
+          admission.check();
+        }),
+      );
+    } finally {
+      admission.end();
+    }
+  };
+
+  const execute = <T>(run: () => Promise<T>): Promise<T> => {
     if (closed) return Promise.reject(new StoreFault("unavailable", "The database is closed."));
-    const execution = retryWithBackoff(() => transact(kind, operation), retryForMs);
+    const execution = run();
     running.add(execution);
     const remove = (): void => void running.delete(execution);
     execution.then(remove, remove);
@@ -181,6 +195,7 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   };
 
   const close = async (): Promise<void> => {
+    await longReads.close();
     await Promise.allSettled(running);
     await notifier.close();
     await pool.end();
@@ -188,8 +203,12 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
 
   return {
     dialect: dialectIn(schema),
-    write: (operation, options) => execute("write", operation, options),
-    read: (operation) => execute("read", operation),
+    write: (operation, { retryForMs }: WriteOptions = {}) =>
+      execute(() => retryWithBackoff(() => transact("write", operation), retryForMs)),
+    read: (operation, { long = false, signal }: ReadOptions = {}) =>
+      execute(() =>
+        long ? readLong(operation, signal) : retryWithBackoff(() => transact("read", operation)),
+      ),
     completeUpTo: (table) => {
       const watermark = watermarks.get(table) ?? new Watermark(`${schema}.${table}`, query);
       watermarks.set(table, watermark);

@@ -91,9 +91,13 @@ export class Transaction {
     }
   }
 
-  async drive<T>(tx: Tx<T>): Promise<T> {
+  /** @param check called before each step; it throws when nobody wants the value any more */
+  async drive<T>(tx: Tx<T>, check?: () => void): Promise<T> {
     let step = tx.next();
-    while (!step.done) step = tx.next(await this.#answer(step.value));
+    while (!step.done) {
+      check?.();
+      step = tx.next(await this.#answer(step.value));
+    }
     return step.value;
   }
 

@@ -102,11 +102,11 @@ export const openSqlite = async (
     }
   };
 
-  const read: Store["read"] = (operation) =>
+  const read: Store["read"] = (operation, { long = false, signal } = {}) =>
     retryWithBackoff(() => {
       if (closed) throw closedFault();
       check();
-      if (readers) return readers.read(operation);
+      if (readers) return long ? readers.readInSlices(operation, signal) : readers.readNow(operation);
       prepare("BEGIN").run();
       try {
         return drive(operation());
