@@ -18,6 +18,9 @@ export interface Affected {
   readonly effect: "held" | "released" | "either";
   /** A condition on a row of `jobs`. It alone says where to look, so it must name an indexed column. */
   readonly jobs: Statement;
+  /** The repository of all these jobs, where a write can affect many of one: the head of its lane is looked up once then,
+   *  not for each job. */
+  readonly lane?: Statement;
 }
 
 /** A write, by any program, that can change what a condition says of a queued job. */

@@ -24,12 +24,13 @@ export const headOf = (policy: Policy, repo: Statement): Statement =>
 /** A lane whose head was read already, for a decision about many of its jobs. On PostgreSQL a look for the head walks past
  *  every task that the transaction has paused, so that a look for each job would be quadratic. */
 export interface KnownLane {
-  readonly head: number | null;
+  /** An id, or a subquery that does not depend on the job. */
+  readonly head: number | null | Statement;
 }
 
 /** Reads the head of a lane. */
 export function* readLane(policy: Policy, repo: string): Tx<KnownLane> {
-  return yield* one<KnownLane>(sql`SELECT ${headOf(policy, sql`${repo}`)} AS head`);
+  return yield* one<{ head: number | null }>(sql`SELECT ${headOf(policy, sql`${repo}`)} AS head`);
 }
 
 /** True for a task of which a job was claimed. Spelled as the partial index is, so that the planner takes it. */

@@ -17,7 +17,7 @@ import { IS_ALONE } from "../../store/triggers/columns.ts";
 import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
-import { NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
+import { headOf, NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
@@ -52,7 +52,9 @@ const asTrigger = (policy: Policy, reason: string, write: Write): Trigger => ({
   ...conditionOf(write),
   body: [
     ...(write.locks ?? []),
-    ...write.affects.map(({ effect, jobs }) => reevaluate(policy, sql`${raw(CANDIDATES[effect])}${jobs}`)),
+    ...write.affects.map(({ effect, jobs, lane }) =>
+      reevaluate(policy, sql`${raw(CANDIDATES[effect])}${jobs}`, lane && { head: headOf(policy, lane) }),
+    ),
   ],
 });
 

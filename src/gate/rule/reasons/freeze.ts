@@ -4,7 +4,7 @@ import type { Freeze } from "../../../contract/operations.ts";
 import { all, type Tx } from "../../../store/port.ts";
 import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
-import type { HoldReason } from "../hold-reason.ts";
+import type { Affected, HoldReason } from "../hold-reason.ts";
 import { headOf, NO_END } from "../lane.ts";
 import type { Policy } from "../policy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
@@ -43,10 +43,16 @@ export function* readActiveFreezes(repo: string): Tx<Freeze[]> {
 
 /** The jobs of a repository that the end of its freeze can make ready: up to the head of its lane, and those without a
  *  task. */
-const upToHead = (policy: Policy, row: string): Statement => {
-  const repo = raw(`${row}.repo`);
-  return sql`repo = ${repo} AND (task_id IS NULL OR task_id <= COALESCE(${headOf(policy, repo)}, ${NO_END}))`;
+const releasedIn = (policy: Policy, row: string): Affected => {
+  const lane = raw(`${row}.repo`);
+  return {
+    effect: "released",
+    jobs: sql`repo = ${lane} AND (task_id IS NULL OR task_id <= COALESCE(${headOf(policy, lane)}, ${NO_END}))`,
+    lane,
+  };
 };
+
+const HELD: Affected = { effect: "held", jobs: raw("repo = NEW.repo"), lane: raw("NEW.repo") };
 
 export const freeze: HoldReason = {
   name: "freeze",
@@ -62,24 +68,20 @@ export const freeze: HoldReason = {
       table: "repo_freeze",
       after: "INSERT",
       when: isActive("NEW"),
-      affects: [{ effect: "held", jobs: raw("repo = NEW.repo") }],
+      affects: [HELD],
     },
     {
       name: "changed",
       table: "repo_freeze",
       after: "UPDATE OF repo, cleared_at",
-      affects: [
-        { effect: "held", jobs: raw("repo = NEW.repo") },
-        { effect: "released", jobs: upToHead(policy, "OLD") },
-        { effect: "released", jobs: upToHead(policy, "NEW") },
-      ],
+      affects: [HELD, releasedIn(policy, "OLD"), releasedIn(policy, "NEW")],
     },
     {
       name: "deleted",
       table: "repo_freeze",
       after: "DELETE",
       when: isActive("OLD"),
-      affects: [{ effect: "released", jobs: upToHead(policy, "OLD") }],
+      affects: [releasedIn(policy, "OLD")],
     },
   ],
   *blockers({ task: { repo }, visible }) {
