@@ -113,9 +113,9 @@ it("explains why WEB-8 waits, frees it with the commands that it prints, and nam
     yyyy-mm-ddThh:mm:ssZ  a while  WEB-8  job 5 (analyst) queued  (from the orchestrator)  -
     yyyy-mm-ddThh:mm:ssZ  a while  API-2  created  (from the orchestrator)  -
     yyyy-mm-ddThh:mm:ssZ  a while  API-1  api frozen (freeze 2)  (from the orchestrator)  post-deploy DEGRADED: error rate 4.1%
-    yyyy-mm-ddThh:mm:ssZ  a while  API-1  api unfrozen (freeze 2)  ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  API-2  cancelled (was in analysis)  ann  three in the morning
-    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7  paused  ann  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-1  api unfrozen (freeze 2)  ann?  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  API-2  cancelled (was in analysis)  ann?  three in the morning
+    yyyy-mm-ddThh:mm:ssZ  a while  WEB-7  paused  ann?  three in the morning
     "
   `);
   expect(using(path, (db) => db.prepare("SELECT COUNT(*) AS n FROM tasks").get())).toEqual({ n: 9 });

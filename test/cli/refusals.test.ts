@@ -280,12 +280,12 @@ it("config prints the source of every value and no secret", async () => {
   const { stdout, stderr, code } = await startProgram(["config"], env, folder).ended;
   const isSet = (line: string): boolean => !line.endsWith("  default");
   expect((stdout + stderr).split("\n").filter(isSet).join("\n")).toMatchInlineSnapshot(`
-    "FOR                     VARIABLE                    VALUE                        FROM
-    command line            SERIAL_GATE_URL             http://127.0.0.1:1           environment
-    command line            SERIAL_GATE_TOKEN           (set)                        environment
-    a service started here  PORT                        8082                         environment
-    a service started here  DATABASE_URL                postgres://127.0.0.1:1/gate  .env
-    a service started here  SERIAL_GATE_REPOS           acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
+    "FOR                     VARIABLE                     VALUE                        FROM
+    command line            SERIAL_GATE_URL              http://127.0.0.1:1           environment
+    command line            SERIAL_GATE_TOKEN            (set)                        environment
+    a service started here  PORT                         8082                         environment
+    a service started here  DATABASE_URL                 postgres://127.0.0.1:1/gate  .env
+    a service started here  SERIAL_GATE_REPOS            acme/web                     .env, as ORCH_SERIAL_GATE_REPOS
     SERIAL_GATE_PAUSE is not a variable of serial-gate and is ignored.
     Strict lanes: on for a database that serial-gate makes, off for one that it adopts. The database cannot be reached: connect ECONNREFUSED 127.0.0.1:1
     "
@@ -325,7 +325,8 @@ it("--help groups the verbs by their users", async () => {
                                        job or a freeze
       blame [options] [work-item]      show the life of a work item: every change,
                                        who made it and why
-      wait [options] [work-item]       wait until a work item can start, or is done
+      wait [options] [work-item]       wait until a work item exists, can start, or
+                                       is done
 
     For the orchestrator:
       task                             add, list, show, move and cancel tasks
@@ -333,6 +334,7 @@ it("--help groups the verbs by their users", async () => {
                                        jobs
 
     For workers:
+      work [options] <command...>      claim jobs, and run a command for each
       claim [options]                  claim the oldest jobs that can start, and
                                        print their lease tokens
 

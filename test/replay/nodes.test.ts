@@ -47,13 +47,22 @@ it(
   LONG_MS,
 );
 
+/** Waits until the query finds a row. */
+const until = async (url: string, query: string): Promise<void> => {
+  const watcher = await connectTo(url);
+  while ((await watcher.query(query).catch(() => undefined))?.rowCount !== 1) await sleep(50);
+};
+
 it(
   "verifies a replay while its database connections are killed",
   async () => {
     const url = await testDatabase("empty");
-    const stopCutting = await killConnections(url);
     const args = [sampleOf(60), "--database", url, "--nodes", "2", "--workers", "8"];
-    const { code, stdout, stderr } = await startProgram(["replay", ...args]).ended;
+    const { ended } = startProgram(["replay", ...args]);
+    // A node that is killed at its start is its supervisor's to start again: here both have started.
+    await until(url, "SELECT 1 FROM gate_events LIMIT 1");
+    const stopCutting = await killConnections(url);
+    const { code, stdout, stderr } = await ended;
     expect(await stopCutting()).toBeGreaterThan(0);
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/^verdict {2,}60 lines, all verified$/m);
@@ -69,9 +78,7 @@ it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
     onTestFinished(() => server.remove());
     const url = server.url("postgres");
     const { ended } = startProgram(["replay", sampleOf(200), "--database", url, "--nodes", "4"]);
-    const claims = "SELECT 1 FROM gate_events WHERE kind = 'job.claimed' OFFSET 200 LIMIT 1";
-    const watcher = await connectTo(url);
-    while ((await watcher.query(claims).catch(() => undefined))?.rowCount !== 1) await sleep(50);
+    await until(url, "SELECT 1 FROM gate_events WHERE kind = 'job.claimed' OFFSET 200 LIMIT 1");
     await server.kill();
     await sleep(2_000);
     await server.start();

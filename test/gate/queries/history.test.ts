@@ -27,6 +27,7 @@ onEveryDatabase((open) => {
         ...about,
         job_id: null,
         actor: "ann",
+        by_source: "token",
         reason: "waits for the customer",
         detail: { until: null },
       },
