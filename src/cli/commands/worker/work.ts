@@ -1,7 +1,7 @@
 /** serial-gate work: a worker that runs a command for each job. */
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command as Program } from "commander";
 import { ProblemError, type Client, type RunningJob } from "../../../client/client.ts";
@@ -30,7 +30,7 @@ const PROGRESS_EVERY_MS = 1_000;
 interface Options {
   readonly agent?: string[];
   readonly repo?: string[];
-  readonly name?: string;
+  readonly name: string;
   readonly concurrency: number;
   readonly lease: number;
   readonly grace: number;
@@ -262,7 +262,7 @@ export const workCommand = (program: Program, context: CliContext): void => {
     .argument("<command...>", "the command and its arguments, after --")
     .option("--agent <agents>", "only jobs for these kinds of worker: a,b; may be repeated", repeated)
     .option("--repo <repo>", "only this repository; may be repeated", repeated)
-    .option("--name <name>", "name of the worker, shown to people")
+    .option("--name <name>", "name of the worker, shown to people", hostname())
     .option("--concurrency <count>", "jobs at once", wholeNumber(1, 100), 1)
     .option("--lease <duration>", "length of a lease, 1s to 24h", durationBetween("1s", "24h"), 60_000)
     .option("--grace <duration>", "time for commands to finish when the worker stops", duration, 30_000)
