@@ -6,9 +6,10 @@ ENV npm_config_build_from_source=true npm_config_nodedir=/usr/local
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json tsconfig.build.json vite.config.ts ./
 COPY scripts ./scripts
 COPY src ./src
+COPY web ./web
 # The driver's sources, and the packages that would download it, are of no use to the service.
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund && cd node_modules && \
   rm -rf prebuild-install node-abi rc simple-get tar-fs tunnel-agent && \

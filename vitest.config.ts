@@ -37,5 +37,6 @@ export default defineConfig({
     globalSetup: "./test/support/one-postgres.ts",
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -75,29 +75,41 @@ If npm finds no compiled SQLite for this system, it compiles it with ${listed(Ob
   );
 };
 
+const filesIn = (folder) =>
+  existsSync(`${root}${folder}`)
+    ? readdirSync(`${root}${folder}`, { recursive: true, withFileTypes: true })
+    : [];
+
 const sources = () =>
-  readdirSync(`${root}src`, { recursive: true, withFileTypes: true })
+  [...filesIn("src"), ...filesIn("web")]
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}/${entry.name}`)
-    .concat(`${root}tsconfig.json`, `${root}tsconfig.build.json`, `${root}package-lock.json`)
+    .concat(...["tsconfig.json", "tsconfig.build.json", "package-lock.json"].map((name) => root + name))
+    .concat(existsSync(`${root}vite.config.ts`) ? [`${root}vite.config.ts`] : [])
     .sort()
     .map((path) => `${path.slice(root.length)} ${statSync(path).mtimeMs} ${statSync(path).size}`)
     .join("\n");
 
 const isBuilt = (current) => existsSync(STAMP) && readFileSync(STAMP, "utf8") === current;
 
+/** Builds the dashboard into dist/web, which tsc leaves alone. */
+const buildPage = () =>
+  existsSync(`${root}web`)
+    ? run(process.execPath, ["node_modules/vite/bin/vite.js", "build", "--config", "vite.config.ts"])
+    : undefined;
+
 /** Builds the program and remembers its sources, so that no later command builds it again. */
 export const build = async () => {
   const current = sources();
   console.error("Building …");
-  const failure = await run(process.execPath, [
-    "node_modules/typescript/bin/tsc",
-    "-p",
-    "tsconfig.build.json",
+  const failures = await Promise.all([
+    run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]),
+    buildPage(),
   ]);
+  const failure = failures.find((each) => each !== undefined);
   if (failure !== undefined)
     giveUp(
-      `The build ${failure}, for the reason that tsc gives above. If it names a package, run npm ci; then run the same command again.`,
+      `The build ${failure}, for the reason that is given above. If it names a package, run npm ci; then run the same command again.`,
     );
   writeFileSync(STAMP, current);
 };

@@ -8,7 +8,11 @@ const MOST_FILES = 13;
 /** The parts of the house, what each may import of the others, and which packages. The longest matching path counts. */
 const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   main: { parts: ["cli", "config/dot-env", "config/env"], packages: /^node:/ },
-  serve: { parts: ["access", "config", "gate", "http", "store", "version"], packages: /^(node:|pino$)/ },
+  serve: {
+    parts: ["access", "config", "gate", "http", "page", "store", "version"],
+    packages: /^(node:|pino$)/,
+  },
+  page: { parts: [], packages: /^node:/ },
   version: { parts: [], packages: /^node:/ },
   access: { parts: ["access", "contract"], packages: /^(node:(crypto|fs)$|zod$)/ },
   config: {
@@ -100,8 +104,8 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^node:crypto$/,
   },
   http: {
-    parts: ["http", "access", "gate", "contract"],
-    packages: /^(node:(crypto|http|net|stream)$|fastify$|@fastify\/|prom-client$|zod$)/,
+    parts: ["http", "access", "gate", "contract", "page"],
+    packages: /^(node:(crypto|http|net|stream|zlib)$|fastify$|@fastify\/|prom-client$|zod$)/,
   },
   // Browsers load these two: no node, no zod, nothing of the server.
   client: { parts: ["client", "contract/people-text"], packages: /^eventsource-parser$/ },
@@ -120,6 +124,10 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
       "store/json",
     ],
     packages: /^(node:|zod$)/,
+  },
+  demo: {
+    parts: ["demo", "client", "worker", "contract", "gate", "replay", "store/migrate", "store/open"],
+    packages: /^node:/,
   },
   cli: { parts: ["cli", "config", "client", "contract"], packages: /^(node:|commander$|yaml$)/ },
   "cli/commands/admin": {

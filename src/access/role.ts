@@ -17,6 +17,8 @@ const RIGHTS_OF: Readonly<Record<Role, readonly Right[]>> = {
 /** Roles that see payloads and results. A worker gets the payload of a job that it claims. */
 const SEES_CONTENTS: readonly Role[] = ["producer", "operator"];
 
+export const rightsOf = (role: Role): Right[] => [...RIGHTS_OF[role]];
+
 export const mayDo = (role: Role, right: Right): boolean => RIGHTS_OF[role].includes(right);
 
 export const maySeeContents = (role: Role): boolean => SEES_CONTENTS.includes(role);

@@ -294,6 +294,11 @@ export class Client {
     return this.#transport.call("GET", withQuery("/queue/explain", query));
   }
 
+  /** Reads the name, role and rights of the client's token. */
+  whoAmI(): Promise<Answer<"whoAmI">> {
+    return this.#transport.call("GET", "/whoami");
+  }
+
   /** Reads the state of every lane, or of the given repositories, at one instant.
    *  @returns `degraded: true` when a part of the database cannot be read */
   queue(repos?: readonly string[], signal?: AbortSignal): Promise<Answer<"getQueue">> {

@@ -434,6 +434,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's name, role and rights */
+        get: operations["whoAmI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -527,6 +544,21 @@ export interface components {
             reason?: string;
             /** @description The actor's name. With tokens it is the token's name, and may be left out. */
             by?: string;
+        };
+        /** @description The caller: the name of its token, its role, and its limits. */
+        Caller: {
+            /** @description The token's name; null without tokens. */
+            name: string | null;
+            /** @example operator */
+            role: string;
+            /** @description What the role may do: `watch` (queue, explanations), `read` (tasks, jobs, events), `monitor` (metrics), `work` (claims), `produce` (tasks, jobs, cancel, retry, freeze), `operate` (pause, resume, unfreeze, release by force). */
+            rights: string[];
+            /** @description The repositories that it may know, as names or `prefix*`; null for all. */
+            repos: string[] | null;
+            /** @description The agents whose jobs it may claim; null for all. */
+            agents: string[] | null;
+            /** @description The service's version. */
+            version: string;
         };
         /** @description A change of a task, a job or a freeze, with its time, actor and reason. */
         Event: {
@@ -4120,6 +4152,62 @@ export interface operations {
                         /** @enum {string} */
                         status: "ok";
                     };
+                };
+            };
+            /** @description The database does not answer, or the service is shutting down. Retry later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whoAmI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Caller"];
+                };
+            };
+            /** @description Missing or invalid token. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token's role does not have the right, or a cross-origin request. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The address has sent too many wrong tokens. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The database does not answer, or the service is shutting down. Retry later. */

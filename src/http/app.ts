@@ -5,6 +5,8 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { DEFAULT_BUDGETS, type Budgets } from "../access/budgets.ts";
 import type { Keyring } from "../access/keyring.ts";
 import type { Gate } from "../gate/gate.ts";
+import type { Page } from "../page.ts";
+import { useCompression } from "./compression.ts";
 import { useAuth } from "./plugins/auth.ts";
 import { useBrowserGuard } from "./plugins/browser-guard.ts";
 import { useGracefulShutdown } from "./plugins/graceful-shutdown.ts";
@@ -24,9 +26,11 @@ import { useConnectionLimits } from "./limits/connections.ts";
 import { usePayloadLimit } from "./limits/payload-size.ts";
 import { sendProblem } from "./problem.ts";
 import { QueueAnswers } from "./queue-answers.ts";
+import { callerRoutes } from "./routes/caller.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { freezeRoutes } from "./routes/freezes.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { pageRoutes } from "./routes/page.ts";
 import { pauseRoutes } from "./routes/pauses.ts";
 import { queueRoutes } from "./routes/queue.ts";
 import { serviceRoutes } from "./routes/service.ts";
@@ -39,6 +43,8 @@ interface AppParts {
   readonly keyring: Keyring | undefined;
   readonly logger: FastifyBaseLogger;
   readonly version: string;
+  /** The dashboard; without it `/` is a 404. */
+  readonly page?: Page | undefined;
   /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
   readonly budgets?: Budgets;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -54,6 +60,7 @@ export const buildApp = async ({
   logger,
   version,
   budgets = DEFAULT_BUDGETS,
+  page = new Map(),
   tls,
 }: AppParts): Promise<FastifyInstance> => {
   const memory = new AnswerMemory(budgets.answers);
@@ -98,6 +105,8 @@ export const buildApp = async ({
   useRights(app);
   useCallerBudgets(app, budgets);
   usePayloadLimit(app, budgets.payload);
+  // Before the memory, which counts what is sent.
+  useCompression(app);
   useAnswerMemory(app, memory);
   useIdempotencyKey(app);
   app.setErrorHandler(sendProblem);
@@ -114,6 +123,8 @@ export const buildApp = async ({
   queueRoutes(app, gate, new QueueAnswers(gate, budgets.queue));
   eventRoutes(app, gate, memory);
   serviceRoutes(app, gate, readMetrics);
+  callerRoutes(app, version);
+  pageRoutes(app, page);
   await app.ready();
   return app;
 };

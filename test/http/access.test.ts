@@ -105,6 +105,7 @@ const dry = "dry_run=true";
 const CASES: Readonly<Record<string, Case>> = {
   alive: { roles: ALL, call: () => ["GET", "/livez"], own: [200], hidden: 200 },
   ready: { roles: ALL, call: () => ["GET", "/readyz"], own: [200], hidden: 200 },
+  whoAmI: { roles: ALL, call: () => ["GET", "/whoami"], own: [200], hidden: 200 },
   getQueue: { roles: ALL, call: ({ repo }) => ["GET", `/queue?repo=${repo}`], own: [200], hidden: 200 },
   explainWorkItem: {
     roles: ALL,

@@ -92,7 +92,7 @@ interface CommandOptions {
 
 /** `npm COMMAND -- ARGS` without npm: the script that package.json names for it. */
 export const startCommand = (
-  command: "bench" | "test",
+  command: "bench" | "demo" | "test",
   args: readonly string[],
   { env, clone = CLONE }: CommandOptions = {},
 ): Running =>

@@ -4,7 +4,7 @@
  *  behind it in its own lane waits for itself. The rows decide; this only tells people. */
 
 import { EVERYWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
-import { labelOf } from "../../contract/label.ts";
+import { labelOf } from "../../contract/names/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";

@@ -1,7 +1,7 @@
 /** Lists the running jobs that another program started: they have no lease, so that the service never gives them back. */
 
 import type { Job } from "../../contract/jobs.ts";
-import { labelOf } from "../../contract/label.ts";
+import { labelOf } from "../../contract/names/label.ts";
 import { now, type Tx } from "../../store/port.ts";
 import { inlineInteger, raw, sql, type Statement } from "../../store/sql.ts";
 import { readJobs } from "../commands/job.ts";

@@ -3,7 +3,7 @@
 
 import type { Freeze } from "../../contract/operations.ts";
 import type { Job } from "../../contract/jobs.ts";
-import { labelOf } from "../../contract/label.ts";
+import { labelOf } from "../../contract/names/label.ts";
 import { lengthOf } from "../../contract/people-text.ts";
 import type { Task } from "../../contract/tasks.ts";
 

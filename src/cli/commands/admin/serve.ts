@@ -29,7 +29,7 @@ export const serveCommand = (program: Command, context: CliContext): void => {
       });
       printLines(
         context,
-        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (try: curl -X POST ${service.url}/jobs/claim, or open ${service.url}/docs)`,
+        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (open ${service.url}/ in a browser, or try: curl -X POST ${service.url}/jobs/claim)`,
       );
       await stopped;
       await service.close();

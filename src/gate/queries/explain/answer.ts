@@ -3,7 +3,7 @@
 
 import type { Estimate, ExplainedJob, Explanation, Obstacle } from "../../../contract/explanation.ts";
 import type { Job } from "../../../contract/jobs.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import type { TaskSelector } from "../../../contract/scalars.ts";
 import type { Task } from "../../../contract/tasks.ts";
 import { first, type Tx } from "../../../store/port.ts";

@@ -3,7 +3,7 @@
 
 import type { Effect } from "../../../contract/effect.ts";
 import type { Root as RootLines } from "../../../contract/explanation.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import type { Task } from "../../../contract/tasks.ts";
 import { isTerminal } from "../../../contract/vocabulary.ts";
 import { listOf } from "../../rule/words.ts";

@@ -3,7 +3,7 @@
 
 import type { RootCause } from "../../../contract/explanation.ts";
 import type { Job } from "../../../contract/jobs.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import type { Task } from "../../../contract/tasks.ts";
 import type { Tx } from "../../../store/port.ts";
 import { now } from "../../../store/port.ts";

@@ -6,7 +6,7 @@
 
 import { all, first, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import { LANE_STATE } from "../../../contract/vocabulary.ts";
 import type { Affected, Write, HoldReason } from "../hold-reason.ts";
 import {

@@ -5,7 +5,7 @@ import { all } from "../../../store/port.ts";
 import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
 import type { Affected, HoldReason, Write } from "../hold-reason.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import { unfinished } from "../lane.ts";
 import { idsOf } from "../own-task.ts";
 import { cancelRemedy, resumeRemedy } from "../remedy.ts";

@@ -3,7 +3,7 @@
  *  the task again. */
 
 import { isTerminal, TERMINAL_STAGES } from "../../../contract/vocabulary.ts";
-import { labelOf } from "../../../contract/label.ts";
+import { labelOf } from "../../../contract/names/label.ts";
 import type { Tx } from "../../../store/port.ts";
 import { sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
