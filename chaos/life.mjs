@@ -1,0 +1,206 @@
+/** The life of one database: the service is started, used by many at once, killed, judged and started again, until it has
+ *  died often enough; then everything is drained and judged for the last time. */
+
+import { mkdirSync, rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { compareLog } from "./clients/watcher.mjs";
+import { Town } from "./clients/town.mjs";
+import { drain } from "./drain.mjs";
+import { judgeAnswers } from "./judge/answers.mjs";
+import { claimable, compareQueue } from "./judge/queue.mjs";
+import { compareRows, replay } from "./judge/replay.mjs";
+import { freePort, startService } from "./service.mjs";
+
+const SETTINGS = {
+  SERIAL_GATE_LEASE_MS: "2000",
+  SERIAL_GATE_MAX_ATTEMPTS: "4",
+  SERIAL_GATE_RETRY_MS: "50",
+  SERIAL_GATE_RETRY_MAX_MS: "300",
+};
+const GRACE_MS = 15_000;
+/** One life in so many looks at the queue. */
+const LOOK_EVERY = 4;
+
+export class Life {
+  counts = { kills: {}, events: 0, comparisons: 0, entries: 0, looks: 0, drained: 0, skipped: {} };
+  violations = [];
+  #acknowledged = false;
+
+  /** @param faults the ways to die, by name: each gets the life and its service */
+  constructor({ name, seed, random, database, faults, kills, folder, until }) {
+    Object.assign(this, { name, seed, random, database, faults, kills, folder, until });
+    this.strict = random.chance(70);
+    this.rule = { strict: this.strict, entryAgent: "analyst" };
+  }
+
+  async run() {
+    mkdirSync(this.folder, { recursive: true });
+    this.port = await freePort();
+    this.town = new Town(this.random, this.port);
+    this.town.start();
+    try {
+      for (let n = 1; n <= this.kills && this.violations.length === 0 && Date.now() < this.until; n += 1) await this.#epoch(n);
+      await this.#end();
+    } finally {
+      this.service?.kill();
+      this.town.over = true;
+      this.town.release();
+      this.town.http.close();
+    }
+    this.violations.push(...this.town.violations);
+    return this;
+  }
+
+  wrong(sentences) {
+    for (const sentence of sentences) this.violations.push(sentence);
+  }
+
+  start(more = {}) {
+    this.town.stopping = false;
+    this.service = startService({
+      port: this.port,
+      env: {
+        ...SETTINGS,
+        DATABASE_URL: this.database.url,
+        SERIAL_GATE_STRICT_LANES: String(this.strict),
+        // A crash between the making of the file and the first commit leaves an empty one.
+        SERIAL_GATE_ALLOW_EMPTY: String(!this.#acknowledged),
+        ...more.env,
+      },
+      ...more,
+    });
+    return this.service;
+  }
+
+  /** Waits until it is ready.
+   *  @returns false when it died before */
+  async ready() {
+    const isReady = await this.service.ready();
+    if (!isReady && !this.service.end) this.wrong(["the service is not ready within a minute"]);
+    this.town.isDown = !isReady;
+    return isReady;
+  }
+
+  async #epoch(n) {
+    const fault = this.faults[this.random.pick(this.faults.shares)];
+    this.now = `${this.name}, kill ${n}: ${fault.name}`;
+    const outcome = await fault.run(this);
+    this.town.isDown = true;
+    const { end } = this.service;
+    const name = outcome?.skipped === undefined ? fault.name : "kill";
+    if (outcome?.skipped !== undefined) this.counts.skipped[fault.name] = outcome.skipped;
+    if (!end) await this.service.kill();
+    else if (end.signal !== "SIGKILL" && !outcome?.isExit) this.wrong([`the service ended by itself: ${JSON.stringify(end)} ${this.service.lines.slice(-5).join("\n")}`]);
+    this.counts.kills[name] = (this.counts.kills[name] ?? 0) + 1;
+    await this.judge(await this.database.afterCrash());
+    if (this.violations.length > 0) return;
+    if (n % LOOK_EVERY === 0) await this.#look();
+  }
+
+  /** Judges the rows of a database at rest. */
+  async judge(rows) {
+    const entries = this.town.log;
+    if (rows === undefined) {
+      if (this.#acknowledged) this.wrong(["the tables are gone"]);
+      return undefined;
+    }
+    this.wrong(rows.faults.map((each) => `${this.now}: ${each}`));
+    if (rows.events === undefined) return undefined;
+    this.#acknowledged ||= entries.some(({ status }) => status < 300);
+    const state = replay(rows, this.rule);
+    const answers = judgeAnswers(entries, rows, state);
+    this.counts.comparisons += answers.compared + rows.tasks.length + rows.jobs.length + rows.events.length;
+    this.counts.events = rows.events.length;
+    this.counts.entries = entries.length;
+    for (const sentence of [...state.violations, ...compareRows(rows, state), ...answers.violations])
+      this.violations.push(`${this.now}: ${sentence}${factsOf(sentence, rows)}`);
+    return state;
+  }
+
+  /** With nobody else calling: kept answers are given again, GET /queue is the rule, and a claim takes what is free. */
+  async #look() {
+    this.start();
+    if (!(await this.ready())) return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
+    await this.town.repeatSome(20);
+    await sleep(200);
+    await this.town.hold();
+    await this.look();
+    this.town.release();
+    await sleep(100);
+  }
+
+  async look() {
+    const { call } = this.town.http;
+    for (let left = 30; left > 0; left -= 1) {
+      const queue = await call({ method: "GET", path: "/queue" });
+      const rows = await this.database.alive();
+      const again = await call({ method: "GET", path: "/queue" });
+      // A lease expired or a pause ended in between: the two are not of one moment.
+      if (queue.body.revision !== again.body.revision) continue;
+      const state = replay(rows, this.rule);
+      if (again.body.revision !== (await call({ method: "GET", path: "/queue" })).body.revision) continue;
+      this.counts.looks += 1;
+      this.wrong(compareQueue(queue.body, { rows, state, rule: this.rule }).map((each) => `${this.now}: ${each}`));
+      await this.#claimAll(new Set(claimable(rows, state, this.rule)), queue.body.revision);
+      return;
+    }
+    this.counts.skipped.look = "the queue did not rest";
+  }
+
+  /** Claims everything, which must be what is free, and gives it back. */
+  async #claimAll(free) {
+    const { town } = this;
+    const client = town.clients[0];
+    const worker = `look.${this.counts.looks}`;
+    const claimed = new Set();
+    const begun = Date.now();
+    for (;;) {
+      const entry = await client.call("claim", "POST", "/jobs/claim", { body: { worker: `${worker}.${claimed.size}`, max: 100, lease_ms: 60_000 }, worker: `${worker}.${claimed.size}` });
+      if (entry.status !== 200) return this.wrong([`${this.now}: a claim was answered ${entry.status}`]);
+      if (entry.answer.jobs.length === 0) break;
+      for (const job of entry.answer.jobs) {
+        claimed.add(job.id);
+        if (!free.has(job.id) && Date.now() - begun < 0) this.wrong([`${this.now}: job ${job.id} was claimed and not free`]);
+      }
+      this.held = [...(this.held ?? []), ...entry.answer.jobs.map((job) => ({ job: job.id, attempt: job.attempt, worker: entry.worker, token: job.lease.token }))];
+    }
+    for (const id of free) if (!claimed.has(id)) this.wrong([`${this.now}: job ${id} is free in GET /queue and by its rows, and no claim got it`]);
+    for (const about of this.held ?? []) await client.call("release", "POST", `/jobs/${about.job}/release`, { body: { lease_token: about.token }, about });
+    this.held = [];
+  }
+
+  async #end() {
+    if (this.violations.length > 0) return;
+    this.now = `${this.name}, the end`;
+    this.start();
+    if (!(await this.ready())) return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
+    await this.town.repeatSome(40);
+    await this.town.end();
+    const drained = await drain(this);
+    this.counts.drained += drained.jobs;
+    this.wrong(drained.violations.map((each) => `${this.now}: ${each}`));
+    for (const watcher of this.town.watchers) {
+      this.town.over = false;
+      while ((await watcher.follow()) > 0);
+      const rows = await this.database.alive();
+      this.wrong(compareLog(watcher.seen, rows.events).map((each) => `${this.now}: ${each}`));
+    }
+    const ended = await Promise.race([this.service.kill("SIGTERM"), sleep(GRACE_MS)]);
+    if (!ended) this.wrong([`the service did not end within ${GRACE_MS / 1_000} s of SIGTERM`]);
+    else if (ended.code !== 0) this.wrong([`the service ended with ${JSON.stringify(ended)} after SIGTERM`]);
+    await this.judge(await this.database.afterCrash());
+  }
+
+  async remove() {
+    await this.database.remove();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The last events of the jobs and tasks that a sentence names. */
+const factsOf = (sentence, { events }) => {
+  const job = Number(/\bjob (\d+)/.exec(sentence)?.[1]);
+  const task = Number(/\btask (\d+)/.exec(sentence)?.[1]);
+  const about = events.filter(({ job_id, task_id }) => (job_id !== null && job_id === job) || (task_id !== null && task_id === task));
+  return about.slice(-8).map(({ id, at, kind, job_id, task_id, detail }) => `\n      ${id} ${at} ${kind} task ${task_id} job ${job_id} ${JSON.stringify(detail)}`).join("");
+};
