@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { compareLog } from "./clients/watcher.mjs";
 import { Town } from "./clients/town.mjs";
 import { drain } from "./drain.mjs";
+import { KILLS } from "./faults/kills.mjs";
 import { judgeAnswers } from "./judge/answers.mjs";
 import { claimable, compareQueue } from "./judge/queue.mjs";
 import { compareRows, replay } from "./judge/replay.mjs";
@@ -85,14 +86,11 @@ export class Life {
     const fault = this.faults[this.random.pick(this.faults.shares)];
     this.now = `${this.name}, kill ${n}: ${fault.name}`;
     const outcome = await fault.run(this);
-    this.town.isDown = true;
-    const { end } = this.service;
-    const name = outcome?.skipped === undefined ? fault.name : "kill";
+    const { end, lines } = this.service;
     if (outcome?.skipped !== undefined) this.counts.skipped[fault.name] = outcome.skipped;
-    if (!end) await this.service.kill();
-    else if (end.signal !== "SIGKILL" && !outcome?.isExit) this.wrong([`the service ended by itself: ${JSON.stringify(end)} ${this.service.lines.slice(-5).join("\n")}`]);
-    this.counts.kills[name] = (this.counts.kills[name] ?? 0) + 1;
-    await this.judge(await this.database.afterCrash());
+    if (end && end.signal !== "SIGKILL" && !outcome?.isExit)
+      this.wrong([`the service ended by itself: ${JSON.stringify(end)} ${lines.slice(-5).join("\n")}`]);
+    await this.#died(outcome?.skipped === undefined ? fault.name : KILLS.timer.name);
     if (this.violations.length > 0) return;
     if (n % LOOK_EVERY === 0) await this.#look();
   }
@@ -126,7 +124,16 @@ export class Life {
     await this.town.hold();
     await this.look();
     this.town.release();
-    await sleep(100);
+    await sleep(this.random.between(50, 300));
+    await this.#died("after a look at the queue");
+  }
+
+  /** Kills the service if it lives, counts it, and judges what it left. */
+  async #died(name) {
+    this.town.isDown = true;
+    await this.service.kill();
+    this.counts.kills[name] = (this.counts.kills[name] ?? 0) + 1;
+    await this.judge(await this.database.afterCrash());
   }
 
   async look() {

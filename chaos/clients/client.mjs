@@ -89,7 +89,7 @@ export class Client {
           return;
         }
       } catch (error) {
-        town.counts.lostReplies += 1;
+        if (error.code !== "ECONNREFUSED") town.counts.lostReplies += 1;
         // A claim whose caller hangs up may be taken back, and made again under its key.
         if (error.hungUp || town.stopping) entry.mayRepeat = true;
         if (error.hungUp && hangUpMs !== undefined && this.random.chance(50)) return;
@@ -100,7 +100,7 @@ export class Client {
         town.wrong(`${entry.kind} ${this.name}.${entry.number}: no answer for ${STUCK_MS / 1_000} s`);
         return;
       }
-      await sleep(this.random.between(15, 60));
+      await sleep(this.random.between(30, 120));
       if (town.over && method === "GET") return;
     }
   }
