@@ -29,7 +29,7 @@ export const drain = async ({ town, port }) => {
   }
   let since = Date.now();
   for (let before = ""; Date.now() - since < STUCK_MS; ) {
-    for (const { id } of await pages("/tasks?paused=true&finished=false", "tasks")) await post(`/serial-gate/resume?task_id=${id}`);
+    for (const { id } of await pages("/tasks?paused=true", "tasks")) await post(`/serial-gate/resume?task_id=${id}`);
     for (const { id } of await pages("/jobs?status=failed", "jobs")) {
       const retried = await post(`/jobs/${id}/retry`);
       if (retried.code === "task_terminal") await post(`/jobs/${id}/cancel`);

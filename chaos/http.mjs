@@ -6,10 +6,11 @@ const ANSWER_MS = 30_000;
 
 /** @returns a function that makes one call; it rejects when the connection is lost before the whole answer came */
 export const connectionsTo = (port, agent = new Agent({ keepAlive: true })) => {
-  /** @param hangUpMs destroys the connection after that time, answered or not */
-  const call = ({ method, path, body, headers = {}, hangUpMs }) =>
+  /** @param text the bytes of the body; @param body is sent as JSON
+   *  @param hangUpMs destroys the connection after that time, answered or not */
+  const call = ({ method, path, body, text: given, headers = {}, hangUpMs }) =>
     new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
+      const text = body === undefined ? given : JSON.stringify(body);
       const sending = request(
         {
           host: "127.0.0.1",
@@ -18,7 +19,8 @@ export const connectionsTo = (port, agent = new Agent({ keepAlive: true })) => {
           method,
           path,
           headers: {
-            ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            ...(text === undefined ? {} : { "content-length": Buffer.byteLength(text) }),
             ...headers,
           },
         },
