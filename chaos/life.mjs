@@ -1,7 +1,6 @@
 /** The life of one database: the service is started, used by many at once, killed, judged and started again, until it has
  *  died often enough; then everything is drained and judged for the last time. */
 
-import { mkdirSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { compareLog } from "./clients/watcher.mjs";
 import { Town } from "./clients/town.mjs";
@@ -27,15 +26,16 @@ export class Life {
   violations = [];
   #acknowledged = false;
 
-  /** @param faults the ways to die, by name: each gets the life and its service */
-  constructor({ name, seed, random, database, faults, kills, folder, until }) {
-    Object.assign(this, { name, seed, random, database, faults, kills, folder, until });
+  /** @param parts `name`, `random`, `database`; `faults`: the ways to die, by name, each gets the life; `kills`: how often;
+   *    `until`: the end of the time; and what the faults of that database need */
+  constructor(parts) {
+    Object.assign(this, parts);
+    const { random } = parts;
     this.strict = random.chance(70);
     this.rule = { strict: this.strict, entryAgent: "analyst" };
   }
 
   async run() {
-    mkdirSync(this.folder, { recursive: true });
     this.port = await freePort();
     this.town = new Town(this.random, this.port);
     this.town.start();
@@ -68,7 +68,7 @@ export class Life {
         SERIAL_GATE_ALLOW_EMPTY: String(!this.#acknowledged),
         ...more.env,
       },
-      ...more,
+      failpoint: more.failpoint,
     });
     return this.service;
   }
@@ -196,11 +196,6 @@ export class Life {
     if (!ended) this.wrong([`the service did not end within ${GRACE_MS / 1_000} s of SIGTERM`]);
     else if (ended.code !== 0) this.wrong([`the service ended with ${JSON.stringify(ended)} after SIGTERM`]);
     await this.judge(await this.database.afterCrash());
-  }
-
-  async remove() {
-    await this.database.remove();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

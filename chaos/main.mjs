@@ -1,12 +1,15 @@
 /** npm run chaos: crashes, faults and floods on a service that is in use, and a judge that shares nothing with it. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openServer, postgresDatabase } from "./databases/postgres.mjs";
 import { sqliteFile } from "./databases/sqlite.mjs";
+import { buildDisk, diskFor } from "./faults/disk.mjs";
 import { KILL_SHARES, KILLS } from "./faults/kills.mjs";
+import { SERVER_SHARES, serverFaults } from "./faults/server.mjs";
+import { mountFor, STORAGE, STORAGE_SHARES } from "./faults/storage.mjs";
 import { Life } from "./life.mjs";
 import { randomFrom } from "./random.mjs";
 import { Report } from "./report.mjs";
@@ -42,9 +45,38 @@ const seed = values.seed ?? String(Date.now() % 1_000_000);
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-chaos-"));
 const report = new Report(seed);
 
-const FAULTS = {
-  sqlite: async () => ({ ...KILLS, shares: { ...KILL_SHARES } }),
-  postgres: async () => ({ ...KILLS, shares: { ...KILL_SHARES } }),
+const library = buildDisk(folder);
+
+/** The databases of a kind, and the faults that it knows. */
+const KINDS = {
+  sqlite: async () => ({
+    faults: { ...KILLS, ...STORAGE, shares: { ...KILL_SHARES, ...STORAGE_SHARES } },
+    open: async (own) => {
+      const disk = join(own, "disk");
+      mkdirSync(disk, { recursive: true });
+      const mount = mountFor(disk);
+      const database = sqliteFile(disk, own);
+      return {
+        database,
+        disk: library.path === undefined ? library : diskFor(library, database.file, own),
+        mounted: mount.unmount !== undefined,
+        notMounted: mount.reason,
+        close: async () => mount.unmount?.(),
+      };
+    },
+    close: async () => undefined,
+  }),
+  postgres: async () => {
+    const server = await openServer();
+    return {
+      faults: { ...KILLS, ...serverFaults(server), shares: { ...KILL_SHARES, ...SERVER_SHARES } },
+      open: async (own, n) => {
+        const database = await postgresDatabase(server, `life_${n}`);
+        return { database, close: () => database.remove() };
+      },
+      close: () => server.remove(),
+    };
+  },
 };
 
 const chosen = (faults) => {
@@ -55,36 +87,31 @@ const chosen = (faults) => {
   return { ...faults, shares };
 };
 
-const runOn = async (kind) => {
-  const random = randomFrom(`${seed}/${kind}`);
+const runOn = async (name) => {
+  const random = randomFrom(`${seed}/${name}`);
   const until = Date.now() + Number(values.minutes) * 60_000;
-  const server = kind === "postgres" ? await openServer() : undefined;
+  const kind = await KINDS[name]();
   try {
-    const faults = chosen(await FAULTS[kind]());
+    const faults = chosen(kind.faults);
     for (let left = Number(values.kills), n = 1; left > 0 && Date.now() < until; n += 1) {
-      const own = join(folder, `${kind}-${n}`);
-      const database = server ? await postgresDatabase(server, `life_${n}`) : sqliteFile(own);
-      const life = new Life({
-        name: `${kind}, life ${n}`,
-        seed,
-        random: random.fork(n),
-        database,
-        faults,
-        kills: Math.min(left, KILLS_A_LIFE),
-        folder: own,
-        until,
-      });
+      const own = join(folder, `${name}-${n}`);
+      mkdirSync(own);
+      const ground = await kind.open(own, n);
+      const kills = Math.min(left, KILLS_A_LIFE);
+      const life = new Life({ name: `${name}, life ${n}`, random: random.fork(n), faults, kills, until, ...ground });
       await life.run();
-      report.add(kind, life);
+      report.add(name, life);
       left -= KILLS_A_LIFE;
-      if (life.violations.length > 0) {
-        if (values.keep) console.log(`The files are in ${own}.`);
-        return;
+      const isBroken = life.violations.length > 0;
+      if (isBroken && values.keep) console.log(`The files are in ${own}.`);
+      else {
+        await ground.close();
+        rmSync(own, { recursive: true, force: true });
       }
-      await life.remove();
+      if (isBroken) return;
     }
   } finally {
-    await server?.remove();
+    await kind.close();
   }
 };
 

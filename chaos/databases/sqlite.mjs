@@ -7,10 +7,10 @@ import { readRows } from "../judge/rows.mjs";
 
 const reading = (db) => async (text) => db.prepare(text).all();
 
-/** @param folder the life's own */
-export const sqliteFile = (folder) => {
+/** @param folder where the file is, and @param own a folder for copies of it */
+export const sqliteFile = (folder, own) => {
   const file = join(folder, "gate.db");
-  const copies = join(folder, "copy");
+  const copies = join(own, "copy");
   return {
     kind: "sqlite",
     url: `file:${file}`,
@@ -45,6 +45,5 @@ export const sqliteFile = (folder) => {
         db.close();
       }
     },
-    remove: async () => undefined,
   };
 };
