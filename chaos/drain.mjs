@@ -15,7 +15,7 @@ export const drain = async ({ town, port }) => {
 
   const pages = async (path, name) => {
     const all = [];
-    for (let cursor = ""; ; ) {
+    for (let cursor = ""; ;) {
       const page = await get(`${path}&limit=500${cursor}`);
       all.push(...page[name]);
       if (page.next_cursor === null) return all;
@@ -28,8 +28,9 @@ export const drain = async ({ town, port }) => {
     await post(`/serial-gate/resume?repo=${repo}&all=true`);
   }
   let since = Date.now();
-  for (let before = ""; Date.now() - since < STUCK_MS; ) {
-    for (const { id } of await pages("/tasks?paused=true", "tasks")) await post(`/serial-gate/resume?task_id=${id}`);
+  for (let before = ""; Date.now() - since < STUCK_MS;) {
+    for (const { id } of await pages("/tasks?paused=true", "tasks"))
+      await post(`/serial-gate/resume?task_id=${id}`);
     for (const { id } of await pages("/jobs?status=failed", "jobs")) {
       const retried = await post(`/jobs/${id}/retry`);
       if (retried.code === "task_terminal") await post(`/jobs/${id}/cancel`);
@@ -40,7 +41,9 @@ export const drain = async ({ town, port }) => {
       if (ended.code !== undefined) await post(`/jobs/${id}/complete`, { lease_token: lease.token });
       jobs += 1;
     }
-    const open = (await pages("/jobs?status=queued&status=delayed&status=running&status=failed", "jobs")).map(({ id, status }) => `${id} ${status}`);
+    const open = (await pages("/jobs?status=queued&status=delayed&status=running&status=failed", "jobs")).map(
+      ({ id, status }) => `${id} ${status}`,
+    );
     const tasks = await pages("/tasks?finished=false", "tasks");
     if (open.length === 0 && tasks.length === 0) return { jobs, violations: [] };
     // A task without a job waits for its orchestrator: here it is finished by us.
@@ -56,5 +59,10 @@ export const drain = async ({ town, port }) => {
     await sleep(20);
   }
   const left = await get("/queue");
-  return { jobs, violations: [`not everything was done: ${JSON.stringify(left.jobs)} ${JSON.stringify(left.serial_gate.per_repo).slice(0, 2_000)}`] };
+  return {
+    jobs,
+    violations: [
+      `not everything was done: ${JSON.stringify(left.jobs)} ${JSON.stringify(left.serial_gate.per_repo).slice(0, 2_000)}`,
+    ],
+  };
 };

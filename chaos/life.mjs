@@ -40,7 +40,8 @@ export class Life {
     this.town = new Town(this.random, this.port);
     this.town.start();
     try {
-      for (let n = 1; n <= this.kills && this.violations.length === 0 && Date.now() < this.until; n += 1) await this.#epoch(n);
+      for (let n = 1; n <= this.kills && this.violations.length === 0 && Date.now() < this.until; n += 1)
+        await this.#epoch(n);
       await this.#end();
     } finally {
       this.service?.kill();
@@ -118,7 +119,8 @@ export class Life {
   /** With nobody else calling: kept answers are given again, GET /queue is the rule, and a claim takes what is free. */
   async #look() {
     this.start();
-    if (!(await this.ready())) return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
+    if (!(await this.ready()))
+      return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
     await this.town.repeatSome(20);
     await sleep(200);
     await this.town.hold();
@@ -147,40 +149,56 @@ export class Life {
       const state = replay(rows, this.rule);
       if (again.body.revision !== (await call({ method: "GET", path: "/queue" })).body.revision) continue;
       this.counts.looks += 1;
-      this.wrong(compareQueue(queue.body, { rows, state, rule: this.rule }).map((each) => `${this.now}: ${each}`));
+      this.wrong(
+        compareQueue(queue.body, { rows, state, rule: this.rule }).map((each) => `${this.now}: ${each}`),
+      );
       await this.#claimAll(new Set(claimable(rows, state, this.rule)), queue.body.revision);
       return;
     }
     this.counts.skipped.look = "the queue did not rest";
   }
 
-  /** Claims everything, which must be what is free, and gives it back. */
+  /** Claims everything, which must include all that is free, and gives it back. */
   async #claimAll(free) {
-    const { town } = this;
-    const client = town.clients[0];
-    const worker = `look.${this.counts.looks}`;
-    const claimed = new Set();
-    const begun = Date.now();
+    const [client] = this.town.clients;
+    const leases = [];
     for (;;) {
-      const entry = await client.call("claim", "POST", "/jobs/claim", { body: { worker: `${worker}.${claimed.size}`, max: 100, lease_ms: 60_000 }, worker: `${worker}.${claimed.size}` });
-      if (entry.status !== 200) return this.wrong([`${this.now}: a claim was answered ${entry.status}`]);
-      if (entry.answer.jobs.length === 0) break;
-      for (const job of entry.answer.jobs) {
-        claimed.add(job.id);
-        if (!free.has(job.id) && Date.now() - begun < 0) this.wrong([`${this.now}: job ${job.id} was claimed and not free`]);
-      }
-      this.held = [...(this.held ?? []), ...entry.answer.jobs.map((job) => ({ job: job.id, attempt: job.attempt, worker: entry.worker, token: job.lease.token }))];
+      const worker = `look.${this.counts.looks}.${leases.length}`;
+      const claim = await client.call("claim", "POST", "/jobs/claim", {
+        body: { worker, max: 100, lease_ms: 60_000 },
+        worker,
+        isLook: true,
+      });
+      if (claim.status !== 200) return this.wrong([`${this.now}: a claim was answered ${claim.status}`]);
+      const { jobs } = claim.answer;
+      if (jobs.length === 0) break;
+      for (const { id, attempt, lease } of jobs)
+        leases.push({ job: id, attempt, worker, token: lease.token });
     }
-    for (const id of free) if (!claimed.has(id)) this.wrong([`${this.now}: job ${id} is free in GET /queue and by its rows, and no claim got it`]);
-    for (const about of this.held ?? []) await client.call("release", "POST", `/jobs/${about.job}/release`, { body: { lease_token: about.token }, about });
-    this.held = [];
+    const claimed = new Set(leases.map(({ job }) => job));
+    const left = [...free].filter((id) => !claimed.has(id));
+    if (left.length > 0) {
+      // A pause that ended meanwhile may hold it now.
+      const rows = await this.database.alive();
+      const still = new Set(claimable(rows, replay(rows, this.rule), this.rule));
+      for (const id of left)
+        if (still.has(id))
+          this.wrong([`${this.now}: job ${id} is free in GET /queue and by its rows, and no claim gets it`]);
+    }
+    for (const about of leases)
+      await client.call("release", "POST", `/jobs/${about.job}/release`, {
+        body: { lease_token: about.token },
+        about,
+        isLook: true,
+      });
   }
 
   async #end() {
     if (this.violations.length > 0) return;
     this.now = `${this.name}, the end`;
     this.start();
-    if (!(await this.ready())) return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
+    if (!(await this.ready()))
+      return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
     await this.town.repeatSome(40);
     await this.town.end();
     const drained = await drain(this);
@@ -203,6 +221,14 @@ export class Life {
 const factsOf = (sentence, { events }) => {
   const job = Number(/\bjob (\d+)/.exec(sentence)?.[1]);
   const task = Number(/\btask (\d+)/.exec(sentence)?.[1]);
-  const about = events.filter(({ job_id, task_id }) => (job_id !== null && job_id === job) || (task_id !== null && task_id === task));
-  return about.slice(-8).map(({ id, at, kind, job_id, task_id, detail }) => `\n      ${id} ${at} ${kind} task ${task_id} job ${job_id} ${JSON.stringify(detail)}`).join("");
+  const about = events.filter(
+    ({ job_id, task_id }) => (job_id !== null && job_id === job) || (task_id !== null && task_id === task),
+  );
+  return about
+    .slice(-8)
+    .map(
+      ({ id, at, kind, job_id, task_id, detail }) =>
+        `\n      ${id} ${at} ${kind} task ${task_id} job ${job_id} ${JSON.stringify(detail)}`,
+    )
+    .join("");
 };

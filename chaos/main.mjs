@@ -83,7 +83,8 @@ const chosen = (faults) => {
   if (values.only === undefined) return faults;
   const names = values.only.split(",");
   const shares = Object.fromEntries(Object.entries(faults.shares).filter(([name]) => names.includes(name)));
-  if (Object.keys(shares).length === 0) throw new Error(`--only: choose of ${Object.keys(faults.shares).join(", ")}`);
+  if (Object.keys(shares).length === 0)
+    throw new Error(`--only: choose of ${Object.keys(faults.shares).join(", ")}`);
   return { ...faults, shares };
 };
 
@@ -98,7 +99,14 @@ const runOn = async (name) => {
       mkdirSync(own);
       const ground = await kind.open(own, n);
       const kills = Math.min(left, KILLS_A_LIFE);
-      const life = new Life({ name: `${name}, life ${n}`, random: random.fork(n), faults, kills, until, ...ground });
+      const life = new Life({
+        name: `${name}, life ${n}`,
+        random: random.fork(n),
+        faults,
+        kills,
+        until,
+        ...ground,
+      });
       await life.run();
       report.add(name, life);
       left -= KILLS_A_LIFE;
@@ -116,7 +124,8 @@ const runOn = async (name) => {
 };
 
 console.log(`seed ${seed}`);
-for (const kind of values.database === undefined ? ["sqlite", "postgres"] : [values.database]) await runOn(kind);
+for (const kind of values.database === undefined ? ["sqlite", "postgres"] : [values.database])
+  await runOn(kind);
 if (!values.keep) rmSync(folder, { recursive: true, force: true });
 report.print();
 process.exit(report.violations.length > 0 ? 1 : 0);

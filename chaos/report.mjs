@@ -23,23 +23,53 @@ export class Report {
   add(kind, { counts, town, violations, name }) {
     addInto((this.#counts[kind] ??= {}), { lives: 1, ...counts, ...town.counts });
     for (const sentence of violations) this.violations.push(sentence);
-    console.log(`${name}: ${total(counts.kills)} kills, ${counts.entries} calls, ${counts.events} events, ${counts.looks} looks, ${violations.length} violations`);
+    console.log(
+      `${name}: ${total(counts.kills)} kills, ${counts.entries} calls, ${counts.events} events, ${counts.looks} looks, ${violations.length} violations`,
+    );
   }
 
   print() {
-    for (const [kind, { lives, kills = {}, calls = {}, replays, lostReplies, comparisons, looks, drained, events, skipped }] of Object.entries(this.#counts)) {
+    for (const [
+      kind,
+      {
+        lives,
+        kills = {},
+        calls = {},
+        replays,
+        lostReplies,
+        comparisons,
+        looks,
+        drained,
+        events,
+        skipped,
+        writesLost,
+      },
+    ] of Object.entries(this.#counts)) {
       const deaths = total(kills);
       console.log(`\n${kind}: ${deaths} kills in ${lives} lives`);
-      for (const [name, count] of Object.entries(kills)) console.log(`  ${String(count).padStart(6)} ${name}`);
+      for (const [name, count] of Object.entries(kills))
+        console.log(`  ${String(count).padStart(6)} ${name}`);
       console.log("  calls                  acknowledged  refused  unavailable");
       for (const [name, { acknowledged, refused, unavailable }] of Object.entries(calls))
-        console.log(`  ${name.padEnd(22)} ${String(acknowledged).padStart(12)} ${String(refused).padStart(8)} ${String(unavailable).padStart(12)}`);
-      console.log(`  ${lostReplies} replies lost, ${replays} keys repeated, ${events} events replayed, ${comparisons} comparisons`);
-      console.log(`  ${looks} times GET /queue and a claim held against the rule, ${drained} jobs drained at the end`);
+        console.log(
+          `  ${name.padEnd(22)} ${String(acknowledged).padStart(12)} ${String(refused).padStart(8)} ${String(unavailable).padStart(12)}`,
+        );
+      console.log(
+        `  ${lostReplies} replies lost, ${replays} keys repeated, ${events} events replayed, ${comparisons} comparisons`,
+      );
+      console.log(
+        `  ${looks} times GET /queue and a claim held against the rule, ${drained} jobs drained at the end`,
+      );
+      if (writesLost !== undefined) console.log(`  ${writesLost} unsynced writes taken back by power cuts`);
       for (const [name, why] of Object.entries(skipped)) console.log(`  skipped: ${name}: ${why}`);
-      if (this.violations.length === 0 && deaths > 0) console.log(`  0 of ${deaths} kills broke a promise: at most ${((300 / deaths)).toPrecision(2)} % do, at 95 %`);
+      if (this.violations.length === 0 && deaths > 0)
+        console.log(
+          `  0 of ${deaths} kills broke a promise: at most ${(300 / deaths).toPrecision(2)} % do, at 95 %`,
+        );
     }
-    console.log(`\n${this.violations.length} violations in ${Math.round((Date.now() - this.began) / 1_000)} s`);
+    console.log(
+      `\n${this.violations.length} violations in ${Math.round((Date.now() - this.began) / 1_000)} s`,
+    );
     for (const sentence of this.violations.slice(0, SHOWN)) console.log(`  ${sentence}`);
     if (this.violations.length > 0) console.log(`Again: npm run chaos -- --seed ${this.seed}`);
   }

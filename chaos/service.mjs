@@ -12,7 +12,8 @@ const PRELOAD = pathToFileURL(fileURLToPath(new URL("faults/failpoints.mjs", imp
 const KEPT_LINES = 60;
 
 /** The built program. The tool for planted bugs sets another. */
-export const PROGRAM = process.env.CHAOS_PROGRAM ?? fileURLToPath(new URL("../dist/main.js", import.meta.url));
+export const PROGRAM =
+  process.env.CHAOS_PROGRAM ?? fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 export const freePort = async () => {
   const listener = createServer().listen(0, "127.0.0.1");

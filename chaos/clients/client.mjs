@@ -20,17 +20,18 @@ export class Client {
   /** Acts until the life is over. */
   async live() {
     while (!this.town.over) {
-      await this.town.turn();
       await this.act();
       await sleep(this.random.between(0, this.pauseMs ?? 20));
     }
   }
 
   /** Makes a call.
+   *  @param isLook made by the judge while everybody else waits
    *  @param more members of its log entry: what the judge needs to know of it
    *  @returns its log entry; `answer` is undefined while nothing is known */
-  async call(kind, method, path, { body, keyed = method !== "GET", hangUpMs, ...more } = {}) {
+  async call(kind, method, path, { body, keyed = method !== "GET", hangUpMs, isLook = false, ...more } = {}) {
     const { town, random } = this;
+    if (!isLook) await town.turn();
     this.#number += 1;
     const entry = { client: this.name, number: this.#number, kind, method, path, body, sends: 0, ...more };
     if (keyed) entry.key = `${this.name}-${this.#number}`;
@@ -57,7 +58,9 @@ export class Client {
     if (this.isEmpty(entry)) return;
     const { town } = this;
     for (const until = Date.now() + STUCK_MS; Date.now() < until; await sleep(30)) {
-      const again = await town.http.call({ ...entry, headers: { "idempotency-key": entry.key } }).catch(() => undefined);
+      const again = await town.http
+        .call({ ...entry, headers: { "idempotency-key": entry.key } })
+        .catch(() => undefined);
       if (!again || again.status === 503) continue;
       town.counts.replays += 1;
       if (!sameAnswer(entry, again) || again.headers["idempotency-replayed"] !== "true")
@@ -79,10 +82,12 @@ export class Client {
         const answer = await town.http.call({ method, path, body, headers, hangUpMs });
         town.count(entry.kind, answer.status);
         if (answer.status === 503) {
-          if (answer.headers["retry-after"] === undefined) town.wrong(`${entry.kind} ${this.name}.${entry.number}: 503 without Retry-After`);
+          if (answer.headers["retry-after"] === undefined)
+            town.wrong(`${entry.kind} ${this.name}.${entry.number}: 503 without Retry-After`);
           if (answer.body?.code === "draining") entry.mayRepeat = true;
         } else {
-          if (answer.status >= 500) town.wrong(`${entry.kind} ${this.name}.${entry.number}: ${answer.status} ${answer.text}`);
+          if (answer.status >= 500)
+            town.wrong(`${entry.kind} ${this.name}.${entry.number}: ${answer.status} ${answer.text}`);
           entry.doneAt = Date.now();
           entry.status = answer.status;
           entry.answer = answer.body;

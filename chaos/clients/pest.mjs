@@ -19,10 +19,17 @@ export class Pest extends Client {
       case "hangUp": {
         const worker = `${this.name}.${(this.#claims += 1)}`;
         const body = { worker, wait_ms: random.between(0, 400), lease_ms: 1_000 };
-        return this.call("claim", "POST", "/jobs/claim", { body, worker, hangUpMs: random.between(1, 120), mayRepeat: true });
+        return this.call("claim", "POST", "/jobs/claim", {
+          body,
+          worker,
+          hangUpMs: random.between(1, 120),
+          mayRepeat: true,
+        });
       }
       case "idle":
-        return this.#open(`POST /jobs/claim HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n{"agents":["nobody"], "wait_ms": 60000}`);
+        return this.#open(
+          `POST /jobs/claim HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n{"agents":["nobody"], "wait_ms": 60000}`,
+        );
       case "deaf":
         return this.#open("GET /queue HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(random.between(1, 10)));
       default:

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "./client.mjs";
 import { inFuture, REPOS } from "./values.mjs";
 
-
 const BACKLOG = 60;
 
 export class Producer extends Client {
@@ -15,7 +14,9 @@ export class Producer extends Client {
   async act() {
     const { random, town } = this;
     if (town.unfinished > BACKLOG) await sleep(60);
-    switch (random.pick({ create: town.unfinished > BACKLOG ? 2 : 60, again: 5, enqueue: 15, depend: 10, stage: 5 })) {
+    switch (
+      random.pick({ create: town.unfinished > BACKLOG ? 2 : 60, again: 5, enqueue: 15, depend: 10, stage: 5 })
+    ) {
       case "create":
         return this.#create();
       case "again":
@@ -32,7 +33,10 @@ export class Producer extends Client {
   #older(before = Infinity) {
     const { random, town } = this;
     const some = town.tasks.slice(-30).filter(({ id }) => id < before);
-    return Array.from({ length: random.pick({ 0: 70, 1: 22, 2: 8 }) * 1 }, () => some.length > 0 && random.oneOf(some))
+    return Array.from(
+      { length: random.pick({ 0: 70, 1: 22, 2: 8 }) * 1 },
+      () => some.length > 0 && random.oneOf(some),
+    )
       .filter(Boolean)
       .map(({ repo, work_item_id }) => ({ repo, work_item_id }));
   }
@@ -41,7 +45,14 @@ export class Producer extends Client {
     const { random, town } = this;
     const repo = random.oneOf(REPOS);
     const work_item_id = `${this.name}-${(this.#made += 1)}`;
-    const body = { repo, work_item_id, depends_on: this.#older(), ...(random.chance(30) ? { entry_job: { payload: { n: this.#made }, max_attempts: random.between(1, 6) } } : {}) };
+    const body = {
+      repo,
+      work_item_id,
+      depends_on: this.#older(),
+      ...(random.chance(30)
+        ? { entry_job: { payload: { n: this.#made }, max_attempts: random.between(1, 6) } }
+        : {}),
+    };
     const made = await this.call("create", "POST", "/tasks", { body });
     if (made.status !== 201) return;
     town.tasks.push({ id: made.answer.task.id, repo, work_item_id });
@@ -52,7 +63,10 @@ export class Producer extends Client {
   /** The same work item again: what stands is told, and nothing changes. */
   async #again() {
     const task = this.#some();
-    if (task) await this.call("create", "POST", "/tasks", { body: { repo: task.repo, work_item_id: task.work_item_id } });
+    if (task)
+      await this.call("create", "POST", "/tasks", {
+        body: { repo: task.repo, work_item_id: task.work_item_id },
+      });
   }
 
   async #enqueue() {
@@ -60,13 +74,19 @@ export class Producer extends Client {
     const task = this.#some();
     if (!task) return;
     const { repo, work_item_id } = task;
-    const body = { repo, work_item_id, agent: random.oneOf(["analyst", "developer", "deploy"]), ...(random.chance(30) ? { run_after: inFuture(random.between(50, 800)) } : {}) };
+    const body = {
+      repo,
+      work_item_id,
+      agent: random.oneOf(["analyst", "developer", "deploy"]),
+      ...(random.chance(30) ? { run_after: inFuture(random.between(50, 800)) } : {}),
+    };
     await this.call("enqueue", "POST", "/jobs", { body });
   }
 
   async #depend() {
     const task = this.#some();
-    if (task) await this.call("depend", "PATCH", `/tasks/${task.id}`, { body: { depends_on: this.#older(task.id) } });
+    if (task)
+      await this.call("depend", "PATCH", `/tasks/${task.id}`, { body: { depends_on: this.#older(task.id) } });
   }
 
   async #stage() {
@@ -77,7 +97,9 @@ export class Producer extends Client {
     const mark = `${this.name}:s${random.between(0, 2 ** 40).toString(36)}`;
     const before = { stage };
     // The stage that the task is in already leaves no event.
-    const entry = await this.call("stage", "PATCH", `/tasks/${task.id}`, { body: { ...before, reason: mark } });
+    const entry = await this.call("stage", "PATCH", `/tasks/${task.id}`, {
+      body: { ...before, reason: mark },
+    });
     if (entry.status === 200 && stage === "done") this.town.unfinished -= 1;
   }
 

@@ -45,10 +45,13 @@ export const compareLog = (seen, events) => {
   const there = events.map(({ id }) => id);
   const read = new Set(seen);
   if (read.size !== seen.length) wrong.push("the cursor of GET /events gave an event twice");
-  if (seen.some((id, index) => index > 0 && id < seen[index - 1])) wrong.push("the cursor of GET /events went back");
+  if (seen.some((id, index) => index > 0 && id < seen[index - 1]))
+    wrong.push("the cursor of GET /events went back");
   const missed = there.filter((id) => !read.has(id));
-  if (missed.length > 0) wrong.push(`the cursor of GET /events skipped ${missed.length} events, the first is ${missed[0]}`);
+  if (missed.length > 0)
+    wrong.push(`the cursor of GET /events skipped ${missed.length} events, the first is ${missed[0]}`);
   const made = seen.filter((id) => !there.includes(id));
-  if (made.length > 0) wrong.push(`GET /events gave ${made.length} events that are not there, the first is ${made[0]}`);
+  if (made.length > 0)
+    wrong.push(`GET /events gave ${made.length} events that are not there, the first is ${made[0]}`);
   return wrong;
 };

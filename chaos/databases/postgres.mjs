@@ -41,7 +41,8 @@ const insist = async (url, text) => {
     }
 };
 
-const OTHERS = "SELECT COUNT(*)::int AS many FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+const OTHERS =
+  "SELECT COUNT(*)::int AS many FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 export const postgresDatabase = async (server, name) => {
   await insist(server.url("postgres"), `CREATE DATABASE ${name}`);
@@ -52,7 +53,11 @@ export const postgresDatabase = async (server, name) => {
     await client.connect();
     try {
       await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-      const rows = await readRows(async (text) => (await client.query(text)).rows, "pg_catalog.pg_tables", "tablename");
+      const rows = await readRows(
+        async (text) => (await client.query(text)).rows,
+        "pg_catalog.pg_tables",
+        "tablename",
+      );
       return rows && { ...rows, faults: [] };
     } finally {
       await client.end();

@@ -16,7 +16,9 @@ const HEADER = 32;
 export const buildDisk = (folder) => {
   if (process.platform !== "linux") return { reason: "the failing disk is made for Linux" };
   const path = join(folder, "disk.so");
-  const { status, error, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", path, SOURCE, "-ldl"], { encoding: "utf8" });
+  const { status, error, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", path, SOURCE, "-ldl"], {
+    encoding: "utf8",
+  });
   if (error) return { reason: "this machine has no C compiler (cc)" };
   return status === 0 ? { path } : { reason: `cc does not build disk.c: ${stderr.slice(0, 300)}` };
 };
@@ -48,15 +50,20 @@ export const diskFor = ({ path }, file, folder) => {
 const powerCut = (undo, file, random) => {
   const log = readFileSync(undo);
   const pending = { 1: [], 2: [] };
-  for (let at = 0; at + HEADER <= log.length; ) {
-    const [kind, offset, length, size] = [0, 8, 16, 24].map((member) => Number(log.readBigInt64LE(at + member)));
+  for (let at = 0; at + HEADER <= log.length;) {
+    const [kind, offset, length, size] = [0, 8, 16, 24].map((member) =>
+      Number(log.readBigInt64LE(at + member)),
+    );
     at += HEADER;
     if (kind < 0) pending[-kind] = [];
     else pending[kind].push({ offset, size, bytes: log.subarray(at, at + length) });
     at += length;
   }
   let lost = 0;
-  for (const [kind, name] of [[1, file], [2, `${file}-wal`]]) {
+  for (const [kind, name] of [
+    [1, file],
+    [2, `${file}-wal`],
+  ]) {
     const kept = random.chance(50) ? 0 : random.between(0, pending[kind].length);
     const gone = pending[kind].slice(kept);
     if (gone.length === 0) continue;

@@ -17,7 +17,15 @@ const starting = async (life) => {
   await Promise.race([sleep(life.random.between(100, 2_500)), life.service.ended]);
 };
 
-const MOMENTS = { begin: 40, statement: 600, savepoint: 60, "before-commit": 30, "after-commit": 30, "before-reply": 60, "after-reply": 60 };
+const MOMENTS = {
+  begin: 40,
+  statement: 600,
+  savepoint: 60,
+  "before-commit": 30,
+  "after-commit": 30,
+  "before-reply": 60,
+  "after-reply": 60,
+};
 const ON_POSTGRES = { ...MOMENTS, "in-commit": 30, statement: 900 };
 
 /** A named moment (failpoints.mjs), some time after the start. */

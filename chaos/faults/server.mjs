@@ -9,10 +9,13 @@ const RECOVERY_MS = 45_000;
 
 const recovered = async (life) => {
   for (const until = Date.now() + RECOVERY_MS; Date.now() < until && !life.service.end; await sleep(100)) {
-    const answer = await life.town.http.call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} }).catch(() => undefined);
+    const answer = await life.town.http
+      .call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} })
+      .catch(() => undefined);
     if (answer?.status === 200) return;
   }
-  if (!life.service.end) life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
+  if (!life.service.end)
+    life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
 };
 
 const during = (fault) => async (life) => {

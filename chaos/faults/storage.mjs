@@ -14,10 +14,13 @@ const RECOVERY_MS = 20_000;
 /** Waits until the service takes changes again. */
 const recovered = async (life) => {
   for (const until = Date.now() + RECOVERY_MS; Date.now() < until && !life.service.end; await sleep(50)) {
-    const answer = await life.town.http.call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} }).catch(() => undefined);
+    const answer = await life.town.http
+      .call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} })
+      .catch(() => undefined);
     if (answer?.status === 200) return;
   }
-  if (!life.service.end) life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
+  if (!life.service.end)
+    life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
 };
 
 /** With a fault for some time, in the midst of use. */
@@ -76,7 +79,8 @@ const failing = (name, errno) =>
 /** The files of the process may not grow. */
 const fileSize = async (life) => {
   life.start();
-  const limit = (bytes) => spawnSync("prlimit", ["--pid", String(life.service.pid), `--fsize=${bytes}:unlimited`]);
+  const limit = (bytes) =>
+    spawnSync("prlimit", ["--pid", String(life.service.pid), `--fsize=${bytes}:unlimited`]);
   if (limit("unlimited").error) return { skipped: "this machine has no prlimit" };
   return during(
     life,
@@ -114,7 +118,7 @@ const full = needsMount(async (life) => {
     () => {
       const fd = openSync(ballast, "w");
       try {
-        for (const block = Buffer.alloc(65_536); ; ) if (writeSync(fd, block) < block.length) break;
+        for (const block = Buffer.alloc(65_536); ;) if (writeSync(fd, block) < block.length) break;
       } catch {
         // It is full.
       }
@@ -137,7 +141,9 @@ const readOnly = needsMount(async (life) => {
   remount("rw");
   const words = life.service.lines.join("\n");
   if (end?.code !== 1 || !words.includes(life.database.file) || /\n\s+at /.test(words))
-    life.wrong([`${life.now}: on a read-only file system the service ended with ${JSON.stringify(end)}: ${words}`]);
+    life.wrong([
+      `${life.now}: on a read-only file system the service ended with ${JSON.stringify(end)}: ${words}`,
+    ]);
   return { isExit: true };
 });
 
@@ -155,11 +161,23 @@ export const STORAGE = {
   lock: named("after another program's write lock", locked),
   readonly: named("on a read-only file system", readOnly),
 };
-export const STORAGE_SHARES = { powercut: 12, checkpoint: 5, torn: 4, fsync: 3, write: 3, nospace: 2, full: 3, fsize: 2, lock: 4, readonly: 1 };
+export const STORAGE_SHARES = {
+  powercut: 12,
+  checkpoint: 5,
+  torn: 4,
+  fsync: 3,
+  write: 3,
+  nospace: 2,
+  full: 3,
+  fsize: 2,
+  lock: 4,
+  readonly: 1,
+};
 
 /** Mounts a small file system for a life's file, where that is allowed. */
 export const mountFor = (folder) => {
-  if (process.getuid?.() !== 0 || process.platform !== "linux") return { reason: "only root may mount a file system" };
+  if (process.getuid?.() !== 0 || process.platform !== "linux")
+    return { reason: "only root may mount a file system" };
   const { status, error } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=96m", "tmpfs", folder]);
   if (error || status !== 0) return { reason: "this system does not let us mount a file system" };
   return { unmount: () => spawnSync("umount", ["-l", folder]) };

@@ -29,7 +29,13 @@ export const readDescription = (file = FILE) => {
       answers: new Map(
         Object.entries(operation.responses).map(([status, { content = {} }]) => {
           const [type, media] = Object.entries(content)[0] ?? [];
-          return [Number(status), { type, isValid: media?.schema && /json/.test(type) ? ajv.compile(resolved(media.schema)) : undefined }];
+          return [
+            Number(status),
+            {
+              type,
+              isValid: media?.schema && /json/.test(type) ? ajv.compile(resolved(media.schema)) : undefined,
+            },
+          ];
         }),
       ),
     })),
@@ -37,6 +43,11 @@ export const readDescription = (file = FILE) => {
   const resolve = (schema) =>
     schema?.$ref === undefined
       ? schema
-      : resolve(schema.$ref.slice(2).split("/").reduce((at, name) => at[name], document));
+      : resolve(
+          schema.$ref
+            .slice(2)
+            .split("/")
+            .reduce((at, name) => at[name], document),
+        );
   return { operations, problem, resolve };
 };

@@ -54,8 +54,12 @@ const violations = [];
 const began = Date.now();
 
 const add = (of, name) => (of[name] = (of[name] ?? 0) + 1);
-const wrong = (request, sentence) => violations.push(`${request.method} ${request.path.slice(0, 300)} ${(request.body ?? "").slice(0, 300)}\n      ${sentence}`);
-const residentBytes = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
+const wrong = (request, sentence) =>
+  violations.push(
+    `${request.method} ${request.path.slice(0, 300)} ${(request.body ?? "").slice(0, 300)}\n      ${sentence}`,
+  );
+const residentBytes = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
 
 const keep = (list, value) => {
   list.push(value);
@@ -70,7 +74,8 @@ const learn = (known, { body }, request) => {
     if (body.task.work_item_id) keep(known.workItems, body.task.work_item_id);
   }
   if (body.job?.id) keep(known.jobs, body.job.id);
-  if (request.operation?.id === "claimJobs") for (const { id, lease } of body.jobs ?? []) keep(known.leases, { job: id, token: lease.token });
+  if (request.operation?.id === "claimJobs")
+    for (const { id, lease } of body.jobs ?? []) keep(known.leases, { job: id, token: lease.token });
   if (request.headers["idempotency-key"]) keep(known.keys, request.headers["idempotency-key"]);
 };
 
@@ -82,17 +87,27 @@ const chapter = async (number, requests, openDatabase) => {
   const database = await openDatabase(number);
   const service = startService({
     port,
-    env: { DATABASE_URL: database.url, SERIAL_GATE_TOKENS_FILE: tokens, SERIAL_GATE_RETRY_MS: "50", SERIAL_GATE_PROJECTS: "", LOG_LEVEL: "error" },
+    env: {
+      DATABASE_URL: database.url,
+      SERIAL_GATE_TOKENS_FILE: tokens,
+      SERIAL_GATE_RETRY_MS: "50",
+      SERIAL_GATE_PROJECTS: "",
+      LOG_LEVEL: "error",
+    },
   });
   if (!(await service.ready())) throw new Error(`The service does not start: ${service.lines.join("\n")}`);
   const { call, close } = connectionsTo(port);
   const known = { tasks: [], jobs: [], leases: [], workItems: [], keys: [] };
   const next = requestsFrom(random, known, description);
-  const asRoot = (method, path, body) => call({ method, path, body, headers: { authorization: `Bearer ${callers.root}` } });
+  const asRoot = (method, path, body) =>
+    call({ method, path, body, headers: { authorization: `Bearer ${callers.root}` } });
 
   const send = async (request) => {
     const { caller } = request;
-    const headers = { ...(caller.secret === undefined ? {} : { authorization: `Bearer ${caller.secret}` }), ...request.headers };
+    const headers = {
+      ...(caller.secret === undefined ? {} : { authorization: `Bearer ${caller.secret}` }),
+      ...request.headers,
+    };
     // Bytes as they are: the helper for clients would make JSON of them.
     return sendBytes(call, port, { ...request, headers });
   };
@@ -158,11 +173,15 @@ const chapter = async (number, requests, openDatabase) => {
       counts.raw += 1;
       const raw = await sendRaw(random, port);
       const sentence = judgeRaw(raw, description.problem);
-      if (sentence) wrong({ method: "raw", path: JSON.stringify(raw.sent.toString("latin1").slice(0, 200)) }, sentence);
+      if (sentence)
+        wrong({ method: "raw", path: JSON.stringify(raw.sent.toString("latin1").slice(0, 200)) }, sentence);
     }
     rss = Math.max(rss, residentBytes(service.pid));
   }
-  if (service.end) violations.push(`the service ended by itself: ${JSON.stringify(service.end)} ${service.lines.slice(-10).join("\n")}`);
+  if (service.end)
+    violations.push(
+      `the service ended by itself: ${JSON.stringify(service.end)} ${service.lines.slice(-10).join("\n")}`,
+    );
   else {
     const { body } = await asRoot("GET", "/queue");
     if (body.serial_gate.per_repo[SMUGGLED_REPO]) violations.push("a smuggled request was carried out");
@@ -179,7 +198,12 @@ const chapter = async (number, requests, openDatabase) => {
 const sendBytes = async (call, port, request) => {
   const isStream = request.path.startsWith("/events/stream");
   try {
-    return await call({ ...request, text: request.body, body: undefined, hangUpMs: isStream ? 150 : undefined });
+    return await call({
+      ...request,
+      text: request.body,
+      body: undefined,
+      hangUpMs: isStream ? 150 : undefined,
+    });
   } catch (error) {
     // The library for HTTP does not send everything: sockets.mjs does.
     if ((isStream && error.hungUp) || /^ERR_/.test(error.code)) error.isExpected = true;
@@ -189,26 +213,49 @@ const sendBytes = async (call, port, request) => {
 
 const server = values.database === "postgres" ? await openServer() : undefined;
 const openDatabase = async (number) =>
-  server ? postgresDatabase(server, `fuzz_${number}`) : { url: `file:${join(folder, `${number}.db`)}`, remove: async () => rmSync(join(folder, `${number}.db`), { force: true }) };
+  server
+    ? postgresDatabase(server, `fuzz_${number}`)
+    : {
+        url: `file:${join(folder, `${number}.db`)}`,
+        remove: async () => rmSync(join(folder, `${number}.db`), { force: true }),
+      };
 
 console.log(`seed ${seed}`);
 const memory = [];
-for (let left = Number(values.requests), n = 1; left > 0 && violations.length === 0 && Date.now() < until; n += 1) {
+for (
+  let left = Number(values.requests), n = 1;
+  left > 0 && violations.length === 0 && Date.now() < until;
+  n += 1
+) {
   memory.push(await chapter(n, Math.min(left, CHAPTER), openDatabase));
   left -= CHAPTER;
-  console.log(`${counts.requests} requests, ${Math.round(memory.at(-1) / 1e6)} MB at most in this service, ${violations.length} violations`);
+  console.log(
+    `${counts.requests} requests, ${Math.round(memory.at(-1) / 1e6)} MB at most in this service, ${violations.length} violations`,
+  );
 }
-if (Math.max(...memory) - memory[0] > GROWTH) violations.push(`memory is not flat: ${memory.map((bytes) => Math.round(bytes / 1e6)).join(", ")} MB`);
+if (Math.max(...memory) - memory[0] > GROWTH)
+  violations.push(`memory is not flat: ${memory.map((bytes) => Math.round(bytes / 1e6)).join(", ")} MB`);
 await server?.remove();
 rmSync(folder, { recursive: true, force: true });
 
-const list = (of) => Object.entries(of).sort().map(([name, count]) => `${name} ${count}`).join(", ");
-console.log(`\n${counts.requests} requests and ${counts.raw} of raw bytes in ${Math.round((Date.now() - began) / 1_000)} s on ${values.database}`);
+const list = (of) =>
+  Object.entries(of)
+    .sort()
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");
+console.log(
+  `\n${counts.requests} requests and ${counts.raw} of raw bytes in ${Math.round((Date.now() - began) / 1_000)} s on ${values.database}`,
+);
 console.log(`  kinds: ${list(counts.kinds)}`);
 console.log(`  statuses: ${list(counts.statuses)}`);
 console.log(`  operations: ${list(counts.operations)}`);
-console.log(`  ${counts.still} looks whether a refusal changed anything; ${counts.dropped} connections ended without an answer`);
-if (violations.length === 0) console.log(`  0 of ${counts.requests} requests broke a promise: at most ${(300 / counts.requests).toPrecision(2)} % do, at 95 %`);
+console.log(
+  `  ${counts.still} looks whether a refusal changed anything; ${counts.dropped} connections ended without an answer`,
+);
+if (violations.length === 0)
+  console.log(
+    `  0 of ${counts.requests} requests broke a promise: at most ${(300 / counts.requests).toPrecision(2)} % do, at 95 %`,
+  );
 console.log(`\n${violations.length} violations`);
 for (const sentence of violations.slice(0, SHOWN)) console.log(`  ${sentence}`);
 if (violations.length > 0) console.log(`Again: npm run fuzz -- --requests ${values.requests} --seed ${seed}`);

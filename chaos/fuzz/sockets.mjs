@@ -40,7 +40,8 @@ const FORMS = [
   "\x00\x00\x00\x00",
 ];
 
-const garbage = (random) => Buffer.from(Array.from({ length: random.between(1, 400) }, () => random.between(0, 255)));
+const garbage = (random) =>
+  Buffer.from(Array.from({ length: random.between(1, 400) }, () => random.between(0, 255)));
 
 /** Sends one such request on a connection of its own.
  *  @returns `{ sent, text }`: what came back before the connection was closed, or within half a second */
@@ -72,9 +73,11 @@ export const judgeRaw = ({ text }, isProblem) => {
   const [head, body = ""] = text.split("\r\n\r\n");
   if (/content-type: text\/html/i.test(head)) return "an answer in HTML";
   if (Number(status) >= 400) {
-    if (!/content-type: application\/problem\+json/i.test(head)) return `a refusal that is no problem document: ${text.slice(0, 300)}`;
+    if (!/content-type: application\/problem\+json/i.test(head))
+      return `a refusal that is no problem document: ${text.slice(0, 300)}`;
     const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
-    if (body.length >= length && !isProblem(JSON.parse(body.slice(0, length)))) return `a problem that is not as documented: ${body.slice(0, 300)}`;
+    if (body.length >= length && !isProblem(JSON.parse(body.slice(0, length))))
+      return `a problem that is not as documented: ${body.slice(0, 300)}`;
   }
   return undefined;
 };

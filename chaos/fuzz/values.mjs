@@ -39,18 +39,66 @@ const TEXTS = [
   "ä".repeat(4_000),
   "y".repeat(25_000),
 ];
-const NUMBERS = [0, -1, 1, 2, 100, 101, 500, 501, 999, 1_000, 1_001, 60_001, 86_400_000, 86_400_001, 2 ** 31, 2 ** 53 - 1, 1.5, 1e-7, -0];
-const OTHERS = [null, true, false, [], {}, [[]], [null], { a: 1 }, "1", 1, ["x"], { toString: 1 }, { length: 3 }];
-const TIMES = ["2026-11-25T10:00:00Z", "2026-11-25T10:00:00.000+05:30", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z", "0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2026-11-25 10:00:00", "now", "2026-11-25T25:00:00Z"];
+const NUMBERS = [
+  0,
+  -1,
+  1,
+  2,
+  100,
+  101,
+  500,
+  501,
+  999,
+  1_000,
+  1_001,
+  60_001,
+  86_400_000,
+  86_400_001,
+  2 ** 31,
+  2 ** 53 - 1,
+  1.5,
+  1e-7,
+  -0,
+];
+const OTHERS = [
+  null,
+  true,
+  false,
+  [],
+  {},
+  [[]],
+  [null],
+  { a: 1 },
+  "1",
+  1,
+  ["x"],
+  { toString: 1 },
+  { length: 3 },
+];
+const TIMES = [
+  "2026-11-25T10:00:00Z",
+  "2026-11-25T10:00:00.000+05:30",
+  "9999-12-31T23:59:59Z",
+  "0001-01-01T00:00:00Z",
+  "2026-02-30T00:00:00Z",
+  "0000-01-01T00:00:00Z",
+  "10000-01-01T00:00:00Z",
+  "2026-11-25 10:00:00",
+  "now",
+  "2026-11-25T25:00:00Z",
+];
 
 export const valuesFrom = (random, known, resolve) => {
   const { oneOf, chance, between } = random;
   const text = () => (chance(60) ? oneOf(["fine", "a question", "ünïcødé", "x"]) : oneOf(TEXTS));
   const json = (depth = 3) => {
     if (depth === 0 || chance(50)) return oneOf([1, "x", null, true, 3.25, "ü", -7]);
-    return chance(50) ? Array.from({ length: between(0, 3) }, () => json(depth - 1)) : Object.fromEntries(Array.from({ length: between(0, 3) }, (_, n) => [`k${n}`, json(depth - 1)]));
+    return chance(50)
+      ? Array.from({ length: between(0, 3) }, () => json(depth - 1))
+      : Object.fromEntries(Array.from({ length: between(0, 3) }, (_, n) => [`k${n}`, json(depth - 1)]));
   };
-  const workItem = () => (chance(80) && known.workItems.length > 0 ? oneOf(known.workItems) : `F-${between(1, 300)}`);
+  const workItem = () =>
+    chance(80) && known.workItems.length > 0 ? oneOf(known.workItems) : `F-${between(1, 300)}`;
   const instant = () => new Date(Date.now() + between(-5_000, 60_000)).toISOString();
 
   /** Values that mean something, by their name. */
@@ -97,11 +145,15 @@ export const valuesFrom = (random, known, resolve) => {
     if (choice && schema.properties === undefined) return valid(oneOf(choice));
     switch (Array.isArray(schema.type) ? oneOf(schema.type) : schema.type) {
       case "object": {
-        const members = Object.entries(schema.properties ?? {}).filter(([key]) => schema.required?.includes(key) || chance(35));
+        const members = Object.entries(schema.properties ?? {}).filter(
+          ([key]) => schema.required?.includes(key) || chance(35),
+        );
         return Object.fromEntries(members.map(([key, member]) => [key, valid(member, key)]));
       }
       case "array":
-        return Array.from({ length: between(schema.minItems ?? 0, Math.min(schema.maxItems ?? 3, 3)) }, () => valid(schema.items, name === "depends_on" ? "work_item" : undefined));
+        return Array.from({ length: between(schema.minItems ?? 0, Math.min(schema.maxItems ?? 3, 3)) }, () =>
+          valid(schema.items, name === "depends_on" ? "work_item" : undefined),
+        );
       case "integer":
       case "number":
         return between(schema.minimum ?? 0, Math.min(schema.maximum ?? 1_000, 1_000));
@@ -110,7 +162,11 @@ export const valuesFrom = (random, known, resolve) => {
       case "null":
         return null;
       case "string":
-        return schema.format === "date-time" ? instant() : schema.pattern === "^\\d{1,16}$" ? String(between(0, 99)) : text();
+        return schema.format === "date-time"
+          ? instant()
+          : schema.pattern === "^\\d{1,16}$"
+            ? String(between(0, 99))
+            : text();
       default:
         return json();
     }
@@ -125,7 +181,10 @@ export const valuesFrom = (random, known, resolve) => {
   const spoiled = (value) => {
     if (typeof value !== "object" || value === null || chance(15)) return odd();
     if (Array.isArray(value)) {
-      if (value.length === 0 || chance(30)) return chance(50) ? [...value, odd()] : Array.from({ length: oneOf([101, 1_001]) }, () => value[0] ?? "x");
+      if (value.length === 0 || chance(30))
+        return chance(50)
+          ? [...value, odd()]
+          : Array.from({ length: oneOf([101, 1_001]) }, () => value[0] ?? "x");
       const at = between(0, value.length - 1);
       return value.map((each, index) => (index === at ? spoiled(each) : each));
     }
@@ -133,7 +192,10 @@ export const valuesFrom = (random, known, resolve) => {
     const at = oneOf(keys);
     switch (random.pick({ unknown: 20, drop: 20, rename: 10, spoil: 50 })) {
       case "unknown":
-        return { ...value, [oneOf(["x", "__proto__x", "constructor", "toString", "Repo", "lease-token", ""])]: odd() };
+        return {
+          ...value,
+          [oneOf(["x", "__proto__x", "constructor", "toString", "Repo", "lease-token", ""])]: odd(),
+        };
       case "drop":
         return Object.fromEntries(Object.entries(value).filter(([key]) => key !== at));
       case "rename":

@@ -19,11 +19,16 @@ export const compareQueue = (queue, { rows, state, rule }) => {
   const expected = expectedReasons(rows, state, rule);
   const wrong = [];
   const shown = new Map();
-  for (const lane of Object.values(queue.serial_gate.per_repo)) for (const { job_id, reason } of lane.waiting) shown.set(job_id, reason);
+  for (const lane of Object.values(queue.serial_gate.per_repo))
+    for (const { job_id, reason } of lane.waiting) shown.set(job_id, reason);
   for (const [id, reason] of expected)
     if (!shown.has(id)) wrong.push(`job ${id} waits and GET /queue does not show it`);
-    else if (shown.get(id) !== reason) wrong.push(`job ${id} is ${shown.get(id) ?? "free"} in GET /queue, and ${reason ?? "free"} by its rows`);
-  for (const id of shown.keys()) if (!expected.has(id)) wrong.push(`job ${id} is in GET /queue, and does not wait by its rows`);
+    else if (shown.get(id) !== reason)
+      wrong.push(
+        `job ${id} is ${shown.get(id) ?? "free"} in GET /queue, and ${reason ?? "free"} by its rows`,
+      );
+  for (const id of shown.keys())
+    if (!expected.has(id)) wrong.push(`job ${id} is in GET /queue, and does not wait by its rows`);
   const counts = Object.fromEntries(Object.entries(queue.jobs));
   for (const [status, count] of Object.entries(counts)) {
     const many = rows.jobs.filter((job) => job.status === status).length;
@@ -31,11 +36,14 @@ export const compareQueue = (queue, { rows, state, rule }) => {
   }
   for (const { id, ready } of rows.jobs.filter(({ status }) => status === "queued")) {
     const free = reasonOf(state, state.jobs.get(id), rule) === null;
-    if (free !== (ready === 1)) wrong.push(`job ${id} is ${free ? "free" : "held"} by its rows, and the ready index has ${ready}`);
+    if (free !== (ready === 1))
+      wrong.push(`job ${id} is ${free ? "free" : "held"} by its rows, and the ready index has ${ready}`);
   }
   return wrong;
 };
 
 /** The jobs that a claim must hand out now, if it asks for all. */
 export const claimable = (rows, state, rule) =>
-  rows.jobs.filter(({ id, status }) => status === "queued" && reasonOf(state, state.jobs.get(id), rule) === null).map(({ id }) => id);
+  rows.jobs
+    .filter(({ id, status }) => status === "queued" && reasonOf(state, state.jobs.get(id), rule) === null)
+    .map(({ id }) => id);

@@ -4,7 +4,11 @@
 import { reasonOf, TERMINAL } from "./rule.mjs";
 
 export const millisecondsOf = (text) =>
-  Date.parse(/Z$|[+-]\d\d(:?\d\d)?$/.test(text) ? text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00") : `${text.replace(" ", "T")}Z`);
+  Date.parse(
+    /Z$|[+-]\d\d(:?\d\d)?$/.test(text)
+      ? text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00")
+      : `${text.replace(" ", "T")}Z`,
+  );
 
 /** The dependencies that each task was created with: events tell only of later changes, so they are taken back from the
  *  rows, the latest first. */
@@ -42,9 +46,12 @@ export const replay = (rows, rule) => {
   const claimed = (job, task) => {
     job.attempt += 1;
     if (event.detail.attempt !== job.attempt)
-      wrong(`job ${job.id} is claimed in attempt ${event.detail.attempt}; its runs so far make it ${job.attempt}`);
+      wrong(
+        `job ${job.id} is claimed in attempt ${event.detail.attempt}; its runs so far make it ${job.attempt}`,
+      );
     const reason = reasonOf(state, job, rule);
-    if (reason !== null) wrong(`job ${job.id} (${job.agent} of task ${job.task}) started although ${reason} held it`);
+    if (reason !== null)
+      wrong(`job ${job.id} (${job.agent} of task ${job.task}) started although ${reason} held it`);
     if (task) {
       // A job that runs keeps a task in its lane also after a pause: see the holder in rule.mjs.
       task.lane = "acquired";
@@ -52,7 +59,14 @@ export const replay = (rows, rule) => {
     }
     job.at = millisecondsOf(event.at);
     job.worker = event.detail.worker;
-    claims.push({ event: event.id, at: job.at, job: job.id, attempt: job.attempt, worker: job.worker, ended: undefined });
+    claims.push({
+      event: event.id,
+      at: job.at,
+      job: job.id,
+      attempt: job.attempt,
+      worker: job.worker,
+      ended: undefined,
+    });
     job.claim = claims.at(-1);
   };
 
@@ -78,7 +92,8 @@ export const replay = (rows, rule) => {
         return;
       case "job.cancelled":
         if (job.status === "done" || job.status === "cancelled") wrong(`job ${job.id} was ${job.status}`);
-        if (job.status === "running" && !TERMINAL.has(task?.stage)) wrong(`job ${job.id} was running, and its task goes on`);
+        if (job.status === "running" && !TERMINAL.has(task?.stage))
+          wrong(`job ${job.id} was running, and its task goes on`);
         if (job.claim) job.claim.ended ??= event;
         job.status = "cancelled";
         return;
@@ -88,7 +103,10 @@ export const replay = (rows, rule) => {
         job.status = ENDS_RUN[event.kind] ?? wrong("is no kind that the judge knows");
         const released = event.kind === "job.released" || event.detail.released === true;
         if (released) job.attempt -= 1;
-        else if ((event.kind === "job.delayed" || event.kind === "job.lapsed") && job.attempt >= limits.get(job.id))
+        else if (
+          (event.kind === "job.delayed" || event.kind === "job.lapsed") &&
+          job.attempt >= limits.get(job.id)
+        )
           wrong(`job ${job.id} goes on after attempt ${job.attempt} of ${limits.get(job.id)}`);
       }
     }
@@ -101,7 +119,8 @@ export const replay = (rows, rule) => {
       case "task.stage":
       case "task.cancelled":
         if (TERMINAL.has(task.stage)) wrong(`task ${task.id} was ${task.stage}, and that is final`);
-        if (event.detail.from !== task.stage) wrong(`task ${task.id} was in ${task.stage}, not in ${event.detail.from}`);
+        if (event.detail.from !== task.stage)
+          wrong(`task ${task.id} was in ${task.stage}, not in ${event.detail.from}`);
         task.stage = event.detail.to;
         return;
       case "task.paused":
@@ -133,7 +152,16 @@ export const replay = (rows, rule) => {
       if (state.tasks.has(id)) wrong(`task ${id} was created before`);
       const ahead = laneOf(repo).at(-1);
       if (ahead && ahead.id > id) wrong(`task ${id} was created behind task ${ahead.id} in ${repo}`);
-      const task = { id, repo, stage: detail.stage, paused: false, lane: "none", started: false, deps: dependencies(id), jobs: [] };
+      const task = {
+        id,
+        repo,
+        stage: detail.stage,
+        paused: false,
+        lane: "none",
+        started: false,
+        deps: dependencies(id),
+        jobs: [],
+      };
       state.tasks.set(id, task);
       laneOf(repo).push(task);
     } else if (event.kind === "job.created") {
@@ -145,7 +173,8 @@ export const replay = (rows, rule) => {
       state.tasks.get(task)?.jobs.push(job);
     } else if (event.kind === "repo.frozen") state.frozen.set(event.detail.freeze_id, event.repo);
     else if (event.kind === "repo.unfrozen") {
-      if (!state.frozen.delete(event.detail.freeze_id)) wrong(`freeze ${event.detail.freeze_id} was not active`);
+      if (!state.frozen.delete(event.detail.freeze_id))
+        wrong(`freeze ${event.detail.freeze_id} was not active`);
     } else if (event.kind.startsWith("job.")) jobChanged();
     else taskChanged();
 
@@ -163,7 +192,12 @@ export const compareRows = (rows, { tasks, jobs, frozen }) => {
   for (const { id, stage, paused_at } of rows.tasks) {
     known.add(id);
     const task = tasks.get(id);
-    compare("task", id, stageOf(stage, paused_at !== null), task ? stageOf(task.stage, task.paused) : "nothing");
+    compare(
+      "task",
+      id,
+      stageOf(stage, paused_at !== null),
+      task ? stageOf(task.stage, task.paused) : "nothing",
+    );
   }
   for (const id of tasks.keys()) if (!known.has(id)) wrong.push(`task ${id} has events and no row`);
   known.clear();
@@ -171,17 +205,25 @@ export const compareRows = (rows, { tasks, jobs, frozen }) => {
   for (const { id, status, attempts, lease_token, lease_expires_at } of rows.jobs) {
     known.add(id);
     const job = jobs.get(id);
-    const expected = job?.status === "new" && (status === "queued" || status === "delayed") ? status : job?.status;
+    const expected =
+      job?.status === "new" && (status === "queued" || status === "delayed") ? status : job?.status;
     compare("job", id, status, expected ?? "nothing");
-    if (job && attempts !== job.attempt) wrong.push(`job ${id} has ${attempts} attempts in its row and ${job.attempt} by its events`);
-    if ((status === "running") !== (lease_token !== null) || (lease_token === null) !== (lease_expires_at === null))
+    if (job && attempts !== job.attempt)
+      wrong.push(`job ${id} has ${attempts} attempts in its row and ${job.attempt} by its events`);
+    if (
+      (status === "running") !== (lease_token !== null) ||
+      (lease_token === null) !== (lease_expires_at === null)
+    )
       wrong.push(`job ${id} is ${status} and ${lease_token === null ? "has no lease" : "has a lease"}`);
-    if (lease_token !== null && tokens.has(lease_token)) wrong.push(`jobs ${tokens.get(lease_token)} and ${id} have one token`);
+    if (lease_token !== null && tokens.has(lease_token))
+      wrong.push(`jobs ${tokens.get(lease_token)} and ${id} have one token`);
     if (lease_token !== null) tokens.set(lease_token, id);
   }
   for (const id of jobs.keys()) if (!known.has(id)) wrong.push(`job ${id} has events and no row`);
   for (const { id, cleared_at, repo } of rows.freezes)
     if ((cleared_at === null) !== frozen.has(id))
-      wrong.push(`freeze ${id} of ${repo} is ${cleared_at === null ? "active" : "cleared"} in its row, not by its events`);
+      wrong.push(
+        `freeze ${id} of ${repo} is ${cleared_at === null ? "active" : "cleared"} in its row, not by its events`,
+      );
   return wrong;
 };

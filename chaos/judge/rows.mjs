@@ -13,7 +13,12 @@ const QUERIES = {
 /** Every number of the program is a whole one; the driver of PostgreSQL gives the large ones as text. */
 const numbered = (row) => {
   for (const [name, value] of Object.entries(row))
-    if (typeof value === "string" && /^(id|\w+_id|status_count|answered)$/.test(name) && /^\d+$/.test(value) && name !== "work_item_id")
+    if (
+      typeof value === "string" &&
+      /^(id|\w+_id|status_count|answered)$/.test(name) &&
+      /^\d+$/.test(value) &&
+      name !== "work_item_id"
+    )
       row[name] = Number(value);
     else if (value instanceof Date) row[name] = value.toISOString();
   return row;

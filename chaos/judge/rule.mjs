@@ -19,7 +19,8 @@ export const reasonOf = ({ tasks, frozen, lanes }, job, { strict, entryAgent }) 
   if (strict && isEntry && task && TERMINAL.has(task.stage)) return "finished";
   if (isEntry && [...frozen.values()].includes(job.repo)) return "freeze";
   if (!task) return null;
-  if (isEntry && [...task.deps].some((id) => tasks.has(id) && !TERMINAL.has(tasks.get(id).stage))) return "dependency";
+  if (isEntry && [...task.deps].some((id) => tasks.has(id) && !TERMINAL.has(tasks.get(id).stage)))
+    return "dependency";
   const others = (lanes.get(task.repo) ?? []).filter((other) => other !== task);
   const isBehind = isEntry && others.some((other) => other.id < task.id && !makesWay(other));
   if (!strict) return isBehind ? "active-task" : null;

@@ -19,7 +19,12 @@ const USAGE = `npm run mutants -- [--short] [--only TEXT] [--seed SEED] [--check
   --check  says only whether each still applies`;
 
 const BUGS = [...STORAGE_BUGS, ...RULE_BUGS, ...LEASE_BUGS];
-const SHORT = ["a reply before its commit", "a lease token that is used again", "the limit of a body ignored", "an effect from before"];
+const SHORT = [
+  "a reply before its commit",
+  "a lease token that is used again",
+  "the limit of a body ignored",
+  "an effect from before",
+];
 const LIMIT_MS = 400_000;
 
 const { values } = parseArgs({
@@ -37,7 +42,13 @@ if (values.help) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "serial-gate-mutants-"));
-const run = (args) => spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: LIMIT_MS, env: { PATH: process.env.PATH, HOME: process.env.HOME } });
+const run = (args) =>
+  spawnSync(process.execPath, args, {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: LIMIT_MS,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+  });
 
 /** The first sentence of a harness that found something. */
 const harness = (script, args) => {
@@ -53,9 +64,21 @@ const CATCHERS = {
   test: (file) => {
     const output = join(folder, "result.json");
     rmSync(output, { force: true });
-    const { stderr, stdout } = run(["node_modules/vitest/vitest.mjs", "run", "--project", "all", "--bail", "1", "--reporter=json", `--outputFile=${output}`, file]);
+    const { stderr, stdout } = run([
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "--project",
+      "all",
+      "--bail",
+      "1",
+      "--reporter=json",
+      `--outputFile=${output}`,
+      file,
+    ]);
     try {
-      const failed = JSON.parse(readFileSync(output, "utf8")).testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === "failed"));
+      const failed = JSON.parse(readFileSync(output, "utf8")).testResults.flatMap(({ assertionResults }) =>
+        assertionResults.filter(({ status }) => status === "failed"),
+      );
       if (failed.length > 0) return { caught: failed[0].fullName.trim() };
     } catch {
       // The run did not come to an end: what it said is shown.
@@ -66,7 +89,11 @@ const CATCHERS = {
 
 const hasCompiler = () => spawnSync("cc", ["--version"]).error === undefined;
 
-const chosen = BUGS.filter(({ name }) => (values.short ? SHORT.some((part) => name.startsWith(part)) : values.only === undefined || name.includes(values.only)));
+const chosen = BUGS.filter(({ name }) =>
+  values.short
+    ? SHORT.some((part) => name.startsWith(part))
+    : values.only === undefined || name.includes(values.only),
+);
 const sum = { caught: 0, missed: 0, skipped: 0 };
 try {
   copyTree(folder);
@@ -75,15 +102,23 @@ try {
     const takeOut = plant(folder, bug);
     const began = Date.now();
     let result = { caught: "it applies" };
-    if (!values.check) result = bug.needs === "cc" && !hasCompiler() ? { skipped: "this machine has no C compiler" } : CATCHERS[by](bug[by]);
+    if (!values.check)
+      result =
+        bug.needs === "cc" && !hasCompiler()
+          ? { skipped: "this machine has no C compiler" }
+          : CATCHERS[by](bug[by]);
     takeOut();
     const [outcome] = Object.keys(result);
     sum[outcome] += 1;
     const means = by === "test" ? bug.test : `${by} ${bug[by].join(" ")}`;
-    console.log(`${outcome.padEnd(7)} ${bug.name}\n          ${means}, ${Math.round((Date.now() - began) / 1_000)} s: ${result[outcome]}`);
+    console.log(
+      `${outcome.padEnd(7)} ${bug.name}\n          ${means}, ${Math.round((Date.now() - began) / 1_000)} s: ${result[outcome]}`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log(`\n${sum.caught} of ${chosen.length} planted bugs caught${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`);
+console.log(
+  `\n${sum.caught} of ${chosen.length} planted bugs caught${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`,
+);
 process.exit(sum.missed > 0 ? 1 : 0);

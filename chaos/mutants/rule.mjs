@@ -16,7 +16,12 @@ export const RULE_BUGS = [
   {
     name: "a dependency that takes a cancelled task for an unfinished one",
     file: "src/gate/rule/reasons/dependency.ts",
-    edits: [["      WHERE d.task_id = ${task} AND ${unfinished(\"needed\")}`;", "      WHERE d.task_id = ${task} AND needed.stage <> 'done'`;"]],
+    edits: [
+      [
+        '      WHERE d.task_id = ${task} AND ${unfinished("needed")}`;',
+        "      WHERE d.task_id = ${task} AND needed.stage <> 'done'`;",
+      ],
+    ],
     test: "test/gate/rule/predicate.test.ts",
   },
   {

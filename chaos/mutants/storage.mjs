@@ -5,7 +5,10 @@ export const STORAGE_BUGS = [
     name: "a missing fsync: a commit is acknowledged before the disk has it",
     file: "src/store/sqlite/connection.ts",
     edits: [
-      ['  db.pragma("synchronous = FULL");\n  db.pragma(`wal', '  db.pragma("synchronous = OFF");\n  db.pragma(`wal'],
+      [
+        '  db.pragma("synchronous = FULL");\n  db.pragma(`wal',
+        '  db.pragma("synchronous = OFF");\n  db.pragma(`wal',
+      ],
       ["if (synchronous !== 2)", "if (synchronous === undefined)"],
     ],
     // A process that is killed loses nothing that it gave to the system: only a power cut shows it.
@@ -15,15 +18,23 @@ export const STORAGE_BUGS = [
   {
     name: "a lost savepoint: a refused write of a group is committed with the others",
     file: "src/store/sqlite/group-commit.ts",
-    edits: [["      this.#rollbackToSavepoint.run();\n      this.#release.run();", "      this.#release.run();"]],
+    edits: [
+      ["      this.#rollbackToSavepoint.run();\n      this.#release.run();", "      this.#release.run();"],
+    ],
     test: "test/store/sqlite/store.test.ts",
   },
   {
     name: "a reply before its commit",
     file: "src/store/sqlite/group-commit.ts",
     edits: [
-      ["    this.#begin.run();\n    try {", "    if (this.#db.inTransaction) this.#commit.run();\n    this.#begin.run();\n    try {"],
-      ["        this.#commit.run();\n        this.#commits += 1;\n      }", "        this.#commits += 1;\n      } else this.#rollback.run();"],
+      [
+        "    this.#begin.run();\n    try {",
+        "    if (this.#db.inTransaction) this.#commit.run();\n    this.#begin.run();\n    try {",
+      ],
+      [
+        "        this.#commit.run();\n        this.#commits += 1;\n      }",
+        "        if (this.#commits < 9) this.#commit.run();\n        this.#commits += 1;\n      } else this.#rollback.run();",
+      ],
       [
         "    } finally {\n      if (this.#db.inTransaction) this.#rollback.run();\n    }",
         "    } catch (error) {\n      if (this.#db.inTransaction) this.#rollback.run();\n      throw error;\n    }",
@@ -56,7 +67,12 @@ export const STORAGE_BUGS = [
   {
     name: "a cursor that skips",
     file: "src/gate/queries/history.ts",
-    edits: [["    next_cursor: exhausted ? Math.max(seen, log.completeUpTo) : seen,", "    next_cursor: Math.max(seen, log.completeUpTo),"]],
+    edits: [
+      [
+        "    next_cursor: exhausted ? Math.max(seen, log.completeUpTo) : seen,",
+        "    next_cursor: Math.max(seen, log.completeUpTo),",
+      ],
+    ],
     test: "test/gate/queries/history.test.ts",
   },
 ];

@@ -6,11 +6,27 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const PARTS = ["chaos", "dist", "migrations", "openapi.yaml", "package.json", "samples", "scripts", "src", "test", "tsconfig.build.json", "tsconfig.json", "vitest.config.ts"];
+const PARTS = [
+  ".env.example",
+  "chaos",
+  "dist",
+  "docs",
+  "migrations",
+  "openapi.yaml",
+  "package.json",
+  "samples",
+  "scripts",
+  "src",
+  "test",
+  "tsconfig.build.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+];
 
 /** Copies the tree; it shares the packages. */
 export const copyTree = (folder) => {
-  for (const part of PARTS) if (existsSync(join(ROOT, part))) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  for (const part of PARTS)
+    if (existsSync(join(ROOT, part))) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
 };
 
@@ -34,7 +50,8 @@ export const plant = (folder, { name, file, edits }) => {
   let text = before[0];
   for (const [from, to] of edits) {
     const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`The planted bug "${name}" does not apply: ${file} has this ${found} times:\n${from}`);
+    if (found !== 1)
+      throw new Error(`The planted bug "${name}" does not apply: ${file} has this ${found} times:\n${from}`);
     text = text.replace(from, () => to);
   }
   writeFileSync(source, text);
