@@ -7,7 +7,7 @@ import { Town } from "./clients/town.mjs";
 import { drain } from "./drain.mjs";
 import { KILLS } from "./faults/kills.mjs";
 import { judgeAnswers } from "./judge/answers.mjs";
-import { claimable, compareQueue } from "./judge/queue.mjs";
+import { claimable, compareIndex, compareQueue } from "./judge/queue.mjs";
 import { compareRows, replay } from "./judge/replay.mjs";
 import { freePort, startService } from "./service.mjs";
 
@@ -25,6 +25,7 @@ export class Life {
   counts = { kills: {}, events: 0, comparisons: 0, entries: 0, looks: 0, drained: 0, skipped: {} };
   violations = [];
   #acknowledged = false;
+  #isBuilt = false;
 
   /** @param parts `name`, `random`, `database`; `faults`: the ways to die, by name, each gets the life; `kills`: how often;
    *    `until`: the end of the time; and what the faults of that database need */
@@ -80,6 +81,7 @@ export class Life {
     const isReady = await this.service.ready();
     if (!isReady && !this.service.end) this.wrong(["the service is not ready within a minute"]);
     this.town.isDown = !isReady;
+    this.#isBuilt ||= isReady;
     return isReady;
   }
 
@@ -111,9 +113,20 @@ export class Life {
     this.counts.comparisons += answers.compared + rows.tasks.length + rows.jobs.length + rows.events.length;
     this.counts.events = rows.events.length;
     this.counts.entries = entries.length;
-    for (const sentence of [...state.violations, ...compareRows(rows, state), ...answers.violations])
+    for (const sentence of [
+      ...state.violations,
+      ...compareRows(rows, state),
+      ...this.#indexFaults(rows, state),
+      ...answers.violations,
+    ])
       this.violations.push(`${this.now}: ${sentence}${factsOf(sentence, rows)}`);
     return state;
+  }
+
+  /** A service that died before it was ready may not have built its index yet. */
+  #indexFaults(rows, state) {
+    if (!this.#isBuilt) return [];
+    return compareIndex(rows, state, this.rule);
   }
 
   /** With nobody else calling: kept answers are given again, GET /queue is the rule, and a claim takes what is free. */
@@ -122,7 +135,7 @@ export class Life {
     if (!(await this.ready()))
       return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
     await this.town.repeatSome(20);
-    await sleep(200);
+    await sleep(this.random.between(200, 800));
     await this.town.hold();
     await this.look();
     this.town.release();

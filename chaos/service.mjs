@@ -24,6 +24,13 @@ export const freePort = async () => {
   return port;
 };
 
+/** Nothing is left behind, whatever ends this process. */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
 /** True once it answers. */
 const isReady = (port) =>
   new Promise((resolve) => {
@@ -63,8 +70,12 @@ export const startService = ({ port, env, failpoint, as = {} }) => {
   };
   child.stdout.setEncoding("utf8").on("data", hear);
   child.stderr.setEncoding("utf8").on("data", hear);
+  running.add(child);
   let end;
-  const ended = once(child, "close").then(([code, signal]) => (end = { code, signal }));
+  const ended = once(child, "close").then(([code, signal]) => {
+    running.delete(child);
+    return (end = { code, signal });
+  });
   return {
     pid: child.pid,
     ended,

@@ -18,6 +18,17 @@ const recovered = async (life) => {
     life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
 };
 
+/** Starts a server that was killed, once the system has ended all its processes. */
+const restart = async (server) => {
+  for (let left = 60; ; left -= 1)
+    try {
+      return await server.start();
+    } catch (error) {
+      if (left === 0) throw error;
+      await sleep(250);
+    }
+};
+
 const during = (fault) => async (life) => {
   life.start();
   if (!(await life.ready())) return;
@@ -42,17 +53,17 @@ export const serverFaults = (server) => ({
   killed: named("after the server was killed", async ({ random }) => {
     await killServer(server);
     await sleep(random.between(100, 1_500));
-    await server.start();
+    await restart(server);
   }),
   stopped: named("after the server was restarted", async ({ random }) => {
     await server.stop();
     await sleep(random.between(100, 1_000));
-    await server.start();
+    await restart(server);
   }),
   promoted: named("after the server was a standby and was promoted", async ({ random }) => {
     await (random.chance(50) ? server.stop() : killServer(server));
     writeFileSync(join(server.data, "standby.signal"), "");
-    await server.start();
+    await restart(server);
     await sleep(random.between(100, 1_500));
     await askOnce(server.url("postgres"), "SELECT pg_promote()");
   }),

@@ -22,7 +22,7 @@ export const RULE_BUGS = [
         "      WHERE d.task_id = ${task} AND needed.stage <> 'done'`;",
       ],
     ],
-    test: "test/gate/rule/predicate.test.ts",
+    test: "test/gate/rule/effect.test.ts",
   },
   {
     name: "a pause that bypasses a freeze",
