@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { openServer, postgresDatabase } from "./databases/postgres.mjs";
+import { Cluster } from "./databases/cluster.mjs";
+import { postgresDatabase } from "./databases/postgres.mjs";
 import { sqliteFile } from "./databases/sqlite.mjs";
 import { buildDisk, diskFor } from "./faults/disk.mjs";
 import { KILL_SHARES, KILLS } from "./faults/kills.mjs";
@@ -67,14 +68,14 @@ const KINDS = {
     close: async () => undefined,
   }),
   postgres: async () => {
-    const server = await openServer();
+    const cluster = await Cluster.open();
     return {
-      faults: { ...KILLS, ...serverFaults(server), shares: { ...KILL_SHARES, ...SERVER_SHARES } },
+      faults: { ...KILLS, ...serverFaults(cluster), shares: { ...KILL_SHARES, ...SERVER_SHARES } },
       open: async (own, n) => {
-        const database = await postgresDatabase(server, `life_${n}`);
+        const database = await postgresDatabase(cluster, `life_${n}`);
         return { database, close: () => database.remove() };
       },
-      close: () => server.remove(),
+      close: () => cluster.close(),
     };
   },
 };

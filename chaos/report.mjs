@@ -64,7 +64,7 @@ export class Report {
       for (const [name, why] of Object.entries(skipped)) console.log(`  skipped: ${name}: ${why}`);
       if (this.violations.length === 0 && deaths > 0)
         console.log(
-          `  0 of ${deaths} kills broke a promise: at most ${(300 / deaths).toPrecision(2)} % do, at 95 %`,
+          `  0 of ${deaths} kills broke a promise: at most ${Math.min(100, 300 / deaths).toPrecision(3)} % do, at 95 %`,
         );
     }
     console.log(

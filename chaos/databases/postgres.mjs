@@ -44,11 +44,12 @@ const insist = async (url, text) => {
 const OTHERS =
   "SELECT COUNT(*)::int AS many FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-export const postgresDatabase = async (server, name) => {
-  await insist(server.url("postgres"), `CREATE DATABASE ${name}`);
-  const url = server.url(name);
+/** @param cluster `server`: the one that is the primary now; `url`: the address that a service is given */
+export const postgresDatabase = async (cluster, name) => {
+  const directly = (database) => cluster.server.url(database);
+  await insist(directly("postgres"), `CREATE DATABASE ${name}`);
   const read = async () => {
-    const client = new pg.Client(url);
+    const client = new pg.Client(directly(name));
     client.on("error", () => undefined);
     await client.connect();
     try {
@@ -65,21 +66,22 @@ export const postgresDatabase = async (server, name) => {
   };
   return {
     kind: "postgres",
-    url,
+    url: cluster.url(name),
     /** The rows once the server has ended what the dead service had begun. */
     afterCrash: async () => {
-      for (let left = 300; (await insist(url, OTHERS))[0].many > 0 && left > 0; left -= 1) await sleep(20);
+      for (let left = 300; (await insist(directly(name), OTHERS))[0].many > 0 && left > 0; left -= 1)
+        await sleep(20);
       return read();
     },
     alive: read,
     /** Cuts some of the service's connections. */
     cut: (many) =>
       askOnce(
-        url,
+        directly(name),
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT ${many}`,
       ),
-    remove: () => insist(server.url("postgres"), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    remove: () => insist(directly("postgres"), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };
 };
 

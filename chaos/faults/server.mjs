@@ -47,25 +47,31 @@ const cut = async ({ random, database }) => {
 
 const named = (name, run) => ({ name, run: during(run) });
 
-/** @param server what `openServer` gave */
-export const serverFaults = (server) => ({
+/** @param cluster the server, and the standby that takes its place */
+export const serverFaults = (cluster) => ({
   cut: named("after connections were cut", cut),
   killed: named("after the server was killed", async ({ random }) => {
-    await killServer(server);
+    await killServer(cluster.server);
     await sleep(random.between(100, 1_500));
-    await restart(server);
+    await restart(cluster.server);
   }),
   stopped: named("after the server was restarted", async ({ random }) => {
-    await server.stop();
+    await cluster.server.stop();
     await sleep(random.between(100, 1_000));
-    await restart(server);
+    await cluster.server.start();
   }),
-  promoted: named("after the server was a standby and was promoted", async ({ random }) => {
+  readonly: named("after the server came back as a standby and was promoted", async ({ random }) => {
+    const { server } = cluster;
     await (random.chance(50) ? server.stop() : killServer(server));
     writeFileSync(join(server.data, "standby.signal"), "");
     await restart(server);
     await sleep(random.between(100, 1_500));
     await askOnce(server.url("postgres"), "SELECT pg_promote()");
   }),
+  promoted: named("after the server died and its standby was promoted", async ({ random }) => {
+    const promote = await cluster.standby();
+    await sleep(random.between(100, 1_000));
+    await promote();
+  }),
 });
-export const SERVER_SHARES = { cut: 12, killed: 5, stopped: 3, promoted: 3 };
+export const SERVER_SHARES = { cut: 12, killed: 5, stopped: 3, readonly: 2, promoted: 2 };

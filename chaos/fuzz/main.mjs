@@ -214,7 +214,7 @@ const sendBytes = async (call, port, request) => {
 const server = values.database === "postgres" ? await openServer() : undefined;
 const openDatabase = async (number) =>
   server
-    ? postgresDatabase(server, `fuzz_${number}`)
+    ? postgresDatabase({ server, url: server.url }, `fuzz_${number}`)
     : {
         url: `file:${join(folder, `${number}.db`)}`,
         remove: async () => rmSync(join(folder, `${number}.db`), { force: true }),
