@@ -128,21 +128,20 @@ const full = needsMount(async (life) => {
   );
 });
 
-/** A file system that became read-only: the service says so in a sentence and does not start. */
+/** A file system that became read-only. The service says so in a sentence and does not start; or, where a log was left
+ *  over that it can read, it serves reads, and refuses every change with 503. */
 const readOnly = needsMount(async (life) => {
   const remount = (how) => spawnSync("mount", ["-o", `remount,${how}`, dirname(life.database.file)]).status;
-  if (!existsSync(life.database.file) || remount("ro") !== 0) {
-    life.start();
-    await life.ready();
-    return {};
-  }
+  const isReadOnly = existsSync(life.database.file) && remount("ro") === 0;
   life.start();
-  const end = await Promise.race([life.service.ended, sleep(30_000)]);
-  remount("rw");
+  const isReady = await life.service.ready(30_000);
+  if (isReady) await sleep(300);
+  if (isReadOnly) remount("rw");
+  if (!isReadOnly || isReady) return {};
   const words = life.service.lines.join("\n");
-  if (end?.code !== 1 || !words.includes(life.database.file) || /\n\s+at /.test(words))
+  if (life.service.end?.code !== 1 || !words.includes(life.database.file) || /\n\s+at /.test(words))
     life.wrong([
-      `${life.now}: on a read-only file system the service ended with ${JSON.stringify(end)}: ${words}`,
+      `${life.now}: on a read-only file system the service ended with ${JSON.stringify(life.service.end)}: ${words}`,
     ]);
   return { isExit: true };
 });
