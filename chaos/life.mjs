@@ -213,6 +213,9 @@ export class Life {
     if (!(await this.ready()))
       return this.wrong([`the service does not start: ${this.service.lines.slice(-5).join("\n")}`]);
     await this.town.repeatSome(40);
+    await sleep(this.random.between(200, 800));
+    await this.town.hold();
+    await this.look();
     await this.town.end();
     const drained = await drain(this);
     this.counts.drained += drained.jobs;
