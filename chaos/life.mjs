@@ -88,12 +88,17 @@ export class Life {
   async #epoch(n) {
     const fault = this.faults[this.random.pick(this.faults.shares)];
     this.now = `${this.name}, kill ${n}: ${fault.name}`;
-    const outcome = await fault.run(this);
+    let { name } = fault;
+    let outcome = await fault.run(this);
+    if (outcome?.skipped !== undefined) {
+      this.counts.skipped[name] = outcome.skipped;
+      ({ name } = KILLS.timer);
+      outcome = await KILLS.timer.run(this);
+    }
     const { end, lines } = this.service;
-    if (outcome?.skipped !== undefined) this.counts.skipped[fault.name] = outcome.skipped;
     if (end && end.signal !== "SIGKILL" && !outcome?.isExit)
       this.wrong([`the service ended by itself: ${JSON.stringify(end)} ${lines.slice(-5).join("\n")}`]);
-    await this.#died(outcome?.skipped === undefined ? fault.name : KILLS.timer.name);
+    await this.#died(name);
     if (this.violations.length > 0) return;
     if (n % LOOK_EVERY === 0) await this.#look();
   }

@@ -133,7 +133,7 @@ export class Worker extends Client {
     );
     if (step === "done" || step === "watch") this.town.unfinished -= 1;
     return {
-      develop: { stage: "development", next: [{ agent: "developer", payload: { from: job(agent) } }] },
+      develop: { stage: "development", next: [{ agent: "developer", payload: { from: agent } }] },
       test: { stage: "testing", next: [{ agent: "tester" }] },
       again: { stage: "analysis", next: [{ agent: "analyst" }] },
       done: { stage: "done" },
@@ -142,5 +142,3 @@ export class Worker extends Client {
     }[step];
   }
 }
-
-const job = (agent) => `${agent}'s`;

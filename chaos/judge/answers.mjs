@@ -12,8 +12,6 @@ const MARKED = {
   resume: "task.resumed",
   freeze: "repo.frozen",
   unfreeze: "repo.unfrozen",
-  cancel: "task.cancelled",
-  stage: "task.stage",
   force: "job.released",
 };
 
