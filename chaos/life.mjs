@@ -86,7 +86,10 @@ export class Life {
   }
 
   async #epoch(n) {
-    const fault = this.faults[this.random.pick(this.faults.shares)];
+    const { shares } = this.faults;
+    // Only the first start of a life migrates.
+    const migrates = n === 1 && shares.migrating !== undefined && this.random.chance(60);
+    const fault = this.faults[migrates ? "migrating" : this.random.pick(shares)];
     this.now = `${this.name}, kill ${n}: ${fault.name}`;
     let { name } = fault;
     let outcome = await fault.run(this);

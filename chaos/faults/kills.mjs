@@ -38,6 +38,12 @@ const failpoint = async (life) => {
   await Promise.race([sleep(3_000), life.service.ended]);
 };
 
+/** A statement of the start: on an empty database one of the migration. */
+const migrating = async (life) => {
+  life.start({ failpoint: `statement@${life.random.between(1, 400)}` });
+  await life.ready();
+};
+
 /** Told to stop: it answers what is under way, and ends by itself. */
 const stop = async (life) => {
   life.start();
@@ -56,6 +62,7 @@ export const KILLS = {
   timer: named("at a random moment", timer),
   starting: named("while it starts", starting),
   failpoint: named("at a failpoint", failpoint),
+  migrating: named("at a statement of the start or migration", migrating),
   stop: named("stopped by SIGTERM", stop),
 };
-export const KILL_SHARES = { timer: 45, starting: 10, failpoint: 35, stop: 4 };
+export const KILL_SHARES = { timer: 45, starting: 10, failpoint: 35, migrating: 4, stop: 4 };
