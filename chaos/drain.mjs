@@ -4,6 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { REPOS } from "./clients/values.mjs";
 
 const STUCK_MS = 60_000;
+/** Nothing moved for this long: longer than any delay or lease of the clients. */
+const STILL_MS = 5_000;
+const MOST_DROPS = 20;
 
 /** @returns `{ jobs, violations }`: how many jobs were done, and what was left over */
 export const drain = async ({ town, port }) => {
@@ -22,7 +25,28 @@ export const drain = async ({ town, port }) => {
       cursor = `&cursor=${page.next_cursor}`;
     }
   };
+  /** A task without a job waits for its orchestrator: here it is finished by us. */
+  const finishJobless = async (tasks) => {
+    for (const { id } of tasks) {
+      const { jobs: its } = await get(`/tasks/${id}`);
+      if (!its.some(({ status }) => /^(queued|delayed|running|failed)$/.test(status)))
+        await call({ method: "PATCH", path: `/tasks/${id}`, body: { stage: "done" } });
+    }
+  };
+
+  /** Tasks that wait for each other across a lane and a dependency are no fault of the service, if it says that they are
+   *  stuck: the dependency is dropped, as an operator would.
+   *  @returns false when it calls nothing stuck */
+  const dropCycles = async () => {
+    const { per_repo } = (await get("/queue")).serial_gate;
+    const stuck = Object.values(per_repo).flatMap((lane) => lane.stuck);
+    for (const { task_id: id } of stuck)
+      await call({ method: "PATCH", path: `/tasks/${id}`, body: { depends_on: [] } });
+    return stuck.length > 0;
+  };
+
   let jobs = 0;
+  let drops = MOST_DROPS;
   for (const repo of REPOS) {
     await post(`/unfreeze?repo=${repo}`);
     await post(`/serial-gate/resume?repo=${repo}&all=true`);
@@ -46,15 +70,10 @@ export const drain = async ({ town, port }) => {
     );
     const tasks = await pages("/tasks?finished=false", "tasks");
     if (open.length === 0 && tasks.length === 0) return { jobs, violations: [] };
-    // A task without a job waits for its orchestrator: here it is finished by us.
-    if (claimed.length === 0)
-      for (const { id } of tasks) {
-        const { jobs: its } = await get(`/tasks/${id}`);
-        if (!its.some(({ status }) => /^(queued|delayed|running|failed)$/.test(status)))
-          await call({ method: "PATCH", path: `/tasks/${id}`, body: { stage: "done" } });
-      }
+    if (claimed.length === 0) await finishJobless(tasks);
     const now = JSON.stringify([open, tasks.map(({ id, stage }) => [id, stage])]);
     if (now !== before) since = Date.now();
+    else if (Date.now() - since > STILL_MS && drops-- > 0 && (await dropCycles())) since = Date.now();
     before = now;
     await sleep(20);
   }

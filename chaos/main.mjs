@@ -112,11 +112,9 @@ const runOn = async (name) => {
       report.add(name, life);
       left -= KILLS_A_LIFE;
       const isBroken = life.violations.length > 0;
-      if (isBroken && values.keep) console.log(`The files are in ${own}.`);
-      else {
-        await ground.close();
-        rmSync(own, { recursive: true, force: true });
-      }
+      await ground.close();
+      if (isBroken && values.keep) console.log(`What the last crash left is in ${own}.`);
+      else rmSync(own, { recursive: true, force: true });
       if (isBroken) return;
     }
   } finally {

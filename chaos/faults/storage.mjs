@@ -179,5 +179,12 @@ export const mountFor = (folder) => {
     return { reason: "only root may mount a file system" };
   const { status, error } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=96m", "tmpfs", folder]);
   if (error || status !== 0) return { reason: "this system does not let us mount a file system" };
-  return { unmount: () => spawnSync("umount", ["-l", folder]) };
+  const unmount = () => spawnSync("umount", ["-l", folder]);
+  process.once("exit", unmount);
+  return {
+    unmount: () => {
+      process.removeListener("exit", unmount);
+      unmount();
+    },
+  };
 };

@@ -10,7 +10,7 @@ export const LEASE_BUGS = [
   {
     name: "a reaper that does not look at the lease's end",
     file: "src/gate/commands/lease.ts",
-    edits: [["AND j.due_ms <= ${at} AND j.lease_token IS NOT NULL", "AND j.lease_token IS NOT NULL"]],
+    edits: [["AND ${isExpired} AND j.lease_token IS NOT NULL", "AND j.lease_token IS NOT NULL"]],
     chaos: ["--only", "timer", "--kills", "6"],
   },
   {
@@ -45,7 +45,7 @@ export const LEASE_BUGS = [
   {
     name: "the limit of a body ignored",
     file: "src/http/app.ts",
-    edits: [["    bodyLimit: BODY_LIMIT,", "    bodyLimit: 64 * BODY_LIMIT,"]],
+    edits: [["    bodyLimit: budgets.body,", "    bodyLimit: 64 * budgets.body,"]],
     fuzz: ["--requests", "4000"],
   },
 ];

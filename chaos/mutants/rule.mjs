@@ -38,19 +38,14 @@ export const RULE_BUGS = [
   {
     name: "a ready index that an unfreeze does not evaluate again",
     file: "src/gate/rule/reasons/freeze.ts",
-    edits: [
-      [
-        '        { effect: "released", jobs: upToHead(policy, "OLD") },\n        { effect: "released", jobs: upToHead(policy, "NEW") },\n',
-        "",
-      ],
-    ],
+    edits: [['affects: [HELD, releasedIn(policy, "OLD"), releasedIn(policy, "NEW")],', "affects: [HELD],"]],
     chaos: ["--only", "timer", "--kills", "8"],
   },
   {
     name: "the holder of a strict lane ignored",
     file: "src/gate/rule/reasons/active-task.ts",
     edits: [["AND (${isBehind(policy, job, lane)} OR ${beside})", "AND ${isBehind(policy, job, lane)}"]],
-    test: "test/http/strict-lanes.test.ts",
+    test: "test/gate/model.test.ts",
   },
   {
     name: "an effect from before the change",

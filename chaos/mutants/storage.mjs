@@ -32,12 +32,12 @@ export const STORAGE_BUGS = [
         "    if (this.#db.inTransaction) this.#commit.run();\n    this.#begin.run();\n    try {",
       ],
       [
-        "        this.#commit.run();\n        this.#commits += 1;\n      }",
-        "        if (this.#commits < 9) this.#commit.run();\n        this.#commits += 1;\n      } else this.#rollback.run();",
+        "        this.#commit.run();\n        this.#commits += 1;",
+        "        if (this.#commits < 9) this.#commit.run();\n        this.#commits += 1;",
       ],
       [
-        "    } finally {\n      if (this.#db.inTransaction) this.#rollback.run();\n    }",
-        "    } catch (error) {\n      if (this.#db.inTransaction) this.#rollback.run();\n      throw error;\n    }",
+        "        this.#check();\n      }\n      return results;\n    } finally {\n      if (this.#db.inTransaction) this.#rollback.run();\n    }",
+        "        this.#check();\n      } else this.#rollback.run();\n      return results;\n    } catch (error) {\n      if (this.#db.inTransaction) this.#rollback.run();\n      throw error;\n    }",
       ],
     ],
     chaos: ["--only", "timer", "--kills", "4"],
@@ -61,7 +61,7 @@ export const STORAGE_BUGS = [
   {
     name: "an answer that is not stored under its idempotency key",
     file: "src/gate/commands/idempotency.ts",
-    edits: [["SET answer = ${JSON.stringify(value)}", "SET answer = ${null}"]],
+    edits: [["SET answer = ${keptText(value)}", "SET answer = ${null}"]],
     chaos: ["--only", "timer", "--kills", "2"],
   },
   {
