@@ -15,13 +15,14 @@ import { Life } from "./life.mjs";
 import { randomFrom } from "./random.mjs";
 import { Report } from "./report.mjs";
 
-const USAGE = `npm run chaos -- [--database sqlite|postgres] [--kills N] [--minutes M] [--seed SEED] [--only FAULT,…] [--keep]
+const USAGE = `npm run chaos -- [--database sqlite|postgres] [--kills N] [--minutes M] [--seed SEED] [--only FAULT,…] [--moment NAME] [--keep]
 
   --database  one database alone; both otherwise
   --kills     how often the service dies, on each database (12)
   --minutes   the longest time, on each database
   --seed      the plan of a run: its calls and its faults. What the system's scheduling makes of it differs
   --only      the faults to take, by name
+  --moment    the failpoint to take, by name (faults/failpoints.mjs)
   --keep      leaves the files of a life in which a promise was broken`;
 
 const KILLS_A_LIFE = 25;
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "1000" },
     seed: { type: "string" },
     only: { type: "string" },
+    moment: { type: "string" },
     keep: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -106,6 +108,7 @@ const runOn = async (name) => {
         faults,
         kills,
         until,
+        moment: values.moment,
         ...ground,
       });
       await life.run();

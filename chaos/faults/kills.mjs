@@ -31,7 +31,7 @@ const ON_POSTGRES = { ...MOMENTS, "in-commit": 30, statement: 900 };
 /** A named moment (failpoints.mjs), some time after the start. */
 const failpoint = async (life) => {
   const moments = life.database.kind === "postgres" ? ON_POSTGRES : MOMENTS;
-  const name = life.random.oneOf(Object.keys(moments));
+  const name = life.moment ?? life.random.oneOf(Object.keys(moments));
   life.now += ` ${name}`;
   life.start({ failpoint: `${name}@${life.random.between(1, moments[name])}` });
   await life.ready();

@@ -29,6 +29,8 @@ const KNOWN = 200;
 const STILL_EVERY = 25;
 const RAW_EVERY = 40;
 const SHOWN = 10;
+/** A run ends when it has found so many. */
+const ENOUGH = 3;
 /** Memory after the first chapters may grow by so much, in bytes. */
 const GROWTH = 160e6;
 
@@ -160,7 +162,7 @@ const chapter = async (number, requests, openDatabase) => {
 
   let left = requests;
   let rss = 0;
-  const alive = () => !service.end && violations.length < SHOWN && Date.now() < until;
+  const alive = () => !service.end && violations.length < ENOUGH && Date.now() < until;
   while (left > 0 && alive()) {
     const many = Math.min(left, STILL_EVERY);
     left -= many;

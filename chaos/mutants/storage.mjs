@@ -40,7 +40,7 @@ export const STORAGE_BUGS = [
         "        this.#check();\n      } else this.#rollback.run();\n      return results;\n    } catch (error) {\n      if (this.#db.inTransaction) this.#rollback.run();\n      throw error;\n    }",
       ],
     ],
-    chaos: ["--only", "timer", "--kills", "4"],
+    chaos: ["--only", "failpoint", "--moment", "before-commit", "--kills", "6"],
   },
   {
     name: "an event outside of its transaction",
