@@ -45,7 +45,7 @@ export const RULE_BUGS = [
     name: "the holder of a strict lane ignored",
     file: "src/gate/rule/reasons/active-task.ts",
     edits: [["AND (${isBehind(policy, job, lane)} OR ${beside})", "AND ${isBehind(policy, job, lane)}"]],
-    test: "test/gate/model.test.ts",
+    test: "test/http/strict-lanes.test.ts",
   },
   {
     name: "an effect from before the change",
