@@ -44,7 +44,10 @@ export const liveWorkItems = ({ serial_gate: { per_repo } }: Queue, repo?: strin
 
 /** The work items of the queue and of the first page of tasks. */
 const knownWorkItems = async (client: Client, repo?: string): Promise<string[]> => {
-  const [queue, { tasks }] = await Promise.all([client.queue(), client.listTasks({ limit: LONGEST_PAGE, repo })]);
+  const [queue, { tasks }] = await Promise.all([
+    client.queue(),
+    client.listTasks({ limit: LONGEST_PAGE, repo }),
+  ]);
   return [...liveWorkItems(queue, repo), ...tasks.flatMap(({ work_item_id }) => work_item_id ?? [])];
 };
 

@@ -67,6 +67,8 @@ export const buildApp = async ({
   const server = {
     connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 6,
     headersTimeout: REQUEST_TIMEOUT_MS,
+    // Node would answer without a problem document: browser-guard.ts refuses a request without a Host.
+    requireHostHeader: false,
   };
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,

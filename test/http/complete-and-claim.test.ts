@@ -59,7 +59,7 @@ it("claims nothing when the completion is refused", async () => {
   const stale = { ...job, lease: { ...job.lease, token: "0".repeat(32) } };
   const refused = await lane.report(stale, "complete", nextIn(lane.api));
   expectProblem(refused, { status: 409, code: "lease_lost" });
-  expect(await lane.job(waiting.job?.id ?? NaN)).toMatchObject({ status: "queued", attempt: 0 });
+  expect(await lane.job(waiting.job.id)).toMatchObject({ status: "queued", attempt: 0 });
 });
 
 it("gives the same jobs and leases again under the same key", async () => {

@@ -365,6 +365,7 @@ it.each([
     417,
     "expectation_failed",
   ],
+  ["no Host", "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "invalid_request"],
 ])("answers %s with a problem document", async (_, bytes, status, code) => {
   const text = await exchange(shared().service.url, bytes);
   expect(text.split(" ")[1]).toBe(String(status));

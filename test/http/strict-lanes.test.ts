@@ -67,3 +67,20 @@ it("shows the task that has the strict lane as the active one, also beside a res
     ],
   });
 });
+
+it("starts no task that never began beside the one that overtook it in a strict lane", async () => {
+  const { post } = await startService({ SERIAL_GATE_STRICT_LANES: "true" });
+  const claim = async (): Promise<Claim["jobs"]> =>
+    (await post<Claim>("/jobs/claim", { max: 100 })).body.jobs;
+  for (const work_item_id of ["Z-1", "Z-2"]) await post("/tasks", { repo: REPO, work_item_id });
+  await post("/serial-gate/pause?work_item=Z-1");
+  const [overtaker] = await claim();
+  expect(overtaker?.work_item_id).toBe("Z-2");
+  await post("/serial-gate/resume?work_item=Z-1");
+  expect(await claim()).toEqual([]);
+  await post(`/jobs/${overtaker?.id ?? 0}/complete`, {
+    lease_token: overtaker?.lease.token,
+    stage: "done",
+  });
+  expect((await claim()).map(({ work_item_id }) => work_item_id)).toEqual(["Z-1"]);
+});

@@ -202,6 +202,23 @@ function* standing(
   return { task: yield* readTask(task.task_id), job: job ?? null };
 }
 
+/** Locks the lanes of other repositories' tasks that a new task depends on, and its own, in the order of their names. One
+ *  that finishes in a transaction that is not committed yet could not know of the new task, which would wait although
+ *  nothing holds it. A name that means no task is refused later. */
+function* lockDependencies({ reach }: Context, { repo, depends_on = [] }: NewTask): Tx<void> {
+  const others = new Set<string>();
+  for (const needed of depends_on) {
+    const named = typeof needed === "object";
+    const found = yield* tasksOf(
+      named ? needed.work_item_id : needed,
+      named ? needed.repo : undefined,
+      reach,
+    );
+    if (found.every((task) => task.repo !== repo)) for (const task of found) others.add(task.repo);
+  }
+  if (others.size > 0) for (const lane of [...others, repo].sort()) yield* lockLane(lane);
+}
+
 /** Creates a task with its dependencies and its entry job, unless the work item has one already.
  *  @throws GateError repo_looks_alike, invalid_request; unknown_work_item, ambiguous_work_item or dependency_cycle for a
  *    dependency, task_terminal for an entry job of a finished task */
@@ -211,6 +228,7 @@ export function* createTask(
 ): Tx<{ created: boolean; task: Task; job: Job | null }> {
   const { rules, actor } = context;
   const { repo, work_item_id, title = null, stage } = input;
+  yield* lockDependencies(context, input);
   yield* lockNamedLane(context, repo, IN_BODY);
   const stands = yield* standing(rules, input);
   if (stands) return { created: false, ...stands };

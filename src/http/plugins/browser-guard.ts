@@ -39,11 +39,13 @@ const refuseOtherSites = ({ headers, method }: FastifyRequest): void => {
     });
 };
 
-/** Refuses a second Host, and a target that names a host of its own: two answers to the question which service is meant.
+/** Refuses a missing Host, a second one, and a target that names a host of its own: none or two answers to the question
+ *  which service is meant. HTTP/1.0 knows no Host.
  *  @throws GateError invalid_request */
-const refuseSecondHost = ({ raw }: FastifyRequest): void => {
+const refuseUnclearHost = ({ raw }: FastifyRequest): void => {
   const hosts = raw.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === "host");
-  if (hosts.length > 1 || !(raw.url ?? "/").startsWith("/"))
+  const isMissing = hosts.length === 0 && raw.httpVersion !== "1.0";
+  if (isMissing || hosts.length > 1 || !(raw.url ?? "/").startsWith("/"))
     throw invalidInput([
       { in: "header", pointer: "/host", detail: "must name the host once, and nothing else may" },
     ]);
@@ -52,7 +54,7 @@ const refuseSecondHost = ({ raw }: FastifyRequest): void => {
 /** @param isLocal true for a service without tokens */
 export const useBrowserGuard = (app: FastifyInstance, isLocal: boolean): void => {
   app.addHook("onRequest", (request, _reply, done) => {
-    refuseSecondHost(request);
+    refuseUnclearHost(request);
     if (isLocal) refuseOtherSites(request);
     done();
   });

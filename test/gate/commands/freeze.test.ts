@@ -38,6 +38,25 @@ onEveryDatabase((open) => {
     expect(await world.lane(WEB)).toBeUndefined();
   });
 
+  it("releases the holder's rework behind a task that waits for it in a strict lane", async () => {
+    const strict = world.under({ strictLanes: true });
+    await strict.adopt();
+    await strict.task(WEB, "A");
+    await strict.task(WEB, "B");
+    await strict.gate.pause(null, { work_item: "A" }, {});
+    const [job] = (await strict.claim()).jobs;
+    await strict.gate.resume(null, { work_item: "A" });
+    await strict.gate.complete(null, job?.id ?? NaN, {
+      lease_token: job?.lease.token ?? "",
+      next: [{ agent: "analyst" }],
+    });
+    await strict.gate.freeze(null, { repo: WEB }, {});
+    const { effect } = await strict.gate.unfreeze(null, { repo: WEB });
+    expect(effect.now_claimable).toMatchObject([{ work_item_id: "B" }]);
+    expect(await strict.claimAll()).toEqual(["B"]);
+    strict.gate.drain();
+  });
+
   it("keeps a freeze while tasks are paused, resumed and finished", async () => {
     const { id } = await world.task(WEB, "A");
     await freeze(WEB);

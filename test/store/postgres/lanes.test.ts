@@ -149,6 +149,25 @@ it("keeps the id that a writer sets while others draw theirs", async () => {
   expect(Math.min(...several)).toBeGreaterThan(Number(there[0]?.id));
 });
 
+it("claims a task at once whose dependency finished elsewhere while it was created", async () => {
+  const { gate } = await startNode();
+  await addTask(gate, API, "API-1");
+  expect((await claim(gate)).jobs).toHaveLength(1);
+  const other = await connectTo(url);
+  await other.query("BEGIN");
+  await other.query("UPDATE tasks SET stage = 'done'");
+  const creating = gate.createTask(null, {
+    repo: WEB,
+    work_item_id: "WEB-1",
+    stage: "analysis",
+    depends_on: [{ repo: API, work_item_id: "API-1" }],
+  });
+  await sleep(200); // Long enough to decide by the rows before the commit.
+  await other.query("COMMIT");
+  await creating;
+  expect((await claim(gate)).jobs).toMatchObject([{ work_item_id: "WEB-1" }]);
+});
+
 it("accepts writes of a program that has rights on the orchestrator's tables only and another search_path", async () => {
   const { gate } = await startNode();
   const owner = await connectTo(url);

@@ -10,10 +10,13 @@ import { openSqlite } from "../../../src/store/sqlite/store.ts";
 import { POLICY } from "../../support/fixtures.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
-const python = (script: string, ...args: string[]): { stdout: string; stderr: string } =>
-  spawnSync("python3", ["-c", script, ...args], { encoding: "utf8" });
+/** Runs a script; where there is no Python, it prints nothing. */
+const python = (script: string, ...args: string[]): { stdout: string; stderr: string } => {
+  const { error, stdout, stderr } = spawnSync("python3", ["-c", script, ...args], { encoding: "utf8" });
+  return error ? { stdout: "", stderr: error.message } : { stdout, stderr };
+};
 
-const VERSION = python("import sqlite3; print(sqlite3.sqlite_version)").stdout?.trim() ?? "";
+const VERSION = python("import sqlite3; print(sqlite3.sqlite_version)").stdout.trim();
 
 /** One write of each kind to each table that has triggers, then the kinds of the events that they recorded. */
 const WRITES = `

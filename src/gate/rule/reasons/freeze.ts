@@ -2,10 +2,10 @@
 
 import type { Freeze } from "../../../contract/operations.ts";
 import { all, type Tx } from "../../../store/port.ts";
-import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
+import { exists, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
 import type { Affected, HoldReason } from "../hold-reason.ts";
-import { headOf, NO_END } from "../lane.ts";
+import { acquired, headOf, NO_END, unfinished } from "../lane.ts";
 import type { Policy } from "../policy.ts";
 import { isEntryJob, isInScope } from "../scope.ts";
 import { freezeClause, freezeNoun } from "../words.ts";
@@ -41,13 +41,16 @@ export function* readActiveFreezes(repo: string): Tx<Freeze[]> {
   return rows.map(asFreeze);
 }
 
-/** The jobs of a repository that the end of its freeze can make ready: up to the head of its lane, and those without a
- *  task. */
+/** The jobs of a repository that the end of its freeze can make ready: up to the head of its lane, those without a task,
+ *  and in strict lanes those of the tasks that acquired the lane, behind the head or not. */
 const releasedIn = (policy: Policy, row: string): Affected => {
   const lane = raw(`${row}.repo`);
+  const ofHolders = sql` OR task_id IN (SELECT t.id FROM tasks t
+    WHERE t.repo = ${lane} AND ${acquired("t")} AND ${unfinished("t")})`;
+  const upToHead = sql`task_id <= COALESCE(${headOf(policy, lane)}, ${NO_END})`;
   return {
     effect: "released",
-    jobs: sql`repo = ${lane} AND (task_id IS NULL OR task_id <= COALESCE(${headOf(policy, lane)}, ${NO_END}))`,
+    jobs: sql`repo = ${lane} AND (task_id IS NULL OR ${upToHead}${when(policy.strictLanes, ofHolders)})`,
     lane,
   };
 };
