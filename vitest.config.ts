@@ -20,8 +20,8 @@ const OVER_EITHER = [
 
 export default defineConfig({
   test: {
-    // Most of a test is waiting for a disk or a socket.
-    maxWorkers: 2,
+    // Most of a test is waiting for a disk or a socket: two cores serve three.
+    maxWorkers: 3,
     reporters: ["default", "./test/summary-reporter.ts"],
     projects: [
       { extends: true, test: { name: "all", include: ["test/**/*.test.ts"] } },
