@@ -128,7 +128,14 @@ export class ModelRun {
         return;
       }
       case "resume lane": {
-        const tasks = this.#unfinishedIn(step.repo).filter((task) => task.paused && task.together);
+        const hasWork = (task: ModelTask): boolean =>
+          !isTerminal(task.stage) ||
+          [...model.jobs.values()].some(
+            (job) => job.task === task && ["queued", "delayed"].includes(job.status),
+          );
+        const tasks = this.#tasksIn(step.repo).filter(
+          (task) => task.paused && task.together && hasWork(task),
+        );
         const resumed = await gate.resumeLane(null, { repo: step.repo });
         expect(resumed.tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
         for (const task of tasks) model.resumeByGate(task);
@@ -506,9 +513,13 @@ export class ModelRun {
     return jobs[index % jobs.length];
   }
 
-  #unfinishedIn(repo: string): ModelTask[] {
+  #tasksIn(repo: string): ModelTask[] {
     const tasks = [...this.model.tasks.values()].sort((a, b) => a.id - b.id);
-    return tasks.filter((task) => task.repo === repo && !isTerminal(task.stage));
+    return tasks.filter((task) => task.repo === repo);
+  }
+
+  #unfinishedIn(repo: string): ModelTask[] {
+    return this.#tasksIn(repo).filter((task) => !isTerminal(task.stage));
   }
 
   /** The work item of a task, or its id once it is gone. */

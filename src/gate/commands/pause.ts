@@ -1,12 +1,12 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
 import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
-import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { idsIn, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
-import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
+import { type EventKind, isTerminal, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
@@ -273,7 +273,8 @@ function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePa
   return laneState(repo, tasks, toStored(how.at));
 }
 
-/** Takes back the tasks that were parked together; one that was parked by itself stays so.
+/** Takes back the tasks that were parked together; one that was parked by itself stays so. A task that finished meanwhile is
+ *  taken back for the jobs that it left: they are held as long as it is paused.
  *  @throws GateError invalid_request */
 export function* resumeLane(context: Context, repo: string, note: ResumeNote): Tx<LanePauseState> {
   const how = resumeOptions(context.actor, note);
@@ -293,7 +294,9 @@ function* changeLane(
 }
 
 function* resumeAll(context: Context, repo: string, how: ResumeOptions): Tx<LanePause> {
-  const which = unfinishedOf(repo, raw("paused_at IS NOT NULL AND paused_together = 1"));
+  const hasWork = sql`(${unfinished("tasks")} OR EXISTS (SELECT 1 FROM jobs j
+    WHERE j.task_id = tasks.id AND j.status IN ${list(WAITING_STATUSES)}))`;
+  const which = sql`repo = ${repo} AND paused_at IS NOT NULL AND paused_together = 1 AND ${hasWork}`;
   const tasks = yield* together(context, repo, (written) => resumeTasks(which, how, written));
   return laneState(repo, tasks, null);
 }

@@ -241,4 +241,17 @@ onEveryDatabase((open) => {
     if (holder) await strict.gate.complete(null, holder.id, { lease_token: holder.lease.token });
     expect(await strict.claimAll()).toEqual(["A"]);
   });
+
+  it("a job that a paused task left behind is free once its repository is resumed", async () => {
+    const strict = world.under({ strictLanes: true });
+    await strict.adopt();
+    await enqueue("deployer");
+    await strict.gate.complete(null, claimed.id, token);
+    await strict.gate.pauseLane(null, { repo: WEB }, {});
+    await strict.gate.setStage(null, { id }, { stage: "done" });
+    expect(await strict.claimAll()).toEqual([]);
+    expect((await strict.gate.resumeLane(null, { repo: WEB }, {})).tasks).toMatchObject([{ task_id: id }]);
+    expect(await strict.claimAll()).toEqual(["A"]);
+    expect((await strict.gate.resumeLane(null, { repo: WEB }, {})).tasks).toEqual([]);
+  });
 });
