@@ -10,6 +10,8 @@ export interface Problem {
   readonly detail: string;
   /** Stable, for programs: `lease_lost`, `task_terminal`, …; `http_STATUS` for an answer of another program. */
   readonly code: string;
+  /** The next step of a program, one of a closed set: `retry_after`, `claim_again`, `fix_request`, … */
+  readonly next_action?: string;
   readonly request_id?: string;
   readonly errors?: readonly { readonly in: string; readonly pointer: string; readonly detail: string }[];
   readonly hint?: string;

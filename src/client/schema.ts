@@ -506,6 +506,24 @@ export interface components {
              * @enum {string}
              */
             code: "ambiguous_work_item" | "body_too_large" | "cross_origin" | "cursor_unknown" | "dependency_cycle" | "draining" | "expectation_failed" | "forbidden" | "headers_too_large" | "idempotency_key_reused" | "internal_error" | "invalid_http" | "invalid_json" | "invalid_request" | "job_not_cancellable" | "job_not_failed" | "job_not_running" | "layer_disabled" | "lease_lost" | "method_not_allowed" | "not_found" | "over_budget" | "overloaded" | "payload_too_large" | "repo_looks_alike" | "request_timeout" | "storage_busy" | "storage_refused" | "storage_unavailable" | "task_cancelled" | "task_terminal" | "too_many_wrong_tokens" | "unauthorized" | "unknown_job" | "unknown_repo" | "unknown_task" | "unknown_work_item" | "unsupported_media_type";
+            /**
+             * @description The next step of a program, by the code:
+             *
+             *     - `ask_operator`: A program cannot put this right: tell a person.
+             *     - `check_name`: Nothing has the id or the name, or the token may not know it: send one that exists (`near`).
+             *     - `choose_repo`: Send one of the repositories in `repos`.
+             *     - `choose_task`: Send one of the task ids in `tasks`.
+             *     - `claim_again`: The job is no longer yours: stop working on it, and claim another.
+             *     - `continue_after_newest`: Events are missing: read the state anew, and the events after `newest`.
+             *     - `fix_request`: The request is wrong, and so is a repeat: change it as `detail`, `errors` and `hint` say.
+             *     - `none`: The present state does not allow it. A repeat changes nothing; read the state.
+             *     - `retry_after`: Wait (`Retry-After`, or a second), then send the same again; a change with the same Idempotency-Key.
+             *     - `stop_work`: The task is finished: stop working on it.
+             *     - `use_new_key`: Send it with an Idempotency-Key of its own.
+             *     - `use_other_token`: The token is missing, wrong or not enough: use another (`roles`).
+             * @enum {string}
+             */
+            next_action: "ask_operator" | "check_name" | "choose_repo" | "choose_task" | "claim_again" | "continue_after_newest" | "fix_request" | "none" | "retry_after" | "stop_work" | "use_new_key" | "use_other_token";
             request_id: string;
             errors?: {
                 /** @enum {string} */

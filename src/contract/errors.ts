@@ -29,6 +29,25 @@ export const GATE_ERRORS = {
 
 export type GateErrorCode = keyof typeof GATE_ERRORS;
 
+/** The next step of a program that got an error: a closed, published set. */
+export const NEXT_ACTIONS = {
+  ask_operator: "A program cannot put this right: tell a person.",
+  check_name: "Nothing has the id or the name, or the token may not know it: send one that exists (`near`).",
+  choose_repo: "Send one of the repositories in `repos`.",
+  choose_task: "Send one of the task ids in `tasks`.",
+  claim_again: "The job is no longer yours: stop working on it, and claim another.",
+  continue_after_newest: "Events are missing: read the state anew, and the events after `newest`.",
+  fix_request: "The request is wrong, and so is a repeat: change it as `detail`, `errors` and `hint` say.",
+  none: "The present state does not allow it. A repeat changes nothing; read the state.",
+  retry_after:
+    "Wait (`Retry-After`, or a second), then send the same again; a change with the same Idempotency-Key.",
+  stop_work: "The task is finished: stop working on it.",
+  use_new_key: "Send it with an Idempotency-Key of its own.",
+  use_other_token: "The token is missing, wrong or not enough: use another (`roles`).",
+} as const;
+
+export type NextAction = keyof typeof NEXT_ACTIONS;
+
 /** An invalid part of the input. */
 export interface InputFault {
   readonly in: "body" | "query" | "path" | "header";

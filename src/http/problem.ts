@@ -6,8 +6,10 @@ import * as z from "zod";
 import {
   GATE_ERRORS,
   GateError,
+  NEXT_ACTIONS,
   type GateErrorCode,
   type InputFault,
+  type NextAction,
   type ProblemExtension,
 } from "../contract/errors.ts";
 import { StoreFault } from "../gate/gate.ts";
@@ -62,6 +64,51 @@ type Code = GateErrorCode | EdgeCode;
 
 const STATUS: Readonly<Record<Code, number>> = { ...GATE_STATUS, ...EDGE_STATUS };
 
+const NEXT_ACTION: Readonly<Record<Code, NextAction>> = {
+  ambiguous_work_item: "choose_repo",
+  body_too_large: "fix_request",
+  cross_origin: "ask_operator",
+  cursor_unknown: "continue_after_newest",
+  dependency_cycle: "fix_request",
+  draining: "retry_after",
+  expectation_failed: "fix_request",
+  forbidden: "use_other_token",
+  headers_too_large: "fix_request",
+  idempotency_key_reused: "use_new_key",
+  internal_error: "ask_operator",
+  invalid_http: "fix_request",
+  invalid_json: "fix_request",
+  invalid_request: "fix_request",
+  job_not_cancellable: "none",
+  job_not_failed: "none",
+  job_not_running: "none",
+  layer_disabled: "ask_operator",
+  lease_lost: "claim_again",
+  method_not_allowed: "fix_request",
+  not_found: "fix_request",
+  over_budget: "retry_after",
+  overloaded: "retry_after",
+  payload_too_large: "fix_request",
+  repo_looks_alike: "choose_repo",
+  request_timeout: "retry_after",
+  storage_busy: "retry_after",
+  storage_refused: "ask_operator",
+  storage_unavailable: "retry_after",
+  task_cancelled: "stop_work",
+  task_terminal: "stop_work",
+  too_many_wrong_tokens: "use_other_token",
+  unauthorized: "use_other_token",
+  unknown_job: "check_name",
+  unknown_repo: "check_name",
+  unknown_task: "check_name",
+  unknown_work_item: "check_name",
+  unsupported_media_type: "fix_request",
+};
+
+/** An ambiguous work item is the one code whose next step depends on what made it so. */
+const nextAction = (code: Code, more?: ProblemExtension): NextAction =>
+  code === "ambiguous_work_item" && more?.tasks ? "choose_task" : NEXT_ACTION[code];
+
 /** Codes of HTTP itself, and of the store: such a request failed before or below the gate. */
 const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
   body_too_large: "The body is larger than the service takes: 1 MiB by default.",
@@ -85,9 +132,10 @@ const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
   unsupported_media_type: "Content-Type is not application/json.",
 };
 
-const meanings = Object.entries({ ...GATE_ERRORS, ...EDGE_ERRORS })
-  .sort(([a], [b]) => (a < b ? -1 : 1))
-  .map(([code, meaning]) => `- \`${code}\`: ${meaning}`);
+const listOf = (meanings: Readonly<Record<string, string>>): string[] =>
+  Object.entries(meanings)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([code, meaning]) => `- \`${code}\`: ${meaning}`);
 
 // Registered under its name, by which the routes refer to it.
 z.object({
@@ -95,9 +143,12 @@ z.object({
   title: z.string(),
   status: z.int().min(400).max(599),
   detail: z.string().meta({ description: "A sentence for people. It may change; programs use `code`." }),
-  code: z
-    .enum(Object.keys(STATUS).sort() as [string, ...string[]])
-    .meta({ description: ["Stable, for programs:", "", ...meanings].join("\n") }),
+  code: z.enum(Object.keys(STATUS).sort() as [string, ...string[]]).meta({
+    description: ["Stable, for programs:", "", ...listOf({ ...GATE_ERRORS, ...EDGE_ERRORS })].join("\n"),
+  }),
+  next_action: z.enum(Object.keys(NEXT_ACTIONS).sort() as [string, ...string[]]).meta({
+    description: ["The next step of a program, by the code:", "", ...listOf(NEXT_ACTIONS)].join("\n"),
+  }),
   request_id: z.string(),
   errors: z
     .array(
@@ -249,6 +300,7 @@ export const problemOf = (
       status,
       detail,
       code,
+      next_action: nextAction(code, more),
       request_id: requestId,
       ...(faults.length > 0 ? { errors: faults } : {}),
       ...(hint === undefined ? {} : { hint }),
