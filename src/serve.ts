@@ -12,6 +12,7 @@ import { openTokens, type Tokens } from "./access/token-source.ts";
 import { Gate } from "./gate/gate.ts";
 import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
+import { answerMcp } from "./mcp/http.ts";
 import { readPage } from "./page.ts";
 import { migrate, readOrigin, readSchema } from "./store/migrate.ts";
 import { fileExposures, openStore } from "./store/open.ts";
@@ -111,8 +112,17 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     const budgets = { ...config.budgets, connections: config.budgets.connections ?? mostConnections() };
     const page = readPage();
     if (page.size === 0) logger.warn("There is no dashboard at /: dist/web is missing. Run npm run build.");
-    const keyring = access?.keyring;
-    const app = await buildApp({ gate, keyring, logger, version: VERSION, page, budgets, tls });
+    const app = await buildApp({
+      gate,
+      keyring: access?.keyring,
+      logger,
+      version: VERSION,
+      page,
+      budgets,
+      tls,
+      mcp: answerMcp(VERSION),
+      llms: readFileSync(new URL("../llms.txt", import.meta.url), "utf8"),
+    });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });
     gate.start();
     return {

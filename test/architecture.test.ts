@@ -9,7 +9,7 @@ const MOST_FILES = 13;
 const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   main: { parts: ["cli", "config/dot-env", "config/env"], packages: /^node:/ },
   serve: {
-    parts: ["access", "config", "gate", "http", "page", "store", "version"],
+    parts: ["access", "config", "gate", "http", "mcp", "page", "store", "version"],
     packages: /^(node:|pino$)/,
   },
   page: { parts: [], packages: /^node:/ },
@@ -110,6 +110,11 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
   // Browsers load these two: no node, no zod, nothing of the server.
   client: { parts: ["client", "contract/people-text"], packages: /^eventsource-parser$/ },
   worker: { parts: ["worker", "client"], packages: /^$/ },
+  // Tools for agents, over the client alone: what the service decides is decided in the service.
+  mcp: {
+    parts: ["mcp", "client", "contract"],
+    packages: /^(node:stream$|@modelcontextprotocol\/server|zod$)/,
+  },
   replay: {
     parts: [
       "replay",
@@ -134,6 +139,7 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     parts: ["cli", "access", "config", "contract", "gate", "http", "replay", "serve", "store", "version"],
     packages: /^(node:|commander$|pino$)/,
   },
+  "cli/commands/mcp": { parts: ["cli", "mcp", "version"], packages: /^commander$/ },
   "cli/program": { parts: ["cli", "config", "version"], packages: /^commander$/ },
 };
 

@@ -17,6 +17,7 @@ import { freezeCommands } from "./commands/freeze.ts";
 import { helpCommand } from "./commands/help.ts";
 import { jobCommands } from "./commands/job/command.ts";
 import { loginCommands } from "./commands/login.ts";
+import { mcpCommand } from "./commands/mcp.ts";
 import { pauseCommands } from "./commands/pause.ts";
 import { queueCommand } from "./commands/queue/command.ts";
 import { taskCommands } from "./commands/task.ts";
@@ -62,6 +63,7 @@ const programOf = (context: CliContext, exitWith: (code: number) => void): Comma
   program.commandsGroup("For workers:");
   workCommand(program, context);
   claimCommand(program, context);
+  mcpCommand(program, context);
   program.commandsGroup("To run the service:");
   serveCommand(program, context);
   migrateCommand(program, context);

@@ -61,14 +61,18 @@ export interface Address {
   readonly url: string | readonly string[];
   /** The secret of one of the service's tokens. */
   readonly token?: string | undefined;
+  /** Sends the requests in the place of the platform's fetch. */
+  readonly fetch?: typeof fetch | undefined;
 }
 
 export class Transport {
   /** In the order in which they are asked. */
   #nodes: readonly string[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #fetch: typeof fetch;
 
-  constructor({ url, token }: Address) {
+  constructor({ url, token, fetch: send }: Address) {
+    this.#fetch = send ?? ((...request) => fetch(...request));
     this.#nodes = [url].flat().map((node) => node.replace(/\/+$/, ""));
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
@@ -84,7 +88,7 @@ export class Transport {
     const idempotencyKey = key ?? (method === "GET" ? NO_KEY : newKey());
     for (let repeats = 0; ; repeats += 1) {
       const node = this.#nodes[0] ?? "";
-      const response = await fetch(node + path, {
+      const response = await this.#fetch(node + path, {
         method,
         headers: {
           ...this.#headers,

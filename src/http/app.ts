@@ -31,9 +31,10 @@ import { eventRoutes } from "./routes/events.ts";
 import { freezeRoutes } from "./routes/freezes.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { mcpRoutes, type AnswerMcp } from "./routes/mcp.ts";
 import { pauseRoutes } from "./routes/pauses.ts";
 import { queueRoutes } from "./routes/queue.ts";
-import { serviceRoutes } from "./routes/service.ts";
+import { llmsRoute, serviceRoutes } from "./routes/service.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { addModels } from "./schemas.ts";
 
@@ -47,6 +48,10 @@ interface AppParts {
   readonly page?: Page | undefined;
   /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
   readonly budgets?: Budgets;
+  /** The tools for agents; without it there is no /mcp. */
+  readonly mcp?: AnswerMcp;
+  /** The text of /llms.txt. */
+  readonly llms?: string;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
@@ -61,6 +66,8 @@ export const buildApp = async ({
   version,
   budgets = DEFAULT_BUDGETS,
   page = new Map(),
+  mcp,
+  llms,
   tls,
 }: AppParts): Promise<FastifyInstance> => {
   const memory = new AnswerMemory(budgets.answers);
@@ -127,6 +134,8 @@ export const buildApp = async ({
   serviceRoutes(app, gate, readMetrics);
   callerRoutes(app, version);
   pageRoutes(app, page);
+  if (mcp) mcpRoutes(app, mcp);
+  if (llms !== undefined) llmsRoute(app, llms);
   await app.ready();
   return app;
 };

@@ -45,3 +45,19 @@ it("tells a caller of an ambiguous work item whether to choose a repository or a
   const { body } = problemOf({ code: "ambiguous_work_item", detail: "", more: { tasks: [1, 2] } }, "r");
   expect(body).toMatchObject({ next_action: "choose_task" });
 });
+
+it("serves llms.txt without a token, and every call in it exists", async () => {
+  const response = await fetch(`${shared().service.url}/llms.txt`);
+  const text = await response.text();
+  expect(response.headers.get("content-type")).toBe("text/plain; charset=utf-8");
+  expect(text).toBe(read("llms.txt"));
+  const calls = [...text.matchAll(/`(GET|POST|PATCH) (\/[^`]*)`/g)];
+  expect(calls.length).toBeGreaterThan(10);
+  const unknown = calls.filter(([, method = "", path = ""]) => {
+    const route = described.paths[path];
+    return route === undefined || !(method.toLowerCase() in route);
+  });
+  expect(unknown).toEqual([]);
+  for (const [, word = ""] of text.matchAll(/`next_action` `(\w+)`/g))
+    expect(properties.next_action?.enum).toContain(word);
+});

@@ -56,3 +56,10 @@ export const serviceRoutes = (
 
   app.get("/openapi.json", { config: { right: "anyone" }, schema: { hide: true } }, () => app.swagger());
 };
+
+/** /llms.txt: the service in a page, for language models. */
+export const llmsRoute = (app: FastifyInstance, text: string): void => {
+  app.get("/llms.txt", { config: { right: "anyone" }, schema: { hide: true } }, (_request, reply) =>
+    reply.type("text/plain; charset=utf-8").send(text),
+  );
+};
