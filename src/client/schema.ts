@@ -466,6 +466,7 @@ export interface components {
              * @description Stable, for programs:
              *
              *     - `ambiguous_work_item`: The work item exists in several repositories (`repos`), or has several unfinished tasks in one (`tasks`).
+             *     - `answer_too_large`: The answer is larger than a tool of /mcp hands on: ask for less.
              *     - `body_too_large`: The body is larger than the service takes: 1 MiB by default.
              *     - `cross_origin`: Without tokens, the service answers neither other sites' pages nor other host names.
              *     - `cursor_unknown`: The event log does not reach back or ahead to the cursor (`oldest`, `newest`): events may have been missed.
@@ -505,7 +506,7 @@ export interface components {
              *     - `unsupported_media_type`: Content-Type is not application/json.
              * @enum {string}
              */
-            code: "ambiguous_work_item" | "body_too_large" | "cross_origin" | "cursor_unknown" | "dependency_cycle" | "draining" | "expectation_failed" | "forbidden" | "headers_too_large" | "idempotency_key_reused" | "internal_error" | "invalid_http" | "invalid_json" | "invalid_request" | "job_not_cancellable" | "job_not_failed" | "job_not_running" | "layer_disabled" | "lease_lost" | "method_not_allowed" | "not_found" | "over_budget" | "overloaded" | "payload_too_large" | "repo_looks_alike" | "request_timeout" | "storage_busy" | "storage_refused" | "storage_unavailable" | "task_cancelled" | "task_terminal" | "too_many_wrong_tokens" | "unauthorized" | "unknown_job" | "unknown_repo" | "unknown_task" | "unknown_work_item" | "unsupported_media_type";
+            code: "ambiguous_work_item" | "answer_too_large" | "body_too_large" | "cross_origin" | "cursor_unknown" | "dependency_cycle" | "draining" | "expectation_failed" | "forbidden" | "headers_too_large" | "idempotency_key_reused" | "internal_error" | "invalid_http" | "invalid_json" | "invalid_request" | "job_not_cancellable" | "job_not_failed" | "job_not_running" | "layer_disabled" | "lease_lost" | "method_not_allowed" | "not_found" | "over_budget" | "overloaded" | "payload_too_large" | "repo_looks_alike" | "request_timeout" | "storage_busy" | "storage_refused" | "storage_unavailable" | "task_cancelled" | "task_terminal" | "too_many_wrong_tokens" | "unauthorized" | "unknown_job" | "unknown_repo" | "unknown_task" | "unknown_work_item" | "unsupported_media_type";
             /**
              * @description The next step of a program, by the code:
              *

@@ -38,6 +38,7 @@ const GATE_STATUS = {
 } satisfies Record<GateErrorCode, number>;
 
 const EDGE_STATUS = {
+  answer_too_large: 413,
   body_too_large: 413,
   cross_origin: 403,
   expectation_failed: 417,
@@ -66,6 +67,7 @@ const STATUS: Readonly<Record<Code, number>> = { ...GATE_STATUS, ...EDGE_STATUS 
 
 const NEXT_ACTION: Readonly<Record<Code, NextAction>> = {
   ambiguous_work_item: "choose_repo",
+  answer_too_large: "fix_request",
   body_too_large: "fix_request",
   cross_origin: "ask_operator",
   cursor_unknown: "continue_after_newest",
@@ -111,6 +113,7 @@ const nextAction = (code: Code, more?: ProblemExtension): NextAction =>
 
 /** Codes of HTTP itself, and of the store: such a request failed before or below the gate. */
 const EDGE_ERRORS: Readonly<Record<EdgeCode, string>> = {
+  answer_too_large: "The answer is larger than a tool of /mcp hands on: ask for less.",
   body_too_large: "The body is larger than the service takes: 1 MiB by default.",
   cross_origin: "Without tokens, the service answers neither other sites' pages nor other host names.",
   expectation_failed: "The service meets no other expectation than `100-continue`.",

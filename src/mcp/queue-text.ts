@@ -2,6 +2,7 @@
  *  are quoted; reasons and titles, which other people write, are left to the structured content. */
 
 import type { Queue } from "../client/client.ts";
+import { quoted } from "./quoted.ts";
 
 type Lane = Queue["serial_gate"]["per_repo"][string];
 
@@ -9,8 +10,8 @@ type Lane = Queue["serial_gate"]["per_repo"][string];
 const MOST_LANES = 50;
 const MOST_ENTRIES = 20;
 
-const quoted = (name: string | null, id: number | null): string =>
-  name === null ? `job or task ${id ?? "?"}` : JSON.stringify(name);
+const nameOf = (name: string | null, id: number | null): string =>
+  name === null ? `job or task ${id ?? "?"}` : quoted(name);
 
 /** A lane with the first entries of its lists, and how many there are. */
 const shortLane = (repo: string, lane: Lane) => {
@@ -35,13 +36,13 @@ const shortLane = (repo: string, lane: Lane) => {
 const laneLine = (repo: string, { active_task, waiting, paused, stuck, frozen }: Lane): string => {
   const shown = waiting
     .slice(0, MOST_ENTRIES)
-    .map(({ work_item_id, job_id, reason }) => `${quoted(work_item_id, job_id)} (${reason ?? "ready"})`);
+    .map(({ work_item_id, job_id, reason }) => `${nameOf(work_item_id, job_id)} (${reason ?? "ready"})`);
   const more = waiting.length > MOST_ENTRIES ? ` and ${waiting.length - MOST_ENTRIES} more` : "";
   return [
-    `${JSON.stringify(repo)}:${frozen ? " FROZEN." : ""}`,
+    `${quoted(repo)}:${frozen ? " FROZEN." : ""}`,
     active_task === null
       ? "nobody has the lane;"
-      : `${quoted(active_task.work_item_id, active_task.task_id)} has the lane (${active_task.stage}, job ${active_task.job?.status ?? "none"});`,
+      : `${nameOf(active_task.work_item_id, active_task.task_id)} has the lane (${active_task.stage}, job ${active_task.job?.status ?? "none"});`,
     waiting.length === 0 ? "nothing waits" : `waiting: ${shown.join(", ")}${more}`,
     ...(paused.length > 0 ? [`; ${paused.length} paused`] : []),
     ...(stuck.length > 0 ? [`; ${stuck.length} stuck without a person`] : []),

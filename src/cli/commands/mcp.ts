@@ -12,8 +12,8 @@ export const mcpCommand = (program: Command, context: CliContext): void => {
     .addHelpText(
       "after",
       `
-An agent's program starts it, and closes stdin to end it. The service itself serves the same tools at /mcp.
-${example(`claude mcp add serial-gate -- serial-gate mcp`)}`,
+The agent's program starts it, and closes its stdin to end it. The service has the same tools at /mcp.
+${example("serial-gate mcp")}`,
     )
     .action(async () => {
       const client = connect(context);

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { clientDisconnect } from "../client-disconnect.ts";
+import { PROBLEM_TYPE, problemOf, sizeText } from "../problem.ts";
 
 /** Answers one MCP message, and calls the service by `send` in the name of its sender. */
 export type AnswerMcp = (message: Request, body: unknown, send: typeof fetch) => Promise<Response>;
@@ -13,6 +14,14 @@ export type AnswerMcp = (message: Request, body: unknown, send: typeof fetch) =>
 const CALL = "x-serial-gate-call";
 
 const isOurs = ({ raw }: FastifyRequest): boolean => "isLightMyRequest" in raw;
+
+/** Bytes of an answer that a tool reads. It is parsed in one turn of the event loop; only the whole queue may be larger. */
+const MOST_ANSWER = 4 * 1024 * 1024;
+
+const refused = (code: "answer_too_large" | "draining", detail: string, id: string): Response => {
+  const { status, body } = problemOf({ code, detail }, id);
+  return new Response(JSON.stringify(body), { status, headers: { "content-type": PROBLEM_TYPE } });
+};
 
 const METHODS = { GET: "GET", POST: "POST", PATCH: "PATCH" } as const;
 
@@ -49,6 +58,12 @@ export const mcpRoutes = (app: FastifyInstance, answer: AnswerMcp): void => {
           },
           ...(typeof init.body === "string" ? { payload: init.body } : {}),
         });
+        if (sent.rawPayload.length > MOST_ANSWER)
+          return refused(
+            "answer_too_large",
+            `The answer is larger than ${sizeText(MOST_ANSWER)}: name repositories.`,
+            id,
+          );
         return new Response(sent.payload, {
           status: sent.statusCode,
           headers: Object.entries(sent.headers).map(([name, value]): [string, string] => [
@@ -56,6 +71,9 @@ export const mcpRoutes = (app: FastifyInstance, answer: AnswerMcp): void => {
             String(value),
           ]),
         });
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== "FST_ERR_REOPENED_CLOSE_SERVER") throw error;
+        return refused("draining", "The service is shutting down.", id);
       } finally {
         senders.delete(call);
       }

@@ -8,6 +8,8 @@ import { Id, instant, OneTaskQuery, RepoLookup, text, WorkItemLookup } from "../
 import { advisedCommand } from "../../contract/shell.ts";
 import { answer, answering } from "../answers.ts";
 import { confirmation } from "../confirmation.ts";
+import { quoted } from "../quoted.ts";
+import { toolInput } from "../tool-input.ts";
 
 /** Tasks that a question names. */
 const MOST_NAMED = 10;
@@ -44,8 +46,7 @@ interface Change<Input extends z.ZodObject> {
 
 const named = (jobs: Effect["now_claimable"]): string => {
   const names = jobs.map(
-    ({ work_item_id, job_id, repo }) =>
-      `${JSON.stringify(work_item_id ?? `job ${job_id}`)} in ${JSON.stringify(repo)}`,
+    ({ work_item_id, job_id, repo }) => `${quoted(work_item_id ?? `job ${job_id}`)} in ${quoted(repo)}`,
   );
   const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
   return `${names.slice(0, MOST_NAMED).join(", ")}${more}`;
@@ -62,11 +63,11 @@ const effectSentence = ({ now_claimable, now_held }: Effect): string =>
 
 const taskWords = ({ work_item, repo, task_id }: OneTaskQuery): string =>
   task_id === undefined
-    ? `${JSON.stringify(work_item ?? "")}${repo === undefined ? "" : ` in ${JSON.stringify(repo)}`}`
+    ? `${quoted(work_item ?? "")}${repo === undefined ? "" : ` in ${quoted(repo)}`}`
     : `task ${task_id}`;
 
 const because = (why: string | undefined): string =>
-  why === undefined ? "" : ` Reason given: ${JSON.stringify(why)}.`;
+  why === undefined ? "" : ` Reason given: ${quoted(why)}.`;
 
 /** The verb for one task on the command line. */
 const taskCommand = (
@@ -87,13 +88,12 @@ const registerChange = <Input extends z.ZodObject>(
   { server, client, by }: Steered,
   { name, title, description, input, isFinal = false, question, command, call }: Change<Input>,
 ): void => {
-  const anyInput: z.ZodObject = input;
   server.registerTool(
     name,
     {
       title,
       description: `${description} ${ASKS}`,
-      inputSchema: anyInput,
+      inputSchema: toolInput<z.ZodObject>(input),
       annotations: {
         readOnlyHint: false,
         destructiveHint: isFinal,
@@ -147,7 +147,7 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       reason: reason.optional(),
     }),
     question: ({ answer: said, reason: why, ...task }) =>
-      `Resume ${taskWords(task)}?${said === undefined ? "" : ` The answer to its worker: ${JSON.stringify(said)}.`}${because(why)}`,
+      `Resume ${taskWords(task)}?${said === undefined ? "" : ` The answer to its worker: ${quoted(said)}.`}${because(why)}`,
     command: ({ answer: said, reason: why, ...task }) =>
       taskCommand(["resume"], task, { answer: said, reason: why }),
     call: (caller, { answer: said, reason: why, ...task }, { dry_run, by: actor }) =>
@@ -164,7 +164,7 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       reason: reason.optional(),
       work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy caused it." }),
     }),
-    question: ({ repo, reason: why }) => `Freeze ${JSON.stringify(repo)}?${because(why)}`,
+    question: ({ repo, reason: why }) => `Freeze ${quoted(repo)}?${because(why)}`,
     command: ({ repo, reason: why, work_item_id }) =>
       advisedCommand({
         verb: ["freeze"],
@@ -185,7 +185,7 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       reason: reason.optional(),
     }),
     question: ({ repo, freeze_id, reason: why }) =>
-      `Unfreeze ${JSON.stringify(repo)}${freeze_id === undefined ? "" : ` (freeze ${freeze_id})`}?${because(why)}`,
+      `Unfreeze ${quoted(repo)}${freeze_id === undefined ? "" : ` (freeze ${freeze_id})`}?${because(why)}`,
     command: ({ repo, freeze_id, reason: why }) =>
       advisedCommand({ verb: ["unfreeze"], options: { id: freeze_id, reason: why }, operands: [repo] }),
     call: (caller, { repo, freeze_id, reason: why }, { dry_run, by: actor }) =>
