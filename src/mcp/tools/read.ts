@@ -41,19 +41,34 @@ const verdictSentence = ({ may_start, running_jobs, held_by, stuck }: ReturnType
   return "It has no job that waits.";
 };
 
+// Made once: a server is made for every message.
+const QUEUE_INPUT = toolInput(
+  z.strictObject({
+    repos: z.array(RepoLookup).min(1).max(MOST_REPOS).optional().meta({
+      description: "Only these repositories. Left out: all that the token may know.",
+    }),
+  }),
+);
+const TASK_INPUT = toolInput(OneTaskQuery);
+const EVENTS_INPUT = toolInput(
+  EventQuery.pick({
+    after: true,
+    last: true,
+    repo: true,
+    work_item: true,
+    about: true,
+  }).extend({
+    limit: z.int().min(1).max(MOST_EVENTS).default(50).meta({ description: "Maximum number of events." }),
+  }),
+);
+
 export const readTools = (server: McpServer, client: Client): void => {
   server.registerTool(
     "queue",
     {
       title: "See the lanes",
       description: `Shows every repository's lane: which task has it, which jobs wait and for what reason, what is paused, frozen or stuck. Use it for an overview; to learn why one task waits, use explain. ${AS_DATA}`,
-      inputSchema: toolInput(
-        z.strictObject({
-          repos: z.array(RepoLookup).min(1).max(MOST_REPOS).optional().meta({
-            description: "Only these repositories. Left out: all that the token may know.",
-          }),
-        }),
-      ),
+      inputSchema: QUEUE_INPUT,
       annotations: READS,
     },
     answering(async ({ repos }, { mcpReq }) => {
@@ -67,7 +82,7 @@ export const readTools = (server: McpServer, client: Client): void => {
     {
       title: "May it start, and if not, why",
       description: `Answers "may I start this task, and if not, why, and what would free it". Gives every reason down to the root cause, and the calls that would free it, each tried and rolled back, with its effect on other tasks. Send work_item (with repo if several repositories have it) or task_id. Calls under would_free_it belong to operators: show them to a person, do not work around the gate. ${AS_DATA}`,
-      inputSchema: toolInput(OneTaskQuery),
+      inputSchema: TASK_INPUT,
       annotations: READS,
     },
     answering(async (query) => {
@@ -82,7 +97,7 @@ export const readTools = (server: McpServer, client: Client): void => {
     {
       title: "Read a task and its jobs",
       description: `Reads one task with its stage, dependencies, pause and jobs. Send work_item (with repo if several repositories have it) or task_id. A worker's token may not read tasks: it gets all it needs with its claim. ${AS_DATA}`,
-      inputSchema: toolInput(OneTaskQuery),
+      inputSchema: TASK_INPUT,
       annotations: READS,
     },
     answering(async ({ work_item = "", repo, task_id }, { mcpReq: { signal } }) => {
@@ -96,22 +111,7 @@ export const readTools = (server: McpServer, client: Client): void => {
     {
       title: "Read the event log",
       description: `Reads what happened, oldest first: who changed which task, job or freeze, when and why. With about, the whole life of a work item. Continue with after = next_cursor. A worker's token may not read events. ${AS_DATA}`,
-      inputSchema: toolInput(
-        EventQuery.pick({
-          after: true,
-          last: true,
-          repo: true,
-          work_item: true,
-          about: true,
-        }).extend({
-          limit: z
-            .int()
-            .min(1)
-            .max(MOST_EVENTS)
-            .default(50)
-            .meta({ description: "Maximum number of events." }),
-        }),
-      ),
+      inputSchema: EVENTS_INPUT,
       annotations: READS,
     },
     answering(async (query, { mcpReq }) => {

@@ -1,65 +1,14 @@
-/** Tools of an operator. Each tries its change first, so that a missing right is refused before a person is asked, shows the
- *  person the effect, and makes the change only after a yes. */
+/** The tools of an operator: pause, resume, freeze, unfreeze, cancel and release by force. */
 
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { Client, Effect } from "../../client/client.ts";
+import type { Client } from "../../client/client.ts";
 import { Id, instant, OneTaskQuery, RepoLookup, text, WorkItemLookup } from "../../contract/scalars.ts";
 import { advisedCommand } from "../../contract/shell.ts";
-import { answer, answering } from "../answers.ts";
-import { confirmation } from "../confirmation.ts";
 import { quoted } from "../quoted.ts";
-import { toolInput } from "../tool-input.ts";
-
-/** Tasks that a question names. */
-const MOST_NAMED = 10;
+import { changeTool } from "./change.ts";
 
 const reason = text("The reason, for people and the history.");
-const ASKS =
-  "For operators' tokens only. The person is asked to confirm in the client, with the effect; a refusal there is final.";
-
-interface Trial {
-  readonly dry_run?: true;
-}
-
-/** The actor, where the service has no tokens to know it by. */
-interface By {
-  readonly by?: string | undefined;
-}
-
-interface Change<Input extends z.ZodObject> {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly input: Input;
-  /** True where nothing undoes it. */
-  readonly isFinal?: boolean;
-  /** The change in words for the person; names are quoted. */
-  readonly question: (input: z.output<Input>) => string;
-  readonly command: (input: z.output<Input>) => string;
-  readonly call: (
-    client: Client,
-    input: z.output<Input>,
-    how: Trial & By,
-  ) => Promise<{ readonly effect?: Effect }>;
-}
-
-const named = (jobs: Effect["now_claimable"]): string => {
-  const names = jobs.map(
-    ({ work_item_id, job_id, repo }) => `${quoted(work_item_id ?? `job ${job_id}`)} in ${quoted(repo)}`,
-  );
-  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "";
-  return `${names.slice(0, MOST_NAMED).join(", ")}${more}`;
-};
-
-const effectSentence = ({ now_claimable, now_held }: Effect): string =>
-  [
-    now_claimable.length > 0 ? `Could start then: ${named(now_claimable)}.` : "",
-    now_held.length > 0 ? `Would be held: ${named(now_held)}.` : "",
-    now_claimable.length + now_held.length === 0 ? "No waiting job would be affected." : "",
-  ]
-    .filter((part) => part !== "")
-    .join(" ");
 
 const taskWords = ({ work_item, repo, task_id }: OneTaskQuery): string =>
   task_id === undefined
@@ -84,45 +33,8 @@ const taskCommand = (
 const taskIdOf = async (client: Client, { work_item = "", repo, task_id }: OneTaskQuery): Promise<number> =>
   task_id ?? (await client.resolveTask({ work_item, repo })).task.id;
 
-const registerChange = <Input extends z.ZodObject>(
-  { server, client, by }: Steered,
-  { name, title, description, input, isFinal = false, question, command, call }: Change<Input>,
-): void => {
-  server.registerTool(
-    name,
-    {
-      title,
-      description: `${description} ${ASKS}`,
-      inputSchema: toolInput<z.ZodObject>(input),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: isFinal,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
-    },
-    answering(async (raw, context) => {
-      const sent = raw as z.output<Input>;
-      const { effect } = await call(client, sent, { dry_run: true, by });
-      const open = confirmation(server, context, {
-        message: `${question(sent)} ${effect ? effectSentence(effect) : ""}`,
-        command: command(sent),
-      });
-      return open ?? answer("Done, as the person confirmed:", await call(client, sent, { by }));
-    }),
-  );
-};
-
-interface Steered {
-  readonly server: McpServer;
-  readonly client: Client;
-  readonly by: string | undefined;
-}
-
-export const steerTools = (server: McpServer, client: Client, by: string | undefined): void => {
-  const steered: Steered = { server, client, by };
-
-  registerChange(steered, {
+const TOOLS = [
+  changeTool({
     name: "pause",
     title: "Pause a task",
     description:
@@ -135,9 +47,9 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
     command: ({ reason: why, until, ...task }) => taskCommand(["pause"], task, { reason: why, until }),
     call: (caller, { reason: why, until, ...task }, { dry_run, by: actor }) =>
       caller.pause({ ...task, dry_run }, { reason: why, until, by: actor }),
-  });
+  }),
 
-  registerChange(steered, {
+  changeTool({
     name: "resume",
     title: "Resume a task, with an answer",
     description:
@@ -152,9 +64,9 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       taskCommand(["resume"], task, { answer: said, reason: why }),
     call: (caller, { answer: said, reason: why, ...task }, { dry_run, by: actor }) =>
       caller.resume({ ...task, dry_run }, { answer: said, reason: why, by: actor }),
-  });
+  }),
 
-  registerChange(steered, {
+  changeTool({
     name: "freeze",
     title: "Freeze a repository",
     description:
@@ -164,6 +76,7 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       reason: reason.optional(),
       work_item_id: WorkItemLookup.optional().meta({ description: "The work item whose deploy caused it." }),
     }),
+    addsUp: true,
     question: ({ repo, reason: why }) => `Freeze ${quoted(repo)}?${because(why)}`,
     command: ({ repo, reason: why, work_item_id }) =>
       advisedCommand({
@@ -173,9 +86,9 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       }),
     call: (caller, { repo, ...note }, { dry_run, by: actor }) =>
       caller.freeze(repo, { ...note, by: actor }, { dry_run }),
-  });
+  }),
 
-  registerChange(steered, {
+  changeTool({
     name: "unfreeze",
     title: "Unfreeze a repository",
     description: "Clears the freezes of a repository, or one of them, so that its tasks may start again.",
@@ -190,9 +103,9 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
       advisedCommand({ verb: ["unfreeze"], options: { id: freeze_id, reason: why }, operands: [repo] }),
     call: (caller, { repo, freeze_id, reason: why }, { dry_run, by: actor }) =>
       caller.unfreeze({ repo, id: freeze_id, dry_run }, { reason: why, by: actor }),
-  });
+  }),
 
-  registerChange(steered, {
+  changeTool({
     name: "cancel_task",
     title: "Cancel a task for good",
     description: "Cancels a task and its waiting jobs. It is final: a cancelled task never goes on.",
@@ -202,9 +115,9 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
     command: ({ reason: why, ...task }) => taskCommand(["task", "cancel"], task, { reason: why }),
     call: async (caller, { reason: why, ...task }, { dry_run, by: actor }) =>
       caller.cancelTask(await taskIdOf(caller, task), { reason: why, by: actor }, { dry_run }),
-  });
+  }),
 
-  registerChange(steered, {
+  changeTool({
     name: "release_by_force",
     title: "Take a job from a worker that hangs",
     description:
@@ -220,5 +133,10 @@ export const steerTools = (server: McpServer, client: Client, by: string | undef
         { reason: why, ...(actor === undefined ? {} : { by: actor }) },
         { dry_run },
       ),
-  });
+  }),
+];
+
+/** @param by the actor, for a service without tokens */
+export const steerTools = (server: McpServer, client: Client, by: string | undefined): void => {
+  for (const register of TOOLS) register({ server, client, by });
 };
