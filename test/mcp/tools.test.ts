@@ -149,6 +149,32 @@ it("lets an agent pause its own task with a question, and hands out the answer",
   });
 });
 
+it("lets an agent defer its job, fail it, and complete it with a question", async () => {
+  await ann.createTask({ repo, work_item_id: "OWN-1" });
+  const client = await as("robot");
+  const held = async () => {
+    const { id, lease } = await claimOne(client, { repos: [repo] });
+    return { job_id: id, lease_token: lease.token };
+  };
+  const failed = await callTool(client, "fail", {
+    ...(await held()),
+    error: "the tests are red",
+    retry_after_ms: 0,
+  });
+  expect(failed.data).toMatchObject({ job: { attempt: 1, error: "the tests are red" } });
+  const again = await held();
+  const asked = await callTool(client, "complete", {
+    ...again,
+    next: [{ agent: "developer" }],
+    pause: { reason: "blue or green?" },
+  });
+  expect(asked.data.task).toMatchObject({ pause_reason: "blue or green?" });
+  await ann.resume({ work_item: "OWN-1", repo });
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const deferred = await callTool(client, "release", { ...(await held()), run_after: later });
+  expect(deferred.data).toMatchObject({ job: { status: "delayed", run_after: later } });
+});
+
 describe("a change of an operator", () => {
   it.each(WAYS.filter(([way, mode]) => way === "stdio" || mode === "auto"))(
     "is made over %s (%s) once the person has seen its effect and said yes",
@@ -400,4 +426,18 @@ it("refuses a queue that is too large for it, and shows the lanes that are named
   expect(one.data.lanes).toMatchObject([{ repo: "acme/r1", counts: { waiting: 9_000 } }]);
   expect(one.text).toContain("and 8980 more");
   expect(JSON.stringify(one.data).length).toBeLessThan(10_000);
+});
+
+it("takes from the budgets of the token, and gives back what a call took", async () => {
+  const small = await startService({
+    SERIAL_GATE_TOKENS_FILE: tokensFile(),
+    SERIAL_GATE_MAX_POLLS: "1",
+  });
+  const client = await connectMcp("HTTP", small.service.url, secretOf("robot"));
+  const wait = (ms: number) => callTool(client, "claim", { wait_ms: ms });
+  for (let calls = 0; calls < 3; calls += 1) expect((await wait(50)).data.jobs).toEqual([]);
+  const [first, second] = await Promise.all([wait(1_000), wait(1_000)]);
+  expect([first, second].filter(({ isError }) => isError)).toMatchObject([
+    { data: { error: { code: "over_budget", next_action: "retry_after" } } },
+  ]);
 });
