@@ -262,10 +262,7 @@ export type ReleaseQuery = z.output<typeof ReleaseQuery>;
 export const ReleaseBody = model(
   "Release",
   "Returns a job to the queue without counting the attempt: by the lease's token, which is required then, or by force with a reason, which is required then.",
-  z
-    .strictObject({ ...ForcedRelease.shape, ...Release.shape })
-    .partial()
-    .meta({ minProperties: 1 }),
+  z.strictObject({ ...ForcedRelease.shape, ...Release.shape }).partial(),
 );
 export type ReleaseBody = z.output<typeof ReleaseBody>;
 

@@ -19,13 +19,16 @@ interface Described {
   readonly components?: { readonly schemas?: Readonly<Record<string, JsonSchema>> };
 }
 
+/** A body of two forms: the route requires the members of one of them. */
+const OF_TWO_FORMS = ["Release"];
+
 /** Marks a body as optional when all its members are. @fastify/swagger marks every body as required. */
 const withOptionalBodies = <Document extends object>(document: Document): Document => {
   const { paths = {}, components } = document as Described;
   for (const { requestBody } of Object.values(paths).flatMap((path) => Object.values(path))) {
     const model = String(requestBody?.content["application/json"]?.schema?.$ref).split("/").at(-1) ?? "";
     const { required, minProperties } = components?.schemas?.[model] ?? {};
-    if (requestBody && [required, minProperties].every((each) => each === undefined))
+    if (requestBody && required === undefined && minProperties === undefined && !OF_TWO_FORMS.includes(model))
       requestBody.required = false;
   }
   return document;

@@ -1,0 +1,179 @@
+/** The package as a stranger installs it: packed, into an empty folder, with nothing of this clone but what is in it. */
+
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+import { temporaryFolder } from "./support/folder.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+let folder: string;
+let packed: Packed;
+
+const npm = (args: readonly string[], cwd: string): string =>
+  execFileSync("npm", [...args, "--no-audit", "--no-fund", "--prefer-offline"], { cwd, encoding: "utf8" });
+
+beforeAll(() => {
+  const ends: (() => unknown)[] = [];
+  folder = temporaryFolder((end) => void ends.unshift(end));
+  // `dist` is built already: npm test builds it first.
+  const [first] = JSON.parse(
+    npm(["pack", "--json", "--ignore-scripts", "--pack-destination", folder], ROOT),
+  ) as Packed[];
+  if (!first) throw new Error("Nothing was packed.");
+  packed = first;
+  writeFileSync(join(folder, "package.json"), '{"type": "module"}');
+  npm(["install", "--ignore-scripts", join(folder, packed.filename)], folder);
+  // Compiling SQLite's driver takes a minute, and is not what is tested here.
+  cpSync(join(ROOT, "node_modules/better-sqlite3/build"), join(folder, "node_modules/better-sqlite3/build"), {
+    recursive: true,
+  });
+  return async () => {
+    for (const end of ends) await end();
+  };
+});
+
+it("holds only what a user needs", () => {
+  const folders = new Set(packed.files.map(({ path }) => path.split("/")[0]));
+  expect([...folders].sort()).toEqual(
+    [
+      ".env.example",
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "clients",
+      "dist",
+      "docs",
+      "llms.txt",
+      "migrations",
+      "openapi.yaml",
+      "package.json",
+    ].sort(),
+  );
+  expect(
+    packed.files.map(({ path }) => path).filter((path) => /\.(map|tsbuildinfo)$|test/.test(path)),
+  ).toEqual([]);
+});
+
+it("has exports that a linter of packages finds no fault with", async () => {
+  const { messages } = await publint({ pkgDir: ROOT, strict: true });
+  expect(messages.map((message) => formatMessage(message, manifest as never))).toEqual([]);
+});
+
+it("runs the service, the worker of a command and the client, from the package alone", async () => {
+  const bin = join(folder, "node_modules/.bin/serial-gate");
+  const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): ReturnType<typeof spawn> => {
+    const child = spawn(bin, args, {
+      cwd: folder,
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    onTestFinished(() => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+    });
+    return child;
+  };
+  const service = start(["serve"], { PORT: "0" });
+  const url = await new Promise<string>((found, fail) => {
+    let text = "";
+    service.stdout?.on("data", (part: Buffer) => {
+      text += part.toString();
+      const address = /serial-gate (http:\S+) on /.exec(text)?.[1];
+      if (address !== undefined) found(address);
+    });
+    service.once("exit", () => {
+      fail(new Error(`The service ended: ${text}`));
+    });
+  });
+  start(
+    [
+      "work",
+      "--agent",
+      "analyst",
+      "--",
+      "sh",
+      "-c",
+      `echo '{"next": [{"agent": "developer"}]}' > "$SERIAL_GATE_OUTCOME"`,
+    ],
+    {
+      SERIAL_GATE_URL: url,
+    },
+  );
+  writeFileSync(
+    join(folder, "script.js"),
+    `import { createClient } from "serial-gate/client";
+     import { startWorker } from "serial-gate/worker";
+     const gate = createClient({ url: process.argv[2] });
+     for (const work_item_id of ["A", "B"]) await gate.createTask({ repo: "acme/web", work_item_id });
+     for await (const job of gate.jobs({ agents: ["developer"] })) {
+       const { task } = await job.complete({ stage: "done" });
+       console.log(task.work_item_id, task.stage);
+       break;
+     }
+     const worker = startWorker({
+       client: gate,
+       agents: ["developer"],
+       handle: async () => ({ stage: "done" }),
+       onCompleted: ({ task }) => { console.log(task.work_item_id, task.stage); void worker.stop(); },
+     });`,
+  );
+  const said = execFileSync(process.execPath, ["script.js", url], { cwd: folder, encoding: "utf8" });
+  expect(said).toBe("A done\nB done\n");
+});
+
+it("has types that need neither zod nor the server", () => {
+  mkdirSync(join(folder, "types"));
+  writeFileSync(
+    join(folder, "types/script.ts"),
+    `import { createClient, ProblemError, type ClaimedJob, type Queue } from "serial-gate/client";
+     import { startWorker, type Outcome } from "serial-gate/worker";
+     const gate = createClient({ url: "http://127.0.0.1:8080", token: "t" });
+     const queue: Queue = await gate.queue();
+     const { jobs } = await gate.claim({ agents: ["developer"] });
+     const ids: number[] = jobs.map((job: ClaimedJob) => job.id);
+     for await (const job of gate.jobs({ agents: ["a"] })) await job.complete({ stage: "done", result: ids });
+     startWorker({ client: gate, handle: async (job): Promise<Outcome> => ({ result: job.payload }) });
+     // @ts-expect-error: a claim has no such member
+     await gate.claim({ agent: "developer" });
+     export { queue, ProblemError };`,
+  );
+  for (const moduleOptions of [{ module: "nodenext" }, { module: "esnext", moduleResolution: "bundler" }]) {
+    const compilerOptions = {
+      ...moduleOptions,
+      noEmit: true,
+      strict: true,
+      target: "es2022",
+      lib: ["es2023", "dom", "dom.asynciterable"],
+      types: [],
+    };
+    writeFileSync(
+      join(folder, "types/tsconfig.json"),
+      JSON.stringify({ compilerOptions, files: ["script.ts"] }),
+    );
+    const { stdout } = spawnSync(
+      process.execPath,
+      [join(ROOT, "node_modules/typescript/bin/tsc"), "--listFiles", "-p", join(folder, "types")],
+      { encoding: "utf8" },
+    );
+    expect(stdout.split("\n").filter((line) => line.includes("error TS"))).toEqual([]);
+    const packages = stdout
+      .split("\n")
+      .filter((file) => file.includes("node_modules") && !file.includes("typescript/lib"))
+      .map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
+    expect([...new Set(packages)]).toEqual(["serial-gate"]);
+  }
+});
