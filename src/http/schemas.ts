@@ -109,10 +109,9 @@ export const routeSchema = (shape: RouteShape): FastifySchema => {
     tagged,
     ...words
   } = shape;
-  const input = params ?? querystring ?? headers ?? body;
   const statuses = [
-    ...(input ? [400] : []),
-    ...(open ? [] : [401, 403, 429]),
+    // A call that has no input refuses a query all the same; the probes ignore it.
+    ...(open ? [] : [400, 401, 403, 429]),
     ...(body ? [413, 415] : []),
     ...problems,
     503,

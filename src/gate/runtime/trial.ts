@@ -95,6 +95,12 @@ const remediesOf = (roots: readonly Root[], calls: readonly Remedy[] = []): Reme
     .filter(needsCall)
     .flatMap(({ remedies }) => remedies.filter((remedy) => !takesBack(remedy, calls)).slice(0, 1));
 
+/** True where a root cause remains that only the reverse of one of the calls would end: the calls lead nowhere. */
+const leadsBack = (roots: readonly Root[], calls: readonly Remedy[]): boolean =>
+  roots
+    .filter(needsCall)
+    .some(({ remedies }) => remedies.length > 0 && remedies.every((remedy) => takesBack(remedy, calls)));
+
 /** The calls without the pauses and resumes of tasks that they cancel. */
 const withoutVain = (calls: readonly Remedy[]): Remedy[] => {
   const cancelled = new Set(calls.flatMap((call) => (call.action === "cancel" ? [call.task_id] : [])));
@@ -108,7 +114,8 @@ interface TriedPlan {
 }
 
 /** Makes the calls that end the root causes of a wait; looks again, because the end of one can show another, until no
- *  further call is needed. */
+ *  further call is needed.
+ *  @returns null where they are too many, or lead back: a task that is resumed into a cycle must wait until it is open */
 function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]): Tx<TriedPlan | null> {
   const { policy } = context.rules;
   const { visible } = context.lookup;
@@ -124,6 +131,7 @@ function* makeCalls(context: Context, taskId: number, first: readonly Remedy[]):
       addTo(claimable, held, (yield* run(context, remedy)).effect);
     }
     const { state, roots } = yield* waitOf(new Investigation(policy, visible, context.reach), taskId);
+    if (leadsBack(roots, [...made.values()])) return null;
     still = obstaclesOf(state) ?? [];
     next = remediesOf(roots, [...made.values()]).filter((remedy) => !made.has(asCommand(remedy).command));
   }

@@ -98,4 +98,20 @@ onEveryDatabase((open) => {
       (await here.gate.events({ about: "OLD", limit: 10, after: 1 }, EVERYWHERE)).earlier,
     ).toBeUndefined();
   });
+
+  it("advises no resume into a cycle, whose only end is the pause again", async () => {
+    const here = (await world()).under({ strictLanes: true });
+    const a = await here.task(WEB, "A");
+    const b = await here.task(WEB, "B");
+    await here.sql(`INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (${a.id}, ${b.id})`);
+    await here.gate.pause(null, { task_id: a.id }, {});
+    const { root } = await here.gate.explain({ work_item: "A" }, EVERYWHERE);
+    expect(root.causes.map(({ reason }) => reason)).toContain("paused");
+    expect(root.fix).toBeNull();
+    await here.gate.setStage(null, { id: b.id }, { stage: "done" });
+    expect((await here.gate.explain({ work_item: "A" }, EVERYWHERE)).root.fix).toMatchObject({
+      commands: ["serial-gate resume --repo acme/web A"],
+      effect: { now_claimable: [{ work_item_id: "A" }] },
+    });
+  });
 });
