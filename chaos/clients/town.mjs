@@ -1,4 +1,4 @@
-/** What the clients of one life share: the log, the repositories, and a barrier that lets nobody call while the judge looks. */
+/** The shared state of the clients of one life: the log, the repositories, and a barrier that lets nobody call while the judge looks. */
 
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -121,7 +121,7 @@ export class Worker extends Client {
     return { claim: { worker: `${this.name}.${(this.#claims += 1)}`, lease_ms: 2_000 } };
   }
 
-  /** What follows the job. A task that finishes cannot be paused. */
+  /** Chooses the end of the job. A task that finishes cannot be paused. */
   #next({ agent, stage }) {
     const { random } = this;
     if (stage === "done" || stage === "cancelled") return {};

@@ -1,4 +1,4 @@
-/** What every answer must be: documented, valid, typed, and telling nobody of what is not his. */
+/** Checks an answer: it is documented, valid and typed, and names no repository that its caller may not know. */
 
 const PROBLEM = "application/problem+json";
 

@@ -1,4 +1,4 @@
-/** What the service, or a program before it, answers in place of the answer: refusals and faults as one kind of error. */
+/** Refusals and faults of the service, or of a program before it, as one kind of error. */
 
 import type { EventRange } from "./types.ts";
 

@@ -191,7 +191,7 @@ const INCIDENT: readonly Script[] = [
   endedFreeze,
 ];
 
-/** What happens when, in order of time. */
+/** The events of the day, in order of time. */
 class Calendar {
   readonly #entries: {
     readonly time: number;

@@ -7,7 +7,7 @@ import { startService, type TestService } from "../support/service.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** What the event loop may be away beyond what small calls cost in the same run, in milliseconds. */
+/** The longest absence of the event loop beyond that of small calls in the same run, in milliseconds. */
 const MOST_AWAY_MS = 100;
 const PAGE_BYTES = 1024 * 1024;
 

@@ -49,7 +49,7 @@ interface Transfer {
   readonly bytes: number;
 }
 
-/** What came over the wire, headers included. */
+/** Bytes over the wire, headers included. */
 const watchTransfers = async (page: Page): Promise<Transfer[]> => {
   const transfers: Transfer[] = [];
   const session = await page.context().newCDPSession(page);

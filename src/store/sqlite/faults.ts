@@ -24,7 +24,7 @@ const kindOf = ({ code, message }: SqliteError): StoreFaultKind => {
 
 const RESTORE = 'Stop the service and restore a backup: docs/operations.md, "Back up and restore".';
 
-/** What an operator does about a code. The first pattern that matches counts. */
+/** Advice to an operator by error code. The first pattern that matches counts. */
 const WAYS_OUT: readonly (readonly [code: RegExp, wayOut: string])[] = [
   [/^SQLITE_FULL/, "Make room on its disk; the service then goes on by itself."],
   [

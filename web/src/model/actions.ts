@@ -25,7 +25,7 @@ export type ActionKind =
   | "release"
   | "cancel-task";
 
-/** What a person adds to a call. */
+/** The words of a person that go with a call. */
 export interface Note {
   readonly reason: string;
   readonly answer: string;

@@ -144,7 +144,7 @@ const failedAmong = (
 
 const ORDER: readonly NeedKind[] = ["stuck", "frozen", "failed", "unclaimed", "paused"];
 
-/** What waits for a person, the most urgent kind first, within a kind the longest first. */
+/** The things that wait for a person, the most urgent kind first, within a kind the longest first. */
 export const needsOf = (lanes: ReadonlyMap<string, Lane>, seen: Seen): Need[] => {
   const needs: Need[] = [];
   const told = new Set<number | null>();

@@ -1,4 +1,4 @@
-/** What the pages show, computed from the lanes, the log and the address. */
+/** The state that the pages show, computed from the lanes, the log and the address. */
 
 import { computed, effect, signal } from "@preact/signals";
 import { activeReason, countsOf, isReady, rowsOf, select, waitsByReason } from "../model/lanes.ts";

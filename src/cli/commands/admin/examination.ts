@@ -1,4 +1,4 @@
-/** What the doctor looks for in a database, for the verbs that examine one. */
+/** The examination of a database, for the doctor and the backup. */
 
 import type { Config } from "../../../config/service.ts";
 import type { Store } from "../../../store/port.ts";

@@ -12,7 +12,7 @@ import { Icon, type IconName } from "../common/icon.tsx";
 const MOST_CHIPS = 6;
 /** Characters that the chips of a lane have together. */
 const ROOM = 46;
-/** What a chip takes beside its name, in characters. */
+/** The width of a chip beside its name, in characters. */
 const FRAME = 5;
 const LONGEST = 22;
 

@@ -45,7 +45,7 @@ const Outcomes = ({
   </ul>
 );
 
-/** What must be typed before it acts: the repository's name, or how many they are. */
+/** The text to type before it acts: the repository's name, or how many they are. */
 const confirmationOf = (actions: readonly Action[]): string | null => {
   const [first] = actions;
   const name = first?.confirm ?? null;
