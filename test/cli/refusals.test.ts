@@ -337,6 +337,8 @@ it("--help groups the verbs by their users", async () => {
       work [options] <command...>      claim jobs, and run a command for each
       claim [options]                  claim the oldest jobs that can start, and
                                        print their lease tokens
+      mcp                              serve the tools for agents (Model Context
+                                       Protocol) on stdin and stdout
 
     To run the service:
       serve                            migrate the database and serve until stopped
