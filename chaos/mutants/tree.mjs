@@ -13,6 +13,7 @@ const PARTS = [
   "docs",
   "migrations",
   "openapi.yaml",
+  "llms.txt",
   "package.json",
   "samples",
   "scripts",
