@@ -55,10 +55,12 @@ describeInBrowser("for everybody", () => {
     await page.getByText("What it would do, tried just now:").waitFor();
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator("dialog[open]").count()).toBe(0);
     await page.keyboard.press("Control+k");
     await page.locator(".palette-list li").first().waitFor();
     expect(await violations(page)).toEqual([]);
     await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator("dialog[open]").count()).toBe(0);
     await page.keyboard.press("?");
     await page.getByRole("heading", { name: "Keys" }).waitFor();
     expect(await violations(page)).toEqual([]);

@@ -3,7 +3,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { act, asked, keysFor, tryOut, type Outcome } from "../../state/acting.ts";
 import { token } from "../../state/http.ts";
 import { lanes } from "../../state/queue.ts";
@@ -78,7 +78,7 @@ const Form = ({ actions, onClose }: { actions: readonly Action[]; onClose: () =>
   const title = useRef<HTMLHeadingElement>(null);
   // The effect is of this moment: a lane that moves meanwhile is tried again.
   const touched = actions.length === 1 ? lanes.value.get(first?.repo ?? "") : undefined;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (done.peek() !== null || isActing.peek()) return;
     let isOld = false;
     void tryOut(actions).then((outcomes) => {
@@ -232,7 +232,7 @@ const Form = ({ actions, onClose }: { actions: readonly Action[]; onClose: () =>
 export const ActionDialog = (): JSX.Element => {
   const place = useRef<HTMLDialogElement>(null);
   const actions = asked.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (actions) {
       place.current?.showModal();
       place.current?.querySelector<HTMLElement>("[autofocus]")?.focus();

@@ -1,7 +1,7 @@
 /** The keys. */
 
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { closeDialog, dialog } from "./dialogs.ts";
 
 const KEYS = [
@@ -20,7 +20,7 @@ const KEYS = [
 export const Help = (): JSX.Element => {
   const place = useRef<HTMLDialogElement>(null);
   const isOpen = dialog.value === "help";
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isOpen) place.current?.showModal();
     else place.current?.close();
   }, [isOpen]);

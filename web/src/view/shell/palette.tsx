@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ask } from "../../state/acting.ts";
 import { rows } from "../../state/board.ts";
 import { SHOWS, SORTS, go, route } from "../../state/route.ts";
@@ -189,7 +189,8 @@ const List = (): JSX.Element => {
 export const Palette = (): JSX.Element => {
   const place = useRef<HTMLDialogElement>(null);
   const isOpen = dialog.value === "palette";
-  useEffect(() => {
+  // Before anything is painted: the next key belongs to the palette already.
+  useLayoutEffect(() => {
     if (isOpen) {
       place.current?.showModal();
       place.current?.querySelector("input")?.focus();
