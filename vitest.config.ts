@@ -18,13 +18,20 @@ const OVER_EITHER = [
   "tasks",
 ].map((name) => `test/http/${name}.test.ts`);
 
+const BROWSER = "test/web/*.test.ts";
+
 export default defineConfig({
   test: {
     // Most of a test is waiting for a disk or a socket: two cores serve three.
     maxWorkers: 3,
     reporters: ["default", "./test/summary-reporter.ts"],
     projects: [
-      { extends: true, test: { name: "all", include: ["test/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: { name: "all", include: ["test/**/*.test.ts"], exclude: [BROWSER, "**/node_modules/**"] },
+      },
+      // Keys that a test presses come faster than a person's, and now and then faster than a frame of the page.
+      { extends: true, test: { name: "browser", include: [BROWSER], retry: 2 } },
       {
         extends: true,
         test: {
