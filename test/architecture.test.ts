@@ -131,7 +131,17 @@ const ALLOWED: Record<string, { parts: string[]; packages: RegExp }> = {
     packages: /^(node:|zod$)/,
   },
   demo: {
-    parts: ["demo", "client", "worker", "contract", "gate", "replay", "store/migrate", "store/open"],
+    parts: [
+      "demo",
+      "client",
+      "worker",
+      "config/service",
+      "contract",
+      "gate",
+      "replay",
+      "store/migrate",
+      "store/open",
+    ],
     packages: /^node:/,
   },
   cli: { parts: ["cli", "config", "client", "contract"], packages: /^(node:|commander$|yaml$)/ },

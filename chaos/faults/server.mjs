@@ -4,19 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askOnce, killServer } from "../databases/postgres.mjs";
+import { recovered } from "./recovery.mjs";
 
 const RECOVERY_MS = 45_000;
-
-const recovered = async (life) => {
-  for (const until = Date.now() + RECOVERY_MS; Date.now() < until && !life.service.end; await sleep(100)) {
-    const answer = await life.town.http
-      .call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} })
-      .catch(() => undefined);
-    if (answer?.status === 200) return;
-  }
-  if (!life.service.end)
-    life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
-};
 
 /** Starts a server that was killed, once the system has ended all its processes. */
 const restart = async (server) => {
@@ -34,7 +24,7 @@ const during = (fault) => async (life) => {
   if (!(await life.ready())) return;
   await sleep(life.random.between(100, 400));
   await fault(life);
-  await recovered(life);
+  await recovered(life, RECOVERY_MS);
   await sleep(life.random.between(50, 300));
 };
 

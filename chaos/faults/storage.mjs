@@ -7,21 +7,10 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
+import { recovered } from "./recovery.mjs";
 
 const { EIO, ENOSPC } = constants.errno;
 const RECOVERY_MS = 20_000;
-
-/** Waits until the service takes changes again. */
-const recovered = async (life) => {
-  for (const until = Date.now() + RECOVERY_MS; Date.now() < until && !life.service.end; await sleep(50)) {
-    const answer = await life.town.http
-      .call({ method: "POST", path: "/serial-gate/resume?repo=acme/web&all=true", body: {} })
-      .catch(() => undefined);
-    if (answer?.status === 200) return;
-  }
-  if (!life.service.end)
-    life.wrong([`${life.now}: the service does not take changes ${RECOVERY_MS / 1_000} s after the fault`]);
-};
 
 /** With a fault for some time, in the midst of use. */
 const during = async (life, begin, end) => {
@@ -30,7 +19,7 @@ const during = async (life, begin, end) => {
   begin();
   await sleep(life.random.between(200, 1_500));
   end();
-  await recovered(life);
+  await recovered(life, RECOVERY_MS);
   await sleep(life.random.between(50, 300));
 };
 

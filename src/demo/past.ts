@@ -1,9 +1,9 @@
 /** The day before the demo, played in a second under a clock that is moved: real work items with workers that take minutes,
  *  and the incident that serial-gate was made for. Everything in it goes through the gate, so that its events are true. */
 
+import { parseConfig, policyFor } from "../config/service.ts";
 import { Gate } from "../gate/gate.ts";
 import type { ClaimedJob } from "../contract/jobs.ts";
-import type { Policy } from "../gate/rule/policy.ts";
 import type { WorkItem } from "../replay/work-items.ts";
 import { migrate } from "../store/migrate.ts";
 import { openStore } from "../store/open.ts";
@@ -19,16 +19,6 @@ const LEASE_MS = 24 * HOUR;
 const WORKERS = 9;
 /** One in so many analyses has a question for a person. */
 const ONE_ASKS_IN = 14;
-
-const POLICY: Policy = {
-  enabled: true,
-  repos: null,
-  freeze: true,
-  pause: true,
-  dependencies: true,
-  entryAgent: "analyst",
-  strictLanes: true,
-};
 
 /** A job that still runs when the past is over. */
 export interface Unfinished {
@@ -231,10 +221,11 @@ export const playPast = async ({ databaseUrl, items }: PastParts): Promise<Unfin
   const clock = (): number => time;
   const store = await openStore(databaseUrl, { clock });
   await migrate(store);
+  const { policy, defaults } = parseConfig({});
   const gate = new Gate({
     store,
-    policy: POLICY,
-    defaults: { leaseMs: LEASE_MS, maxAttempts: 2, retryMs: 5_000, retryMaxMs: 300_000 },
+    policy: policyFor(policy, "serial-gate"),
+    defaults: { ...defaults, leaseMs: LEASE_MS },
     log: silent,
     clock,
   });

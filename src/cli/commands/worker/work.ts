@@ -137,7 +137,7 @@ class Runner {
       this.#graceOver.abort();
     }, grace).unref();
     this.#context.onStop(() => {
-      this.#graceOver.abort();
+      this.#stop(grace);
     });
   }
 

@@ -3,13 +3,14 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { act, asked, keysFor, tryOut, type Outcome } from "../../state/acting.ts";
 import { token } from "../../state/http.ts";
 import { lanes } from "../../state/queue.ts";
 import { asCurl, type Action, type Note } from "../../model/actions.ts";
 import { effectSentences, many } from "../../model/words.ts";
 import { CopyButton, Fault, Text } from "../common/parts.tsx";
+import { useModal } from "./modal.ts";
 
 const REASONS_LENGTH = 4_000;
 
@@ -78,7 +79,7 @@ const Form = ({ actions, onClose }: { actions: readonly Action[]; onClose: () =>
   const title = useRef<HTMLHeadingElement>(null);
   // The effect is of this moment: a lane that moves meanwhile is tried again.
   const touched = actions.length === 1 ? lanes.value.get(first?.repo ?? "") : undefined;
-  useLayoutEffect(() => {
+  useEffect(() => {
     if (done.peek() !== null || isActing.peek()) return;
     let isOld = false;
     void tryOut(actions).then((outcomes) => {
@@ -230,14 +231,8 @@ const Form = ({ actions, onClose }: { actions: readonly Action[]; onClose: () =>
 };
 
 export const ActionDialog = (): JSX.Element => {
-  const place = useRef<HTMLDialogElement>(null);
   const actions = asked.value;
-  useLayoutEffect(() => {
-    if (actions) {
-      place.current?.showModal();
-      place.current?.querySelector<HTMLElement>("[autofocus]")?.focus();
-    } else place.current?.close();
-  }, [actions]);
+  const place = useModal(actions, "[autofocus]");
   const close = (): void => {
     asked.value = null;
   };

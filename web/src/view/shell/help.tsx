@@ -1,8 +1,8 @@
 /** The keys. */
 
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { closeDialog, dialog } from "./dialogs.ts";
+import { useModal } from "./modal.ts";
 
 const KEYS = [
   ["/", "search the lanes"],
@@ -18,12 +18,7 @@ const KEYS = [
 ] as const;
 
 export const Help = (): JSX.Element => {
-  const place = useRef<HTMLDialogElement>(null);
-  const isOpen = dialog.value === "help";
-  useLayoutEffect(() => {
-    if (isOpen) place.current?.showModal();
-    else place.current?.close();
-  }, [isOpen]);
+  const place = useModal(dialog.value === "help");
   return (
     <dialog
       ref={place}

@@ -2,7 +2,6 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
 import { ask } from "../../state/acting.ts";
 import { rows } from "../../state/board.ts";
 import { SHOWS, SORTS, go, route } from "../../state/route.ts";
@@ -11,6 +10,7 @@ import { freezeRepo, pauseTask, unfreezeRepo } from "../../model/actions.ts";
 import type { LaneRow } from "../../model/lanes.ts";
 import { taskName } from "../../model/words.ts";
 import { closeDialog, dialog, openDialog } from "./dialogs.ts";
+import { useModal } from "./modal.ts";
 
 interface Entry {
   readonly key: string;
@@ -187,15 +187,8 @@ const List = (): JSX.Element => {
 };
 
 export const Palette = (): JSX.Element => {
-  const place = useRef<HTMLDialogElement>(null);
   const isOpen = dialog.value === "palette";
-  // Before anything is painted: the next key belongs to the palette already.
-  useLayoutEffect(() => {
-    if (isOpen) {
-      place.current?.showModal();
-      place.current?.querySelector("input")?.focus();
-    } else place.current?.close();
-  }, [isOpen]);
+  const place = useModal(isOpen, "input");
   return (
     <dialog
       ref={place}
