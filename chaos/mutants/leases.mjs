@@ -11,7 +11,7 @@ export const LEASE_BUGS = [
     name: "a reaper that does not look at the lease's end",
     file: "src/gate/commands/lease.ts",
     edits: [["AND ${isExpired} AND j.lease_token IS NOT NULL", "AND j.lease_token IS NOT NULL"]],
-    chaos: ["--only", "timer", "--kills", "6"],
+    chaos: ["--only", "timer", "--kills", "24"],
   },
   {
     name: "a lease token that is used again after a restart",
@@ -22,7 +22,7 @@ export const LEASE_BUGS = [
         "newToken: ((drawn) => () => `token-${(drawn += 1)}`)(0)",
       ],
     ],
-    chaos: ["--only", "timer", "--kills", "3"],
+    chaos: ["--only", "timer", "--kills", "24"],
   },
   {
     name: "a retry without limit",

@@ -5,13 +5,13 @@ export const RULE_BUGS = [
     name: "the freeze term dropped",
     file: "src/gate/rule/reasons/freeze.ts",
     edits: [["  applies: (policy) => policy.enabled && policy.freeze,", "  applies: () => false,"]],
-    chaos: ["--only", "timer", "--kills", "8"],
+    chaos: ["--only", "timer", "--kills", "32"],
   },
   {
     name: "`<` become `<>`: another task holds the lane, not an older one",
     file: "src/gate/rule/reasons/active-task.ts",
     edits: [["ahead.id < ${task} AND", "ahead.id <> ${task} AND"]],
-    chaos: ["--only", "timer", "--kills", "4"],
+    chaos: ["--only", "timer", "--kills", "24"],
   },
   {
     name: "a dependency that takes a cancelled task for an unfinished one",
@@ -39,7 +39,7 @@ export const RULE_BUGS = [
     name: "a ready index that an unfreeze does not evaluate again",
     file: "src/gate/rule/reasons/freeze.ts",
     edits: [['affects: [HELD, releasedIn(policy, "OLD"), releasedIn(policy, "NEW")],', "affects: [HELD],"]],
-    chaos: ["--only", "timer", "--kills", "8"],
+    chaos: ["--only", "timer", "--kills", "32"],
   },
   {
     name: "the holder of a strict lane ignored",

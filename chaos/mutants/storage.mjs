@@ -12,7 +12,7 @@ export const STORAGE_BUGS = [
       ["if (synchronous !== 2)", "if (synchronous === undefined)"],
     ],
     // A process that is killed loses nothing that it gave to the system: only a power cut shows it.
-    chaos: ["--only", "powercut", "--kills", "6"],
+    chaos: ["--only", "powercut", "--kills", "24"],
     needs: "cc",
   },
   {
@@ -40,7 +40,7 @@ export const STORAGE_BUGS = [
         "        this.#check();\n      } else this.#rollback.run();\n      return results;\n    } catch (error) {\n      if (this.#db.inTransaction) this.#rollback.run();\n      throw error;\n    }",
       ],
     ],
-    chaos: ["--only", "failpoint", "--moment", "before-commit", "--kills", "6"],
+    chaos: ["--only", "failpoint", "--moment", "before-commit", "--kills", "24"],
   },
   {
     name: "an event outside of its transaction",
@@ -56,13 +56,13 @@ export const STORAGE_BUGS = [
         const statement = prepare(step.statement.sql);`,
       ],
     ],
-    chaos: ["--only", "timer", "--kills", "4"],
+    chaos: ["--only", "timer", "--kills", "24"],
   },
   {
     name: "an answer that is not stored under its idempotency key",
     file: "src/gate/commands/idempotency.ts",
     edits: [["SET answer = ${keptText(value)}", "SET answer = ${null}"]],
-    chaos: ["--only", "timer", "--kills", "2"],
+    chaos: ["--only", "timer", "--kills", "24"],
   },
   {
     name: "a cursor that skips",
