@@ -12,6 +12,8 @@ export interface Budgets {
   readonly streams: number;
   /** Calls of one token that may change something, a second. */
   readonly changes: number;
+  /** Bytes of the answers that are kept under a token's Idempotency-Keys. */
+  readonly kept: number;
   /** Connections of all callers; undefined to stay below the limit of the process. */
   readonly connections: number | undefined;
   /** Bytes of answers that are being made or that their callers have not taken yet. */
@@ -29,6 +31,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   polls: 2_000,
   streams: 50,
   changes: 600,
+  kept: 20 * MIB,
   connections: undefined,
   answers: 16 * MIB,
   queue: 128 * MIB,

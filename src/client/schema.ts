@@ -1499,7 +1499,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -1816,7 +1816,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -1952,7 +1952,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2171,7 +2171,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2373,7 +2373,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -2476,7 +2476,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2597,7 +2597,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2729,7 +2729,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2855,7 +2855,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2985,7 +2985,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -3115,7 +3115,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path: {
@@ -3253,7 +3253,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -3381,7 +3381,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -3503,7 +3503,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -3652,7 +3652,7 @@ export interface operations {
                 dry_run?: boolean;
             };
             header?: {
-                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
+                /** @description A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job. */
                 "idempotency-key"?: string;
             };
             path?: never;

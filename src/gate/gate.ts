@@ -58,6 +58,7 @@ import { changeTask } from "./commands/dependencies.ts";
 import { freeze, unfreeze } from "./commands/freeze.ts";
 import { agentsOf, reachOf, type Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
+import { trimAnswers } from "./commands/kept/budget.ts";
 import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
 import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
@@ -563,6 +564,16 @@ export class Gate {
   /** Describes those times, a sentence each, at most `limit` of each table. */
   async describeUnreadableTimes(limit = 1_000): Promise<string[]> {
     return (await this.#store.read(() => unreadableTimes(limit))).map(sentenceOf);
+  }
+
+  /** Forgets the oldest answers that are kept under a caller's keys as far as they take more than `most` bytes; none that
+   *  is younger than `KEPT_AT_LEAST_MS`.
+   *  @returns the bytes that are left */
+  async trimAnswers(actor: string, most: number): Promise<number> {
+    for (;;) {
+      const { bytes, isMore } = await this.#store.write(() => trimAnswers(actor, most));
+      if (!isMore) return bytes;
+    }
   }
 
   /** Starts the timer of the maintenance. */

@@ -23,6 +23,7 @@ import { AJV_OPTIONS, useStrictInput } from "./plugins/strict-input.ts";
 import { AnswerMemory, useAnswerMemory } from "./limits/answer-memory.ts";
 import { useCallerBudgets } from "./limits/caller-budgets.ts";
 import { useConnectionLimits } from "./limits/connections.ts";
+import { useKeptAnswers } from "./limits/kept-answers.ts";
 import { usePayloadLimit } from "./limits/payload-size.ts";
 import { sendProblem } from "./problem.ts";
 import { QueueAnswers } from "./queue-answers.ts";
@@ -118,6 +119,7 @@ export const buildApp = async ({
   useCompression(app);
   useAnswerMemory(app, memory);
   useIdempotencyKey(app);
+  useKeptAnswers(app, gate, budgets);
   app.setErrorHandler(sendProblem);
   app.addHook("preClose", (done) => {
     gate.drain();

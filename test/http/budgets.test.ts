@@ -6,6 +6,7 @@ import { expect, it } from "vitest";
 import type { EventPage } from "../../src/contract/events.ts";
 import type { Claim, JobPage } from "../../src/contract/jobs.ts";
 import type { TaskPage } from "../../src/contract/tasks.ts";
+import { toStored } from "../../src/store/timestamps.ts";
 import { expectProblem, sleep } from "../support/calls.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -244,3 +245,43 @@ it("keeps large payloads and results once, and repeats them whole in the answer 
   db.close();
   expect(bytes).toBeLessThan(20_000);
 });
+
+it("forgets the oldest kept answers of a token beyond its budget, and refuses keys while all of them are young", async () => {
+  const service = await startService({
+    ...ANN,
+    SERIAL_GATE_MAX_KEPT_MB: "1",
+    SERIAL_GATE_MAX_CHANGES: "1000",
+  });
+  const text = "x".repeat(3_900);
+  const create = (n: number, headers: Record<string, string>) =>
+    service.call(
+      "POST",
+      "/tasks",
+      { repo: "acme/web", work_item_id: `W-${n}`, title: text, entry_job: { payload: { text } } },
+      { ...asAnn, ...headers },
+    );
+  const under = (n: number) => create(n, { "idempotency-key": `k-${String(n).padStart(4, "0")}` });
+  const keptBytes = (db: Database.Database) =>
+    (db.prepare("SELECT SUM(length(answer)) AS bytes FROM gate_idempotency").get() as { bytes: number })
+      .bytes;
+
+  let n = 0;
+  let answer = await under(n);
+  while (answer.status === 201 && n < 300) answer = await under((n += 1));
+  expectProblem(answer, { status: 429, code: "over_budget" });
+  expect(answer.headers.get("retry-after")).toBe("5");
+  const db = database(service);
+  expect(keptBytes(db)).toBeGreaterThan(MIB * 0.9);
+  expect(keptBytes(db)).toBeLessThan(MIB * 1.1);
+  // What needs no key goes on.
+  expect((await create(n, {})).status).toBe(201);
+
+  // Three minutes later.
+  db.prepare("UPDATE gate_idempotency SET at = ?").run(toStored(Date.now() - 180_000));
+  await expect.poll(async () => (await under(n + 1)).status, { timeout: 15_000, interval: 500 }).toBe(201);
+  expect(keptBytes(db)).toBeLessThan(MIB * 0.8);
+  db.close();
+  // The newest are still there, the oldest are gone.
+  expect((await under(n - 1)).headers.get("idempotency-replayed")).toBe("true");
+  expect((await under(0)).headers.get("idempotency-replayed")).toBeNull();
+}, 60_000);

@@ -12,7 +12,7 @@ import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Identity } from "../rule/reach.ts";
 import { toStored } from "../../store/timestamps.ts";
 
-/** An answer is kept for at least this long, in milliseconds. */
+/** An answer is kept for this long, in milliseconds, unless its caller keeps more than its budget: kept/budget.ts. */
 export const KEPT_MS = 24 * 60 * 60 * 1_000;
 
 /** A caller that may send the same call again. */
@@ -24,6 +24,8 @@ export interface Call extends Partial<Identity> {
   readonly fingerprint: string;
   /** Called when the answer is a stored one. */
   readonly replayed: () => void;
+  /** Called with the size in bytes of an answer that is being kept. */
+  readonly keeping?: (bytes: number) => void;
 }
 
 /** The caller of an operation: a name alone, which may know all, a name with its limits, or either with a key. */
@@ -80,10 +82,19 @@ export function* idempotent<T>(
   }
   const value = yield* operation(caller.actor);
   if (!keepIf(value)) throw new RolledBack(value);
-  yield* run(sql`UPDATE gate_idempotency SET answer = ${keptText(value)}
+  const { text, bytes } = weighed(caller, value);
+  yield* run(sql`UPDATE gate_idempotency SET answer = ${text}, bytes = ${bytes}
     WHERE idempotency_key = ${key} AND actor = ${actor}`);
   return value;
 }
+
+/** The text under which an answer is kept, and its size, which the caller is told. */
+const weighed = ({ keeping }: Call, answer: unknown): { text: string; bytes: number } => {
+  const text = keptText(answer);
+  const bytes = Buffer.byteLength(text);
+  keeping?.(bytes);
+  return { text, bytes };
+};
 
 /** Runs an operation for the requests of a batch, each of which happens once. The rows of the keys come last, so that a
  *  refused request needs none.
@@ -134,10 +145,11 @@ function* keepAnswers(answers: readonly { readonly caller: Call; readonly answer
   const rows = answers.map(({ caller, answer }) => ({
     ...keyOf(caller),
     fingerprint: caller.fingerprint,
-    answer: keptText(answer),
+    ...weighed(caller, answer),
   }));
-  const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer)
-    SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'answer'
+  const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer, bytes)
+    SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'text',
+      CAST(value ->> 'bytes' AS INTEGER)
     FROM ${rowsOf(rows.entries())} AS answered WHERE 1 = 1 ORDER BY 1, 2
     ON CONFLICT (idempotency_key, actor) DO NOTHING RETURNING idempotency_key`);
   return kept.length === rows.length;

@@ -17,7 +17,9 @@ const CHANGES: readonly string[] = ["POST", "PATCH"];
 
 const NAMES = { polls: "open long polls", streams: "open event streams" } as const;
 
-const overBudget = (actor: string, exceeded: string, seconds: number): EdgeError =>
+/** The refusal of a call that a budget does not allow.
+ *  @param seconds until it is worth another try */
+export const overBudget = (actor: string, exceeded: string, seconds: number): EdgeError =>
   new EdgeError({
     code: "over_budget",
     detail: `The token ${actor} has used up its budget: ${exceeded}.`,

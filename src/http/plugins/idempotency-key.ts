@@ -23,7 +23,7 @@ const KEY_SCHEMA = {
       type: "string",
       pattern: "^[!-~]{1,200}$",
       description:
-        "A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job.",
+        "A unique key for this request, such as a UUID: 1 to 200 visible ASCII characters. The same request with the same key within 24 hours (sooner forgotten, though not before two minutes, for a token that keeps more than its budget) gets the same answer, with `Idempotency-Replayed: true`, and changes nothing again. Errors are not stored, nor is a claim that found no job.",
     },
   },
 } as const;
