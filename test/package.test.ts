@@ -1,18 +1,25 @@
 /** The package as a stranger installs it: packed, into an empty folder, with nothing of this clone but what is in it. */
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import manifest from "../package.json" with { type: "json" };
+import { Client } from "../src/client/client.ts";
+import { verify } from "../src/replay/verify.ts";
+import { parseWorkItems } from "../src/replay/work-items.ts";
+import { openStore } from "../src/store/open.ts";
+import { POLICY } from "./support/fixtures.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { callTool, connectMcp } from "./support/mcp.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SAMPLE = join(ROOT, "samples/work-items.jsonl");
 
 interface Packed {
   readonly filename: string;
@@ -73,22 +80,35 @@ it("has exports that a linter of packages finds no fault with", async () => {
   expect(messages.map((message) => formatMessage(message, manifest as never))).toEqual([]);
 });
 
-it("runs the service, the worker of a command and the client, from the package alone", async () => {
-  const bin = join(folder, "node_modules/.bin/serial-gate");
-  const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): ReturnType<typeof spawn> => {
-    const child = spawn(bin, args, {
-      cwd: folder,
-      env: { PATH: process.env.PATH, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
-      detached: true,
-    });
-    onTestFinished(() => {
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
-    });
-    return child;
-  };
-  const service = start(["serve"], { PORT: "0" });
-  const url = await new Promise<string>((found, fail) => {
+/** Starts a program in the folder, and ends it with the test, with all that it started. */
+const start = (
+  [command, ...args]: readonly [string, ...string[]],
+  env: NodeJS.ProcessEnv = {},
+): ReturnType<typeof spawn> => {
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: "1", ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+    detached: true,
+  });
+  onTestFinished(() => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+  });
+  return child;
+};
+
+const serialGate = (): string => join(folder, "node_modules/.bin/serial-gate");
+
+/** Starts the service on a database of its own in the folder.
+ *  @returns its address */
+const serve = (database: string): Promise<string> => {
+  const service = start([serialGate(), "serve"], {
+    PORT: "0",
+    DATABASE_URL: `file:${database}`,
+    // The address is a line for people; the log is not read here.
+    LOG_LEVEL: "silent",
+  });
+  return new Promise((found, fail) => {
     let text = "";
     service.stdout?.on("data", (part: Buffer) => {
       text += part.toString();
@@ -99,8 +119,13 @@ it("runs the service, the worker of a command and the client, from the package a
       fail(new Error(`The service ended: ${text}`));
     });
   });
+};
+
+it("runs the service, the worker of a command and the client, from the package alone", async () => {
+  const url = await serve("alone.db");
   start(
     [
+      serialGate(),
       "work",
       "--agent",
       "analyst",
@@ -109,9 +134,7 @@ it("runs the service, the worker of a command and the client, from the package a
       "-c",
       `echo '{"next": [{"agent": "developer"}]}' > "$SERIAL_GATE_OUTCOME"`,
     ],
-    {
-      SERIAL_GATE_URL: url,
-    },
+    { SERIAL_GATE_URL: url },
   );
   writeFileSync(
     join(folder, "script.js"),
@@ -134,6 +157,80 @@ it("runs the service, the worker of a command and the client, from the package a
   const said = execFileSync(process.execPath, ["script.js", url], { cwd: folder, encoding: "utf8" });
   expect(said).toBe("A done\nB done\n");
 });
+
+/** The steps of a work item after a review, by its size. */
+const afterReview = ({ files, lines }: { files: number; lines: number }): object => {
+  const payload = { files, lines };
+  if (lines >= 50) return { stage: "testing", next: [{ agent: "tester", payload }] };
+  if (files >= 5) return { stage: "deploy", next: [{ agent: "deployer", payload }] };
+  return { stage: "done" };
+};
+
+/** Takes the reviews by the tools of an MCP client, until it is stopped. */
+const review = async (url: string, isOver: () => boolean): Promise<number> => {
+  const client = await connectMcp("stdio", url, undefined, {
+    program: join(folder, "node_modules/serial-gate/dist/main.js"),
+  });
+  let reviews = 0;
+  while (!isOver()) {
+    const { data } = await callTool(client, "claim", { agents: ["reviewer"], wait_ms: 1_000 });
+    for (const { id, lease, payload } of data.jobs) {
+      const { isError, text } = await callTool(client, "complete", {
+        job_id: id,
+        lease_token: lease.token,
+        ...afterReview(payload as { files: number; lines: number }),
+      });
+      if (isError) throw new Error(text);
+      reviews += 1;
+    }
+  }
+  return reviews;
+};
+
+const lacks = (program: string): boolean => spawnSync(program, ["--version"]).error !== undefined;
+
+it.skipIf(["python3", "curl", "jq"].some(lacks))(
+  "takes the 200 work items of the sample to their end with a runner, a Python worker, a curl worker and an MCP client",
+  async () => {
+    const url = await serve("together.db");
+    const client = new Client({ url });
+    expect(await (await fetch(url)).text()).toContain("<title>serial-gate</title>");
+
+    const items = parseWorkItems(readFileSync(SAMPLE, "utf8"), SAMPLE);
+    for (const { repo, work_item, files, lines } of items)
+      await client.createTask({ repo, work_item_id: work_item, entry_job: { payload: { files, lines } } });
+
+    const env = { SERIAL_GATE_URL: url };
+    const clients = join(folder, "node_modules/serial-gate/clients");
+    const analyse = `jq -c '{stage: "development", next: [{agent: "developer", payload}]}' > "$SERIAL_GATE_OUTCOME"`;
+    const agents = ["work", "--agent", "analyst", "--concurrency", "3", "--", "sh", "-c", analyse] as const;
+    start([serialGate(), ...agents], env).stdout?.resume();
+    const steps = join(ROOT, "test/clients/steps.py");
+    start(["python3", steps, join(clients, "python"), "developer,tester"], env).stdout?.resume();
+    const deploy = join(ROOT, "test/clients/deploy.sh");
+    start(["bash", join(clients, "shell/worker.sh"), "deployer", deploy], env).stdout?.resume();
+    let isOver = false;
+    const reviews = review(url, () => isOver);
+
+    await expect
+      .poll(async () => Object.keys((await client.queue()).serial_gate.per_repo), {
+        timeout: 170_000,
+        interval: 500,
+      })
+      .toEqual([]);
+    isOver = true;
+    expect(await reviews).toBeGreaterThan(10);
+
+    const store = await openStore(`file:${join(folder, "together.db")}`);
+    onTestFinished(() => store.close());
+    const tasks = items.map(({ repo, work_item }) => ({ repo, work_item_id: work_item }));
+    const { violations, ...verdict } = await store.read(() =>
+      verify({ entryAgent: POLICY.entryAgent, tasks }),
+    );
+    expect(violations).toEqual([]);
+    expect(verdict.tasks).toBe(new Set(tasks.map((task) => JSON.stringify(task))).size);
+  },
+);
 
 it("has types that need neither zod nor the server", () => {
   mkdirSync(join(folder, "types"));

@@ -45,6 +45,7 @@ it.each([
   ["exactly ten", 11, "exactly ten"],
   ["longer than it", 8, "longer …"],
   ["日本語", 4, "日…"],
+  ["🇨🇭🇨🇭🇨🇭", 5, "🇨🇭🇨🇭…"],
   ["\u001b[31mred and long\u001b[39m", 5, "\u001b[31mred …\u001b[39m"],
 ])("cuts %j to %i columns", (line, columns, shown) => {
   expect(cut(line, columns)).toBe(shown);

@@ -35,11 +35,13 @@ export const tokensFile = (atEnd: AtEnd = onTestFinished): string => {
   return path;
 };
 
-interface Person {
+interface Setting {
   /** The person at the client; without one the client cannot ask. */
   readonly answers?: (question: string) => ElicitResult;
   /** `legacy` is a client of the protocol before 2026-07-28. */
   readonly mode?: "auto" | "legacy";
+  /** The program whose `mcp` is run on stdio; the built one by default. */
+  readonly program?: string;
 }
 
 export type Way = "HTTP" | "stdio";
@@ -49,7 +51,7 @@ export const connectMcp = async (
   way: Way,
   url: string,
   token: string | undefined,
-  { answers, mode = "auto" }: Person = {},
+  { answers, mode = "auto", program = PROGRAM }: Setting = {},
 ): Promise<Client> => {
   const capabilities: ClientCapabilities = answers ? { elicitation: { form: {} } } : {};
   const client = new Client(
@@ -64,7 +66,7 @@ export const connectMcp = async (
         })
       : new StdioClientTransport({
           command: process.execPath,
-          args: [PROGRAM, "mcp"],
+          args: [program, "mcp"],
           env: {
             SERIAL_GATE_URL: url,
             USER: "ann",

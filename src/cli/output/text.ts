@@ -1,6 +1,6 @@
 /** Text on its way to a terminal: harmless, joined and cut to width. It knows lines, no noun of the domain. */
 
-import { stripVTControlCharacters } from "node:util";
+import stringWidth from "string-width";
 
 /** Replaces every character that could steer a terminal or reorder its text; spaces stay as they are. */
 export const harmless = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "\u{fffd}");
@@ -40,31 +40,33 @@ export const listed = (names: readonly string[]): string =>
     ...(names.length > MOST_LISTED ? [`… (${names.length} in all)`] : []),
   ].join(", ");
 
-const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}]/u;
-const NO_WIDTH = /\p{M}/u;
-
-const widthOfCharacter = (character: string): number =>
-  NO_WIDTH.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
-
 /** The number of columns that a text takes, without its colours. */
-export const widthOf = (text: string): number =>
-  Array.from(stripVTControlCharacters(text)).reduce((sum, each) => sum + widthOfCharacter(each), 0);
+export const widthOf = (text: string): number => stringWidth(text);
 
 // Colours are the only escape sequences in our lines.
-const PIECE = /\u001b\[[\d;]*m|./gsu;
+const COLOUR = /(\u001b\[[\d;]*m)/;
+const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** Colours, and the characters as a reader counts them. */
+const piecesOf = (line: string): string[] =>
+  line
+    .split(COLOUR)
+    .flatMap((part) =>
+      COLOUR.test(part) ? [part] : Array.from(GRAPHEMES.segment(part), ({ segment }) => segment),
+    );
 
 /** A line cut to a number of columns. Colours after the cut are kept, so that they end. */
 export const cut = (line: string, columns: number): string => {
   if (widthOf(line) <= columns) return line;
   let left = columns - 1;
   let shown = "";
-  for (const [piece] of line.matchAll(PIECE)) {
-    if (piece.startsWith("\u001b")) {
+  for (const piece of piecesOf(line)) {
+    if (COLOUR.test(piece)) {
       shown += piece;
       continue;
     }
     if (left < 0) continue;
-    left -= widthOfCharacter(piece);
+    left -= widthOf(piece);
     if (left >= 0) shown += piece;
     else shown += "…";
   }
