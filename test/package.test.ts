@@ -4,6 +4,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { beforeAll, expect, it, onTestFinished, vi } from "vitest";
@@ -120,6 +121,17 @@ const serve = (database: string): Promise<string> => {
     });
   });
 };
+
+it("has types that an import resolves to in every way but those for require()", async () => {
+  const analysis = await checkPackage(
+    createPackageFromTarballData(readFileSync(join(folder, packed.filename))),
+  );
+  if (analysis.types === false) throw new Error("The package has no types.");
+  const faults = analysis.problems.filter(
+    (problem) => !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind)),
+  );
+  expect(faults).toEqual([]);
+});
 
 it("runs the service, the worker of a command and the client, from the package alone", async () => {
   const url = await serve("alone.db");
