@@ -2,9 +2,11 @@
 
 import { jsonOf, NO_ANSWER, ProblemError, problemOf } from "./problem.ts";
 
-/** How often a request is sent again, and the longest Retry-After that is waited for. */
+/** How often a request is sent again, the longest Retry-After that is waited for, and the wait after a failure of the
+ *  network, which doubles. */
 const REPEATS = 3;
 const LONGEST_WAIT_S = 10;
+const NETWORK_WAIT_MS = 100;
 
 /** The wait that the service asks for before a repeat, in milliseconds; undefined when it asks for none. */
 const retryAfterMs = ({ status, headers }: Response): number | undefined => {
@@ -77,8 +79,9 @@ export class Transport {
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
-  /** Sends a request and reads the JSON of its answer.
-   *  @throws ProblemError for a refusal; what fetch throws for a failure of the network */
+  /** Sends a request and reads the JSON of its answer. Where the network fails, or the service asks for it, the request is sent
+   *  again, a few times and under one key: it is carried out once.
+   *  @throws ProblemError for a refusal; what fetch throws for a failure of the network that lasts */
   async call<Body>(method: "GET" | "POST" | "PATCH", path: string, sent: Sent = {}): Promise<Body> {
     return jsonOf(await this.send(method, path, sent));
   }
@@ -88,7 +91,7 @@ export class Transport {
     const idempotencyKey = key ?? (method === "GET" ? NO_KEY : newKey());
     for (let repeats = 0; ; repeats += 1) {
       const node = this.#nodes[0] ?? "";
-      const response = await this.#fetch(node + path, {
+      const answer = await this.#fetch(node + path, {
         method,
         headers: {
           ...this.#headers,
@@ -97,15 +100,18 @@ export class Transport {
         },
         body: body === undefined ? null : JSON.stringify(body),
         signal: signal ?? null,
-      }).catch((error: unknown) => {
-        if (!signal?.aborted) this.#turnFrom(node);
-        throw error;
-      });
-      if (NO_ANSWER.includes(response.status)) this.#turnFrom(node);
-      if (response.ok) return response;
-      const wait = repeats < REPEATS ? retryAfterMs(response) : undefined;
-      if (wait === undefined) throw new ProblemError(await problemOf(response));
-      await response.body?.cancel();
+      }).catch((error: unknown) => ({ failure: error }));
+      if ("failure" in answer) {
+        if (signal?.aborted || repeats === REPEATS) throw answer.failure;
+        this.#turnFrom(node);
+        await sleep(NETWORK_WAIT_MS * 2 ** repeats * (0.5 + Math.random() / 2), signal);
+        continue;
+      }
+      if (NO_ANSWER.includes(answer.status)) this.#turnFrom(node);
+      if (answer.ok) return answer;
+      const wait = repeats < REPEATS ? retryAfterMs(answer) : undefined;
+      if (wait === undefined) throw new ProblemError(await problemOf(answer));
+      await answer.body?.cancel();
       await sleep(wait, signal);
     }
   }
