@@ -1,6 +1,9 @@
-# The first stage builds with the whole toolchain; the second runs without it. For builds that can be repeated, pin both
-# images by digest.
-FROM node:22-bookworm AS build
+# The first stage has a compiler; the second runs without it, and without a package manager.
+# The digest is that of the index of all platforms. To take a newer image, change tag and digest together, here or by
+# --build-arg NODE_IMAGE=….
+ARG NODE_IMAGE=node:22.23.3-bookworm-slim@sha256:43ac6c60b8f89723f746e8a92ce91abd5017e627ce1ddfe4238355d3a30b772c
+FROM ${NODE_IMAGE} AS build
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make python3
 # SQLite's driver is compiled here, from the package that the lock file covers, instead of downloading a binary.
 ENV npm_config_build_from_source=true npm_config_nodedir=/usr/local
 WORKDIR /app
@@ -15,10 +18,9 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund && cd node_module
   rm -rf prebuild-install node-abi rc simple-get tar-fs tunnel-agent && \
   cd better-sqlite3 && rm -rf deps src build/deps build/Release/obj build/Release/obj.target build/Release/*.a
 
-FROM node:22-bookworm-slim
+FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATABASE_URL=file:/data/serial-gate.db
 WORKDIR /app
-# The service runs without a package manager.
 RUN rm -rf /usr/local/lib/node_modules /opt/yarn* /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
   /usr/local/bin/yarn /usr/local/bin/yarnpkg && install -d -o node -g node -m 700 /data
 COPY --from=build /app/package.json ./
