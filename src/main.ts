@@ -49,4 +49,7 @@ process.exitCode = await run(process.argv.slice(2), {
   onReload: (reload) => {
     process.on("SIGHUP", reload);
   },
+  onExit: (end) => {
+    process.once("exit", end);
+  },
 });

@@ -18,6 +18,8 @@ export interface ProcessContext {
   readonly onStop: (stop: (signal: NodeJS.Signals) => void) => void;
   /** Registers a callback for the signal by which a service is asked to read its files again. */
   readonly onReload: (reload: () => void) => void;
+  /** Registers a callback for the end of the process, however it ends by itself. */
+  readonly onExit: (end: () => void) => void;
 }
 
 export interface CliContext extends ProcessContext {

@@ -41,6 +41,7 @@ const callOf = async (argv: readonly string[]): Promise<string | undefined> => {
     stderr: stream,
     onStop: () => undefined,
     onReload: () => undefined,
+    onExit: () => undefined,
   };
   await run(argv, context);
   const change = calls.find((call) => call.startsWith("POST"));

@@ -420,6 +420,7 @@ it.each([
     stderr: stream,
     onStop: () => undefined,
     onReload: () => undefined,
+    onExit: () => undefined,
   };
   expect(await run([...verb, "--help"], context)).toBe(0);
   expect(said).toContain(`serial-gate ${verb.join(" ")}`);

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { example } from "../../arguments.ts";
 import type { CliContext } from "../../context.ts";
 import { printLines } from "../../output/format.ts";
+import { LogLines } from "./log-lines.ts";
 
 export const serveCommand = (program: Command, context: CliContext): void => {
   program
@@ -16,14 +17,18 @@ export const serveCommand = (program: Command, context: CliContext): void => {
         import("../../../serve.ts"),
         import("../../../store/open.ts"),
       ]);
-      const { stderr, onStop, onReload } = context;
+      const { stderr, onStop, onReload, onExit } = context;
+      const logs = new LogLines(stderr);
+      onExit(() => {
+        logs.flush();
+      });
       const config = parseConfig(context.serviceEnvironment().env);
       const stopped = new Promise<void>((stop) => {
         onStop(() => {
           stop();
         });
       });
-      const service = await serve(config, stderr);
+      const service = await serve(config, logs);
       onReload(() => {
         service.reload();
       });
