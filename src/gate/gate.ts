@@ -162,7 +162,15 @@ export class Gate {
     this.#policy = policy;
     this.#projects = projects;
     this.#log = log;
-    this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
+    this.#readyIndex = new ReadyIndexKeeper({
+      store,
+      policy,
+      log,
+      monotonic,
+      onRepair: () => {
+        this.#claims.notify();
+      },
+    });
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
     const leaseClock = new LeaseClock(monotonic, (byMs) => {
       log.warn({ byMs }, jumpSentence(byMs));
@@ -178,7 +186,9 @@ export class Gate {
     };
     this.#maintenance = new Maintenance(
       { store, policy, log, clock, leaseClock, onFault: onFailure },
-      (done) => void this.#afterMaintenance(done),
+      (done) => {
+        this.#afterMaintenance(done);
+      },
     );
     this.#retention = new Retention({ store, log, clock, leaseClock, eventsDays });
     this.#pipeline = new Pipeline({
@@ -534,9 +544,10 @@ export class Gate {
   // --- The service itself
 
   /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
-   *  names that look alike: see `ReadyIndexKeeper.adopt`. */
-  async adopt(): Promise<boolean> {
-    const made = await this.#readyIndex.adopt();
+   *  names that look alike: see `ReadyIndexKeeper.adopt`.
+   *  @param isAuditBehind true to return before the flags of an index that is there are compared */
+  async adopt(isAuditBehind = false): Promise<boolean> {
+    const made = await this.#readyIndex.adopt(isAuditBehind);
     while (await this.#store.write(foldLanes));
     const configured = { policy: this.#policy, projects: this.#projects };
     const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
@@ -547,6 +558,11 @@ export class Gate {
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
   audit(report?: (wrong: WrongFlag) => void, repair = true): ReturnType<ReadyIndexKeeper["audit"]> {
     return this.#readyIndex.audit(report, repair);
+  }
+
+  /** Resolves when no audit of `adopt` runs behind any more. */
+  get isAudited(): Promise<void> {
+    return this.#readyIndex.isAudited;
   }
 
   /** How many ready flags the audits of this gate found wrong, and repaired. */
@@ -640,11 +656,11 @@ export class Gate {
     this.#events.notify();
   }
 
-  async #afterMaintenance(done: number): Promise<void> {
+  #afterMaintenance(done: number): void {
     if (done > 0) this.#notify("everyone");
     if (this.#isDraining) return;
     if (!this.#readiness.isGreen) void this.#readiness.check().catch(() => undefined);
     void this.#retention.tend();
-    if (this.#degradedMode.isHealthy && (await this.#readyIndex.tend())) this.#claims.notify();
+    if (this.#degradedMode.isHealthy) void this.#readyIndex.tend();
   }
 }

@@ -122,8 +122,8 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
   ),
 ];
 
-/** True when the triggers in the database are those of this policy. */
-export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
+/** Asks whether the triggers in the database are those of this policy. They are rendered once: a service asks every second. */
+export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): (() => Tx<boolean>) =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
 
 /** True when a service has built the index, under whatever policy. */
