@@ -12,7 +12,7 @@ import type { Rules } from "../rule/policy.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 import type { DegradedMode } from "./degraded-mode.ts";
 import type { Maintenance } from "./maintenance.ts";
-import type { ReadyIndexKeeper } from "./ready-index-keeper.ts";
+import type { ReadyIndexKeeper } from "./background/ready-index-keeper.ts";
 
 /** Which waiting callers a commit may concern: claims and followers of the events, the followers alone, or nobody. */
 export type Audience = "everyone" | "followers" | "nobody";

@@ -195,7 +195,7 @@ function* pauseAmong(context: Context, row: Row, batch: readonly { readonly id: 
 function* resumeFirst(context: Context, row: Row, size: number): Tx<void> {
   const started =
     yield* idsAmong(sql`SELECT id FROM tasks WHERE repo = ${row.repo} AND ${STARTED} AND ${toResume}
-      AND ${unfinished("tasks")} AND id <= ${row.up_to} ORDER BY id LIMIT ${inlineInteger(size)}`);
+      AND ${unfinished("tasks")} AND id + 0 <= ${row.up_to} ORDER BY paused_at, id LIMIT ${inlineInteger(size)}`);
   const back = yield* resumeAmong(context, row, started);
   const asked = { ...(JSON.parse(row.asked) as Asked), resumed: back.map(({ task_id }) => task_id) };
   yield* goOn(row, row, { changed: back.length });

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/idempotency.ts";
-import { LeaseClock } from "../../../src/gate/lease-clock.ts";
-import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
-import { onEveryDatabase } from "../../support/databases.ts";
-import { startWorld, type World } from "../world.ts";
-import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
+import { forgetAnswer, KEPT_MS, type Call } from "../../../../src/gate/commands/idempotency.ts";
+import { LeaseClock } from "../../../../src/gate/lease-clock.ts";
+import { pruneEvents, Retention } from "../../../../src/gate/runtime/background/retention.ts";
+import { onEveryDatabase } from "../../../support/databases.ts";
+import { startWorld, type World } from "../../world.ts";
+import { EVERYWHERE } from "../../../../src/contract/names/repo-pattern.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };

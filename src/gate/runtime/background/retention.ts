@@ -2,14 +2,14 @@
  *  old, each a short transaction with a rest behind it: it keeps up with a thousand jobs a second, and nobody waits for
  *  more than a batch. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import { recordForgotten } from "../queries/event-range.ts";
-import { all, now, run, type Clock, type Store, type Tx, type WriteOptions } from "../../store/port.ts";
-import { sql } from "../../store/sql.ts";
-import { pruneAnswers } from "../commands/idempotency.ts";
-import type { LeaseClock } from "../lease-clock.ts";
-import type { Log } from "./log.ts";
-import { toStored } from "../../store/timestamps.ts";
+import { recordForgotten } from "../../queries/event-range.ts";
+import { all, now, run, type Clock, type Store, type Tx, type WriteOptions } from "../../../store/port.ts";
+import { sql } from "../../../store/sql.ts";
+import { pruneAnswers } from "../../commands/idempotency.ts";
+import type { LeaseClock } from "../../lease-clock.ts";
+import type { Log } from "../log.ts";
+import { toStored } from "../../../store/timestamps.ts";
+import { restAfter } from "./rest.ts";
 
 const EVERY_MS = 60_000;
 /** The rows of a kind that a batch deletes. */
@@ -82,7 +82,7 @@ export class Retention {
         if (this.#stopped || this.#leaseClock.isInDoubt) return;
         const began = performance.now();
         if (!(await this.#deleteBatch())) break;
-        await sleep(REST * (performance.now() - began), undefined, { ref: false });
+        await restAfter(began, REST);
       }
     } catch (err) {
       if (!this.#stopped)

@@ -1,17 +1,17 @@
 /** Changes of whole lanes: makes their steps one after the other, with a rest between them, and goes on with a change whose
  *  service ended. What a step is: commands/whole-lane/steps.ts. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import type { LanePauseState } from "../../contract/operations.ts";
-import { storedCallOf, withoutKey, type Caller } from "../commands/idempotency.ts";
-import type { LaneChange, Limits } from "../commands/whole-lane/at-once.ts";
-import { beginChange, standingChanges, stepChange } from "../commands/whole-lane/steps.ts";
-import type { Store } from "../../store/port.ts";
-import type { Log } from "./log.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { LanePauseState } from "../../../contract/operations.ts";
+import { storedCallOf, withoutKey, type Caller } from "../../commands/idempotency.ts";
+import type { LaneChange, Limits } from "../../commands/whole-lane/at-once.ts";
+import { beginChange, standingChanges, stepChange } from "../../commands/whole-lane/steps.ts";
+import type { Store } from "../../../store/port.ts";
+import type { Log } from "../log.ts";
+import type { Pipeline } from "../pipeline.ts";
+import { restAfter } from "./rest.ts";
 
-/** Rows of a step: at most some ten milliseconds of the database. */
-const STEP = 250;
+/** Rows of a step: some milliseconds of the database, and a commit. */
+const STEP = 500;
 
 /** Behind a step, others come first for as many times as long as the step took. */
 const REST = 1;
@@ -44,7 +44,7 @@ export class LaneChanges {
 
   /** Up to these limits a change is made at once. */
   get limits(): Limits {
-    return { tasks: 2 * this.#step, jobs: 8 * this.#step };
+    return { tasks: this.#step, jobs: 4 * this.#step };
   }
 
   /** Makes a change in steps. It goes on when its caller hangs up.
@@ -80,7 +80,7 @@ export class LaneChanges {
         );
         if (value.isNews) this.#parts.onNews();
         if (value.isOver) return value.answer;
-        await sleep(REST * (performance.now() - began));
+        await restAfter(began, REST);
       }
     } finally {
       this.#running.delete(repo);

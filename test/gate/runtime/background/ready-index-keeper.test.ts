@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from "vitest";
-import { onEveryDatabase } from "../../support/databases.ts";
-import { startWorld, WEB, type World } from "../world.ts";
+import { onEveryDatabase } from "../../../support/databases.ts";
+import { startWorld, WEB, type World } from "../../world.ts";
 
 /** More than one step of the audit compares. */
 const TASKS = 1_100;

@@ -1,9 +1,8 @@
 /** Keeps the ready index over a service's life: builds it at start-up, audits it slowly, distrusts it while it may be wrong,
  *  and rebuilds it once the database can be read again. What the index is: rule/ready-index.ts. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Store } from "../../store/port.ts";
-import { MigrationError } from "../../store/schema-rights.ts";
+import type { Store } from "../../../store/port.ts";
+import { MigrationError } from "../../../store/schema-rights.ts";
 import {
   auditReadyFlags,
   dropReadyIndex,
@@ -12,9 +11,10 @@ import {
   repairReadyFlags,
   type Audited,
   type WrongFlag,
-} from "../rule/ready-index.ts";
-import type { Log } from "./log.ts";
-import type { Policy } from "../rule/policy.ts";
+} from "../../rule/ready-index.ts";
+import type { Log } from "../log.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { restAfter } from "./rest.ts";
 
 /** How many jobs one step of the audit compares: few while the service answers, many before it does. */
 const STEP = { running: 500, starting: 5_000 } as const;
@@ -149,7 +149,7 @@ export class ReadyIndexKeeper {
           "The ready index was wrong for some jobs; a claim may have come late.",
         );
       if (mended > 0) this.#onRepair();
-      if (sum.next !== null) await sleep(REST * (performance.now() - began), undefined, { ref: false });
+      if (sum.next !== null) await restAfter(began, REST);
     }
     return sum;
   }
