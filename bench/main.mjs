@@ -14,11 +14,12 @@ import { openKind } from "./databases.mjs";
 import { count, table } from "./figures.mjs";
 import { summary } from "./rounds.mjs";
 import * as gate from "./rows/gate.mjs";
+import * as growth from "./rows/growth.mjs";
 import * as http from "./rows/http.mjs";
 import * as peers from "./rows/peers.mjs";
 import * as queue from "./rows/queue.mjs";
 
-const GROUPS = [gate, http, queue, peers];
+const GROUPS = [gate, http, queue, growth, peers];
 const KINDS = ["sqlite", "postgres"];
 
 /** Where the document has the table. */
@@ -30,6 +31,7 @@ const FULL = {
   shallow: { jobs: 1_000, lanes: 10 },
   free: { jobs: 150_000, lanes: 1_500 },
   queue: { jobs: 100_000, lanes: 10_000 },
+  crowd: { jobs: 20_000, lanes: 200 },
   keys: { jobs: 100_000, lanes: 1_000 },
   slices: 10,
   warmGateMs: 500,
@@ -46,6 +48,7 @@ const QUICK = {
   shallow: { jobs: 100, lanes: 10 },
   free: { jobs: 6_000, lanes: 60 },
   queue: { jobs: 1_000, lanes: 100 },
+  crowd: { jobs: 1_000, lanes: 10 },
   keys: { jobs: 10_000, lanes: 100 },
   slices: 1,
   warmGateMs: 20,
@@ -89,6 +92,7 @@ const FILL = {
   off: (databases) => makeBacklog(databases, "off", { held: sizes.deep, free: sizes.free, marked: "all" }),
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),
+  crowd: (databases) => makeLanes(databases, "crowd", sizes.crowd),
   keys: (databases) => makeLanes(databases, "keys", sizes.keys),
 };
 

@@ -108,7 +108,7 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
       `Strict lanes are ${policy.strictLanes ? "on" : "off"}: ${strictLanesReason(config.policy, origin)}.`,
     );
     const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
-    await gate.adopt();
+    await gate.adopt(true);
     const budgets = { ...config.budgets, connections: config.budgets.connections ?? mostConnections() };
     const page = readPage();
     if (page.size === 0) logger.warn("There is no dashboard at /: dist/web is missing. Run npm run build.");

@@ -30,11 +30,11 @@ export const rows = ({ queue }) => {
 };
 
 /** Dashboards that poll the queue without a pause. */
-const POLLERS = 40;
+export const POLLERS = 40;
 const CLAIMS = 100;
 
 /** The median time of a claim, alone and beside pollers, a pair a round. */
-const claimBesidePollers = async (url, { rounds, logs }) => {
+export const claimBesidePollers = async (url, { rounds, logs }) => {
   const service = await startService(url, logs);
   const claim = async () => {
     const samples = [];

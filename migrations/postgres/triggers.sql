@@ -825,7 +825,8 @@ EXECUTE FUNCTION public.gate_ready_lane_jobs_claimed();
 CREATE FUNCTION public.gate_ready_own_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -834,10 +835,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -850,7 +851,8 @@ EXECUTE FUNCTION public.gate_ready_own_jobs_inserted();
 CREATE FUNCTION public.gate_ready_own_jobs_updated() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -859,10 +861,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -875,7 +877,8 @@ EXECUTE FUNCTION public.gate_ready_own_jobs_updated();
 CREATE FUNCTION public.gate_ready_paused_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -884,10 +887,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -900,7 +903,8 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_changed();
 CREATE FUNCTION public.gate_ready_paused_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -909,10 +913,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -925,7 +929,8 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_created();
 CREATE FUNCTION public.gate_ready_paused_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -934,10 +939,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -950,7 +955,8 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_deleted();
 CREATE FUNCTION public.gate_ready_finished_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -959,10 +965,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -975,7 +981,8 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_changed();
 CREATE FUNCTION public.gate_ready_finished_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -984,10 +991,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1000,7 +1007,8 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_created();
 CREATE FUNCTION public.gate_ready_finished_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1009,10 +1017,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1025,7 +1033,8 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_deleted();
 CREATE FUNCTION public.gate_ready_freeze_repo_freeze_frozen() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1033,10 +1042,10 @@ BEGIN
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1049,7 +1058,8 @@ EXECUTE FUNCTION public.gate_ready_freeze_repo_freeze_frozen();
 CREATE FUNCTION public.gate_ready_freeze_repo_freeze_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1057,12 +1067,13 @@ BEGIN
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1070,12 +1081,13 @@ BEGIN
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1083,10 +1095,10 @@ BEGIN
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1099,7 +1111,8 @@ CREATE FUNCTION public.gate_ready_freeze_repo_freeze_deleted() RETURNS trigger L
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1107,10 +1120,10 @@ BEGIN
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1125,7 +1138,8 @@ CREATE FUNCTION public.gate_ready_dependency_tasks_created() RETURNS trigger LAN
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1134,10 +1148,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1154,7 +1168,8 @@ BEGIN
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1163,10 +1178,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1181,7 +1196,8 @@ CREATE FUNCTION public.gate_ready_dependency_tasks_deleted() RETURNS trigger LAN
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1190,10 +1206,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1206,7 +1222,8 @@ EXECUTE FUNCTION public.gate_ready_dependency_tasks_deleted();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_declared() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1215,10 +1232,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1230,7 +1247,8 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_declared();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1239,11 +1257,12 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1252,10 +1271,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1267,7 +1286,8 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_changed();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_dropped() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1276,10 +1296,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1291,7 +1311,8 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_dropped();
 CREATE FUNCTION public.gate_ready_active_task_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1300,11 +1321,12 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1313,10 +1335,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1329,7 +1351,8 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_created();
 CREATE FUNCTION public.gate_ready_active_task_tasks_entered() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1338,10 +1361,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1355,7 +1378,8 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_left() RETURNS trigger LANGU
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1364,10 +1388,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1381,7 +1405,8 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_deleted() RETURNS trigger LA
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1390,11 +1415,12 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1403,10 +1429,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1419,7 +1445,8 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_deleted();
 CREATE FUNCTION public.gate_ready_active_task_tasks_own() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1428,10 +1455,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1446,7 +1473,8 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_ended() RETURNS trigger L
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1455,10 +1483,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1473,7 +1501,8 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_deleted() RETURNS trigger
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
@@ -1482,10 +1511,10 @@ BEGIN
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 

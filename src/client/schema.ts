@@ -723,6 +723,8 @@ export interface components {
                  */
                 paused_at: string | null;
             }[];
+            /** @description True for a long repository: `tasks` and `effect` list the first 1,000 only, and `changed` counts all. */
+            cut?: boolean;
             /** @description False while the gate is switched off or its scope leaves the repository out: it is recorded and holds nothing. */
             in_force: boolean;
             /** @example SERIAL_GATE_REPOS does not include acme/web */

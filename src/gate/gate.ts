@@ -60,7 +60,9 @@ import { agentsOf, reachOf, type Caller } from "./commands/idempotency.ts";
 import { cancelJob, createJob, readJob, retryJob } from "./commands/job.ts";
 import { trimAnswers } from "./commands/kept/budget.ts";
 import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
-import { pause, pauseLane, resume, resumeLane } from "./commands/pause.ts";
+import { pause, resume } from "./commands/pause.ts";
+import { changeAtOnce, LongLane, type LaneChange } from "./commands/whole-lane/at-once.ts";
+import { BusyLane } from "./commands/whole-lane/busy.ts";
 import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
 import { refuseUnseen } from "./commands/lookup/subject.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
@@ -81,6 +83,7 @@ import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
 import { jumpSentence, LeaseClock } from "./lease-clock.ts";
 import { DegradedMode } from "./runtime/degraded-mode.ts";
+import { LaneChanges } from "./runtime/background/lane-changes.ts";
 import { EventStream } from "./runtime/event-stream.ts";
 import { readEssentials, tryToWork } from "./runtime/health/probe.ts";
 import { Readiness } from "./runtime/health/readiness.ts";
@@ -88,8 +91,8 @@ import type { Log } from "./runtime/log.ts";
 import { Maintenance } from "./runtime/maintenance.ts";
 import { Pipeline, type Audience, type Operation } from "./runtime/pipeline.ts";
 import { QueueVersion } from "./runtime/queue-version.ts";
-import { ReadyIndexKeeper } from "./runtime/ready-index-keeper.ts";
-import { Retention } from "./runtime/retention.ts";
+import { ReadyIndexKeeper } from "./runtime/background/ready-index-keeper.ts";
+import { Retention } from "./runtime/background/retention.ts";
 import { tryRemedies } from "./runtime/trial.ts";
 
 export { StoreFault };
@@ -109,6 +112,8 @@ interface GateParts {
   readonly monotonic?: () => number;
   /** A number in [0, 1), for jitter. */
   readonly random?: () => number;
+  /** Rows of a step of a change of a whole lane; for tests. */
+  readonly laneStep?: number;
 }
 
 /** A dry run gives the answer and changes nothing. */
@@ -142,6 +147,7 @@ export class Gate {
   readonly #pipeline: Pipeline;
   readonly #claims: Claims;
   readonly #completions: Completions;
+  readonly #laneChanges: LaneChanges;
   readonly #events: EventStream;
   readonly #queueVersion: QueueVersion;
   readonly #readiness: Readiness;
@@ -157,13 +163,22 @@ export class Gate {
     clock = Date.now,
     monotonic = () => performance.now(),
     random = Math.random,
+    laneStep,
   }: GateParts) {
     const watch = (listener: () => void): (() => void) => store.watch(listener);
     this.#store = store;
     this.#policy = policy;
     this.#projects = projects;
     this.#log = log;
-    this.#readyIndex = new ReadyIndexKeeper(store, policy, log);
+    this.#readyIndex = new ReadyIndexKeeper({
+      store,
+      policy,
+      log,
+      monotonic,
+      onRepair: () => {
+        this.#claims.notify();
+      },
+    });
     this.#degradedMode = new DegradedMode(store, log, this.#readyIndex);
     const leaseClock = new LeaseClock(monotonic, (byMs) => {
       log.warn({ byMs }, jumpSentence(byMs));
@@ -179,7 +194,9 @@ export class Gate {
     };
     this.#maintenance = new Maintenance(
       { store, policy, log, clock, leaseClock, onFault: onFailure },
-      (done) => void this.#afterMaintenance(done),
+      (done) => {
+        this.#afterMaintenance(done);
+      },
     );
     this.#retention = new Retention({ store, log, clock, leaseClock, eventsDays });
     this.#pipeline = new Pipeline({
@@ -199,6 +216,15 @@ export class Gate {
         this.#notify(audience);
       },
       onFailure,
+    });
+    this.#laneChanges = new LaneChanges({
+      pipeline: this.#pipeline,
+      store,
+      log,
+      onNews: () => {
+        this.#notify("everyone");
+      },
+      step: laneStep,
     });
     this.#claims = new Claims(this.#pipeline, watch);
     this.#completions = new Completions(this.#pipeline);
@@ -391,9 +417,12 @@ export class Gate {
   /** Pauses every unfinished task of a repository that is not paused yet.
    *  @param note.until ISO 8601; the tasks resume by themselves then
    *  @throws GateError layer_disabled, invalid_request */
-  pauseLane(caller: Caller, { repo, dry_run: dryRun }: ByRepo, note: PauseNote): Promise<LanePauseState> {
-    const operation = { caller, about: { repo }, dryRun, due: () => [note.until] };
-    return this.#decide(operation, note, (context, said) => pauseLane(context, repo, said));
+  pauseLane(caller: Caller, query: ByRepo, note: PauseNote): Promise<LanePauseState> {
+    return this.#changeLane(caller, query, {
+      repo: query.repo,
+      verb: "pause",
+      note: withStorableReason(note),
+    });
   }
 
   /** Takes a paused task back into its lane, also while the pause is switched off. Resuming again changes nothing.
@@ -409,14 +438,31 @@ export class Gate {
 
   /** Resumes the tasks that `pauseLane` paused; a task that was paused by itself stays paused.
    *  @throws GateError invalid_request */
-  resumeLane(
+  resumeLane(caller: Caller, query: ByRepo, note: ResumeNote = {}): Promise<LanePauseState> {
+    const said = withStorableReason(withStorableAnswer(note));
+    return this.#changeLane(caller, query, { repo: query.repo, verb: "resume", note: said });
+  }
+
+  /** Changes a short lane at once, and a long one in steps; a dry run is one transaction in any case. */
+  async #changeLane(
     caller: Caller,
-    { repo, dry_run: dryRun }: ByRepo,
-    note: ResumeNote = {},
+    { dry_run: dryRun }: ByRepo,
+    change: LaneChange,
   ): Promise<LanePauseState> {
-    return this.#decide({ caller, about: { repo }, dryRun }, withStorableAnswer(note), (context, said) =>
-      resumeLane(context, repo, said),
-    );
+    const { repo } = change;
+    const until = change.verb === "pause" ? change.note.until : undefined;
+    const operation = { caller, about: { repo }, dryRun, due: () => [until], decides: true };
+    const limits = dryRun === true ? undefined : this.#laneChanges.limits;
+    for (;;) {
+      const tried = await this.#run<LanePauseState | LongLane>(operation, (context) =>
+        changeAtOnce(context, change, limits),
+      );
+      if (!(tried instanceof LongLane)) return tried;
+      const made = await this.#laneChanges.make(caller, change);
+      if (!made) continue;
+      if (until !== undefined) this.#maintenance.scheduleAt(Date.parse(until));
+      return withinReach(reachOf(caller), made);
+    }
   }
 
   /** Freezes a repository: no entry job of it starts until an operator unfreezes it. Each call is a freeze of its own.
@@ -535,9 +581,10 @@ export class Gate {
   // --- The service itself
 
   /** Installs the ready index for this gate's policy and brings it up to date, folds the names of new lanes, and logs
-   *  names that look alike: see `ReadyIndexKeeper.adopt`. */
-  async adopt(): Promise<boolean> {
-    const made = await this.#readyIndex.adopt();
+   *  names that look alike: see `ReadyIndexKeeper.adopt`.
+   *  @param isAuditBehind true to return before the flags of an index that is there are compared */
+  async adopt(isAuditBehind = false): Promise<boolean> {
+    const made = await this.#readyIndex.adopt(isAuditBehind);
     while (await this.#store.write(foldLanes));
     const configured = { policy: this.#policy, projects: this.#projects };
     const warnings = await this.#store.read(() => nameWarnings(configured)).catch(ignoreUnreadable);
@@ -548,6 +595,11 @@ export class Gate {
   /** Compares the ready flag of every queued job with the rule and repairs wrong ones: see `ReadyIndexKeeper.audit`. */
   audit(report?: (wrong: WrongFlag) => void, repair = true): ReturnType<ReadyIndexKeeper["audit"]> {
     return this.#readyIndex.audit(report, repair);
+  }
+
+  /** Resolves when no audit of `adopt` runs behind any more. */
+  get isAudited(): Promise<void> {
+    return this.#readyIndex.isAudited;
   }
 
   /** How many ready flags the audits of this gate found wrong, and repaired. */
@@ -594,6 +646,7 @@ export class Gate {
     this.#isDraining = true;
     this.#maintenance.stop();
     this.#retention.stop();
+    this.#laneChanges.stop();
     this.#readyIndex.stop();
     this.#claims.close();
     this.#completions.close();
@@ -604,11 +657,18 @@ export class Gate {
     if (this.#isDraining) throw new GateError("draining", "The service is shutting down.");
   }
 
-  /** Runs a change. The answer of a dry run says so. */
+  /** Runs a change, behind one of its whole lane that goes on. The answer of a dry run says so. */
   async #run<T>(operation: Operation<T>, command: (context: Context) => Tx<T>): Promise<T> {
-    const { value } = await this.#pipeline.run(operation, command);
-    const answer = withinReach(reachOf(operation.caller), value);
-    return operation.dryRun ? { ...answer, dry_run: true } : answer;
+    for (;;) {
+      const { value }: { readonly value: T | BusyLane } = await this.#pipeline.run(operation, command);
+      if (value instanceof BusyLane) {
+        await this.#laneChanges.finish(value.repo);
+        continue;
+      }
+      if (value instanceof LongLane) return value;
+      const answer = withinReach(reachOf(operation.caller), value);
+      return operation.dryRun ? { ...answer, dry_run: true } : answer;
+    }
   }
 
   /** Runs a change that comes with a note and is decided by the rule: the command gets the note with its reason made
@@ -651,11 +711,12 @@ export class Gate {
     this.#events.notify();
   }
 
-  async #afterMaintenance(done: number): Promise<void> {
+  #afterMaintenance(done: number): void {
     if (done > 0) this.#notify("everyone");
     if (this.#isDraining) return;
     if (!this.#readiness.isGreen) void this.#readiness.check().catch(() => undefined);
     void this.#retention.tend();
-    if (this.#degradedMode.isHealthy && (await this.#readyIndex.tend())) this.#claims.notify();
+    void this.#laneChanges.tend();
+    if (this.#degradedMode.isHealthy) void this.#readyIndex.tend();
   }
 }

@@ -39,8 +39,9 @@ export class ModelRun {
   readonly model: Model;
   #created = 0;
 
-  constructor(store: Store, clock: TestClock, policy: Policy) {
-    this.world = new World(store, clock, policy);
+  /** @param laneStep rows of a step of a change of a whole lane */
+  constructor(store: Store, clock: TestClock, policy: Policy, laneStep?: number) {
+    this.world = new World(store, clock, policy, [], laneStep);
     this.model = new Model(policy);
   }
 

@@ -33,9 +33,11 @@ onEveryDatabase((open, database) => {
     async () => {
       const property = fc.asyncProperty(
         policies,
+        // Whole lanes are changed at once, or in steps of a task or two.
+        fc.constantFrom(undefined, undefined, undefined, 2),
         fc.array(command, { minLength: 40, maxLength: 60, size: "max" }),
-        async (policy, steps) => {
-          const run = new ModelRun(store, clock, policy);
+        async (policy, laneStep, steps) => {
+          const run = new ModelRun(store, clock, policy, laneStep);
           for (const table of EMPTIED) await run.world.sql(`DELETE FROM ${table}`);
           await run.world.adopt();
           try {

@@ -155,6 +155,26 @@ function* keepAnswers(answers: readonly { readonly caller: Call; readonly answer
   return kept.length === rows.length;
 }
 
+/** A call whose answer is stored by an operation that goes on after it. */
+export type StoredCall = Pick<Call, "actor" | "key" | "fingerprint">;
+
+export const storedCallOf = (caller: Caller): StoredCall | null => {
+  if (!isCall(caller)) return null;
+  const { actor, key, fingerprint } = caller;
+  return { actor, key, fingerprint };
+};
+
+/** The caller without its key: for a part of an operation that alone is no answer. */
+export const withoutKey = (caller: Caller): Caller =>
+  isCall(caller) ? { actor: caller.actor, reach: reachOf(caller), agents: agentsOf(caller) } : caller;
+
+/** Writes an answer under its key, unless the key was used meanwhile. */
+export function* keepAnswer({ actor, key, fingerprint }: StoredCall, answer: unknown): Tx<void> {
+  yield* run(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer)
+    VALUES (${key}, ${actor ?? ""}, ${fingerprint}, ${toStored(yield* now())}, ${keptText(answer)})
+    ON CONFLICT (idempotency_key, actor) DO NOTHING`);
+}
+
 /** Forgets an answer whose caller has gone; false when it was asked for again already, so that it must stand. */
 export function* forgetAnswer(caller: Caller): Tx<boolean> {
   if (!isCall(caller)) return true;

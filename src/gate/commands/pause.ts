@@ -1,24 +1,23 @@
 /** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
-import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
-import { idsIn, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { all, first, now, run, tryLane, type Tx } from "../../store/port.ts";
+import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError } from "../../contract/errors.ts";
-import type { BatchContext, Context } from "./context.ts";
-import { laneChanged, recordAll, WRITTEN, WRITTEN_TOGETHER, type Why } from "./record.ts";
-import { type EventKind, isTerminal, WAITING_STATUSES } from "../../contract/vocabulary.ts";
+import type { Context } from "./context.ts";
+import { recordAll, WRITTEN, type Why } from "./record.ts";
+import { type EventKind, isTerminal } from "../../contract/vocabulary.ts";
 import type { ClaimedJob } from "../../contract/jobs.ts";
-import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
+import type { PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { GATE_ACTOR, nameOf, whoActs, type Actor } from "../rule/policy.ts";
-import { unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import { losesLane, takesPlaceBack } from "../../store/triggers/lane-state.ts";
-import { familiarity } from "./lookup/repo.ts";
 import { instantIn } from "../instant.ts";
 import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
+import { refuseBusyLane } from "./whole-lane/busy.ts";
 
 function* pausedAt(task: TaskRef): Tx<string | null> {
   const row = yield* first<{ paused_at: string | null }>(
@@ -31,7 +30,6 @@ type Pause = Pick<
   PauseState,
   "work_item_id" | "task_id" | "repo" | "stage" | "paused" | "paused_at" | "changed"
 >;
-type LanePause = Pick<LanePauseState, "repo" | "paused" | "changed" | "tasks">;
 
 const state = (task: TaskRef, paused_at: string | null, changed: boolean): Pause => ({
   work_item_id: task.work_item_id,
@@ -82,7 +80,7 @@ export const pauseOptions = (
 
 /** Pauses the tasks that the condition names; returns them by id.
  *  @param written how the statement counts: many tasks together, or one */
-function* pauseTasks(
+export function* pauseTasks(
   which: Statement,
   { actor, at, ends, reason, together }: PauseOptions,
   written = WRITTEN,
@@ -98,7 +96,7 @@ function* pauseTasks(
 }
 
 /** How a task is taken back. */
-interface ResumeOptions {
+export interface ResumeOptions {
   readonly actor: Actor;
   readonly reason: string | undefined;
   readonly answer?: string | undefined;
@@ -115,7 +113,7 @@ const whyOf = ({ actor, reason, answer }: ResumeOptions): Why => ({
 });
 
 /** Takes the tasks back that the condition names; returns them by id. */
-function* resumeTasks(which: Statement, how: ResumeOptions, written = WRITTEN): Tx<TaskRef[]> {
+export function* resumeTasks(which: Statement, how: ResumeOptions, written = WRITTEN): Tx<TaskRef[]> {
   const at = toStored(yield* now());
   const answer = when(how.answer !== undefined, sql`, ${answered(how, at)}`);
   const back =
@@ -135,7 +133,7 @@ function* answerTask(task: TaskRef, how: ResumeOptions): Tx<void> {
   yield* recordAll([["task.answered", task, whyOf(how)]]);
 }
 
-const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
+export const TASK_REF = raw("id AS task_id, repo, work_item_id, stage");
 
 function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
   tasks.sort((a, b) => a.task_id - b.task_id);
@@ -145,12 +143,24 @@ function* recorded(kind: EventKind, tasks: TaskRef[], why: Why): Tx<TaskRef[]> {
 
 const itself = ({ task_id }: TaskRef): Statement => sql`id = ${task_id}`;
 
+/** A change that is taken back in any case need not wait for a verb for the whole lane. */
+interface Trial {
+  readonly isTrial?: boolean;
+}
+
 /** Parks a task. One that is parked stays as it is.
+ *  @throws RolledBack with a BusyLane while a verb for the whole lane goes on
  *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
-export function* pause(context: Context, selector: TaskSelector, note: PauseNote): Tx<PauseState> {
+export function* pause(
+  context: Context,
+  selector: TaskSelector,
+  note: PauseNote,
+  { isTrial = false }: Trial = {},
+): Tx<PauseState> {
   const { policy } = context.rules;
   const how = pauseOptions(context, note, { at: yield* now() });
   const task = yield* resolveInLane(selector, context.reach);
+  if (!isTrial) yield* refuseBusyLane(task.repo);
   if (isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
@@ -183,9 +193,11 @@ export function* resume(
   { rules: { policy }, lookup, actor, reach }: Context,
   selector: TaskSelector,
   note: ResumeNote,
+  { isTrial = false }: Trial = {},
 ): Tx<PauseState> {
   const how = resumeOptions(actor, note);
   const task = yield* resolveInLane(selector, reach);
+  if (!isTrial) yield* refuseBusyLane(task.repo);
   if (how.answer !== undefined && isTerminal(task.stage))
     throw new GateError(
       "task_terminal",
@@ -195,7 +207,7 @@ export function* resume(
   return { ...resumed, ...forceOf(policy, task.repo), still_claimable: false };
 }
 
-const resumeOptions = (actor: Actor, { by, reason, answer }: ResumeNote): ResumeOptions => ({
+export const resumeOptions = (actor: Actor, { by, reason, answer }: ResumeNote): ResumeOptions => ({
   actor: whoActs(actor, by),
   reason,
   answer,
@@ -241,77 +253,6 @@ export function* forgetAnswers(
     yield* run(sql`UPDATE tasks SET answer = NULL, answered_by = NULL, answered_at = NULL, answer_told_job_id = NULL
       WHERE id IN ${idsIn(tasks)}`);
 }
-
-// --- All tasks of a repository together
-
-const unfinishedOf = (repo: string, pause: Statement): Statement =>
-  sql`repo = ${repo} AND ${unfinished("tasks")} AND ${pause}`;
-
-/** Parks every unfinished task of a repository that is not parked yet.
- *  @throws GateError layer_disabled, invalid_request */
-export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
-  const how = pauseOptions(context, note, { at: yield* now(), together: true });
-  return yield* changeLane(context, repo, pauseAll(context, repo, how));
-}
-
-/** Changes many tasks of a lane in one statement. While this gate keeps the ready index, triggers leave the lane alone and
- *  it is evaluated once: a trigger for each task would make the change quadratic. */
-function* together(
-  { rules: { policy }, lookup: { useReadyIndex } }: BatchContext,
-  repo: string,
-  change: (written: Statement) => Tx<TaskRef[]>,
-): Tx<TaskRef[]> {
-  if (!useReadyIndex) return yield* change(WRITTEN);
-  const tasks = yield* change(WRITTEN_TOGETHER);
-  if (tasks.length > 0) yield* laneChanged(policy, repo);
-  return tasks;
-}
-
-function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePause> {
-  const which = unfinishedOf(repo, raw("paused_at IS NULL"));
-  const tasks = yield* together(context, repo, (written) => pauseTasks(which, how, written));
-  return laneState(repo, tasks, toStored(how.at));
-}
-
-/** Takes back the tasks that were parked together; one that was parked by itself stays so. A task that finished meanwhile is
- *  taken back for the jobs that it left: they are held as long as it is paused.
- *  @throws GateError invalid_request */
-export function* resumeLane(context: Context, repo: string, note: ResumeNote): Tx<LanePauseState> {
-  const how = resumeOptions(context.actor, note);
-  return yield* changeLane(context, repo, resumeAll(context, repo, how));
-}
-
-/** Makes a change to a lane under its lock, and says what its repository is to the gate. */
-function* changeLane(
-  { rules: { policy, projects }, lookup, reach }: Context,
-  repo: string,
-  change: Tx<LanePause>,
-): Tx<LanePauseState> {
-  yield* lockLane(repo);
-  const familiar = yield* familiarity(repo, reach, { projects, visible: lookup.visible });
-  const changed = yield* withEffect(policy, lookup, [repo], change);
-  return { ...changed, ...forceOf(policy, repo), ...familiar };
-}
-
-function* resumeAll(context: Context, repo: string, how: ResumeOptions): Tx<LanePause> {
-  const hasWork = sql`(${unfinished("tasks")} OR EXISTS (SELECT 1 FROM jobs j
-    WHERE j.task_id = tasks.id AND j.status IN ${list(WAITING_STATUSES)}))`;
-  const which = sql`repo = ${repo} AND paused_at IS NOT NULL AND paused_together = 1 AND ${hasWork}`;
-  const tasks = yield* together(context, repo, (written) => resumeTasks(which, how, written));
-  return laneState(repo, tasks, null);
-}
-
-const laneState = (repo: string, tasks: readonly TaskRef[], paused_at: string | null): LanePause => ({
-  repo,
-  paused: paused_at !== null,
-  changed: tasks.length,
-  tasks: tasks.map(({ task_id, work_item_id, stage }) => ({
-    task_id,
-    work_item_id,
-    stage,
-    paused_at: toIsoOrNull(paused_at),
-  })),
-});
 
 /** Resumes the tasks whose pause has run out, at most `limit`, but for lanes that others hold; returns how many. */
 export function* resumeExpired(limit: number): Tx<number> {

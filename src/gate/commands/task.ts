@@ -27,7 +27,7 @@ import type {
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/reasons/finished.ts";
-import { unfinished } from "../rule/lane.ts";
+import { isPaused, unfinished } from "../rule/lane.ts";
 import { isTerminal, WAITING_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import {
@@ -48,6 +48,7 @@ interface TaskRow {
   paused_by: string | null;
   pause_reason: string | null;
   pause_until: string | null;
+  paused: number;
   cancelled_at: string | null;
   created_at: string | null;
   updated_at: string | null;
@@ -61,10 +62,20 @@ interface DependencyRow {
   stage: string;
 }
 
+const NO_PAUSE = { paused_at: null, paused_by: null, pause_reason: null, pause_until: null };
+
+const pauseOf = (row: TaskRow) => ({
+  paused_at: toIsoOrNull(row.paused_at),
+  paused_by: row.paused_by,
+  pause_reason: row.pause_reason,
+  pause_until: toIsoOrNull(row.pause_until),
+});
+
 /** The tasks that a `SELECT t.id FROM tasks t …` names, by id. */
 export function* readTasks(ids: Statement): Tx<Task[]> {
   const rows = yield* all<TaskRow>(sql`SELECT id, repo, work_item_id, title, stage, paused_at, paused_by,
-      pause_reason, pause_until, cancelled_at, created_at, updated_at
+      pause_reason, pause_until, CASE WHEN ${isPaused("tasks")} THEN 1 ELSE 0 END AS paused,
+      cancelled_at, created_at, updated_at
     FROM tasks WHERE id IN (${ids}) ORDER BY id`);
   const needed = yield* all<DependencyRow>(sql`SELECT d.task_id AS of_task_id, n.id AS task_id, n.repo,
       n.work_item_id, n.stage
@@ -78,10 +89,7 @@ export function* readTasks(ids: Statement): Tx<Task[]> {
     title: row.title,
     stage: row.stage,
     depends_on: (dependencies.get(row.id) ?? []).map(({ of_task_id: _, ...dependency }) => dependency),
-    paused_at: toIsoOrNull(row.paused_at),
-    paused_by: row.paused_by,
-    pause_reason: row.pause_reason,
-    pause_until: toIsoOrNull(row.pause_until),
+    ...(row.paused === 1 ? pauseOf(row) : NO_PAUSE),
     cancelled_at: toIsoOrNull(row.cancelled_at),
     created_at: toIsoOrNull(row.created_at),
     updated_at: toIsoOrNull(row.updated_at),
@@ -126,7 +134,7 @@ export function* listTasks(query: TaskQuery, reach: Reach): Tx<TaskPage> {
       sql` AND t.work_item_id = ${query.work_item ?? null}`,
     )}${when(
       query.paused !== undefined,
-      raw(` AND t.paused_at IS ${query.paused ? "NOT NULL" : "NULL"}`),
+      query.paused ? sql` AND ${isPaused("t")}` : sql` AND NOT (${isPaused("t")})`,
     )}${when(
       query.finished !== undefined,
       sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,

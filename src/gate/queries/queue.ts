@@ -8,7 +8,7 @@ import { PEOPLE_TEXT_LENGTH, peopleText } from "../../contract/people-text.ts";
 import { NOWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { activeTaskOf, headOf, otherHolders, unfinished } from "../rule/lane.ts";
+import { activeTaskOf, headOf, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { inReach } from "../rule/reach.ts";
@@ -53,6 +53,8 @@ interface PausedRow {
   paused_at: string;
   paused_by: string | null;
   pause_reason: string | null;
+  /** 0 for a task that a verb for its whole lane is changing: it counts as not paused. */
+  shown: number;
 }
 
 type FreezeRow = ActiveFreeze & { readonly repo: string };
@@ -234,7 +236,7 @@ const shownText = (text: string | null): string | null => (text === null ? null 
 /** In the order of the index: by id, the statement would walk past every task that is not paused. */
 const pausedBehind = (selected: Selection, last: PausedRow | undefined): Statement =>
   sql`SELECT t.repo, t.id AS task_id, t.work_item_id, t.stage, t.paused_at, t.paused_by,
-      ${beginningOf("t.pause_reason")} AS pause_reason
+      ${beginningOf("t.pause_reason")} AS pause_reason, CASE WHEN ${isPaused("t")} THEN 1 ELSE 0 END AS shown
     FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}${selected("t")}
       AND (t.repo, t.id) > (${last?.repo ?? ""}, ${last?.task_id ?? 0}) ORDER BY t.repo, t.id LIMIT ${PAGE}`;
 
@@ -357,7 +359,14 @@ export function* snapshot(
   const most = yield* listedInLane(selected);
   const queued = yield* readWaiting(policy, sight, { repos, reach }, most);
   const parked = new Lists<PausedRow>({ which: "first", inLane: most });
-  if (policy.pause && seeLanes) yield* inPages<PausedRow>((last) => pausedBehind(selected, last), parked.add);
+  if (policy.pause && seeLanes)
+    yield* inPages<PausedRow>(
+      (last) => pausedBehind(selected, last),
+      (page) => {
+        parked.add(page.filter(({ shown }) => shown === 1));
+        return undefined;
+      },
+    );
   const freezes = new Lists<FreezeRow>({ which: "last", inLane: FREEZES_IN_LANE });
   if (sight.freezes)
     yield* inPages<FreezeRow>((last) => activeFreezesBehind(selected, last?.freeze_id ?? 0), freezes.add);
@@ -377,7 +386,7 @@ export function* snapshot(
       active_task: shownTask(row),
       running: running.get(repo) ?? [],
       waiting,
-      paused: paused.rows.map(({ repo: _, ...task }) => ({
+      paused: paused.rows.map(({ repo: _, shown: __, ...task }) => ({
         ...task,
         paused_at: toIso(task.paused_at),
         pause_reason: shownText(task.pause_reason),

@@ -8,7 +8,7 @@ import { labelOf } from "../../contract/names/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
-import { holdsLane, otherHolders, unfinished } from "../rule/lane.ts";
+import { holdsLane, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
 import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
@@ -83,7 +83,7 @@ export const hasNoOpenJob = (task: string): Statement => sql`NOT ${hasJob(task, 
 
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage, t.lane_state,
-    CASE WHEN t.paused_at IS NULL THEN 0 WHEN t.resume_ms IS NULL THEN 2 ELSE 1 END AS paused,
+    CASE WHEN NOT (${isPaused("t")}) THEN 0 WHEN t.resume_ms IS NULL THEN 2 ELSE 1 END AS paused,
     CASE WHEN ${hasJob("t", OPEN)} THEN 1 ELSE 0 END AS open,
     CASE WHEN ${hasJob("t", list(["running"]))} THEN 1 ELSE 0 END AS running,
     ${entryJob(policy, "t")} AS entry_id, last.id AS job_id, last.agent, last.error

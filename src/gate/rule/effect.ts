@@ -3,7 +3,7 @@
 
 import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
 import { all, type Tx } from "../../store/port.ts";
-import { idsIn, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { idsIn, inlineInteger, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { readLane, type KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
@@ -41,6 +41,33 @@ function* readReady(
   return yield* all<ChangedVerdict>(
     sql`SELECT * FROM (${verdicts(policy, lookup, proposed, lane)}) AS v WHERE v.reason IS NULL ORDER BY v.job_id`,
   );
+}
+
+/** Reads the first ready jobs of a lane's tasks, in the order of the tasks. With the ready index no more are looked at. */
+export function* firstReady(
+  policy: Policy,
+  lookup: Lookup,
+  repo: string,
+  limit: number,
+): Tx<ChangedVerdict[]> {
+  const proposed = sql`${raw(lookup.useReadyIndex ? "j.ready = 1 AND " : "")}j.repo = ${repo} AND j.task_id > 0`;
+  const lane = yield* onlyLane(policy, lookup, [repo]);
+  return yield* all<ChangedVerdict>(sql`SELECT * FROM (${verdicts(policy, lookup, proposed, lane)}) AS v
+    WHERE v.reason IS NULL ORDER BY v.task_id, v.job_id LIMIT ${inlineInteger(limit)}`);
+}
+
+/** Reads which jobs of a lane, among some that were ready, are held now. */
+export function* turnedAmong(
+  policy: Policy,
+  lookup: Lookup,
+  repo: string,
+  jobs: readonly number[],
+): Tx<ChangedVerdict[]> {
+  if (jobs.length === 0) return [];
+  const lane = yield* onlyLane(policy, lookup, [repo]);
+  const which = sql`j.id IN ${idsIn(jobs)}`;
+  return yield* all<ChangedVerdict>(sql`SELECT * FROM (${verdicts(policy, lookup, which, lane)}) AS v
+    WHERE v.reason IS NOT NULL ORDER BY v.job_id`);
 }
 
 /** Reads which of some jobs a claim may hand out, whatever their agent. */

@@ -14,6 +14,23 @@ export const unfinished = (task: string): Statement => raw(`${task}.stage NOT IN
 export const holdsLane = (policy: Policy, task: string): Statement =>
   sql`${unfinished(task)}${when(policy.pause, raw(` AND ${task}.paused_at IS NULL`))}`;
 
+/** The phase of a verb for a whole lane, in which its tasks count as not paused. */
+export const COUNTING = 1;
+
+/** FROM and WHERE of the verb for a whole lane that is changing a task that is paused together with its lane, `s`. */
+const verbOf = (task: string): string =>
+  `gate_lane_steps s WHERE s.repo = ${task}.repo AND s.phase = ${COUNTING} AND ${task}.paused_together = 1`;
+
+/** True for a paused task. While a verb for its whole lane goes on in steps, the tasks that are paused already, or not resumed
+ *  yet, count as not paused: all of them turn at one commit (commands/whole-lane/steps.ts). */
+export const isPaused = (task: string): Statement =>
+  raw(`${task}.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${verbOf(task)}
+      AND (s.verb = 'resume' OR s.at = ${task}.paused_at))`);
+
+/** True for a task that counts as not paused because its lane is being resumed, and whose turn is still to come. */
+export const isBeingResumed = (task: string): Statement =>
+  raw(`${task}.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM ${verbOf(task)} AND s.verb = 'resume')`);
+
 /** Greater than any id. */
 export const NO_END = Number.MAX_SAFE_INTEGER;
 

@@ -5,7 +5,7 @@
  *  flag may delay a job, never let one through; the audit finds and repairs it. */
 
 import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
-import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
+import { idsIn, inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
   installTriggers,
@@ -113,6 +113,31 @@ export function* reevaluateLane(policy: Policy, repo: string): Tx<void> {
     yield* run(reevaluate(policy, sql`${raw(CANDIDATES[effect])}repo = ${repo}`, lane));
 }
 
+/** Evaluates some jobs of a lane. */
+export function* reevaluateSome(policy: Policy, repo: string, jobs: readonly number[]): Tx<void> {
+  if (jobs.length === 0) return;
+  yield* run(reevaluate(policy, sql`id IN ${idsIn(jobs)}`, yield* readLane(policy, repo)));
+}
+
+/** Evaluates the jobs of a lane that can start, or that could, after a command changed many of its tasks together: those of
+ *  its head and of its started tasks, and those that are ready; at most `limit` of each. */
+export function* reevaluateNext(policy: Policy, repo: string, limit: number): Tx<void> {
+  const { head } = yield* readLane(policy, repo);
+  const some = (which: Statement): Tx<{ id: number }[]> =>
+    all(sql`SELECT j.id FROM jobs j WHERE ${which} LIMIT ${inlineInteger(limit)}`);
+  const ready = yield* some(sql`j.repo = ${repo} AND j.ready = 1`);
+  const started = sql`SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${unfinished("t")}
+    AND t.lane_state <> ${inlineInteger(LANE_STATE.none)} LIMIT ${inlineInteger(limit)}`;
+  const next =
+    yield* some(sql`j.task_id IN (SELECT CAST(${head} AS BIGINT) UNION ALL SELECT id FROM (${started}) AS started)
+    AND j.ready = 0 AND CASE j.status WHEN 'queued' THEN 1 END = 1`);
+  yield* reevaluateSome(
+    policy,
+    repo,
+    [...ready, ...next].map(({ id }) => id),
+  );
+}
+
 /** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
   ...LANE_TRIGGERS,
@@ -122,8 +147,8 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
   ),
 ];
 
-/** True when the triggers in the database are those of this policy. */
-export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
+/** Asks whether the triggers in the database are those of this policy. They are rendered once: a service asks every second. */
+export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): (() => Tx<boolean>) =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
 
 /** True when a service has built the index, under whatever policy. */

@@ -32,7 +32,11 @@ const OPTIONS = {
 export const keyOf = (caller: Caller, { agents, repos }: ClaimRequest): string =>
   JSON.stringify([agents, repos, reachOf(caller)]);
 
-const someOf = (claimed: Claim): Claim | undefined => (claimed.jobs.length > 0 ? claimed : undefined);
+/** Kinds of claims of which it is remembered that there was nothing for them. */
+const MOST_IDLE = 1_000;
+
+const someOf = (claimed: Claim | undefined): Claim | undefined =>
+  claimed && claimed.jobs.length > 0 ? claimed : undefined;
 
 function* claimEach(context: BatchContext, attempts: readonly ClaimAttempt[]): Tx<Result<ClaimedJob[]>[]> {
   const claimed = yield* claim(context, attempts);
@@ -48,6 +52,8 @@ export class Claims {
   readonly #pipeline: Pipeline;
   readonly #batcher: Batcher<ClaimCall, Claim>;
   readonly #longPoll: LongPoll<Claim>;
+  /** The kinds of claims that got nothing last: the version of the database before their last look, where it is known. */
+  readonly #idle = new Map<string, string | undefined>();
   #isClosed = false;
 
   /** @param watch runs a listener after commits of other programs; returns how to stop that */
@@ -73,7 +79,8 @@ export class Claims {
       key: keyOf(caller, request),
       ms: request.wait_ms,
       gone,
-      ask: async () => someOf(await this.#batcher.submit(call)),
+      ask: async () =>
+        someOf(await (request.wait_ms > 0 ? this.#askAgain(call) : this.#batcher.submit(call))),
       takeBack: ({ jobs }) => this.#takeBack(caller, jobs),
     });
     if (claimed || request.wait_ms > 0 || !isCall(caller)) return claimed;
@@ -90,6 +97,24 @@ export class Claims {
   close(): void {
     this.#isClosed = true;
     this.#longPoll.close();
+  }
+
+  /** Claims for a caller that waits. While nothing was committed since a claim of its kind got nothing, there is nothing for
+   *  it either, and no transaction is needed to know.
+   *  @returns undefined then */
+  async #askAgain(call: ClaimCall): Promise<Claim | undefined> {
+    const { caller, request } = call;
+    const key = keyOf(caller, request);
+    // A caller with a key may have a stored answer. A kind that got jobs last is not looked up: it most likely gets more.
+    const before = this.#idle.has(key) && !isCall(caller) ? await this.#pipeline.version() : undefined;
+    if (before !== undefined && before === this.#idle.get(key)) return undefined;
+    const claimed = await this.#batcher.submit(call);
+    this.#idle.delete(key);
+    if (claimed.jobs.length === 0 && !claimed.degraded && this.#isWanted(call)) {
+      if (this.#idle.size >= MOST_IDLE) this.#idle.clear();
+      this.#idle.set(key, before);
+    }
+    return claimed;
   }
 
   async #together(requests: readonly ClaimCall[]): Promise<Result<Claim>[]> {
@@ -114,13 +139,17 @@ export class Claims {
     return { jobs, degraded };
   }
 
+  #isWanted({ gone }: ClaimCall): boolean {
+    return !this.#isClosed && gone?.aborted !== true;
+  }
+
   /** A caller that hung up, or that a draining service sends away, takes no job any more. */
-  #attemptOf({ caller, request, gone }: ClaimCall): ClaimAttempt {
-    const isWanted = !this.#isClosed && gone?.aborted !== true;
+  #attemptOf(call: ClaimCall): ClaimAttempt {
+    const { caller, request } = call;
     return {
       actor: actorOf(caller),
       reach: reachOf(caller),
-      request: isWanted ? request : { ...request, max: 0 },
+      request: this.#isWanted(call) ? request : { ...request, max: 0 },
     };
   }
 

@@ -12,7 +12,7 @@ import type { Rules } from "../rule/policy.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../rule/visibility.ts";
 import type { DegradedMode } from "./degraded-mode.ts";
 import type { Maintenance } from "./maintenance.ts";
-import type { ReadyIndexKeeper } from "./ready-index-keeper.ts";
+import type { ReadyIndexKeeper } from "./background/ready-index-keeper.ts";
 
 /** Which waiting callers a commit may concern: claims and followers of the events, the followers alone, or nobody. */
 export type Audience = "everyone" | "followers" | "nobody";
@@ -102,9 +102,12 @@ export class Pipeline {
     command: (context: BatchContext, fresh: readonly Request[]) => Tx<readonly Result<T>[]>,
   ): Promise<Decision<Result<T>[]>> {
     const { requests, keepIf } = batch;
-    return this.#pass(batch, valuesOf, (context) =>
-      idempotentBatch(requests, (fresh) => command(context, fresh), keepIf),
-    );
+    return this.#pass(batch, valuesOf, function* (context) {
+      const results = yield* idempotentBatch(requests, (fresh) => command(context, fresh), keepIf);
+      // Nothing was written: a commit would only look like news.
+      if (keepIf && !valuesOf(results).some(keepIf)) throw new RolledBack(results);
+      return results;
+    });
   }
 
   /** Runs an operation that evaluates the rule and changes nothing: a long one, which is abandoned when its caller is gone. */
@@ -114,6 +117,16 @@ export class Pipeline {
         this.#parts.store.read(() => query({ ...context, reach }), { long: true, signal }),
       ),
     );
+  }
+
+  /** A text that is the same while decisions come out the same: no program committed anything meanwhile, and nothing fell
+   *  due. Asked before a decision, it is never newer than it.
+   *  @returns undefined where that is unknown */
+  async version(): Promise<string | undefined> {
+    const { store, maintenance, degradedMode, readyIndex } = this.#parts;
+    await maintenance.runIfDue();
+    if (!degradedMode.isHealthy || !readyIndex.isUsable) return undefined;
+    return store.version().catch(() => undefined);
   }
 
   /** The stages, in order. Idempotency and the dry run are inside the transaction: see `run`. */

@@ -56,9 +56,9 @@ const run = (context: Context, remedy: Remedy): Tx<{ readonly effect: Effect }> 
     case "unfreeze":
       return unfreeze(context, remedy, {});
     case "pause":
-      return pause(context, selectorOf(remedy), {});
+      return pause(context, selectorOf(remedy), {}, { isTrial: true });
     case "resume":
-      return resume(context, selectorOf(remedy), {});
+      return resume(context, selectorOf(remedy), {}, { isTrial: true });
     case "cancel":
       return setStage(context, remedy.task_id, { stage: "cancelled" });
     case "retry":

@@ -148,7 +148,7 @@ export const useAnswerMemory = (app: FastifyInstance, memory: AnswerMemory): voi
     if (request.routeOptions.config.page !== true) return;
     const gone = new AbortController();
     reply.raw.once("close", () => {
-      gone.abort();
+      if (!reply.raw.writableFinished) gone.abort();
       request.endOfWork?.();
     });
     request.endOfWork = (await memory.work(gone.signal)) ?? null;

@@ -72,15 +72,20 @@ function* isSuspended(): Tx<boolean> {
   return (yield* first(sql`SELECT name FROM gate_settings WHERE name = ${SUSPENDED}`)) !== undefined;
 }
 
-/** True when the database records these triggers, each with the text that the program renders. */
-export function* areTriggersRecorded(
+function* isRecorded(set: TriggerSet, record: string): Tx<boolean> {
+  if (set === READY_INDEX && (yield* isSuspended())) return false;
+  return (yield* recorded(set.setting)) === record;
+}
+
+/** Renders the triggers, and asks whether the database records them, each with that text. */
+export const areTriggersRecorded = (
   dialect: Dialect,
   set: TriggerSet,
   triggers: readonly Trigger[],
-): Tx<boolean> {
-  if (set === READY_INDEX && (yield* isSuspended())) return false;
-  return (yield* recorded(set.setting)) === recordOf(render(dialect, set, triggers));
-}
+): (() => Tx<boolean>) => {
+  const record = recordOf(render(dialect, set, triggers));
+  return () => isRecorded(set, record);
+};
 
 /** True when triggers of the set are recorded, of whatever text. */
 export function* isTriggerSetInstalled({ setting }: TriggerSet): Tx<boolean> {
@@ -103,8 +108,9 @@ export function* areTriggersInstalled(
   set: TriggerSet,
   triggers: readonly Trigger[],
 ): Tx<boolean> {
-  if (!(yield* areTriggersRecorded(dialect, set, triggers))) return false;
-  return (yield* findStale(dialect, set, render(dialect, set, triggers))).length === 0;
+  const rendered = render(dialect, set, triggers);
+  if (!(yield* isRecorded(set, recordOf(rendered)))) return false;
+  return (yield* findStale(dialect, set, rendered)).length === 0;
 }
 
 /** Makes the triggers that are missing or have another text, and drops the others of the set.

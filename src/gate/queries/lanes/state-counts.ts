@@ -5,7 +5,7 @@ import { JOB_STATUSES, REASONS, type JobStatus } from "../../../contract/vocabul
 import { all, one, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import type { BatchContext } from "../../commands/context.ts";
-import { activeTaskOf, headOf, otherHolders, unfinished } from "../../rule/lane.ts";
+import { activeTaskOf, headOf, isPaused, otherHolders, unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { heldReason } from "../../rule/predicate.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
@@ -97,13 +97,18 @@ function* suspectHeads(policy: Policy): Tx<number[]> {
   return heads;
 }
 
+/** 1 or 0, in a column: as a condition, a page would walk past all tasks of a lane that is being changed. */
+const isShownPaused = sql`CASE WHEN ${isPaused("t")} THEN 1 ELSE 0 END`;
+
 function* countPaused(): Tx<number> {
   let count = 0;
-  yield* inPages<{ repo: string; id: number }>(
-    (last) => sql`SELECT t.repo, t.id FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}
+  yield* inPages<{ repo: string; id: number; shown: number }>(
+    (
+      last,
+    ) => sql`SELECT t.repo, t.id, ${isShownPaused} AS shown FROM tasks t WHERE t.paused_at IS NOT NULL AND ${unfinished("t")}
       AND (t.repo, t.id) > (${last?.repo ?? ""}, ${last?.id ?? 0}) ORDER BY t.repo, t.id LIMIT ${inlineInteger(PAGE)}`,
     (page) => {
-      count += page.length;
+      for (const { shown } of page) count += shown;
       return undefined;
     },
   );

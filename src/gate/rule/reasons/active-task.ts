@@ -12,6 +12,7 @@ import type { Affected, Write, HoldReason } from "../hold-reason.ts";
 import {
   acquired,
   holdsLane,
+  isBeingResumed,
   lost,
   lostAtAnyStage,
   NO_END,
@@ -57,16 +58,20 @@ const isBehind = (policy: Policy, job: string, lane?: KnownLane): Statement =>
     ? exists(tasksAhead(policy, raw(`${job}.repo`), raw(`${job}.task_id`)))
     : sql`${raw(job)}.task_id > ${lane.head}`;
 
+/** True for a job whose task's turn in the resume of its whole lane is still to come. */
+const waitsForTurn = ({ pause }: Policy, job: string): Statement =>
+  when(pause, sql` OR ${ownTaskIs(job, isBeingResumed)}`);
+
 const heldByLowerId = (policy: Policy, job: string, lane?: KnownLane): Statement =>
-  sql`${isEntryJob(policy, job)} AND ${isBehind(policy, job, lane)}`;
+  sql`${isEntryJob(policy, job)} AND (${isBehind(policy, job, lane)}${waitsForTurn(policy, job)})`;
 
 /** An entry job whose task has not acquired the lane waits for lower ids and for the holder; another job of a task that
  *  lost the lane waits for the holder. */
 const heldInStrictLane = (policy: Policy, job: string, lane?: KnownLane): Statement => {
   const beside = exists(otherHolders(policy, raw(`${job}.repo`), raw(`${job}.task_id`)));
   return sql`CASE WHEN ${isEntryJob(policy, job)}
-      THEN NOT ${ownTaskIs(job, acquired)} AND (${isBehind(policy, job, lane)} OR ${beside})
-      ELSE ${ownTaskIs(job, lost)} AND ${beside} END`;
+      THEN NOT ${ownTaskIs(job, acquired)} AND (${isBehind(policy, job, lane)} OR ${beside}${waitsForTurn(policy, job)})
+      ELSE ${ownTaskIs(job, lost)} AND ${beside}${waitsForTurn(policy, job)} END`;
 };
 
 // --- The writes that change it

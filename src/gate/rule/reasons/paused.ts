@@ -4,12 +4,14 @@
 import type { Tx } from "../../../store/port.ts";
 import { raw, sql, type Statement } from "../../../store/sql.ts";
 import type { FoundBlocker, HoldReason } from "../hold-reason.ts";
+import { isPaused } from "../lane.ts";
 import { ownTaskIs, turnsOf } from "../own-task.ts";
 import { resumeRemedy } from "../remedy.ts";
 import { isInScope } from "../scope.ts";
 import { pauseClause, pauseNoun } from "../words.ts";
 
-const isPaused = (task: string): Statement => raw(`${task}.paused_at IS NOT NULL`);
+/** The same for a row alone: a verb for its whole lane evaluates the jobs itself. */
+const hasPause = (task: string): Statement => raw(`${task}.paused_at IS NOT NULL`);
 
 export const paused: HoldReason = {
   name: "paused",
@@ -17,7 +19,7 @@ export const paused: HoldReason = {
   holds: (policy, job, visible) =>
     visible.lanes ? sql`${isInScope(policy, job)} AND ${ownTaskIs(job, isPaused)}` : undefined,
   probes: {},
-  reevaluatedBy: () => turnsOf("paused_at", isPaused),
+  reevaluatedBy: () => turnsOf("paused_at", hasPause),
   *blockers({ task }): Tx<FoundBlocker[]> {
     const { paused_at, paused_by, pause_reason, pause_until } = task;
     return [

@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { forgetAnswer, KEPT_MS, type Call } from "../../../src/gate/commands/idempotency.ts";
-import { LeaseClock } from "../../../src/gate/lease-clock.ts";
-import { pruneEvents, Retention } from "../../../src/gate/runtime/retention.ts";
-import { onEveryDatabase } from "../../support/databases.ts";
-import { startWorld, type World } from "../world.ts";
-import { EVERYWHERE } from "../../../src/contract/names/repo-pattern.ts";
+import { forgetAnswer, KEPT_MS, type Call } from "../../../../src/gate/commands/idempotency.ts";
+import { LeaseClock } from "../../../../src/gate/lease-clock.ts";
+import { pruneEvents, Retention } from "../../../../src/gate/runtime/background/retention.ts";
+import { onEveryDatabase } from "../../../support/databases.ts";
+import { startWorld, type World } from "../../world.ts";
+import { EVERYWHERE } from "../../../../src/contract/names/repo-pattern.ts";
 
 const DAY_MS = 86_400_000;
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -65,19 +65,21 @@ onEveryDatabase((open) => {
     });
   });
 
-  it("deletes batch after batch until nothing is old, and looks again after a minute", async () => {
+  it("deletes batch after batch until nothing is old, lets others write in between, and looks again after a minute", async () => {
     const world = await start();
     const retention = retaining(world, 1);
     const at = "2026-06-01 08:00:00.000";
-    const values = Array.from({ length: 1_200 }, () => `('${at}', 'task.stage')`).join(", ");
+    const values = Array.from({ length: 5_200 }, () => `('${at}', 'task.stage')`).join(", ");
     await world.sql(`INSERT INTO gate_events(at, kind) VALUES ${values}`);
     const left = async (): Promise<number> =>
       (await world.rows<{ many: number }>("SELECT COUNT(*) AS many FROM gate_events"))[0]?.many ?? NaN;
-    await retention.tend();
-    expect(await left()).toBe(700);
-    await retention.tend();
-    await retention.tend();
-    expect(await left()).toBe(0);
+    const tending = retention.tend();
+    await world.sql("INSERT INTO repo_freeze(repo, frozen_at) VALUES ('acme/other', '2026-06-15 08:00:00')");
+    expect(await left()).toBeGreaterThan(0);
+    await tending;
+    // The freeze's own event is young.
+    expect(await left()).toBe(1);
+    await world.sql("DELETE FROM gate_events");
     await world.sql(`INSERT INTO gate_events(at, kind) VALUES ('${at}', 'task.stage')`);
     await retention.tend();
     expect(await left()).toBe(1);

@@ -1,16 +1,21 @@
-/** Prunes old rows: events after the configured number of days, stored answers after a day. A bounded
- *  batch at a time, so that no one waits for it. */
+/** Prunes old rows: events after the configured number of days, stored answers after a day. Batch after batch until none is
+ *  old, each a short transaction with a rest behind it: it keeps up with a thousand jobs a second, and nobody waits for
+ *  more than a batch. */
 
-import { recordForgotten } from "../queries/event-range.ts";
-import { all, now, run, type Clock, type Store, type Tx, type WriteOptions } from "../../store/port.ts";
-import { sql } from "../../store/sql.ts";
-import { pruneAnswers } from "../commands/idempotency.ts";
-import type { LeaseClock } from "../lease-clock.ts";
-import type { Log } from "./log.ts";
-import { toStored } from "../../store/timestamps.ts";
+import { recordForgotten } from "../../queries/event-range.ts";
+import { all, now, run, type Clock, type Store, type Tx, type WriteOptions } from "../../../store/port.ts";
+import { sql } from "../../../store/sql.ts";
+import { pruneAnswers } from "../../commands/idempotency.ts";
+import type { LeaseClock } from "../../lease-clock.ts";
+import type { Log } from "../log.ts";
+import { toStored } from "../../../store/timestamps.ts";
+import { restAfter } from "./rest.ts";
 
 const EVERY_MS = 60_000;
+/** The rows of a kind that a batch deletes. */
 const AT_ONCE = 500;
+/** The rest behind a batch, in times of what the batch took. */
+const REST = 2;
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Deletes the events from the lowest id on that are older than that, at most `limit`; returns how many. What remains has
@@ -67,22 +72,32 @@ export class Retention {
     this.#stopped = true;
   }
 
-  /** Forgets a batch, if it is time; as long as there is more, it is time. */
+  /** Deletes every row that is old, if it is time to look. */
   async tend(): Promise<void> {
-    // After a jump of the clock forward, rows may only look old.
-    if (this.#tending || this.#leaseClock.isInDoubt || this.#clock() < this.#next) return;
+    if (this.#tending || this.#clock() < this.#next) return;
     this.#tending = true;
     try {
-      let full = false;
-      for (const forget of this.#forget)
-        full = (await this.#store.write(forget, OPTIONS)) === AT_ONCE || full;
-      if (!full) this.#next = this.#clock() + EVERY_MS;
+      for (;;) {
+        // After a jump of the clock forward, rows may only look old.
+        if (this.#stopped || this.#leaseClock.isInDoubt) return;
+        const began = performance.now();
+        if (!(await this.#deleteBatch())) break;
+        await restAfter(began, REST);
+      }
     } catch (err) {
       if (!this.#stopped)
         this.#log.warn({ err }, "Old rows could not be deleted. The next round tries again.");
-      this.#next = this.#clock() + EVERY_MS;
     } finally {
       this.#tending = false;
     }
+    this.#next = this.#clock() + EVERY_MS;
+  }
+
+  /** Deletes a batch of each kind; true when there may be more. */
+  async #deleteBatch(): Promise<boolean> {
+    let isFull = false;
+    for (const forget of this.#forget)
+      isFull = (await this.#store.write(forget, OPTIONS)) === AT_ONCE || isFull;
+    return isFull;
   }
 }

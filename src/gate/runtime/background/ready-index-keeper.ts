@@ -1,8 +1,8 @@
 /** Keeps the ready index over a service's life: builds it at start-up, audits it slowly, distrusts it while it may be wrong,
  *  and rebuilds it once the database can be read again. What the index is: rule/ready-index.ts. */
 
-import type { Store } from "../../store/port.ts";
-import { MigrationError } from "../../store/schema-rights.ts";
+import type { Store } from "../../../store/port.ts";
+import { MigrationError } from "../../../store/schema-rights.ts";
 import {
   auditReadyFlags,
   dropReadyIndex,
@@ -11,33 +11,66 @@ import {
   repairReadyFlags,
   type Audited,
   type WrongFlag,
-} from "../rule/ready-index.ts";
-import type { Log } from "./log.ts";
-import type { Policy } from "../rule/policy.ts";
+} from "../../rule/ready-index.ts";
+import type { Log } from "../log.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { restAfter } from "./rest.ts";
 
-/** How many jobs one step of the audit compares: few while the service runs, many while it starts. */
+/** How many jobs one step of the audit compares: few while the service answers, many before it does. */
 const STEP = { running: 500, starting: 5_000 } as const;
+
+/** The slow audit compares some jobs every half minute, in steps; the callers come in between. */
+const SLOW_AUDIT = { everyMs: 30_000, steps: 10 } as const;
+
+/** A step is made so many times where others have locked a lane of wrong flags. */
+const TRIES = 5;
+
+/** Wrong flags that a line of the log shows. */
+const SHOWN = 10;
+
+/** Between two steps of an audit beside callers, it rests for so many times as long as the step took. */
+const REST = 4;
 
 /** The state of the index. `none`: this gate keeps none. `kept`: by our policy, and right but for what the audit finds.
  *  `doubtful`: something may have been missed. `dropped`: its triggers stood in the way. `foreign`: its triggers are not of
  *  our policy, or lost, and not ours to make. */
 type State = "none" | "kept" | "doubtful" | "dropped" | "foreign";
 
+interface ReadyIndexKeeperParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly log: Log;
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonic: () => number;
+  /** Told when an audit beside callers repaired flags: a waiting claim may find a job. */
+  readonly onRepair: () => void;
+}
+
 export class ReadyIndexKeeper {
   readonly #store: Store;
   readonly #policy: Policy;
   readonly #log: Log;
+  readonly #monotonic: () => number;
+  readonly #onRepair: () => void;
+  readonly #isOurs: () => Promise<boolean>;
   #state: State = "none";
   #auditedTo = 0;
   #wrong = 0;
   #repaired = 0;
   #tending = false;
   #stopped = false;
+  /** Milliseconds of the clock that never jumps: the next steps of the slow audit are due then. */
+  #auditDue = 0;
+  #audited: Promise<void> = Promise.resolve();
+  #isAuditing = false;
 
-  constructor(store: Store, policy: Policy, log: Log) {
+  constructor({ store, policy, log, monotonic, onRepair }: ReadyIndexKeeperParts) {
     this.#store = store;
     this.#policy = policy;
     this.#log = log;
+    this.#monotonic = monotonic;
+    this.#onRepair = onRepair;
+    this.#isOurs = (): Promise<boolean> => store.read(isReadyIndexOurs(policy, store.dialect));
   }
 
   /** True when a claim may go by the index. */
@@ -51,10 +84,17 @@ export class ReadyIndexKeeper {
   }
 
   /** Has the database keep the index by our policy, and brings it up to date.
+   *  @param isAuditBehind true to return before the flags are compared, where the database kept the index already: its triggers saw
+   *    every change, and the rule decides again whatever a flag says. `isAudited` resolves when it is over.
    *  @returns false when the database kept it so already
    *  @throws MigrationError when our role may not install its triggers */
-  async adopt(): Promise<boolean> {
+  async adopt(isAuditBehind = false): Promise<boolean> {
     const made = await this.#store.write(() => installReadyIndex(this.#policy, this.#store.dialect));
+    if (isAuditBehind && !made) {
+      this.#state = "kept";
+      this.#audited = this.#auditBehind();
+      return made;
+    }
     this.#state = "doubtful";
     const { compared, wrong } = await this.audit();
     if (made) this.#log.info({ queued: compared }, "The ready index is built for the queued jobs.");
@@ -62,6 +102,56 @@ export class ReadyIndexKeeper {
       this.#log.info({ repaired: wrong }, "The ready index missed changes; it is right again.");
     this.#state = "kept";
     return made;
+  }
+
+  /** Resolves when no audit runs behind any more. It never rejects. */
+  get isAudited(): Promise<void> {
+    return this.#audited;
+  }
+
+  /** Compares every flag while the service answers. */
+  async #auditBehind(): Promise<void> {
+    this.#isAuditing = true;
+    try {
+      this.#log.info({}, "The database kept the ready index; its audit runs beside the callers.");
+      const { compared, wrong } = await this.#auditInSteps(0, Infinity);
+      if (this.#stopped) return;
+      this.#log.info({ queued: compared, wrong }, "The audit of the ready index is over.");
+    } catch (err) {
+      if (!this.#stopped)
+        this.#log.warn({ err }, "The audit of the ready index stopped. The slow audit goes on.");
+    } finally {
+      this.#isAuditing = false;
+    }
+  }
+
+  /** Compares flags beside callers, which come first.
+   *  @param from continues after the job of this id */
+  async #auditInSteps(
+    from: number,
+    steps: number,
+  ): Promise<{ compared: number; wrong: number; next: number | null }> {
+    const sum = { compared: 0, wrong: 0, next: from as number | null };
+    let left = 0;
+    for (let made = 0; made < steps && sum.next !== null && !this.#stopped; made += 1) {
+      const began = performance.now();
+      const { compared, wrong, mended, next } = await this.#step(sum.next, STEP.running);
+      left = mended < wrong.length ? left + 1 : 0;
+      const isAgain = left > 0 && left < TRIES;
+      if (!isAgain) {
+        sum.compared += compared;
+        sum.wrong += wrong.length;
+        sum.next = next;
+      }
+      if (wrong.length > 0)
+        this.#log.warn(
+          { wrong: wrong.length, mended, some: wrong.slice(0, SHOWN) },
+          "The ready index was wrong for some jobs; a claim may have come late.",
+        );
+      if (mended > 0) this.#onRepair();
+      if (sum.next !== null) await restAfter(began, REST);
+    }
+    return sum;
   }
 
   /** Compares every flag with the rule and repairs wrong ones, a batch at a time.
@@ -103,43 +193,32 @@ export class ReadyIndexKeeper {
     this.#stopped = true;
   }
 
-  /** Makes a step of the slow audit, or adopts the index again.
-   *  @returns true when flags were repaired: a waiting claim may find a job */
-  async tend(): Promise<boolean> {
-    if (this.#tending) return false;
+  /** Adopts the index again where it is doubtful, and makes some steps of the slow audit where they are due. */
+  async tend(): Promise<void> {
+    if (this.#tending) return;
     this.#tending = true;
     try {
-      return await this.#tend();
+      await this.#tend();
     } catch (err) {
       if (!this.#stopped)
         this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
-      return false;
     } finally {
       this.#tending = false;
     }
   }
 
-  async #tend(): Promise<boolean> {
+  async #tend(): Promise<void> {
     if (this.#state === "foreign" && (await this.#isOurs())) this.#state = "doubtful";
     if (this.#state === "doubtful" || this.#state === "dropped") await this.#adoptAgain();
-    if (this.#state !== "kept") return false;
+    if (this.#state !== "kept") return;
     if (!(await this.#isOurs())) {
       this.#state = "foreign";
       this.#log.warn({}, "Another node runs under another policy: claims look at every queued job.");
-      return false;
+      return;
     }
-    const { wrong, mended, next } = await this.#step(this.#auditedTo, STEP.running);
-    this.#auditedTo = next ?? 0;
-    if (wrong.length > 0)
-      this.#log.warn(
-        { wrong, mended },
-        "The ready index was wrong for some jobs; a claim may have come late.",
-      );
-    return mended > 0;
-  }
-
-  #isOurs(): Promise<boolean> {
-    return this.#store.read(() => isReadyIndexOurs(this.#policy, this.#store.dialect));
+    if (this.#isAuditing || this.#monotonic() < this.#auditDue) return;
+    this.#auditDue = this.#monotonic() + SLOW_AUDIT.everyMs;
+    this.#auditedTo = (await this.#auditInSteps(this.#auditedTo, SLOW_AUDIT.steps)).next ?? 0;
   }
 
   async #adoptAgain(): Promise<void> {

@@ -1,0 +1,114 @@
+/** What must stay as it is however much the database holds: a restart, the metrics, a claim beside dashboards, and how long
+ *  a verb for a whole lane keeps the event loop from everybody else. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { heldLane } from "../backlog.mjs";
+import { atMost, count, millis, number } from "../figures.mjs";
+import { inTurn, ratios, summary, timed } from "../rounds.mjs";
+import { AUTHORIZED, startService } from "./http.mjs";
+import { claimBesidePollers, POLLERS } from "./queue.mjs";
+
+const VERBS = ["pause", "resume"];
+
+export const rows = ({ deep, shallow, queue, crowd }) => [
+  ...VERBS.map((verb) => ({
+    id: `lane-${verb}-stall`,
+    figure: `longest absence of the event loop in a ${verb} of ${count(queue.jobs)} tasks of one lane, ms`,
+    reach: atMost(50),
+  })),
+  {
+    id: "restart",
+    figure: `restart over ${count(deep.jobs)} waiting jobs to the first answer ÷ over ${count(shallow.jobs)}`,
+    reach: atMost(1.2),
+  },
+  {
+    id: "metrics-depth",
+    figure: `GET /metrics at ${count(deep.jobs)} waiting jobs ÷ at ${count(shallow.jobs)}`,
+    reach: atMost(1.5),
+  },
+  {
+    id: "claim-beside-crowd",
+    figure: `a claim beside ${POLLERS} pollers of GET /queue ÷ a claim alone, medians, ${count(crowd.jobs)} waiting in ${count(crowd.lanes)} repos`,
+    reach: atMost(3),
+  },
+];
+
+const call = async (service, path, method = "GET") => {
+  const answer = await fetch(`${service.url}${path}`, { method, headers: AUTHORIZED });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`An answer of ${answer.status}: ${text.slice(0, 200)}`);
+  return text;
+};
+
+/** The longest absence of the event loop in each of the two verbs, in milliseconds. */
+const stallsOfVerbs = async (url, { rounds, logs }) => {
+  const service = await startService(url, logs);
+  const took = { pause: [], resume: [] };
+  const run = (verb) => async () => {
+    await service.ask("watchDelay");
+    const path = `/serial-gate/${verb}?repo=${encodeURIComponent(heldLane(0))}&all=true`;
+    took[verb].push(await timed(() => call(service, path, "POST")));
+    // An absence is noticed at its end.
+    await sleep(50);
+    return (await service.ask("delay")).max;
+  };
+  const stalls = [];
+  // Each undoes the other: they cannot change places.
+  for (let round = 0; round <= rounds; round += 1) stalls.push([await run("pause")(), await run("resume")()]);
+  await service.stop();
+  return VERBS.map((verb, index) => ({
+    id: `lane-${verb}-stall`,
+    samples: stalls.slice(1).map((both) => both[index]),
+    unit: " ms",
+    note: `the whole takes ${number(summary(took[verb].slice(1)).median / 1_000)} s`,
+  }));
+};
+
+/** Milliseconds from the start of the process to the first answer. */
+const restart = async (url, logs) => {
+  let service;
+  const ms = await timed(async () => {
+    service = await startService(url, logs);
+    await call(service, "/readyz");
+  });
+  await service.stop();
+  return ms;
+};
+
+const overTheOther = (id, [over, under], more = "") => ({
+  id,
+  samples: ratios(over, under),
+  note: `${millis(summary(over).median)} ÷ ${millis(summary(under).median)}${more}`,
+});
+
+export async function* measure(context) {
+  const { databases, rounds, wants, logs } = context;
+  if (VERBS.some((verb) => wants(`lane-${verb}-stall`)))
+    for (const row of await stallsOfVerbs(await databases.filled("lane"), context))
+      if (wants(row.id)) yield row;
+  if (wants("restart")) {
+    const both = [await databases.filled("deep"), await databases.filled("shallow")];
+    // The first start makes the ready index; the later ones are those of a service that was there before.
+    const samples = await inTurn(
+      rounds,
+      both.map((url) => () => restart(url, logs)),
+    );
+    yield overTheOther("restart", samples);
+  }
+  if (wants("metrics-depth")) {
+    const both = [
+      await startService(await databases.filled("deep"), logs),
+      await startService(await databases.filled("shallow"), logs),
+    ];
+    const samples = await inTurn(
+      rounds,
+      both.map((service) => () => timed(() => call(service, "/metrics"))),
+    );
+    for (const service of both) await service.stop();
+    yield overTheOther("metrics-depth", samples);
+  }
+  if (wants("claim-beside-crowd")) {
+    const { alone, beside } = await claimBesidePollers(await databases.filled("crowd"), context);
+    yield overTheOther("claim-beside-crowd", [beside, alone], ", of a claim that finds no job");
+  }
+}
