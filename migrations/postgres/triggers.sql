@@ -127,11 +127,6 @@ CREATE FUNCTION public.gate_lane_tasks_changed() RETURNS trigger LANGUAGE plpgsq
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1
   WHERE repo = COALESCE(NEW.repo, '');
-  IF NOT FOUND THEN
-    PERFORM public.gate_lock_lane(COALESCE(NEW.repo, ''));
-    UPDATE public.gate_lanes SET revision = revision + 1
-      WHERE repo = COALESCE(NEW.repo, '');
-  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -218,17 +213,6 @@ BEGIN
     failed = failed + CASE NEW.status WHEN 'failed' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'failed' THEN 1 ELSE 0 END,
     cancelled = cancelled + CASE NEW.status WHEN 'cancelled' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'cancelled' THEN 1 ELSE 0 END
   WHERE repo = COALESCE(NEW.repo, '');
-  IF NOT FOUND THEN
-    PERFORM public.gate_lock_lane(COALESCE(NEW.repo, ''));
-    UPDATE public.gate_lanes SET revision = revision + 1,
-        queued = queued + CASE NEW.status WHEN 'queued' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'queued' THEN 1 ELSE 0 END,
-        delayed = delayed + CASE NEW.status WHEN 'delayed' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'delayed' THEN 1 ELSE 0 END,
-        running = running + CASE NEW.status WHEN 'running' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'running' THEN 1 ELSE 0 END,
-        done = done + CASE NEW.status WHEN 'done' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'done' THEN 1 ELSE 0 END,
-        failed = failed + CASE NEW.status WHEN 'failed' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'failed' THEN 1 ELSE 0 END,
-        cancelled = cancelled + CASE NEW.status WHEN 'cancelled' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'cancelled' THEN 1 ELSE 0 END
-      WHERE repo = COALESCE(NEW.repo, '');
-  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -321,11 +305,6 @@ CREATE FUNCTION public.gate_lane_repo_freeze_changed() RETURNS trigger LANGUAGE 
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1
   WHERE repo = COALESCE(NEW.repo, '');
-  IF NOT FOUND THEN
-    PERFORM public.gate_lock_lane(COALESCE(NEW.repo, ''));
-    UPDATE public.gate_lanes SET revision = revision + 1
-      WHERE repo = COALESCE(NEW.repo, '');
-  END IF;
   RETURN NULL;
 END $gate$;
 

@@ -14,8 +14,6 @@ END;
 CREATE TRIGGER gate_lane_tasks_changed AFTER UPDATE OF id, repo, work_item_id, stage, title, cancelled_at, paused_at, paused_by, pause_reason, pause_until ON tasks
 WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '') AND NEW.gate_writes <> OLD.gate_writes + 2
 BEGIN
-  INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
-  WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, ''));
   UPDATE gate_lanes SET revision = revision + 1
   WHERE repo = COALESCE(NEW.repo, '');
 END;
@@ -54,8 +52,6 @@ END;
 CREATE TRIGGER gate_lane_jobs_changed AFTER UPDATE OF agent, repo, task_id, status, progress, attempts, max_attempts, lease_worker, run_after, error, started_at, finished_at ON jobs
 WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '')
 BEGIN
-  INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
-  WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, ''));
   UPDATE gate_lanes SET revision = revision + 1,
     queued = queued + CASE NEW.status WHEN 'queued' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'queued' THEN 1 ELSE 0 END,
     delayed = delayed + CASE NEW.status WHEN 'delayed' THEN 1 ELSE 0 END - CASE OLD.status WHEN 'delayed' THEN 1 ELSE 0 END,
@@ -112,8 +108,6 @@ END;
 CREATE TRIGGER gate_lane_repo_freeze_changed AFTER UPDATE ON repo_freeze
 WHEN COALESCE(NEW.repo, '') = COALESCE(OLD.repo, '')
 BEGIN
-  INSERT INTO gate_lanes(repo, revision) SELECT COALESCE(NEW.repo, ''), 0
-  WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, ''));
   UPDATE gate_lanes SET revision = revision + 1
   WHERE repo = COALESCE(NEW.repo, '');
 END;
