@@ -811,7 +811,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -836,7 +836,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -861,7 +861,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -886,7 +886,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -911,7 +911,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -936,7 +936,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -961,7 +961,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -986,7 +986,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1010,7 +1010,7 @@ BEGIN
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1034,33 +1034,33 @@ BEGIN
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
     WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
     WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1077,14 +1077,14 @@ EXECUTE FUNCTION public.gate_ready_freeze_repo_freeze_changed();
 CREATE FUNCTION public.gate_ready_freeze_repo_freeze_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
     WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1111,7 +1111,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1140,7 +1140,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1167,7 +1167,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1192,7 +1192,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1216,7 +1216,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1229,7 +1229,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1253,7 +1253,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1277,7 +1277,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1290,7 +1290,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1315,7 +1315,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1333,7 +1333,7 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_entered();
 CREATE FUNCTION public.gate_ready_active_task_tasks_left() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -1341,7 +1341,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1359,7 +1359,7 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_left();
 CREATE FUNCTION public.gate_ready_active_task_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -1367,7 +1367,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1380,7 +1380,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1405,7 +1405,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1423,7 +1423,7 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_own();
 CREATE FUNCTION public.gate_ready_active_task_jobs_run_ended() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -1432,7 +1432,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -1450,7 +1450,7 @@ EXECUTE FUNCTION public.gate_ready_active_task_jobs_run_ended();
 CREATE FUNCTION public.gate_ready_active_task_jobs_run_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM public.tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -1459,7 +1459,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id

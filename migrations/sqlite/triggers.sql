@@ -438,7 +438,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -456,7 +456,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -474,7 +474,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -492,7 +492,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -510,7 +510,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -528,7 +528,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -546,7 +546,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -564,7 +564,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -581,7 +581,7 @@ BEGIN
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -597,33 +597,33 @@ BEGIN
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
     WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
     WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM tasks t WHERE t.repo = NEW.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -634,14 +634,14 @@ END;
 CREATE TRIGGER gate_ready_freeze_repo_freeze_deleted AFTER DELETE ON repo_freeze
 WHEN OLD.cleared_at IS NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
     WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -661,7 +661,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -683,7 +683,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -703,7 +703,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -720,7 +720,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -737,7 +737,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -750,7 +750,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -767,7 +767,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -785,7 +785,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -798,7 +798,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -816,7 +816,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -827,7 +827,7 @@ END;
 CREATE TRIGGER gate_ready_active_task_tasks_left AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL AND (NOT (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (OLD.lane_state = 1 AND NEW.lane_state <> 1)))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -835,7 +835,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -846,7 +846,7 @@ END;
 CREATE TRIGGER gate_ready_active_task_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.stage NOT IN ('done', 'cancelled')
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
@@ -854,7 +854,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -867,7 +867,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -885,7 +885,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -896,7 +896,7 @@ END;
 CREATE TRIGGER gate_ready_active_task_jobs_run_ended AFTER UPDATE OF status, task_id, repo ON jobs
 WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL AND (NEW.status <> 'running' OR NEW.task_id IS NULL OR NEW.task_id <> OLD.task_id OR NEW.repo <> OLD.repo)
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -905,7 +905,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
@@ -916,7 +916,7 @@ END;
 CREATE TRIGGER gate_ready_active_task_jobs_run_deleted AFTER DELETE ON jobs
 WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = OLD.repo AND t.stage NOT IN ('done', 'cancelled') AND t.paused_at IS NULL
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
     AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -925,7 +925,7 @@ BEGIN
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
       THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND ahead.stage NOT IN ('done', 'cancelled') AND ahead.paused_at IS NULL) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))))
       ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id

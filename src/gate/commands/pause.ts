@@ -11,7 +11,7 @@ import type { ClaimedJob } from "../../contract/jobs.ts";
 import type { LanePauseState, PauseNote, PauseState, ResumeNote } from "../../contract/operations.ts";
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { GATE_ACTOR, nameOf, whoActs, type Actor } from "../rule/policy.ts";
-import { unfinished } from "../rule/lane.ts";
+import { unfinished, unfinishedInPart } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { forceOf, isEntryJob } from "../rule/scope.ts";
 import { toIso, toIsoOrNull, toStored } from "../../store/timestamps.ts";
@@ -244,9 +244,6 @@ export function* forgetAnswers(
 
 // --- All tasks of a repository together
 
-const unfinishedOf = (repo: string, pause: Statement): Statement =>
-  sql`repo = ${repo} AND ${unfinished("tasks")} AND ${pause}`;
-
 /** Parks every unfinished task of a repository that is not parked yet.
  *  @throws GateError layer_disabled, invalid_request */
 export function* pauseLane(context: Context, repo: string, note: PauseNote): Tx<LanePauseState> {
@@ -268,7 +265,7 @@ function* together(
 }
 
 function* pauseAll(context: Context, repo: string, how: PauseOptions): Tx<LanePause> {
-  const which = unfinishedOf(repo, raw("paused_at IS NULL"));
+  const which = sql`repo = ${repo} AND ${unfinishedInPart("tasks", "not paused")}`;
   const tasks = yield* together(context, repo, (written) => pauseTasks(which, how, written));
   return laneState(repo, tasks, toStored(how.at));
 }
