@@ -17,8 +17,9 @@ import * as gate from "./rows/gate.mjs";
 import * as http from "./rows/http.mjs";
 import * as peers from "./rows/peers.mjs";
 import * as queue from "./rows/queue.mjs";
+import * as steady from "./rows/steady.mjs";
 
-const GROUPS = [gate, http, queue, peers];
+const GROUPS = [gate, http, steady, queue, peers];
 const KINDS = ["sqlite", "postgres"];
 
 /** Where the document has the table. */
@@ -28,7 +29,8 @@ const FULL = {
   rounds: 5,
   deep: { jobs: 1_000_000, lanes: 10_000 },
   shallow: { jobs: 1_000, lanes: 10 },
-  free: { jobs: 150_000, lanes: 1_500 },
+  free: { jobs: 300_000, lanes: 3_000 },
+  steady: { jobs: 100_000, lanes: 1_000 },
   queue: { jobs: 100_000, lanes: 10_000 },
   keys: { jobs: 100_000, lanes: 1_000 },
   slices: 10,
@@ -45,6 +47,7 @@ const QUICK = {
   deep: { jobs: 1_000, lanes: 100 },
   shallow: { jobs: 100, lanes: 10 },
   free: { jobs: 6_000, lanes: 60 },
+  steady: { jobs: 10_000, lanes: 100 },
   queue: { jobs: 1_000, lanes: 100 },
   keys: { jobs: 10_000, lanes: 100 },
   slices: 1,
@@ -89,6 +92,8 @@ const FILL = {
   off: (databases) => makeBacklog(databases, "off", { held: sizes.deep, free: sizes.free, marked: "all" }),
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),
+  steady: (databases) => makeLanes(databases, "steady", sizes.steady),
+  pages: (databases) => makeLanes(databases, "pages", sizes.steady),
   keys: (databases) => makeLanes(databases, "keys", sizes.keys),
 };
 
@@ -153,6 +158,7 @@ for (const kind of KINDS)
         sizes,
         rounds,
         wants: (id) => missing.has(id),
+        folder,
         logs: join(folder, "processes.log"),
         peerDatabase,
       };
