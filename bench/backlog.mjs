@@ -1,6 +1,7 @@
 /** The contents of the measured databases: lanes whose head holds back a backlog, and jobs that may start. */
 
 import { makeDatabase } from "./databases.mjs";
+import { lanesOf } from "./lanes.mjs";
 
 /** Names of the lanes. */
 export const heldLane = (lane) => `held/lane-${lane}`;
@@ -39,9 +40,5 @@ export const makeBacklog = (databases, name, { held: backlog, free: work, marked
 /** A database with lanes whose tasks, each with its entry job, wait for each other: one job a lane may start. */
 export const makeLanes = (databases, name, { lanes, jobs }) =>
   makeDatabase(databases, name, async ({ run }) => {
-    await run(`INSERT INTO tasks(repo, work_item_id, stage)
-      SELECT 'held/lane-' || (i % ${lanes}), 'WAITS-' || i, 'analysis' FROM ${databases.series(jobs)} AS n ORDER BY i`);
-    await run(`INSERT INTO jobs(agent, repo, task_id, ready)
-      SELECT 'analyst', 'held/lane-' || (i % ${lanes}), i + 1, CASE WHEN i < ${lanes} THEN 1 ELSE 0 END
-      FROM ${databases.series(jobs)} AS n ORDER BY i`);
+    for (const statement of lanesOf(databases.series, { lanes, jobs })) await run(statement);
   });

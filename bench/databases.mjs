@@ -8,12 +8,12 @@ import Database from "better-sqlite3";
 import pg from "pg";
 import { migrate } from "../dist/store/migrate.js";
 import { openStore } from "../dist/store/open.js";
+import { DROPPABLE_IN_SQLITE, seriesInSqlite } from "./lanes.mjs";
 import { startServer } from "../scripts/postgres/server.mjs";
 
 const SQLITE = {
   kind: "SQLite",
-  series: (count) =>
-    `(WITH RECURSIVE series(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM series WHERE i + 1 < ${count}) SELECT i FROM series)`,
+  series: seriesInSqlite,
 };
 
 const openFiles = async (folder) => ({
@@ -26,8 +26,7 @@ const openFiles = async (folder) => ({
     return {
       run: async (text) => void db.exec(text),
       column: async (text) => db.prepare(text).pluck().all(),
-      droppable: `SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
-        WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND tbl_name IN ('tasks', 'jobs')`,
+      droppable: DROPPABLE_IN_SQLITE,
       // A file that grew stays as it is: nothing of SQLite's own is run after a bulk.
       settle: async () => undefined,
       close: async () => void db.close(),

@@ -18,8 +18,9 @@ import * as growth from "./rows/growth.mjs";
 import * as http from "./rows/http.mjs";
 import * as peers from "./rows/peers.mjs";
 import * as queue from "./rows/queue.mjs";
+import * as steady from "./rows/steady.mjs";
 
-const GROUPS = [gate, http, queue, growth, peers];
+const GROUPS = [gate, http, steady, queue, growth, peers];
 const KINDS = ["sqlite", "postgres"];
 
 /** Where the document has the table. */
@@ -29,7 +30,8 @@ const FULL = {
   rounds: 5,
   deep: { jobs: 1_000_000, lanes: 10_000 },
   shallow: { jobs: 1_000, lanes: 10 },
-  free: { jobs: 150_000, lanes: 1_500 },
+  free: { jobs: 300_000, lanes: 3_000 },
+  steady: { jobs: 100_000, lanes: 1_000 },
   queue: { jobs: 100_000, lanes: 10_000 },
   crowd: { jobs: 20_000, lanes: 200 },
   keys: { jobs: 100_000, lanes: 1_000 },
@@ -47,6 +49,7 @@ const QUICK = {
   deep: { jobs: 1_000, lanes: 100 },
   shallow: { jobs: 100, lanes: 10 },
   free: { jobs: 6_000, lanes: 60 },
+  steady: { jobs: 10_000, lanes: 100 },
   queue: { jobs: 1_000, lanes: 100 },
   crowd: { jobs: 1_000, lanes: 10 },
   keys: { jobs: 10_000, lanes: 100 },
@@ -93,6 +96,8 @@ const FILL = {
   queue: (databases) => makeLanes(databases, "queue", sizes.queue),
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),
   crowd: (databases) => makeLanes(databases, "crowd", sizes.crowd),
+  steady: (databases) => makeLanes(databases, "steady", sizes.steady),
+  pages: (databases) => makeLanes(databases, "pages", sizes.steady),
   keys: (databases) => makeLanes(databases, "keys", sizes.keys),
 };
 
@@ -157,6 +162,7 @@ for (const kind of KINDS)
         sizes,
         rounds,
         wants: (id) => missing.has(id),
+        folder,
         logs: join(folder, "processes.log"),
         peerDatabase,
       };

@@ -1,6 +1,7 @@
-/** The cost of the service over HTTP beside a route that does nothing: both in processes of their own, the callers in
- *  the bench's. */
+/** The cost of the service over HTTP beside a route that does nothing, and beside a durable queue that does nothing else: all
+ *  in processes of their own, the callers in the bench's. */
 
+import { join } from "node:path";
 import { atLeast, atMost, count, none, number, perSecond } from "../figures.mjs";
 import { LEASE_MS } from "../gates.mjs";
 import { load, rate, repeat, requestOf } from "../load.mjs";
@@ -17,6 +18,16 @@ export const rows = ({ deep, idle }) => [
     id: "http-claim-10",
     figure: `HTTP claim with ${count(deep.jobs)} held ÷ no-op POST, 10 connections`,
     reach: { sqlite: atLeast(0.4), postgres: none },
+  },
+  {
+    id: "http-claim-queue-100",
+    figure: `HTTP claim with ${count(deep.jobs)} held ÷ a bare durable SQLite queue, 100 connections`,
+    reach: { sqlite: atLeast(0.55) },
+  },
+  {
+    id: "http-claim-queue-10",
+    figure: `HTTP claim with ${count(deep.jobs)} held ÷ a bare durable SQLite queue, 10 connections`,
+    reach: { sqlite: atLeast(0.45) },
   },
   {
     id: "http-complete-50",
@@ -48,19 +59,19 @@ export const startService = (url, logs) =>
       LOG_LEVEL: "info",
       SERIAL_GATE_TOKENS: `bench:${SECRET}`,
       SERIAL_GATE_LEASE_MS: String(LEASE_MS),
-      // One token makes all the calls: the cost of a call is measured, not its budget.
+      // The budget of a token is counted, as it is in production, and never reached.
       SERIAL_GATE_MAX_CHANGES: "1000000",
     },
     execArgv: ["--expose-gc"],
     logs,
   });
 
-const ok = ({ status, body }) => {
+export const ok = ({ status, body }) => {
   if (status !== 200) throw new Error(`An answer of ${status}: ${body}`);
 };
 
 /** The job in a claim's answer. */
-const jobIn = (answer) => {
+export const jobIn = (answer) => {
   ok(answer);
   const {
     jobs: [job],
@@ -98,27 +109,33 @@ const tagOf = async (url) => {
   return answer.headers.get("etag") ?? undefined;
 };
 
-export async function* measure({ databases, sizes, rounds, wants, logs }) {
+/** Requests a second of one over those of another, each for as long as the other.
+ *  @param over the URL and the caller of each
+ *  @param ofBoth how many requests make one that is counted */
+export const comparison = async ({ sizes, rounds, connections }, over, under, ofBoth = 1) => {
+  const sides = [over, under].map(
+    ([url, caller]) =>
+      (ms) =>
+        rate(url, connections, caller, ms),
+  );
+  const forSo = (ms) => sides.map((side) => async () => (await side(ms)) / ofBoth);
+  const [served, other] = await inTurn(rounds, forSo(sizes.sampleMs), forSo(sizes.warmMs));
+  return {
+    samples: ratios(served, other),
+    note: `${perSecond(summary(served).median)} ÷ ${perSecond(summary(other).median)}`,
+  };
+};
+
+export async function* measure({ databases, sizes, rounds, wants, logs, folder }) {
   const service = await startService(await databases.filled("deep"), logs);
   const noop = await start("noop", { logs });
   const body = { worker: "bench" };
   const nothing = requestOf(noop.url, { path: "/", body });
   const claim = requestOf(service.url, { path: "/jobs/claim", body, headers: AUTHORIZED });
 
-  /** Requests a second of a service over those of the no-op, each for as long as the other.
-   *  @param ofBoth how many requests make one that is counted */
-  const compare = async (connections, [url, ofService], ofNoop, ofBoth = 1) => {
-    const sides = [
-      (ms) => rate(url, connections, ofService, ms),
-      (ms) => rate(noop.url, connections, ofNoop, ms),
-    ];
-    const forSo = (ms) => sides.map((side) => async () => (await side(ms)) / ofBoth);
-    const [served, idle] = await inTurn(rounds, forSo(sizes.sampleMs), forSo(sizes.warmMs));
-    return {
-      samples: ratios(served, idle),
-      note: `${perSecond(summary(served).median)} ÷ ${perSecond(summary(idle).median)}`,
-    };
-  };
+  /** Beside the no-op. */
+  const compare = (connections, ofService, ofNoop, ofBoth) =>
+    comparison({ sizes, rounds, connections }, ofService, [noop.url, ofNoop], ofBoth);
 
   for (const connections of [100, 10])
     if (wants(`http-claim-${connections}`))
@@ -126,6 +143,22 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
         id: `http-claim-${connections}`,
         ...(await compare(connections, [service.url, repeat(claim, jobIn)], repeat(nothing, ok))),
       };
+  if (wants("http-claim-queue-100") || wants("http-claim-queue-10")) {
+    const jobs = [sizes.deep.jobs, 2 * sizes.free.jobs].map(String);
+    const queue = await start("queue", { logs, args: [join(folder, "queue.db"), ...jobs] });
+    const take = requestOf(queue.url, { path: "/", body });
+    for (const connections of [100, 10])
+      if (wants(`http-claim-queue-${connections}`))
+        yield {
+          id: `http-claim-queue-${connections}`,
+          ...(await comparison(
+            { sizes, rounds, connections },
+            [service.url, repeat(claim, jobIn)],
+            [queue.url, repeat(take, jobIn)],
+          )),
+        };
+    await queue.stop();
+  }
   if (wants("http-complete-50"))
     yield {
       id: "http-complete-50",

@@ -1,7 +1,6 @@
 /** The facade of the gate: one line an operation. What happens around each, in which order, is runtime/pipeline.ts.
  *  It knows the store's port, no driver, no HTTP, no environment. */
 
-import { randomBytes } from "node:crypto";
 import { GateError } from "../contract/errors.ts";
 import type { EventPage, EventQuery, Followed, FollowQuery } from "../contract/events.ts";
 import type { Explanation } from "../contract/explanation.ts";
@@ -82,6 +81,7 @@ import type { WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
 import { jumpSentence, LeaseClock } from "./lease-clock.ts";
+import { leaseTokens } from "./lease-token.ts";
 import { DegradedMode } from "./runtime/degraded-mode.ts";
 import { LaneChanges } from "./runtime/background/lane-changes.ts";
 import { EventStream } from "./runtime/event-stream.ts";
@@ -207,7 +207,7 @@ export class Gate {
         projects,
         random,
         leaseClock,
-        newToken: () => randomBytes(16).toString("hex"),
+        newToken: leaseTokens(),
       },
       maintenance: this.#maintenance,
       degradedMode: this.#degradedMode,

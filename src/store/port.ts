@@ -120,6 +120,8 @@ export interface Dialect {
   /** Rows `{name}` of every index, trigger and view, and of every function as `name()`. A trigger of ours that has lost
    *  its protection is left out. */
   readonly objects: Statement;
+  /** True where a write transaction excludes every other one, so that nothing changes between its statements but by them. */
+  readonly writerIsAlone: boolean;
   /** The functions that triggers call, and the triggers that only this database needs. */
   readonly routines: readonly Routine[];
   /** The statements that make a trigger. There must be none of its name. */

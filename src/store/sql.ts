@@ -63,9 +63,13 @@ export const rowsOf = (entries: Iterable<readonly [number, unknown]>): Statement
 export const idsIn = (ids: readonly number[]): Statement =>
   sql`(SELECT CAST(listed.key AS BIGINT) FROM ${rowsOf(ids.map((id) => [id, 1]))} AS listed)`;
 
+/** Texts as rows `value ->> 'text'`, for FROM. */
+export const rowsOfTexts = (texts: readonly string[]): Statement =>
+  rowsOf(texts.map((text, index) => [index, { text }]));
+
 /** `(SELECT …)` for IN, over any number of texts. */
 const textsIn = (texts: readonly string[]): Statement =>
-  sql`(SELECT listed.value ->> 'text' FROM ${rowsOf(texts.map((text, index) => [index, { text }]))} AS listed)`;
+  sql`(SELECT listed.value ->> 'text' FROM ${rowsOfTexts(texts)} AS listed)`;
 
 /** The longest list that is bound value by value. A statement may have several, and SQLite takes 32,766 values in all,
  *  PostgreSQL 65,535. */

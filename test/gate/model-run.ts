@@ -482,9 +482,10 @@ export class ModelRun {
       ),
     };
     const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
+    const isAlone = store.dialect.writerIsAlone;
     const rolledBack = await store
       .write(function* () {
-        throw new RolledBack((yield* claim({ rules, lookup, reach: null }, [everything])).flat());
+        throw new RolledBack((yield* claim({ rules, lookup, reach: null, isAlone }, [everything])).flat());
       })
       .catch((error: unknown) => error);
     if (!(rolledBack instanceof RolledBack)) throw rolledBack;

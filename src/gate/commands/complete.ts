@@ -8,9 +8,16 @@ import { GateError } from "../../contract/errors.ts";
 import { claim, type ClaimAttempt } from "./claim.ts";
 import type { BatchContext, Context } from "./context.ts";
 import { recordAll, WRITTEN, type Change } from "./record.ts";
-import { enqueue, laneOf, readJobs, refuseFinished } from "./job.ts";
+import {
+  finishedJob,
+  finishedTasks,
+  readFinishingJobs,
+  type Finished,
+  type FinishingJob,
+} from "./completion/finishing-job.ts";
+import { enqueue, laneOf, refuseFinished } from "./job.ts";
 import { encode } from "../../store/json.ts";
-import { leaseLost, readLeasedJobs, taskEnded, taskOfJob, type LeaseClaim, type LeasedJob } from "./lease.ts";
+import { leaseLost, taskEnded, taskOfJob, type LeaseClaim, type LeasedJob } from "./lease.ts";
 import { unknownJob } from "./lookup/subject.ts";
 import { sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Completed, Completion, Job } from "../../contract/jobs.ts";
@@ -45,7 +52,7 @@ export interface CompletionAttempt {
 /** A completion that may be made. */
 interface Finish {
   readonly attempt: CompletionAttempt;
-  readonly job: LeasedJob;
+  readonly job: FinishingJob;
   readonly move: Move | undefined;
   readonly pause: { readonly task: TaskRef; readonly how: PauseOptions } | undefined;
 }
@@ -81,7 +88,7 @@ const pauseOf = (
 const finishOf = (
   context: BatchContext,
   attempt: CompletionAttempt,
-  { job, at }: { readonly job: LeasedJob & { readonly valid: number }; readonly at: number },
+  { job, at }: { readonly job: FinishingJob & { readonly valid: number }; readonly at: number },
 ): Finish => {
   const { id, input } = attempt;
   const { stage, next = [], pause } = input;
@@ -95,14 +102,22 @@ const finishOf = (
   return { attempt, job, move, pause: pauseOf(context, attempt, { job, move, at }) };
 };
 
-/** Finds the tasks that other repositories' tasks depend on: their end touches lanes that are not locked. */
-function* touchingOthers(finishes: readonly Finish[]): Tx<Set<number>> {
-  const ends = finishes.flatMap(({ move }) => (move && isTerminal(move.to) ? [move.task_id] : []));
-  if (ends.length === 0) return new Set();
-  const needed = yield* all<{ id: number }>(sql`SELECT DISTINCT n.id FROM tasks n
-    JOIN job_deps d ON d.depends_on_task_id = n.id JOIN tasks t ON t.id = d.task_id
-    WHERE n.id IN ${idsIn(ends)} AND t.repo <> n.repo`);
-  return new Set(needed.map(({ id }) => id));
+/** True for a completion whose end of a task touches lanes that are not locked. */
+const touchesOthers = ({ job, move }: Finish): boolean =>
+  job.touches_others === 1 && move !== undefined && isTerminal(move.to);
+
+/** Locks the lanes of some jobs, as far as no other transaction has; where a writer is alone, all of them are its own.
+ *  @returns true for a lane that is locked */
+function* lockLanesOf(
+  { isAlone }: BatchContext,
+  jobs: readonly number[],
+): Tx<(job: Pick<LeasedJob, "repo">) => boolean> {
+  if (isAlone) return () => true;
+  const named = yield* all<Pick<LeasedJob, "repo">>(
+    sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn(jobs)}`,
+  );
+  const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
+  return (job) => lanes.has(laneOf(job));
 }
 
 /** Decides which attempts may be made together and which are refused. Alone is made: an attempt in a lane that another
@@ -111,11 +126,8 @@ function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]):
   const claims = new Map<number, LeaseClaim>();
   for (const { id, input, actor } of attempts)
     if (!claims.has(id)) claims.set(id, { token: input.lease_token, actor });
-  const named = yield* all<Pick<LeasedJob, "repo">>(
-    sql`SELECT DISTINCT j.repo FROM jobs j WHERE j.id IN ${idsIn([...claims.keys()])}`,
-  );
-  const lanes = yield* tryLanes([...new Set(named.map(laneOf))]);
-  const jobs = yield* readLeasedJobs(context.rules, claims);
+  const isLocked = yield* lockLanesOf(context, [...claims.keys()]);
+  const jobs = yield* readFinishingJobs(context.rules, claims);
   const at = yield* now();
 
   const taken = new Set<string>();
@@ -123,24 +135,25 @@ function* choose(context: BatchContext, attempts: readonly CompletionAttempt[]):
     const job = jobs.get(attempt.id);
     if (!job || !sees(attempt.reach ?? null, job.repo)) return { error: unknownJob(attempt.id) };
     const subject = job.task_id === null ? `job ${job.job_id}` : `task ${job.task_id}`;
-    if (!lanes.has(laneOf(job)) || taken.has(subject)) return ALONE;
+    if (!isLocked(job) || taken.has(subject)) return ALONE;
     taken.add(subject);
     return resultOf(() => finishOf(context, attempt, { job, at }));
   });
   if (attempts.length === 1) return chosen;
-  const touching = yield* touchingOthers(valuesOf(chosen));
-  return chosen.map((each) =>
-    "value" in each && each.value.move && touching.has(each.value.move.task_id) ? ALONE : each,
-  );
+  return chosen.map((each) => ("value" in each && touchesOthers(each.value) ? ALONE : each));
 }
 
 /** Makes the completions.
  *  @returns what each comes to */
 function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Completed[]> {
   const at = toStored(yield* now());
-  const results = rowsOf(
-    finishes.map(({ job, attempt }) => [job.job_id, { result: encode(attempt.input.result) }]),
-  );
+  const finished = finishes.map(({ job, move, attempt }): Finished => ({
+    job,
+    move,
+    at,
+    result: encode(attempt.input.result),
+  }));
+  const results = rowsOf(finished.map(({ job, result }) => [job.job_id, { result }]));
   yield* run(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, status = 'done', result = done.value ->> 'result', error = NULL,
       finished_at = ${at}, ${WRITTEN}
     FROM ${results} AS done WHERE jobs.id = CAST(done.key AS BIGINT)`);
@@ -152,9 +165,11 @@ function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Complet
       ...(move ? [stageChange(move)] : []),
     ]),
   );
-  yield* rebased(finishes.map(({ job }) => job));
+  yield* rebased(finishes.flatMap(({ job }) => (job.told_job_id === job.job_id ? job : [])));
   yield* forgetAnswers(finishes.map(({ job }) => job));
-  const ends = moves.filter(({ to }) => isTerminal(to));
+  const ends = finishes.flatMap(({ job, move }) =>
+    move && isTerminal(move.to) && job.leaves_jobs ? move : [],
+  );
   const ended = yield* endWaitingJobs(context.rules.policy, ends, at);
   for (const { pause } of finishes) if (pause) yield* pauseUnlessPaused(pause.task, pause.how);
 
@@ -165,17 +180,20 @@ function* finish(context: BatchContext, finishes: readonly Finish[]): Tx<Complet
     for (const spec of input.next ?? []) enqueued.push(yield* enqueue({ ...context, actor }, each.job, spec));
     next.set(each, enqueued);
   }
-  const jobs = yield* readJobs(idsIn(finishes.map(({ job }) => job.job_id)));
-  const tasks = yield* readTasks(idsIn(finishes.flatMap(({ job }) => job.task_id ?? [])));
-  const jobOf = new Map(jobs.map((job) => [job.id, job]));
-  const taskById = new Map(tasks.map((task) => [task.id, task]));
-  return finishes.map((each) => {
-    const { job_id, task_id } = each.job;
-    const job = jobOf.get(job_id);
-    if (!job) throw unknownJob(job_id);
-    const task = task_id === null ? undefined : taskById.get(task_id);
+  const tasks = yield* finishedTasks(finished);
+  const paused = finishes.flatMap(({ pause }) => pause?.task.task_id ?? []);
+  if (paused.length > 0) for (const task of yield* readTasks(idsIn(paused))) tasks.set(task.id, task);
+  return finishes.map((each, index) => {
+    const its = finished[index];
+    if (!its) throw unknownJob(each.job.job_id);
+    const task = each.job.task_id === null ? undefined : tasks.get(each.job.task_id);
     const itsEnded = each.move && ended.get(each.move.task_id);
-    return { job, task: task ?? null, next: next.get(each) ?? [], ...(itsEnded ?? NONE_ENDED) };
+    return {
+      job: finishedJob(its),
+      task: task ?? null,
+      next: next.get(each) ?? [],
+      ...(itsEnded ?? NONE_ENDED),
+    };
   });
 }
 

@@ -11,6 +11,8 @@ export interface BatchContext {
   readonly lookup: Lookup;
   /** The repositories that the caller may know; those of a batch are in its requests. */
   readonly reach: Reach;
+  /** True where a writer is alone (`Dialect.writerIsAlone`): what the transaction read stays true until it writes. */
+  readonly isAlone: boolean;
 }
 
 export interface Context extends BatchContext {

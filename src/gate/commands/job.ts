@@ -18,7 +18,7 @@ import { unknownJob } from "./lookup/subject.ts";
 import { resolveInLane, type TaskRef } from "./lookup/work-item.ts";
 import { instantIn } from "../instant.ts";
 
-interface JobRow {
+export interface JobRow {
   id: number;
   task_id: number | null;
   repo: string | null;
@@ -69,29 +69,32 @@ export function* readJobs(ids: Statement): Tx<Job[]> {
       j.lease_expires_at, j.created_at, j.started_at, j.finished_at
     FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
     WHERE j.id IN (${ids}) ORDER BY j.id`);
-  return rows.map((row) => ({
-    id: row.id,
-    task_id: row.task_id,
-    repo: row.repo,
-    work_item_id: row.work_item_id,
-    agent: row.agent,
-    status: row.status,
-    attempt: row.attempts,
-    max_attempts: row.max_attempts,
-    payload: decode(row.task_content),
-    result: decode(row.result),
-    error: row.error,
-    progress: row.progress,
-    run_after: toIsoOrNull(row.run_after),
-    lease:
-      row.status === "running" && row.lease_expires_at !== null
-        ? { worker: row.lease_worker, expires_at: toIso(row.lease_expires_at) }
-        : null,
-    created_at: toIsoOrNull(row.created_at),
-    started_at: toIsoOrNull(row.started_at),
-    finished_at: toIsoOrNull(row.finished_at),
-  }));
+  return rows.map(asJob);
 }
+
+/** A row as callers see it. */
+export const asJob = (row: JobRow): Job => ({
+  id: row.id,
+  task_id: row.task_id,
+  repo: row.repo,
+  work_item_id: row.work_item_id,
+  agent: row.agent,
+  status: row.status,
+  attempt: row.attempts,
+  max_attempts: row.max_attempts,
+  payload: decode(row.task_content),
+  result: decode(row.result),
+  error: row.error,
+  progress: row.progress,
+  run_after: toIsoOrNull(row.run_after),
+  lease:
+    row.status === "running" && row.lease_expires_at !== null
+      ? { worker: row.lease_worker, expires_at: toIso(row.lease_expires_at) }
+      : null,
+  created_at: toIsoOrNull(row.created_at),
+  started_at: toIsoOrNull(row.started_at),
+  finished_at: toIsoOrNull(row.finished_at),
+});
 
 /** @throws GateError unknown_job */
 export function* readJob(id: number): Tx<Job> {

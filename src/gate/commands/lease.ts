@@ -69,14 +69,16 @@ const isOver = (at: number, { byMs, agoMs }: Jump): Statement =>
 
 /** Reads the jobs that exist, by id, each with a flag: is the token its current lease's, and the caller the one that claimed
  *  it? A lease that was claimed without a name is for every caller that has the token. A lease whose end is no time goes on.
- *  @param claims by the id of the job */
-export function* readLeasedJobs(
+ *  @param claims by the id of the job
+ *  @param more further columns of the job `j` and its task `t`, with a comma before */
+export function* readLeasedJobs<More = unknown>(
   { leaseClock }: Rules,
   claims: ReadonlyMap<number, LeaseClaim>,
-): Tx<Map<number, LeasedJob & { valid: number }>> {
+  more: Statement = raw(""),
+): Tx<Map<number, LeasedJob & More & { valid: number }>> {
   const at = yield* now();
   const asked = rowsOf(claims);
-  const jobs = yield* all<LeasedJob & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS},
+  const jobs = yield* all<LeasedJob & More & { valid: number }>(sql`SELECT ${LEASED_JOB_COLUMNS}${more},
       CASE WHEN j.status = 'running' AND j.lease_token = asked.value ->> 'token'
           AND j.lease_expires_at IS NOT NULL AND (j.due_ms IS NULL OR NOT (${isOver(at, leaseClock.observe(at))}))
           AND (j.lease_actor IS NULL OR j.lease_actor = asked.value ->> 'actor')

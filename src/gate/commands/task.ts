@@ -27,7 +27,7 @@ import type {
 import type { TaskSelector } from "../../contract/scalars.ts";
 import { whoActs, type Actor, type Policy, type Rules } from "../rule/policy.ts";
 import { takesNoJob } from "../rule/reasons/finished.ts";
-import { isPaused, unfinished } from "../rule/lane.ts";
+import { isPaused, unfinished, unfinishedInPart } from "../rule/lane.ts";
 import { isTerminal, WAITING_STATUSES, type JobStatus } from "../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../store/timestamps.ts";
 import {
@@ -38,7 +38,7 @@ import {
   type TaskRef,
 } from "./lookup/work-item.ts";
 
-interface TaskRow {
+export interface TaskRow {
   id: number;
   repo: string;
   work_item_id: string | null;
@@ -77,7 +77,16 @@ export function* readTasks(ids: Statement): Tx<Task[]> {
       pause_reason, pause_until, CASE WHEN ${isPaused("tasks")} THEN 1 ELSE 0 END AS paused,
       cancelled_at, created_at, updated_at
     FROM tasks WHERE id IN (${ids}) ORDER BY id`);
-  const needed = yield* all<DependencyRow>(sql`SELECT d.task_id AS of_task_id, n.id AS task_id, n.repo,
+  return yield* withDependencies(rows, ids);
+}
+
+/** Rows as callers see them, with their dependencies.
+ *  @param ids of those that may have any, as a `SELECT t.id FROM tasks t …`; undefined where none has */
+export function* withDependencies(rows: readonly TaskRow[], ids: Statement | undefined): Tx<Task[]> {
+  const needed =
+    ids === undefined
+      ? []
+      : yield* all<DependencyRow>(sql`SELECT d.task_id AS of_task_id, n.id AS task_id, n.repo,
       n.work_item_id, n.stage
     FROM job_deps d JOIN tasks n ON n.id = d.depends_on_task_id
     WHERE d.task_id IN (${ids}) ORDER BY n.id`);
@@ -124,21 +133,36 @@ const DEPENDENCY_BYTES = raw("250");
 const TASK_BYTES = sql`COALESCE(OCTET_LENGTH(t.title), 0) + COALESCE(OCTET_LENGTH(t.pause_reason), 0)
       + ${DEPENDENCY_BYTES} * (SELECT COUNT(*) FROM job_deps d WHERE d.task_id = t.id)`;
 
+/** FROM and WHERE of the tasks among which a page is sought, `t`. The unfinished ones of a repository are looked up in both
+ *  parts of its lane. */
+const listed = (query: TaskQuery, conditions: Statement): Statement => {
+  const { repo, finished, limit } = query;
+  if (repo === undefined || finished !== false) return sql`tasks t WHERE ${conditions}`;
+  const [active, paused] = (["not paused", "paused"] as const).map(
+    (
+      part,
+    ) => sql`SELECT id FROM (SELECT t.id FROM tasks t WHERE ${conditions} AND ${unfinishedInPart("t", part)}
+      ORDER BY t.id LIMIT ${limit}) AS in_part`,
+  );
+  return sql`tasks t WHERE t.id IN (${active ?? raw("")} UNION ALL ${paused ?? raw("")})`;
+};
+
 export function* listTasks(query: TaskQuery, reach: Reach): Tx<TaskPage> {
+  const conditions = sql`t.id > ${Number(query.cursor ?? 0)}${when(
+    query.repo !== undefined,
+    sql` AND t.repo = ${query.repo ?? null}`,
+  )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
+    query.work_item !== undefined,
+    sql` AND t.work_item_id = ${query.work_item ?? null}`,
+  )}${when(
+    query.paused !== undefined,
+    query.paused ? sql` AND ${isPaused("t")}` : sql` AND NOT (${isPaused("t")})`,
+  )}${when(
+    query.finished !== undefined,
+    sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
+  )}${inReach(reach, "t")}`;
   const found = yield* all<Found>(
-    sql`SELECT t.id, ${TASK_BYTES} AS bytes FROM tasks t WHERE t.id > ${Number(query.cursor ?? 0)}${when(
-      query.repo !== undefined,
-      sql` AND t.repo = ${query.repo ?? null}`,
-    )}${when(query.stage !== undefined, sql` AND t.stage = ${query.stage ?? null}`)}${when(
-      query.work_item !== undefined,
-      sql` AND t.work_item_id = ${query.work_item ?? null}`,
-    )}${when(
-      query.paused !== undefined,
-      query.paused ? sql` AND ${isPaused("t")}` : sql` AND NOT (${isPaused("t")})`,
-    )}${when(
-      query.finished !== undefined,
-      sql` AND ${raw(query.finished ? "NOT " : "")}(${unfinished("t")})`,
-    )}${inReach(reach, "t")} ORDER BY t.id LIMIT ${query.limit}`,
+    sql`SELECT t.id, ${TASK_BYTES} AS bytes FROM ${listed(query, conditions)} ORDER BY t.id LIMIT ${query.limit}`,
   );
   const page = fitting(found);
   const read = page.length === 0 ? [] : yield* readTasks(idsIn(page.map(({ id }) => id)));
@@ -287,7 +311,7 @@ interface WaitingRow {
 }
 
 /** True for a job that has not started. Inside of a CASE: beside ids, SQLite might walk all jobs that wait. */
-const isWaiting = (job: string): Statement =>
+export const isWaiting = (job: string): Statement =>
   sql`CASE WHEN ${raw(job)}.status IN ${list(WAITING_STATUSES)} THEN 1 END = 1`;
 
 /** A move that finishes its task. */

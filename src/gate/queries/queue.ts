@@ -1,14 +1,14 @@
 /** The whole state on one instant: what every lane does, what waits in it and why. */
 
 import { all, first, now, type Tx } from "../../store/port.ts";
-import { exists, inlineInteger, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { exists, inlineInteger, raw, rowsOfTexts, sql, when, type Statement } from "../../store/sql.ts";
 import type { BatchContext } from "../commands/context.ts";
 import type { ActiveFreeze, Lane, Queue } from "../../contract/queue.ts";
 import { PEOPLE_TEXT_LENGTH, peopleText } from "../../contract/people-text.ts";
 import { NOWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import { JOB_STATUSES } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
-import { activeTaskOf, headOf, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
+import { activeTaskOf, headOf, isPaused, otherHolders, unfinished, unfinishedInLane } from "../rule/lane.ts";
 import { heldReason } from "../rule/predicate.ts";
 import { isActive } from "../rule/reasons/freeze.ts";
 import { inReach } from "../rule/reach.ts";
@@ -64,7 +64,7 @@ const lanesBehind = (policy: Policy, seeLanes: boolean, selected: Selection, rep
   sql`SELECT l.repo, ${
     seeLanes
       ? sql`a.id AS task_id, a.work_item_id, a.stage, h.id AS head_id,
-      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
+      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinishedInLane("b")}) THEN 1 ELSE 0 END AS busy,
       CASE WHEN h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
         policy.strictLanes,
         sql` OR ${exists(otherHolders(policy, raw("l.repo"), raw("h.id")))}`,
@@ -205,7 +205,9 @@ function* readWaiting(
         take(
           yield* all(
             sql`${rowsOf(
-              sql`SELECT j.id, 0 AS apart FROM jobs j WHERE ${QUEUED} AND ${mark} AND j.repo IN ${list(others)}`,
+              // Lane by lane, each in its index: with a list, SQLite would walk the queued jobs of all lanes.
+              sql`SELECT j.id, 0 AS apart FROM ${rowsOfTexts(others)} AS wanted CROSS JOIN jobs j
+                WHERE ${QUEUED} AND ${mark} AND j.repo = wanted.value ->> 'text'`,
             )} ORDER BY j.repo, j.task_id, j.id`,
           ),
         );

@@ -34,9 +34,32 @@ export const isBeingResumed = (task: string): Statement =>
 /** Greater than any id. */
 export const NO_END = Number.MAX_SAFE_INTEGER;
 
-/** The id of the first task of a repository that holds its lane. */
-export const headOf = (policy: Policy, repo: Statement): Statement =>
-  sql`(SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")})`;
+/** The part of its lane that a task is in: 0 with the tasks that are not paused, 1 with those that are, NULL once it is
+ *  finished. Spelled as the index of a lane is, so that the planner takes it. */
+const partOf = (task: string): string =>
+  `CASE WHEN ${task}.stage IN ${TERMINAL_SQL} THEN NULL WHEN ${task}.paused_at IS NULL THEN 0 ELSE 1 END`;
+
+/** The same as `unfinished`, for a look-up among all tasks of a lane. */
+export const unfinishedInLane = (task: string): Statement => raw(`${partOf(task)} IS NOT NULL`);
+
+/** The unfinished tasks that are paused, or are not, for a look-up by id. */
+export const unfinishedInPart = (task: string, part: "paused" | "not paused"): Statement =>
+  raw(`${partOf(task)} = ${part === "paused" ? 1 : 0}`);
+
+/** The same as `holdsLane`, for a look-up by id among the tasks of a lane. */
+export const holdsLaneById = (policy: Policy, task: string): Statement =>
+  policy.pause
+    ? unfinishedInPart(task, "not paused")
+    : raw(`${partOf(task)} IN (0, 1) AND ${partOf(task)} IS NOT NULL`);
+
+/** The id of the first task of a repository that holds its lane.
+ *  @param narrowed a further condition on the task `t`, with its AND */
+export const headOf = (policy: Policy, repo: Statement, narrowed: Statement = raw("")): Statement => {
+  const firstOf = (part: "paused" | "not paused"): Statement =>
+    sql`SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = ${repo}${narrowed} AND ${unfinishedInPart("t", part)}`;
+  if (policy.pause) return sql`(${firstOf("not paused")})`;
+  return sql`(SELECT MIN(head.id) FROM (${firstOf("not paused")} UNION ALL ${firstOf("paused")}) AS head)`;
+};
 
 /** A lane whose head was read already, for a decision about many of its jobs. On PostgreSQL a look for the head walks past
  *  every task that the transaction has paused, so that a look for each job would be quadratic. */

@@ -173,9 +173,10 @@ export class Pipeline {
   }
 
   #context(visible: Visibility): BatchContext {
-    const { rules, readyIndex } = this.#parts;
+    const { store, rules, readyIndex } = this.#parts;
     const useReadyIndex = readyIndex.isUsable && visible === EVERYTHING_READABLE;
-    return { rules, lookup: { visible, useReadyIndex }, reach: EVERYWHERE };
+    const isAlone = store.dialect.writerIsAlone;
+    return { rules, lookup: { visible, useReadyIndex }, reach: EVERYWHERE, isAlone };
   }
 
   /** Stage 4. One write transaction. It has a value also when it was rolled back on purpose. */

@@ -25,6 +25,7 @@ export const dialectIn = (schema: string): Dialect => {
     UNION ALL SELECT p.proname || '()' FROM pg_proc p WHERE p.pronamespace = ${namespace}
         AND NOT (starts_with(p.proname::text, 'gate_') AND p.prorettype <> 'trigger'::regtype
           AND has_function_privilege('public', p.oid, 'EXECUTE'))`),
+    writerIsAlone: false,
     routines: routinesIn(schema),
     makeTrigger: triggerMaker(schema),
     milliseconds,

@@ -13,6 +13,7 @@ export const DIALECT: Dialect = {
     FROM sqlite_master m JOIN pragma_table_info(m.name) c
     WHERE m.type = 'table' AND m.sql NOT LIKE 'CREATE VIRTUAL TABLE%'`),
   objects: raw(`SELECT lower(name) AS name FROM sqlite_master WHERE type IN ('index', 'trigger', 'view')`),
+  writerIsAlone: true, // BEGIN IMMEDIATE
   routines: [],
   makeTrigger,
   milliseconds,

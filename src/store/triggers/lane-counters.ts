@@ -74,7 +74,8 @@ const ofRows = ({ table, set, columns, counts, ...drawsId }: Table): Trigger[] =
     // Naming a column counts as its change: to compare them all in the condition costs PostgreSQL a tenth of the update.
     after: columns ? `UPDATE OF ${columns.join(", ")}` : "UPDATE",
     when: counts ? sql`${STAYS} AND ${counts}` : STAYS,
-    body: [updateLaneOfNew(set({ enters: "NEW", leaves: "OLD" }))],
+    // The lane's row is there: the insert of this row made it, or the count of all lanes did (countLanes).
+    body: [updateLane(laneOf("NEW"), set({ enters: "NEW", leaves: "OLD" }))],
   },
   {
     name: `gate_lane_${table}_moved`,

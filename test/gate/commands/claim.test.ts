@@ -28,6 +28,18 @@ onEveryDatabase((open) => {
     expect((await world.claim({ repos: [API] })).jobs[0]?.work_item_id).toBe("B");
   });
 
+  it("hands out a payload of any size as it was sent, beside jobs without one", async () => {
+    const large = { text: "x".repeat(20_000) };
+    for (const [repo, payload] of [
+      [WEB, large],
+      [API, undefined],
+      ["acme/ops", { text: "small" }],
+    ] as const)
+      await world.task(repo, `T-${repo}`, { entry_job: payload ? { payload } : true });
+    const { jobs } = await world.claim({ max: 3 });
+    expect(jobs.map(({ payload }) => payload)).toEqual([large, null, { text: "small" }]);
+  });
+
   it("never hands out a job twice to concurrent claims", async () => {
     for (let each = 0; each < 20; each += 1) await world.task(`acme/r${each}`, `T-${each}`);
     const claims = await Promise.all(Array.from({ length: 40 }, () => world.claim()));

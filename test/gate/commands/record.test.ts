@@ -39,6 +39,59 @@ onEveryDatabase((open) => {
     ]);
   });
 
+  it("records each claim and completion of a group with the actor, the worker and the attempt of its own", async () => {
+    await world.adopt();
+    const actors = ["ann", null, "ben", "cat"];
+    const repos = actors.map((_, index) => `acme/repo-${index}`);
+    for (const repo of repos) await world.task(repo, `W-${repo}`);
+    const claims = await Promise.all(
+      actors.map((actor, index) =>
+        world.gate.claim(actor, { max: 1, wait_ms: 0, ...(index === 3 ? {} : { worker: `w-${index}` }) }),
+      ),
+    );
+    await Promise.all(
+      claims.map(({ jobs: [job] }, index) =>
+        world.gate.complete(actors[index] ?? null, job?.id ?? 0, {
+          lease_token: job?.lease.token ?? "",
+          stage: index === 0 ? "done" : "review",
+        }),
+      ),
+    );
+    const events = await world.rows<
+      Record<"kind" | "actor" | "by_source" | "repo" | "detail", string | null>
+    >(
+      `SELECT kind, actor, by_source, repo, work_item_id, detail FROM gate_events
+        WHERE kind IN ('job.claimed', 'job.completed', 'task.stage') ORDER BY id`,
+    );
+    const expected = actors.map((actor, index) => ({
+      actor,
+      by_source: actor === null ? null : "token",
+      repo: repos[index],
+      work_item_id: `W-acme/repo-${index}`,
+    }));
+    expect(events.filter(({ kind }) => kind === "job.claimed")).toEqual(
+      expected.map((each, index) => ({
+        kind: "job.claimed",
+        ...each,
+        detail: JSON.stringify({
+          agent: "analyst",
+          attempt: 1,
+          worker: index === 3 ? null : `w-${index}`,
+        }),
+      })),
+    );
+    expect(events.filter(({ kind }) => kind !== "job.claimed")).toEqual(
+      expected.flatMap((each, index) => [
+        { kind: "job.completed", ...each, detail: null },
+        {
+          kind: "task.stage",
+          ...each,
+          detail: JSON.stringify({ from: "analysis", to: index === 0 ? "done" : "review" }),
+        },
+      ]),
+    );
+  });
+
   it("records the `by` of the request when there are no tokens", async () => {
     const { id } = await world.task(WEB, "A");
     const why = { by: "ann", reason: "at night" };

@@ -225,7 +225,7 @@ describe("claim", () => {
     const claimed = await store.write(function* () {
       const lookup = { visible: EVERYTHING_READABLE, useReadyIndex: true };
       const attempts = [{ actor: null, request: { max: 1, wait_ms: 0 } }];
-      const claiming = claimJobs({ rules, lookup, reach: null }, attempts);
+      const claiming = claimJobs({ rules, lookup, reach: null, isAlone: false }, attempts);
       let step = claiming.next();
       while (!step.done) {
         const isLanes = step.value.kind === "lanes";

@@ -9,7 +9,7 @@ import { JOB_STATUSES } from "../../../contract/vocabulary.ts";
 import { all, first, lockLane, run, tryLanes, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../../store/sql.ts";
 import { groupBy } from "../../group-by.ts";
-import { unfinished } from "../../rule/lane.ts";
+import { unfinishedInLane } from "../../rule/lane.ts";
 import type { Rules } from "../../rule/policy.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
 import { inReach } from "../../rule/reach.ts";
@@ -41,7 +41,7 @@ const HAS_JOBS = JOB_STATUSES.map((status) => `l.${status} > 0`).join(" OR ");
 
 /** True for a lane, `l`, with a job or an unfinished task. A lane's row outlives both, so that it proves nothing alone. */
 const isBusyOrWas = ({ stages }: Visibility): Statement =>
-  sql`(${raw(HAS_JOBS)}${when(stages, sql` OR ${exists(sql`tasks t WHERE t.repo = l.repo AND ${unfinished("t")}`)}`)})`;
+  sql`(${raw(HAS_JOBS)}${when(stages, sql` OR ${exists(sql`tasks t WHERE t.repo = l.repo AND ${unfinishedInLane("t")}`)}`)})`;
 
 /** The same, or with a finished task without any job: only this walks the tasks. */
 const isInUse = (visible: Visibility): Statement =>

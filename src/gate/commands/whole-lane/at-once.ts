@@ -7,7 +7,7 @@ import type { LanePauseState, PauseNote, ResumeNote } from "../../../contract/op
 import { WAITING_STATUSES } from "../../../contract/vocabulary.ts";
 import { toIsoOrNull, toStored } from "../../../store/timestamps.ts";
 import { withEffect } from "../../rule/effect.ts";
-import { unfinished } from "../../rule/lane.ts";
+import { unfinished, unfinishedInPart } from "../../rule/lane.ts";
 import { forceOf } from "../../rule/scope.ts";
 import type { Context } from "../context.ts";
 import { familiarity } from "../lookup/repo.ts";
@@ -36,7 +36,7 @@ export interface Limits {
 }
 
 /** What a pause of the whole lane changes. */
-export const toPause = sql`${unfinished("tasks")} AND paused_at IS NULL`;
+export const toPause = unfinishedInPart("tasks", "not paused");
 
 /** What a resume of the whole lane changes: the tasks that were paused together. One that was paused by itself stays so. One
  *  that finished meanwhile is taken back for the jobs that it left: they are held as long as it is paused. */

@@ -11,8 +11,10 @@ import { LANE_STATE } from "../../../contract/vocabulary.ts";
 import type { Affected, Write, HoldReason } from "../hold-reason.ts";
 import {
   acquired,
+  headOf,
   holdsLane,
   isBeingResumed,
+  holdsLaneById,
   lost,
   lostAtAnyStage,
   NO_END,
@@ -33,7 +35,7 @@ interface TaskKey {
 /** FROM and WHERE of the tasks with a lower id that have not given up the lane, `ahead`. */
 const tasksAhead = (policy: Policy, repo: Statement, task: Statement): Statement =>
   sql`tasks ahead
-      WHERE ahead.repo = ${repo} AND ahead.id < ${task} AND ${holdsLane(policy, "ahead")}`;
+      WHERE ahead.repo = ${repo} AND ahead.id < ${task} AND ${holdsLaneById(policy, "ahead")}`;
 
 /** Reads the tasks ahead of a task, the head of the lane first, at most `limit`. */
 export function* readTasksAhead(policy: Policy, { repo, id }: TaskKey, limit: number): Tx<number[]> {
@@ -79,17 +81,17 @@ const heldInStrictLane = (policy: Policy, job: string, lane?: KnownLane): Statem
 /** The jobs from a task that gave up the lane to the next one that holds it; none while an earlier task holds it. The
  *  bound says all: beside a condition of its own, SQLite would walk the jobs up to the bound to find it false for each. */
 const jobsBehind = (policy: Policy, task: string): Statement => {
-  const holder = sql`t.repo = ${raw(task)}.repo AND ${holdsLane(policy, "t")}`;
-  return sql`repo = ${raw(task)}.repo AND task_id > ${raw(task)}.id
-    AND task_id <= CASE WHEN EXISTS (SELECT 1 FROM tasks t WHERE t.id < ${raw(task)}.id AND ${holder}) THEN 0
-      ELSE COALESCE((SELECT MIN(t.id) FROM tasks t WHERE t.id > ${raw(task)}.id AND ${holder}), ${NO_END}) END`;
+  const [repo, id] = [raw(`${task}.repo`), raw(`${task}.id`)];
+  return sql`repo = ${repo} AND task_id > ${id}
+    AND task_id <= CASE WHEN ${exists(tasksAhead(policy, repo, id))} THEN 0
+      ELSE COALESCE(${headOf(policy, repo, sql` AND t.id > ${id}`)}, ${NO_END}) END`;
 };
 
 /** The jobs that can start when nothing holds the lane: of its head, and of the tasks that lost it, which may have finished
  *  and left jobs behind. One list of tasks: with an OR, SQLite would walk all jobs of the lane. */
 const nextInLane = (policy: Policy, row: string): Statement => {
   const repo = raw(`${row}.repo`);
-  return sql`repo = ${repo} AND task_id IN (SELECT MIN(t.id) FROM tasks t WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")}
+  return sql`repo = ${repo} AND task_id IN (SELECT ${headOf(policy, repo)}
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = ${repo} AND ${lostAtAnyStage("t")}${when(
       policy.pause,
       raw(" AND t.paused_at IS NULL"),
