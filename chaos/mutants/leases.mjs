@@ -16,12 +16,7 @@ export const LEASE_BUGS = [
   {
     name: "a lease token that is used again after a restart",
     file: "src/gate/gate.ts",
-    edits: [
-      [
-        'newToken: () => randomBytes(16).toString("hex")',
-        "newToken: ((drawn) => () => `token-${(drawn += 1)}`)(0)",
-      ],
-    ],
+    edits: [["newToken: leaseTokens()", "newToken: ((drawn) => () => `token-${(drawn += 1)}`)(0)"]],
     chaos: ["--only", "timer", "--kills", "24"],
   },
   {

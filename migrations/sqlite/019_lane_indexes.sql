@@ -1,7 +1,7 @@
 -- Fewer pages for each claim and each completion: a lane is a page of its own in every index by repository.
 
 -- The unfinished tasks of a lane by id, those that are paused behind the others. One index in the place of two. Its condition
--- is one of its own: beside `stage NOT IN (…)`, SQLite would take it for the smaller indexes of a lane.
+-- is spelled in a way of its own: by the condition of the smaller indexes of a lane, SQLite would take it in their place.
 CREATE INDEX IF NOT EXISTS gate_tasks_lane ON tasks(repo, (CASE WHEN stage IN ('done', 'cancelled') THEN NULL WHEN paused_at IS NULL THEN 0 ELSE 1 END), id)
   WHERE CASE WHEN stage IN ('done', 'cancelled') THEN NULL WHEN paused_at IS NULL THEN 0 ELSE 1 END IS NOT NULL;
 

@@ -8,7 +8,7 @@ import { labelOf } from "../../contract/names/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
-import { holdsLane, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
+import { holdsLaneById, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
 import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
@@ -111,7 +111,7 @@ export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
       OR ${hasNoOpenJob("t")}`;
   yield* inPages<{ id: number; slow: number }>(
     (last) => sql`SELECT t.id, CASE WHEN ${isSlow} THEN 1 ELSE 0 END AS slow FROM tasks t
-      WHERE t.repo = ${repo} AND ${holdsLane(policy, "t")} AND t.id > ${last?.id ?? 0} ORDER BY t.id LIMIT ${PAGE}`,
+      WHERE t.repo = ${repo} AND ${holdsLaneById(policy, "t")} AND t.id > ${last?.id ?? 0} ORDER BY t.id LIMIT ${PAGE}`,
     (page) => {
       for (const task of page) if (task.slow === 1) slow.push(task.id);
       return undefined;
