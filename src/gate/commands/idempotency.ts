@@ -147,7 +147,8 @@ function* keepAnswers(answers: readonly { readonly caller: Call; readonly answer
     fingerprint: caller.fingerprint,
     ...weighed(caller, answer),
   }));
-  const kept = yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer, bytes)
+  const kept =
+    yield* all(sql`INSERT INTO gate_idempotency(idempotency_key, actor, fingerprint, at, answer, bytes)
     SELECT value ->> 'key', value ->> 'actor', value ->> 'fingerprint', ${toStored(yield* now())}, value ->> 'text',
       CAST(value ->> 'bytes' AS INTEGER)
     FROM ${rowsOf(rows.entries())} AS answered WHERE 1 = 1 ORDER BY 1, 2
