@@ -44,7 +44,7 @@ export const RULE_BUGS = [
   {
     name: "the holder of a strict lane ignored",
     file: "src/gate/rule/reasons/active-task.ts",
-    edits: [["AND (${isBehind(policy, job, lane)} OR ${beside})", "AND ${isBehind(policy, job, lane)}"]],
+    edits: [[" OR ${beside}${waitsForTurn(policy, job)})", "${waitsForTurn(policy, job)})"]],
     test: "test/http/strict-lanes.test.ts",
   },
   {

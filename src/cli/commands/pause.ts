@@ -84,13 +84,13 @@ const consequence = ({ repo, paused, effect }: LanePauseState): string => {
   return paused ? `${start} To keep the repository still instead: ${freeze}.` : start;
 };
 
-const laneSentence = ({ repo, paused, tasks }: LanePauseState, dryRun: true | undefined): string => {
+const laneSentence = ({ repo, paused, changed, tasks }: LanePauseState, dryRun: true | undefined): string => {
   if (tasks.length === 0)
     return paused
       ? `No task of ${repo} was left to pause.`
       : `No task of ${repo} was paused together with others.`;
-  const names = listed(tasks.map(labelOf));
-  const count = `${countOf(tasks.length, "task")} of ${repo}`;
+  const names = listed(tasks.map(labelOf), changed);
+  const count = `${countOf(changed, "task")} of ${repo}`;
   return `${count} ${dryRun ? "would be " : ""}${paused ? "paused" : "back in the lane"}: ${names}.`;
 };
 
@@ -143,7 +143,7 @@ const wholeLane = async (
     name: ({ task_id }) => nameOf("task", task_id),
     lines: (screen) => [
       ...changeLines(laneSentence(state, dryRun), { effect: state.effect, dryRun }, screen),
-      ...answerLines(note.answer, state.tasks.length, dryRun),
+      ...answerLines(note.answer, state.changed, dryRun),
       ...(state.paused ? notInForceLines(state, dryRun).map((line) => `  ${line}`) : []),
     ],
   });

@@ -32,7 +32,11 @@ export class RolledBack extends Error {
   readonly value: unknown;
 
   constructor(value: unknown) {
+    // It is no failure: every claim that got nothing would pay for a stack.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super("The change was rolled back.");
+    Error.stackTraceLimit = stackTraceLimit;
     this.value = value;
   }
 }

@@ -38,6 +38,11 @@ interface Line<Answer> {
   isNotified: boolean;
 }
 
+const firstWaiting = <Answer>({ callers }: Line<Answer>): Caller<Answer> | undefined => {
+  for (const caller of callers) if (!caller.isAsking) return caller;
+  return undefined;
+};
+
 export class LongPoll<Answer> {
   /** Watches for changes of other programs; returns how to stop. */
   readonly #watch: (notify: () => void) => () => void;
@@ -138,12 +143,14 @@ export class LongPoll<Answer> {
   }
 
   /** Makes the waiting callers ask while there is something for them. The first asks alone: most often there still is
-   *  nothing, and a thousand idle callers then cost one question. */
+   *  nothing, and a thousand idle callers then cost one question, and no look at the others. */
   async #askInTurn(line: Line<Answer>): Promise<void> {
+    const first = firstWaiting(line);
+    if (!first || !(await this.#ask(line, first))) return;
     const waiting = [...line.callers].filter(({ isAsking }) => !isAsking);
-    for (let many = 1; waiting.length > 0; many = MOST_AT_ONCE) {
-      const first = waiting.splice(0, many).filter((caller) => line.callers.has(caller));
-      const served = await Promise.all(first.map((caller) => this.#ask(line, caller)));
+    while (waiting.length > 0) {
+      const next = waiting.splice(0, MOST_AT_ONCE).filter((caller) => line.callers.has(caller));
+      const served = await Promise.all(next.map((caller) => this.#ask(line, caller)));
       if (served.includes(false)) return;
     }
   }

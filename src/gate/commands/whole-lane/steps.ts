@@ -149,6 +149,9 @@ function* goOn({ repo }: Row, { phase, next_task, next_job }: Next, more: Partia
     WHERE repo = ${repo}`);
 }
 
+const moveRevision = (repo: string): Tx<void> =>
+  run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${repo}`);
+
 // --- The tasks
 
 const STARTED = raw("lane_state <> 0");
@@ -209,6 +212,8 @@ function* resumeSome(context: Context, row: Row, size: number): Tx<Stepped> {
   const window = yield* idsAmong(sql`SELECT id FROM tasks WHERE repo = ${row.repo} AND paused_at IS NOT NULL
       AND id > ${row.next_task} AND id <= ${row.up_to} ORDER BY id LIMIT ${inlineInteger(size)}`);
   const back = yield* resumeAmong(context, row, window);
+  // Their jobs waited for this turn.
+  if (back.length > 0) yield* moveRevision(row.repo);
   const asked = JSON.parse(row.asked) as Asked;
   const resumed = [...asked.resumed, ...back.map(({ task_id }) => task_id)].slice(0, LISTED);
   const isLast = window.length < size;
@@ -236,7 +241,7 @@ function* resumeAmong(
 
 /** All tasks of the lane turned: the jobs that can start now are evaluated at once, the others in the steps that follow. */
 function* turned({ rules: { policy }, lookup }: Context, repo: string, size: number): Tx<void> {
-  yield* run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${repo}`);
+  yield* moveRevision(repo);
   if (lookup.useReadyIndex) yield* reevaluateNext(policy, repo, size);
 }
 
@@ -285,7 +290,7 @@ function* endChange(context: Context, row: Row): Tx<LanePauseState> {
       : {}),
   };
   yield* run(sql`DELETE FROM gate_lane_steps WHERE repo = ${repo}`);
-  yield* run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${repo}`);
+  yield* moveRevision(repo);
   if (asked.call) yield* keepAnswer(asked.call, answer);
   return answer;
 }
