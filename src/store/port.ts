@@ -103,6 +103,12 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   version(): Promise<string | undefined>;
 
+  /** A text that differs once a transaction has committed that drew an id of a table (`Draw`), at the same cost for tables of
+   *  any size. It is never older than the call.
+   *  @param draws.by the table that every such transaction writes to before it draws
+   *  @throws StoreFault when the database cannot answer. */
+  changes(draws: { readonly from: string; readonly by: string }): Promise<string>;
+
   /** Runs the listener within a second after a commit of another program, until the returned function is called. */
   watch(listener: () => void): () => void;
 
@@ -170,7 +176,7 @@ export interface Trigger {
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
-export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate;
+export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate | Draw;
 
 /** Updates the row of a lane once, and makes the row first if there is none. */
 export interface LaneUpdate {
@@ -189,6 +195,12 @@ export interface LaneLock {
 export interface TimesUpdate {
   readonly kind: "times";
   readonly update: (milliseconds: Dialect["milliseconds"]) => Statement;
+}
+
+/** Draws the next id of one of our tables, as an insert would, and inserts nothing. */
+export interface Draw {
+  readonly kind: "draw";
+  readonly from: string;
 }
 
 /** Inserts a row into gate_events at the time of the database's clock. */

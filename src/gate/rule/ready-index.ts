@@ -18,6 +18,7 @@ import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 import { headOf, NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
+import { MARK_MISSED_LANES, MIXED_LANES } from "./mixed-lanes.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
@@ -116,6 +117,7 @@ export function* reevaluateLane(policy: Policy, repo: string): Tx<void> {
 /** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
   ...LANE_TRIGGERS,
+  ...MIXED_LANES,
   ...OWN_WRITES.map((write) => asTrigger(policy, "own", write)),
   ...HOLD_REASONS.filter(({ applies }) => applies(policy)).flatMap(({ name, reevaluatedBy }) =>
     reevaluatedBy(policy).map((write) => asTrigger(policy, name, write)),
@@ -134,7 +136,7 @@ export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
   const isChanged = yield* installTriggers(dialect, READY_INDEX, readyTriggers(policy));
-  if (isChanged) yield* run(ACQUIRE_MISSED_LANES);
+  if (isChanged) for (const missed of [ACQUIRE_MISSED_LANES, MARK_MISSED_LANES]) yield* run(missed);
   return isChanged;
 }
 
@@ -184,6 +186,8 @@ export function* repairReadyFlags(policy: Policy, wrong: readonly WrongFlag[]): 
   for (const [lane, ids] of byLane) {
     if (!(yield* tryLane(lane))) continue;
     yield* run(reevaluate(policy, sql`id IN ${list(ids)}`));
+    // The lane may show another job, and a verdict that its revision did not tell of.
+    yield* run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${lane}`);
     repaired += ids.length;
   }
   return repaired;
