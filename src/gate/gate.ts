@@ -52,6 +52,7 @@ import type {
   TaskPage,
   TaskQuery,
 } from "../contract/tasks.ts";
+import { readyEpochReader } from "../store/triggers/install.ts";
 import { StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
 import { changeTask } from "./commands/dependencies.ts";
@@ -70,12 +71,13 @@ import type { EventLog } from "./queries/event-range.ts";
 import { EVENTS, history, placeBefore } from "./queries/history.ts";
 import { listJobs } from "./queries/jobs.ts";
 import { jobCounts, stateCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
-import { snapshot } from "./queries/queue.ts";
+import { KeptLanes } from "./queries/lanes/kept.ts";
+import { queueTexts, snapshot, type Keeping, type QueueTexts } from "./queries/queue.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
 import { withinReach } from "./rule/reach.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
-import type { WrongFlag } from "./rule/ready-index.ts";
+import { readyTriggers, type WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
 import { jumpSentence, LeaseClock } from "./lease-clock.ts";
@@ -102,6 +104,8 @@ interface GateParts {
   /** Events are kept for this many days; 0 keeps them for ever. */
   readonly eventsDays?: number;
   readonly log: Log;
+  /** Bytes of the lanes' texts that are kept for `queueTexts`, about; 64 MiB by default. */
+  readonly keptLanes?: number;
   /** The same clock as the store's. */
   readonly clock?: Clock;
   /** Milliseconds of a clock that never jumps. */
@@ -143,6 +147,7 @@ export class Gate {
   readonly #completions: Completions;
   readonly #events: EventStream;
   readonly #queueVersion: QueueVersion;
+  readonly #keeping: Keeping;
   readonly #readiness: Readiness;
   #isDraining = false;
 
@@ -152,6 +157,7 @@ export class Gate {
     defaults,
     projects = [],
     eventsDays = 0,
+    keptLanes = 64 * 1024 * 1024,
     log,
     clock = Date.now,
     monotonic = () => performance.now(),
@@ -205,6 +211,10 @@ export class Gate {
       completeUpTo: () => store.completeUpTo(EVENTS),
       watch,
     });
+    this.#keeping = {
+      kept: new KeptLanes(keptLanes),
+      readEpoch: readyEpochReader(store.dialect, readyTriggers(policy)),
+    };
     this.#queueVersion = new QueueVersion(store, [policy, projects]);
   }
 
@@ -443,6 +453,22 @@ export class Gate {
   async queue(repos: readonly string[] | undefined, reach: Reach, signal?: AbortSignal): Promise<Queue> {
     const { value, degraded } = await this.#pipeline.read(
       (context) => snapshot(context, this.#projects, repos),
+      reach,
+      signal,
+    );
+    return { ...value, degraded };
+  }
+
+  /** The same as text, for many callers: the texts of lanes that did not change are kept. `lanes` is taken once.
+   *  @param repos the only repositories to show; all by default
+   *  @param signal aborted when nobody wants the answer any more */
+  async queueTexts(
+    repos: readonly string[] | undefined,
+    reach: Reach,
+    signal?: AbortSignal,
+  ): Promise<QueueTexts & { readonly degraded: boolean }> {
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => queueTexts(context, this.#projects, repos, this.#keeping),
       reach,
       signal,
     );

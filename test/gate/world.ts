@@ -51,7 +51,13 @@ export class World {
 
   readonly #policy: Policy;
 
-  constructor(store: Store, clock: TestClock, policy: Partial<Policy> = {}, projects: string[] = []) {
+  constructor(
+    store: Store,
+    clock: TestClock,
+    policy: Partial<Policy> = {},
+    projects: string[] = [],
+    more: { readonly keptLanes?: number } = {},
+  ) {
     this.store = store;
     this.#policy = { ...POLICY, ...policy };
     this.clock = clock;
@@ -70,6 +76,7 @@ export class World {
       clock: clock.read,
       monotonic: clock.readMonotonic,
       random: () => 0.5,
+      ...more,
     });
   }
 

@@ -4,11 +4,12 @@
 import type { ActiveJob, ActiveTask, RunningJob } from "../../contract/queue.ts";
 import { FURTHEST_FIRST } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
-import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import { toIsoOrNull } from "../../store/timestamps.ts";
 import { groupBy } from "../group-by.ts";
 import type { Visibility } from "../rule/visibility.ts";
-import { inPages, PAGE, type Selection } from "./pages.ts";
+import { namedLanes, type SizedLane } from "./lanes/named.ts";
+import { inPages, PAGE } from "./pages.ts";
 
 interface RunningRow {
   readonly repo: string;
@@ -21,18 +22,22 @@ interface RunningRow {
   readonly lease_expires_at: string | null;
 }
 
-const runningBehind = (visible: Visibility, selected: Selection, id: number): Statement =>
-  sql`SELECT j.repo, j.task_id, ${
+const runningBehind = (visible: Visibility, repos: readonly string[], id: number): Statement =>
+  sql`${namedLanes(repos)} SELECT j.repo, j.task_id, ${
     visible.stages ? raw("t.work_item_id") : raw("NULL AS work_item_id")
   }, j.id AS job_id, j.agent, j.lease_worker AS worker, j.started_at AS since, j.lease_expires_at
-  FROM jobs j${visible.stages ? raw(" LEFT JOIN tasks t ON t.id = j.task_id") : raw("")}
-  WHERE j.status = 'running' AND j.repo IS NOT NULL${selected("j")} AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`;
+  FROM named CROSS JOIN jobs j${visible.stages ? raw(" LEFT JOIN tasks t ON t.id = j.task_id") : raw("")}
+  WHERE j.repo = named.repo AND j.status = 'running' AND j.id > ${id} ORDER BY j.id LIMIT ${inlineInteger(PAGE)}`;
 
-/** Reads the running jobs of the lanes, by id. */
-export function* readRunning(visible: Visibility, selected: Selection): Tx<Map<string, RunningJob[]>> {
+/** Reads the running jobs of a few lanes, by id. */
+export function* readRunning(
+  visible: Visibility,
+  lanes: readonly SizedLane[],
+): Tx<Map<string, RunningJob[]>> {
   const running = new Map<string, RunningJob[]>();
+  const repos = lanes.map(({ repo }) => repo);
   yield* inPages<RunningRow>(
-    (last) => runningBehind(visible, selected, last?.job_id ?? 0),
+    (last) => runningBehind(visible, repos, last?.job_id ?? 0),
     (page) => {
       for (const [repo, rows] of groupBy(page, (row) => row.repo)) {
         const jobs = rows.map(({ repo: _, since, lease_expires_at, ...job }) => ({
