@@ -16,11 +16,10 @@ function* pieces({
 }: QueueTexts): Generator<Buffer | string> {
   yield `${JSON.stringify({ ...head, degraded, serial_gate }).slice(0, -"}}".length)},"per_repo":{`;
   let isFirst = true;
-  for (const [first, ...others] of lanes) {
-    // The comma in front of each lane but the first.
-    if (first !== undefined) yield isFirst ? first.slice(1) : first;
+  for (const piece of lanes) {
+    // There is no comma in front of the first lane.
+    yield isFirst ? Buffer.from(piece).subarray(1) : piece;
     isFirst = false;
-    yield* others;
   }
   yield "}}}";
 }

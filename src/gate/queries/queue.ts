@@ -11,34 +11,80 @@ import { JOB_STATUSES, type Reason } from "../../contract/vocabulary.ts";
 import type { Policy } from "../rule/policy.ts";
 import { EVERYTHING_READABLE } from "../rule/visibility.ts";
 import { IN_ALL_LANES, listedInLane } from "./lanes/listed.ts";
-import type { KeptForAnswer, KeptLane, KeptLanes, LaneCounts, LaneKey } from "./lanes/kept.ts";
-import { groupsOf, type SizedLane } from "./lanes/named.ts";
+import type { KeptForAnswer, KeptLane, KeptLanes, LaneCounts } from "./lanes/kept.ts";
+import { groupsOf, namedLanes, type SizedLane } from "./lanes/named.ts";
 import { readLanes, type Clues, type ReadLane, type Reading } from "./lanes/read.ts";
 import { piecesOf, textOf, type LaneText } from "./lanes/text.ts";
 import { PAGE, selecting, type Selection } from "./pages.ts";
 import { blockedTasksFrom, causesIn, describeCause, slowIn, type Cause } from "./stuck.ts";
 
 /** A lane of the answer, without its contents. */
-interface LaneRow extends SizedLane {
-  readonly revision: number;
-  /** 1 for a lane that shows rows of other lanes: see rule/mixed-lanes.ts. */
-  readonly mixed: number;
+interface LaneRow {
+  readonly repo: string;
+  /** Undefined for a lane of which no text is kept: it shows rows of other lanes (rule/mixed-lanes.ts), or has no row. */
+  readonly revision: number | undefined;
 }
 
 /** Lanes that one statement lists. */
-const LANES_PAGE = 2_000;
+const LANES_PAGE = 10_000;
+/** Between two names. A name that has it makes one too many, and then the rows are read one by one. */
+const SEPARATOR = "\u001e\u001f";
+const MIXED = -1;
+
+interface ListedLanes {
+  readonly lanes: number;
+  readonly repos: string | null;
+  readonly revisions: string | null;
+}
 
 const lanesBehind = (selected: Selection, repo: string): Statement =>
-  sql`SELECT l.repo, l.revision, l.queued, l.running, l.mixed FROM gate_lanes l WHERE l.repo > ${repo}${selected("l")}
-    ORDER BY l.repo LIMIT ${inlineInteger(LANES_PAGE)}`;
+  sql`SELECT l.repo, CASE l.mixed WHEN 0 THEN l.revision ELSE ${inlineInteger(MIXED)} END AS revision
+    FROM gate_lanes l WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${inlineInteger(LANES_PAGE)}`;
+
+/** The same in two texts: to make an object of each row takes three times as long. */
+const listedBehind = (selected: Selection, repo: string): Statement =>
+  sql`SELECT COUNT(*) AS lanes, string_agg(listed.repo, ${SEPARATOR}) AS repos,
+    string_agg(CAST(listed.revision AS TEXT), ',') AS revisions FROM (${lanesBehind(selected, repo)}) AS listed`;
+
+const asLaneRow = (repo: string, revision: number): LaneRow => ({
+  repo,
+  revision: revision === MIXED ? undefined : revision,
+});
 
 function* readLaneRows(selected: Selection): Tx<LaneRow[]> {
-  const lanes: LaneRow[] = [];
-  for (let page: LaneRow[] | undefined; !page || page.length === LANES_PAGE;) {
-    page = yield* all<LaneRow>(lanesBehind(selected, lanes.at(-1)?.repo ?? ""));
-    for (const lane of page) lanes.push(lane);
+  const rows: LaneRow[] = [];
+  for (let count = LANES_PAGE; count === LANES_PAGE;) {
+    const last = rows.at(-1)?.repo ?? "";
+    const { lanes, repos, revisions } = yield* one<ListedLanes>(listedBehind(selected, last));
+    const names = repos?.split(SEPARATOR) ?? [];
+    const numbers = revisions?.split(",") ?? [];
+    if (names.length === lanes)
+      for (let index = 0; index < lanes; index += 1)
+        rows.push(asLaneRow(names[index] ?? "", Number(numbers[index])));
+    else
+      for (const { repo, revision } of yield* all<{ repo: string; revision: number }>(
+        lanesBehind(selected, last),
+      ))
+        rows.push(asLaneRow(repo, revision));
+    count = lanes;
   }
-  return lanes;
+  return rows;
+}
+
+/** Lanes whose sizes one statement reads. */
+const SIZED = 2_000;
+
+/** Reads how many jobs lanes have. One without a row has none. */
+function* readSizes(lanes: readonly LaneRow[]): Tx<SizedLane[]> {
+  const sized: SizedLane[] = [];
+  for (let at = 0; at < lanes.length; at += SIZED) {
+    const repos = lanes.slice(at, at + SIZED).map(({ repo }) => repo);
+    const rows = yield* all<SizedLane>(sql`${namedLanes(repos)} SELECT l.repo, l.queued, l.running
+      FROM named CROSS JOIN gate_lanes l WHERE l.repo = named.repo`);
+    const known = new Map(rows.map((row) => [row.repo, row]));
+    for (const repo of repos) sized.push(known.get(repo) ?? { repo, queued: 0, running: 0 });
+  }
+  return sized;
 }
 
 type Totals = Queue["jobs"] & { revision: number };
@@ -91,7 +137,7 @@ function* outlineOf(
     reach,
     policy,
     totals: sums,
-    lanes: [...rows, ...idle.map((repo) => ({ repo, revision: 0, queued: 0, running: 0, mixed: 0 }))],
+    lanes: [...rows, ...idle.map((repo) => asLaneRow(repo, MIXED))],
     reading: {
       policy,
       visible,
@@ -160,7 +206,7 @@ export function* snapshot(
   const outline = yield* outlineOf(context, projects, asked);
   const lanes = new Map<string, Lane>();
   const clues = new Map<string, Clues>();
-  for (const group of groupsOf(outline.lanes, outline.reading.most))
+  for (const group of groupsOf(yield* readSizes(outline.lanes), outline.reading.most))
     for (const read of yield* readLanes(outline.reading, group)) {
       clues.set(read.repo, read.clues);
       if (read.lane) lanes.set(read.repo, read.lane);
@@ -195,25 +241,28 @@ function* readTexts(
   kept: KeptForAnswer | undefined,
   epoch: string | undefined,
 ): Tx<Texts> {
+  const { most } = reading;
   const texts = new Map<string, KeptLane>();
   const missing: LaneRow[] = [];
-  const keyOf = ({ revision, mixed }: LaneRow): LaneKey | undefined =>
-    epoch === undefined || mixed === 1 ? undefined : { epoch, revision, most: reading.most };
+  const revisions = new Map<string, number>();
   for (const lane of lanes) {
-    const key = keyOf(lane);
-    const known = key && kept?.get(lane.repo, key);
-    if (known) texts.set(lane.repo, known);
-    else missing.push(lane);
+    const { repo, revision } = lane;
+    const isKept = kept !== undefined && epoch !== undefined && revision !== undefined;
+    const known = isKept ? kept.get(repo, { epoch, revision, most }) : undefined;
+    if (known) {
+      texts.set(repo, known);
+      continue;
+    }
+    missing.push(lane);
+    if (isKept) revisions.set(repo, revision);
   }
-  const rows = new Map(missing.map((lane) => [lane.repo, lane]));
-  for (const group of groupsOf(missing, reading.most))
+  for (const group of groupsOf(yield* readSizes(missing), most))
     for (const read of yield* readLanes(reading, group)) {
       const { repo, lane, clues } = read;
       const text = { text: lane && textOf(repo, lane), clues, counts: countsOf(read) };
       texts.set(repo, text);
-      const row = rows.get(repo);
-      const key = row && keyOf(row);
-      if (key) kept?.put(repo, key, text);
+      const revision = revisions.get(repo);
+      if (revision !== undefined && epoch !== undefined) kept?.put(repo, { epoch, revision, most }, text);
     }
   return { lanes: texts, read: missing.length };
 }
@@ -250,23 +299,25 @@ export interface Keeping {
 /** The answer of `GET /queue` as text. */
 export interface QueueTexts {
   readonly head: Head;
-  /** The pieces of each lane's text, the first of which begins with a comma, in the order of the answer. */
-  readonly lanes: Iterable<readonly (Buffer | string)[]>;
+  /** The pieces of the lanes' texts, each of which begins with a comma, in the order of the answer. */
+  readonly lanes: Iterable<Buffer | string>;
   /** How many lanes were read: the texts of the others were kept. */
   readonly read: number;
 }
 
-/** JSON objects have names that are array indexes first, in the order of their numbers. */
-const ARRAY_INDEX = /^(?:0|[1-9]\d{0,9})$/;
-const MOST_INDEX = 2 ** 32 - 2;
+type Shown = readonly [repo: string, text: LaneText];
 
-const inJsonOrder = (names: string[]): string[] => {
-  const isIndex = (name: string): boolean => ARRAY_INDEX.test(name) && Number(name) <= MOST_INDEX;
-  names.sort((a, b) => (a < b ? -1 : 1));
-  if (!names.some(isIndex)) return names;
+/** JSON objects have names that are array indexes first, in the order of their numbers. */
+const isIndex = (name: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1;
+
+const inJsonOrder = (lanes: Shown[]): readonly Shown[] => {
+  // The database gives them in its own order, which is mostly the same.
+  if (lanes.some(([repo], index) => index > 0 && repo < (lanes[index - 1]?.[0] ?? ""))) lanes.sort(byName);
+  const indexes = lanes.filter(([repo]) => isIndex(repo));
+  if (indexes.length === 0) return lanes;
   return [
-    ...names.filter(isIndex).sort((a, b) => Number(a) - Number(b)),
-    ...names.filter((name) => !isIndex(name)),
+    ...indexes.sort(([a], [b]) => Number(a) - Number(b)),
+    ...lanes.filter(([repo]) => !isIndex(repo)),
   ];
 };
 
@@ -310,16 +361,12 @@ function* lanePieces(
   lanes: ReadonlyMap<string, KeptLane>,
   stuck: ReadonlyMap<string, Lane["stuck"]>,
   ends: ReadonlyMap<number, string | null>,
-): Generator<readonly (Buffer | string)[]> {
-  const shown: string[] = [];
-  const texts = new Map<string, LaneText>();
-  for (const [repo, { text }] of lanes) {
-    if (!text) continue;
-    shown.push(repo);
-    texts.set(repo, text);
-  }
-  for (const repo of inJsonOrder(shown)) {
-    const text = texts.get(repo);
-    if (text) yield piecesOf(text, stuck.get(repo) ?? [], (job) => ends.get(job) ?? null);
+): Generator<Buffer | string> {
+  const shown: Shown[] = [];
+  for (const [repo, { text }] of lanes) if (text) shown.push([repo, text]);
+  for (const [repo, text] of inJsonOrder(shown)) {
+    const own = stuck.get(repo);
+    if (!own && text.leases.length === 0) yield text.bytes;
+    else yield* piecesOf(text, own ?? [], (job) => ends.get(job) ?? null);
   }
 }

@@ -108,7 +108,7 @@ type Step = typeof steps extends fc.Arbitrary<infer Each> ? Each : never;
 const keptText = async (gate: Gate, repos: readonly string[] | undefined, reach: Reach): Promise<string> => {
   const { head, lanes, degraded } = await gate.queueTexts(repos, reach);
   const { serial_gate, ...rest } = head;
-  const text = [...lanes].map((pieces) => pieces.map(String).join("")).join("");
+  const text = [...lanes].map(String).join("");
   const shape = { ...rest, degraded, serial_gate: { ...serial_gate, per_repo: {} } };
   return JSON.stringify(shape).replace(/\{\}\}\}$/, `{${text.slice(1)}}}}`);
 };

@@ -75,10 +75,11 @@ export class KeptLanes {
     return new KeptForAnswer(this, (this.#answers += 1));
   }
 
-  get(answer: number, repo: string, { epoch, revision, most }: LaneKey): KeptLane | undefined {
+  get(answer: number, repo: string, key: LaneKey): KeptLane | undefined {
     const entry = this.#lanes.get(repo);
-    if (entry?.revision !== revision || entry.epoch !== epoch || entry.most !== most) return undefined;
-    entry.usedBy = Math.max(entry.usedBy, answer);
+    if (!entry || entry.revision !== key.revision || entry.epoch !== key.epoch || entry.most !== key.most)
+      return undefined;
+    if (entry.usedBy < answer) entry.usedBy = answer;
     return entry.lane;
   }
 
