@@ -12,7 +12,7 @@ import type { Policy } from "../rule/policy.ts";
 import { EVERYTHING_READABLE } from "../rule/visibility.ts";
 import { IN_ALL_LANES, listedInLane } from "./lanes/listed.ts";
 import type { KeptForAnswer, KeptLane, KeptLanes, LaneCounts } from "./lanes/kept.ts";
-import { groupsOf, namedLanes, type SizedLane } from "./lanes/named.ts";
+import { groupsOf, type SizedLane } from "./lanes/named.ts";
 import { readLanes, type Clues, type ReadLane, type Reading } from "./lanes/read.ts";
 import { piecesOf, textOf, type LaneText } from "./lanes/text.ts";
 import { PAGE, selecting, type Selection } from "./pages.ts";
@@ -23,6 +23,16 @@ interface LaneRow {
   readonly repo: string;
   /** Undefined for a lane of which no text is kept: it shows rows of other lanes (rule/mixed-lanes.ts), or has no row. */
   readonly revision: number | undefined;
+  /** Its queued and its running jobs: `10 1`. */
+  readonly jobs: string;
+}
+
+type Totals = Queue["jobs"] & { revision: number };
+
+interface LaneRows {
+  readonly lanes: readonly LaneRow[];
+  /** Triggers count the jobs by lane: counting them here would walk past every job that ever was. */
+  readonly totals: Totals;
 }
 
 /** Lanes that one statement lists. */
@@ -31,71 +41,64 @@ const LANES_PAGE = 10_000;
 const SEPARATOR = "\u001e\u001f";
 const MIXED = -1;
 
-interface ListedLanes {
+type Listed = Totals & {
   readonly lanes: number;
   readonly repos: string | null;
   readonly revisions: string | null;
-}
+  readonly sizes: string | null;
+};
 
-const lanesBehind = (selected: Selection, repo: string): Statement =>
-  sql`SELECT l.repo, CASE l.mixed WHEN 0 THEN l.revision ELSE ${inlineInteger(MIXED)} END AS revision
-    FROM gate_lanes l WHERE l.repo > ${repo}${selected("l")} ORDER BY l.repo LIMIT ${inlineInteger(LANES_PAGE)}`;
+const SUMMED = ["revision", ...JOB_STATUSES] as const;
 
-/** The same in two texts: to make an object of each row takes three times as long. */
-const listedBehind = (selected: Selection, repo: string): Statement =>
-  sql`SELECT COUNT(*) AS lanes, string_agg(listed.repo, ${SEPARATOR}) AS repos,
-    string_agg(CAST(listed.revision AS TEXT), ',') AS revisions FROM (${lanesBehind(selected, repo)}) AS listed`;
+/** @param last undefined for the first page, which also has the lane without a name */
+const lanesBehind = (selected: Selection, last: string | undefined): Statement =>
+  sql`SELECT l.* FROM gate_lanes l WHERE ${
+    last === undefined ? sql`l.repo >= ${""}` : sql`l.repo > ${last}`
+  }${selected("l")} ORDER BY l.repo LIMIT ${inlineInteger(LANES_PAGE)}`;
 
-const asLaneRow = (repo: string, revision: number): LaneRow => ({
+/** In three texts: to make an object of each row takes three times as long. */
+const listedBehind = (selected: Selection, last: string | undefined): Statement =>
+  sql`SELECT COUNT(*) AS lanes, string_agg(n.repo, ${SEPARATOR}) AS repos,
+    string_agg(CAST(CASE n.mixed WHEN 0 THEN n.revision ELSE ${inlineInteger(MIXED)} END AS TEXT), ',') AS revisions,
+    string_agg(CAST(n.queued AS TEXT) || ' ' || CAST(n.running AS TEXT), ',') AS sizes,
+    ${raw(SUMMED.map((each) => `COALESCE(SUM(n.${each}), 0) AS ${each}`).join(", "))}
+    FROM (${lanesBehind(selected, last)}) AS n`;
+
+const asLaneRow = (repo: string, revision: number, jobs: string): LaneRow => ({
   repo,
   revision: revision === MIXED ? undefined : revision,
+  jobs,
 });
 
-function* readLaneRows(selected: Selection): Tx<LaneRow[]> {
-  const rows: LaneRow[] = [];
-  for (let count = LANES_PAGE; count === LANES_PAGE;) {
-    const last = rows.at(-1)?.repo ?? "";
-    const { lanes, repos, revisions } = yield* one<ListedLanes>(listedBehind(selected, last));
-    const names = repos?.split(SEPARATOR) ?? [];
+function* readNames(selected: Selection, last: string | undefined): Tx<string[]> {
+  return (yield* all<{ repo: string }>(lanesBehind(selected, last))).map(({ repo }) => repo);
+}
+
+function* readLaneRows(selected: Selection): Tx<LaneRows> {
+  const lanes: LaneRow[] = [];
+  let totals: Totals | undefined;
+  for (let last: string | undefined, count = LANES_PAGE; count === LANES_PAGE;) {
+    const page = yield* one<Listed>(listedBehind(selected, last));
+    const { repos, revisions, sizes } = page;
+    count = page.lanes;
+    const split = count === 0 ? [] : (repos ?? "").split(SEPARATOR);
+    const names: readonly string[] = split.length === count ? split : yield* readNames(selected, last);
     const numbers = revisions?.split(",") ?? [];
-    if (names.length === lanes)
-      for (let index = 0; index < lanes; index += 1)
-        rows.push(asLaneRow(names[index] ?? "", Number(numbers[index])));
-    else
-      for (const { repo, revision } of yield* all<{ repo: string; revision: number }>(
-        lanesBehind(selected, last),
-      ))
-        rows.push(asLaneRow(repo, revision));
-    count = lanes;
+    const jobs = sizes?.split(",") ?? [];
+    names.forEach((repo, index) => {
+      if (repo !== "") lanes.push(asLaneRow(repo, Number(numbers[index]), jobs[index] ?? ""));
+    });
+    totals = Object.fromEntries(SUMMED.map((each) => [each, (totals?.[each] ?? 0) + page[each]])) as Totals;
+    last = names.at(-1);
   }
-  return rows;
+  if (!totals) throw new Error("A sum without GROUP BY has a row.");
+  return { lanes, totals };
 }
 
-/** Lanes whose sizes one statement reads. */
-const SIZED = 2_000;
-
-/** Reads how many jobs lanes have. One without a row has none. */
-function* readSizes(lanes: readonly LaneRow[]): Tx<SizedLane[]> {
-  const sized: SizedLane[] = [];
-  for (let at = 0; at < lanes.length; at += SIZED) {
-    const repos = lanes.slice(at, at + SIZED).map(({ repo }) => repo);
-    const rows = yield* all<SizedLane>(sql`${namedLanes(repos)} SELECT l.repo, l.queued, l.running
-      FROM named CROSS JOIN gate_lanes l WHERE l.repo = named.repo`);
-    const known = new Map(rows.map((row) => [row.repo, row]));
-    for (const repo of repos) sized.push(known.get(repo) ?? { repo, queued: 0, running: 0 });
-  }
-  return sized;
-}
-
-type Totals = Queue["jobs"] & { revision: number };
-
-/** Triggers count the jobs by lane: counting them here would walk past every job that ever was. */
-function* totals(selected: Selection): Tx<Totals> {
-  const sums = ["revision", ...JOB_STATUSES].map((each) => `COALESCE(SUM(l.${each}), 0) AS ${each}`);
-  return yield* one<Totals>(
-    sql`SELECT ${raw(sums.join(", "))} FROM gate_lanes l WHERE 1 = 1${selected("l")}`,
-  );
-}
+const sizedOf = ({ repo, jobs }: LaneRow): SizedLane => {
+  const [queued = 0, running = 0] = jobs.split(" ").map(Number);
+  return { repo, queued, running };
+};
 
 /** The repositories that are asked for, all when undefined; and those that the caller may know. */
 interface Asked {
@@ -126,9 +129,8 @@ function* outlineOf(
 ): Tx<Outline> {
   const { repos, reach } = seenAmong(asked, known);
   const selected = selecting(repos, reach);
-  const sums = yield* totals(selected);
-  const most = yield* listedInLane(selected, sums.queued);
-  const rows = yield* readLaneRows(selected);
+  const { lanes: rows, totals } = yield* readLaneRows(selected);
+  const most = yield* listedInLane(selected, totals.queued);
   const configured = projects.filter((repo) => (repos?.includes(repo) ?? true) && sees(reach, repo));
   const there = configured.length > 0 ? new Set(rows.map(({ repo }) => repo)) : undefined;
   const idle = [...new Set(configured)].filter((repo) => there?.has(repo) === false);
@@ -136,8 +138,8 @@ function* outlineOf(
     repos,
     reach,
     policy,
-    totals: sums,
-    lanes: [...rows, ...idle.map((repo) => asLaneRow(repo, MIXED))],
+    totals,
+    lanes: [...rows, ...idle.map((repo) => asLaneRow(repo, MIXED, "0 0"))],
     reading: {
       policy,
       visible,
@@ -206,7 +208,7 @@ export function* snapshot(
   const outline = yield* outlineOf(context, projects, asked);
   const lanes = new Map<string, Lane>();
   const clues = new Map<string, Clues>();
-  for (const group of groupsOf(yield* readSizes(outline.lanes), outline.reading.most))
+  for (const group of groupsOf(outline.lanes.map(sizedOf), outline.reading.most))
     for (const read of yield* readLanes(outline.reading, group)) {
       clues.set(read.repo, read.clues);
       if (read.lane) lanes.set(read.repo, read.lane);
@@ -256,7 +258,7 @@ function* readTexts(
     missing.push(lane);
     if (isKept) revisions.set(repo, revision);
   }
-  for (const group of groupsOf(yield* readSizes(missing), most))
+  for (const group of groupsOf(missing.map(sizedOf), most))
     for (const read of yield* readLanes(reading, group)) {
       const { repo, lane, clues } = read;
       const text = { text: lane && textOf(repo, lane), clues, counts: countsOf(read) };

@@ -10,7 +10,14 @@ import { activeTaskOf, otherHolders, unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
 import type { Visibility } from "../../rule/visibility.ts";
-import { readActiveWork, readRunning } from "../lane-work.ts";
+import {
+  asActiveWork,
+  hasRunning,
+  joinWork,
+  readRunning,
+  workColumns,
+  type ActiveRow,
+} from "../lane-work.ts";
 import { inPages, PAGE } from "../pages.ts";
 import { dependentAmong, hasNoOpenJob } from "../stuck.ts";
 import { FREEZES_IN_LANE } from "./listed.ts";
@@ -39,7 +46,7 @@ export interface Clues {
   readonly isWhole: boolean;
 }
 
-interface LaneRow {
+interface LaneRow extends ActiveRow {
   readonly repo: string;
   /** The task that has the lane. */
   readonly task_id: number | null;
@@ -49,6 +56,10 @@ interface LaneRow {
   readonly busy: number;
   /** 1 when the head may be stuck: it has no open job, or in strict lanes another task has the lane. */
   readonly suspect: number;
+  /** 1 for a lane that has such rows: mostly none of a group's lanes has, and then they are not looked for. */
+  readonly has_running: number;
+  readonly has_freezes: number;
+  readonly has_paused: number;
 }
 
 interface PausedRow {
@@ -63,21 +74,32 @@ interface PausedRow {
 
 type FreezeRow = ActiveFreeze & { readonly repo: string };
 
-/** The lanes, each with the task that has it. */
-const lanesNamed = (policy: Policy, seesLanes: boolean, repos: readonly string[]): Statement =>
-  sql`${namedLanes(repos, seesLanes ? policy : undefined)} SELECT l.repo, ${
-    seesLanes
-      ? sql`a.id AS task_id, a.work_item_id, a.stage, h.id AS head_id,
-      CASE WHEN EXISTS (SELECT 1 FROM tasks b WHERE b.repo = l.repo AND ${unfinished("b")}) THEN 1 ELSE 0 END AS busy,
-      CASE WHEN h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
-        policy.strictLanes,
-        sql` OR ${exists(otherHolders(policy, raw("l.repo"), raw("h.id")))}`,
-      )}) THEN 1 ELSE 0 END AS suspect
-    FROM named CROSS JOIN gate_lanes l LEFT JOIN tasks h ON h.id = named.head
-      LEFT JOIN tasks a ON a.id = ${activeTaskOf(policy, raw("l.repo"))}`
-      : raw(`NULL AS task_id, NULL AS work_item_id, NULL AS stage, NULL AS head_id, 0 AS busy, 0 AS suspect
-    FROM named CROSS JOIN gate_lanes l`)
-  } WHERE l.repo = named.repo`;
+const flag = (condition: Statement): Statement => sql`CASE WHEN ${condition} THEN 1 ELSE 0 END`;
+
+const isPaused = (policy: Policy): Statement =>
+  policy.pause
+    ? exists(sql`tasks p WHERE p.repo = named.repo AND p.paused_at IS NOT NULL AND ${unfinished("p")}`)
+    : raw("1 = 0");
+
+/** The lanes, each with the task that has it and its work. */
+const lanesNamed = ({ policy, visible }: Reading, repos: readonly string[]): Statement => {
+  const seesLanes = visible.lanes && visible.stages;
+  const isSuspect = sql`h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
+    policy.strictLanes,
+    sql` OR ${exists(otherHolders(policy, raw("named.repo"), raw("h.id")))}`,
+  )})`;
+  return sql`${namedLanes(repos, seesLanes ? policy : undefined)} SELECT named.repo, ${flag(hasRunning("named.repo"))} AS has_running,
+    ${flag(visible.freezes ? exists(sql`repo_freeze f WHERE f.repo = named.repo AND ${isActive("f")}`) : raw("1 = 0"))} AS has_freezes, ${
+      seesLanes
+        ? sql`${flag(isPaused(policy))} AS has_paused, a.id AS task_id, a.work_item_id, a.stage, h.id AS head_id,
+    ${flag(exists(sql`tasks b WHERE b.repo = named.repo AND ${unfinished("b")}`))} AS busy, ${flag(isSuspect)} AS suspect,
+    ${workColumns("a")}
+    FROM named LEFT JOIN tasks h ON h.id = named.head
+      LEFT JOIN tasks a ON a.id = ${activeTaskOf(policy, raw("named.repo"))}${joinWork("a")}`
+        : raw(`0 AS has_paused, NULL AS task_id, NULL AS work_item_id, NULL AS stage, NULL AS head_id, 0 AS busy, 0 AS suspect
+    FROM named`)
+    }`;
+};
 
 /** As much of a text as is shown, and a character more: another program may have stored any length. */
 const beginningOf = (column: string): Statement => raw(`substr(${column}, 1, ${PEOPLE_TEXT_LENGTH + 1})`);
@@ -96,8 +118,9 @@ const activeFreezesBehind = (repos: readonly string[], id: number): Statement =>
     FROM repo_freeze f WHERE ${isActive("f")} AND f.repo IN ${list(repos)} AND f.id > ${id} ORDER BY f.id LIMIT ${PAGE}`;
 
 const shownTask = (row: LaneRow | undefined): Lane["active_task"] => {
-  const { task_id = null, work_item_id = null, stage = null } = row ?? {};
-  return task_id === null || stage === null ? null : { task_id, work_item_id, stage, since: null, job: null };
+  if (!row || row.task_id === null || row.stage === null) return null;
+  const { task_id, work_item_id, stage } = row;
+  return { task_id, work_item_id, stage, ...asActiveWork(row) };
 };
 
 /** The entries that all lanes of an answer may still list. */
@@ -160,22 +183,29 @@ export interface Reading {
 const ascending = (ids: Iterable<number>): number[] => [...new Set(ids)].sort((a, b) => a - b);
 
 /** Reads a few lanes: see `groupsOf`. */
-export function* readLanes(
-  { policy, visible, projects, most, room }: Reading,
-  lanes: readonly SizedLane[],
-): Tx<ReadLane[]> {
-  const repos = lanes.map(({ repo }) => repo);
+export function* readLanes(reading: Reading, lanes: readonly SizedLane[]): Tx<ReadLane[]> {
+  const { policy, visible, projects, most, room } = reading;
   const seesLanes = visible.lanes && visible.stages;
   const waitingIn = yield* readWaiting(policy, visible, lanes, most);
-  const parked = new Lists<PausedRow>({ which: "first", inLane: most }, room.paused);
-  if (policy.pause && seesLanes) yield* inPages<PausedRow>((last) => pausedBehind(repos, last), parked.add);
-  const freezes = new Lists<FreezeRow>({ which: "last", inLane: FREEZES_IN_LANE }, room.freezes);
-  if (visible.freezes)
-    yield* inPages<FreezeRow>((last) => activeFreezesBehind(repos, last?.freeze_id ?? 0), freezes.add);
-  const running = yield* readRunning(visible, lanes);
-  const rows = new Map(
-    (yield* all<LaneRow>(lanesNamed(policy, seesLanes, repos))).map((row) => [row.repo, row]),
+  const found = yield* all<LaneRow>(
+    lanesNamed(
+      reading,
+      lanes.map(({ repo }) => repo),
+    ),
   );
+  const rows = new Map(found.map((row) => [row.repo, row]));
+  const thatHave = (flagged: "has_running" | "has_freezes" | "has_paused"): string[] =>
+    found.filter((row) => row[flagged] === 1).map(({ repo }) => repo);
+  const parked = new Lists<PausedRow>({ which: "first", inLane: most }, room.paused);
+  const pausedIn = thatHave("has_paused");
+  if (pausedIn.length > 0) yield* inPages<PausedRow>((last) => pausedBehind(pausedIn, last), parked.add);
+  const freezes = new Lists<FreezeRow>({ which: "last", inLane: FREEZES_IN_LANE }, room.freezes);
+  const frozenIn = thatHave("has_freezes");
+  if (frozenIn.length > 0)
+    yield* inPages<FreezeRow>((last) => activeFreezesBehind(frozenIn, last?.freeze_id ?? 0), freezes.add);
+  const runningIn = thatHave("has_running");
+  const running =
+    runningIn.length > 0 ? yield* readRunning(visible, runningIn) : new Map<string, Lane["running"]>();
 
   const laneOf = ({ repo, queued }: SizedLane, row: LaneRow | undefined): Lane => {
     const frozen = freezes.in(repo);
@@ -218,10 +248,6 @@ export function* readLanes(
       (row !== undefined && (lane.waiting.length > 0 || [running, freezes].some((shown) => shown.has(repo))));
     return { sized, row, lane: isShown ? lane : undefined };
   });
-  const active = read.flatMap(({ lane }) => lane?.active_task ?? []);
-  const work = yield* readActiveWork(active.map(({ task_id }) => task_id));
-  for (const task of active) Object.assign(task, work.get(task.task_id));
-
   const tasksHeldBy = (lane: Lane, ...reasons: readonly Lane["waiting"][number]["reason"][]): number[] =>
     lane.waiting.flatMap(({ task_id, reason }) =>
       task_id !== null && reasons.includes(reason) ? [task_id] : [],
