@@ -70,9 +70,11 @@ import { explain } from "./queries/explain/answer.ts";
 import type { EventLog } from "./queries/event-range.ts";
 import { EVENTS, history, placeBefore } from "./queries/history.ts";
 import { listJobs } from "./queries/jobs.ts";
-import { jobCounts, stateCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
+import { jobCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
 import { KeptLanes } from "./queries/lanes/kept.ts";
-import { queueTexts, snapshot, type Keeping, type QueueTexts } from "./queries/queue.ts";
+import { KnownNames } from "./queries/lanes/list.ts";
+import { snapshot } from "./queries/queue.ts";
+import { countsFromKept, queueTexts, type Keeping, type QueueTexts } from "./queries/queue-texts.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
 import { withinReach } from "./rule/reach.ts";
@@ -213,6 +215,7 @@ export class Gate {
     });
     this.#keeping = {
       kept: new KeptLanes(keptLanes),
+      names: new KnownNames(),
       readEpoch: readyEpochReader(store.dialect, readyTriggers(policy)),
     };
     this.#queueVersion = new QueueVersion(store, [policy, projects]);
@@ -496,11 +499,15 @@ export class Gate {
     return this.#store.read(jobCounts);
   }
 
-  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck. It looks at every waiting job, and yields to
-   *  everything else.
+  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck, from the lanes that are kept. Where lanes are
+   *  too deep to be listed whole it looks at every waiting job. It yields to everything else.
    *  @param signal aborted when nobody wants the counts any more */
   async stateCounts(signal?: AbortSignal): Promise<StateCounts & { readonly degraded: boolean }> {
-    const { value, degraded } = await this.#pipeline.read(stateCounts, EVERYWHERE, signal);
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => countsFromKept(context, this.#projects, this.#keeping),
+      EVERYWHERE,
+      signal,
+    );
     return { ...value, degraded };
   }
 

@@ -7,6 +7,7 @@ import type { Statement } from "./sql.ts";
 /** A request of an operation to the database that runs it. */
 export type Step =
   | { readonly kind: "query"; readonly statement: Statement }
+  | { readonly kind: "tuples"; readonly statement: Statement }
   | { readonly kind: "now" }
   | { readonly kind: "lane"; readonly repo: string }
   | { readonly kind: "lanes"; readonly repos: readonly string[] };
@@ -19,6 +20,11 @@ export type Tx<T> = Generator<Step, T, unknown>;
 /** Every row of a statement. Rows are plain objects, keyed by column name. */
 export function* all<Row>(statement: Statement): Tx<Row[]> {
   return (yield { kind: "query", statement }) as Row[];
+}
+
+/** Every row of a statement that reads, as an array of its columns' values: an object for each row takes half as long again. */
+export function* tuples<Row extends readonly unknown[]>(statement: Statement): Tx<Row[]> {
+  return (yield { kind: "tuples", statement }) as Row[];
 }
 
 /** The first row of a statement, or undefined when there is none. */

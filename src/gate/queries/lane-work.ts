@@ -34,10 +34,7 @@ export const hasRunning = (repo: string): Statement =>
   raw(`EXISTS (SELECT 1 FROM jobs j WHERE j.repo = ${repo} AND j.status = 'running')`);
 
 /** Reads the running jobs of a few lanes, by id. */
-export function* readRunning(
-  visible: Visibility,
-  repos: readonly string[],
-): Tx<Map<string, RunningJob[]>> {
+export function* readRunning(visible: Visibility, repos: readonly string[]): Tx<Map<string, RunningJob[]>> {
   const running = new Map<string, RunningJob[]>();
   yield* inPages<RunningRow>(
     (last) => runningBehind(visible, repos, last?.job_id ?? 0),

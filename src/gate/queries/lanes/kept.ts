@@ -95,9 +95,11 @@ export class KeptLanes {
     this.#bytes += bytes;
   }
 
-  /** Forgets the lanes that the answer to a question about all lanes did not find. */
-  forgetUnused(answer: number): void {
-    for (const [repo, entry] of this.#lanes) if (entry.usedBy < answer) this.#forget(repo, entry);
+  /** Forgets the lanes that the answer to a question about all lanes did not find.
+   *  @param lanes how many it found */
+  forgetUnused(answer: number, lanes: number): void {
+    if (this.#lanes.size > lanes)
+      for (const [repo, entry] of this.#lanes) if (entry.usedBy < answer) this.#forget(repo, entry);
   }
 
   /** Forgets the lanes that the latest answers did not use, once an answer. Those in use stay: to take turns in too little
@@ -136,8 +138,8 @@ class KeptForAnswer {
   }
 
   /** Ends an answer about all lanes. */
-  endOfAll(): void {
-    this.#kept.forgetUnused(this.#answer);
+  endOfAll(lanes: number): void {
+    this.#kept.forgetUnused(this.#answer, lanes);
   }
 }
 export type { KeptForAnswer };

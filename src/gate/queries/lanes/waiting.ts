@@ -1,7 +1,7 @@
 /** The waiting jobs of lanes: every queued entry job, and every other queued job that is held, each with its reason and its
  *  place. A deep lane is read in pages, and of one that is listed in part only the first jobs. */
 
-import { all, type Tx } from "../../../store/port.ts";
+import { tuples, type Tx } from "../../../store/port.ts";
 import { inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
 import type { Lane } from "../../../contract/queue.ts";
@@ -13,9 +13,16 @@ import { namedLanes, type SizedLane } from "./named.ts";
 
 type WaitingJob = Lane["waiting"][number];
 
-interface WaitingRow extends Omit<WaitingJob, "position"> {
-  readonly repo: string;
-}
+type WaitingRow = readonly [
+  job_id: number,
+  repo: string,
+  task_id: number | null,
+  work_item_id: string | null,
+  stage: string | null,
+  agent: string,
+  reason: WaitingJob["reason"],
+  since: string | null,
+];
 
 /** What each row is made of, and the rows' jobs `j` with their tasks. */
 const columnsOf = (visible: Visibility, reason: Statement): Statement =>
@@ -61,21 +68,22 @@ const addTo = (lanes: Map<string, Waiting>, rows: readonly WaitingRow[]): void =
   let lane: Waiting | undefined;
   let repo: string | undefined;
   for (const row of rows) {
-    if (!lane || row.repo !== repo) {
-      repo = row.repo;
+    const [job_id, ofRepo, task_id, work_item_id, stage, agent, reason, since] = row;
+    if (!lane || ofRepo !== repo) {
+      repo = ofRepo;
       lane = lanes.get(repo);
       if (!lane) lanes.set(repo, (lane = { jobs: [], inOrder: true }));
     }
     const { jobs } = lane;
     const job: WaitingJob = {
-      job_id: row.job_id,
-      task_id: row.task_id,
-      work_item_id: row.work_item_id,
-      stage: row.stage,
-      agent: row.agent,
-      reason: row.reason,
+      job_id,
+      task_id,
+      work_item_id,
+      stage,
+      agent,
+      reason,
       position: jobs.length + 1,
-      since: toIsoOrNull(row.since),
+      since: toIsoOrNull(since),
     };
     const last = jobs.at(-1);
     if (last && (last.job_id > job.job_id || byPlace(last, job) > 0)) lane.inOrder = false;
@@ -99,11 +107,12 @@ const readDeepLane = (repo: string, rowsOf: RowsOf, take: Take): Tx<void> =>
   inPages<WaitingRow>(
     (last) =>
       sql`${rowsOf(sql`SELECT j.id FROM jobs j WHERE j.repo = ${repo} AND j.status = 'queued'
-        AND j.id > ${last?.job_id ?? 0} ORDER BY j.id${END}`)} ORDER BY j.id`,
+        AND j.id > ${last?.[0] ?? 0} ORDER BY j.id${END}`)} ORDER BY j.id`,
     (rows) => {
       take(rows);
       return undefined;
     },
+    tuples,
   );
 
 /** The first jobs of a lane in the order of the index: of those that are not ready, and of those that are. */
@@ -114,16 +123,18 @@ function* readBeginningOf(repo: string, rowsOf: RowsOf, take: Take, most: number
     const inLane = sql`SELECT j.id FROM jobs j WHERE j.status = 'queued' AND ${mark} AND j.repo = ${repo}`;
     yield* inPages<WaitingRow>(
       (last) =>
-        sql`${rowsOf(sql`${inLane} AND (j.task_id, j.id) > (${last?.task_id ?? 0}, ${last?.job_id ?? 0})
+        sql`${rowsOf(sql`${inLane} AND (j.task_id, j.id) > (${last?.[2] ?? 0}, ${last?.[0] ?? 0})
           ORDER BY j.task_id, j.id${END}`)} ORDER BY j.task_id, j.id`,
       untilEnough,
+      tuples,
     );
     if (left > 0)
       yield* inPages<WaitingRow>(
         (last) =>
-          sql`${rowsOf(sql`${inLane} AND j.task_id IS NULL AND j.id > ${last?.job_id ?? 0}
+          sql`${rowsOf(sql`${inLane} AND j.task_id IS NULL AND j.id > ${last?.[0] ?? 0}
             ORDER BY j.id${END}`)} ORDER BY j.id`,
         untilEnough,
+        tuples,
       );
   }
 }
@@ -139,7 +150,7 @@ export function* readWaiting(
   const waiting = new Map<string, Waiting>();
   const take = (rows: readonly WaitingRow[]): number => {
     const listed = rows.filter(
-      ({ agent, reason }) => agent === policy.entryAgent || (policy.strictLanes && reason !== null),
+      ([, , , , , agent, reason]) => agent === policy.entryAgent || (policy.strictLanes && reason !== null),
     );
     addTo(waiting, listed);
     return listed.length;
@@ -151,7 +162,7 @@ export function* readWaiting(
   else if (first && lanes.length === 1 && first.queued > PAGE) yield* readDeepLane(first.repo, rowsOf, take);
   else
     take(
-      yield* all<WaitingRow>(
+      yield* tuples<WaitingRow>(
         waitingInLanes(
           policy,
           visible,
