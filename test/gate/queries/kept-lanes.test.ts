@@ -358,6 +358,21 @@ onEveryDatabase((open, database) => {
     TIME_LIMIT_MS + 40_000,
   );
 
+  it("tells the lane without a name from a configured repository without a row", async () => {
+    const { store, clock } = await startWorld(open);
+    const world = new World(store, clock, {}, [WEB]);
+    const expectSame = async (): Promise<void> => {
+      expect(await keptText(world.gate, undefined, EVERYWHERE)).toBe(
+        await freshText(world.gate, undefined, EVERYWHERE),
+      );
+    };
+    await expectSame();
+    await world.sql("INSERT INTO jobs(agent, task_id) VALUES ('developer', 7)");
+    await expectSame();
+    await world.sql(`INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', '${WEB}', 8)`);
+    await expectSame();
+  });
+
   it("reads only the lanes that changed, and all of them where there is no room", async () => {
     const world = await startWorld(open);
     for (let lane = 0; lane < 20; lane += 1) await world.task(`acme/r${lane}`, "T-1");

@@ -126,7 +126,9 @@ export function* readLaneList(selected: Selection, idle: readonly string[], know
   }
   const textOf = (part: "repos" | "revisions" | "sizes"): string =>
     pages.flatMap((page) => page[part] ?? []).join(part === "repos" ? SEPARATOR : ",");
-  const key = idle.length > 0 ? [textOf("repos"), ...idle].join(SEPARATOR) : textOf("repos");
+  // The numbers tell a lane without a name from none, and names with a row from those without.
+  const lanes = pages.reduce((sum, page) => sum + page.lanes, 0);
+  const key = [`${lanes}/${idle.length}`, textOf("repos"), ...idle].join(SEPARATOR);
   let list = known.get(key);
   if (!list) {
     const names: string[] = [];
