@@ -1,7 +1,7 @@
 -- The text of a lane in GET /queue is kept while the lane's revision stays (docs/adr/0036).
 
 -- 1 once a job of the lane had its task in another lane, or a task of the lane a job in another one: such a lane shows rows
--- that do not move its revision, and its text is not kept. Triggers set it (src/gate/rule/mixed-lanes.ts).
+-- that do not move its revision, and its text is not kept. Triggers set it (src/store/triggers/mixed-lanes.ts).
 ALTER TABLE gate_lanes ADD COLUMN mixed BIGINT NOT NULL DEFAULT 0;
 
 -- Counts the changes of all lanes: it has no rows, and the highest id that it drew is the count. A trigger moves it with a

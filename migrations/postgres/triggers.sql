@@ -451,19 +451,6 @@ CREATE TRIGGER gate_queue_lanes_changed AFTER UPDATE OF revision ON public.gate_
 WHEN (NEW.revision <> OLD.revision)
 EXECUTE FUNCTION public.gate_queue_lanes_changed();
 
-CREATE FUNCTION public.gate_queue_lanes_deleted() RETURNS trigger LANGUAGE plpgsql
-  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
-BEGIN
-  PERFORM nextval('public.gate_changes_id_seq');
-  RETURN NULL;
-END $gate$;
-
-REVOKE ALL ON FUNCTION public.gate_queue_lanes_deleted() FROM PUBLIC;
-
-CREATE TRIGGER gate_queue_lanes_deleted AFTER DELETE ON public.gate_lanes FOR EACH ROW
-WHEN (OLD.revision > 0)
-EXECUTE FUNCTION public.gate_queue_lanes_deleted();
-
 -- src/store/triggers/lane-state.ts
 
 CREATE FUNCTION public.gate_state_tasks_paused() RETURNS trigger LANGUAGE plpgsql

@@ -171,12 +171,6 @@ BEGIN
   UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'gate_changes';
 END;
 
-CREATE TRIGGER gate_queue_lanes_deleted AFTER DELETE ON gate_lanes
-WHEN OLD.revision > 0
-BEGIN
-  UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'gate_changes';
-END;
-
 -- src/store/triggers/lane-state.ts
 
 CREATE TRIGGER gate_state_tasks_paused AFTER UPDATE OF paused_at ON tasks

@@ -52,7 +52,6 @@ import type {
   TaskPage,
   TaskQuery,
 } from "../contract/tasks.ts";
-import { readyEpochReader } from "../store/triggers/install.ts";
 import { StoreFault, type Clock, type Store, type Tx } from "../store/port.ts";
 import type { Context } from "./commands/context.ts";
 import { changeTask } from "./commands/dependencies.ts";
@@ -79,7 +78,7 @@ import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
 import { withinReach } from "./rule/reach.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
-import { readyTriggers, type WrongFlag } from "./rule/ready-index.ts";
+import { readyEpochUnder, type WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
 import { jumpSentence, LeaseClock } from "./lease-clock.ts";
@@ -216,7 +215,7 @@ export class Gate {
     this.#keeping = {
       kept: new KeptLanes(keptLanes),
       names: new KnownNames(),
-      readEpoch: readyEpochReader(store.dialect, readyTriggers(policy)),
+      readEpoch: readyEpochUnder(policy, store.dialect),
     };
     this.#queueVersion = new QueueVersion(store, [policy, projects]);
   }

@@ -1,11 +1,12 @@
 /** The whole state on one instant: what every lane does, what waits in it and why. Lanes are read a few at a time. The same
  *  as text, from lanes that are kept: queue-texts.ts. */
 
-import { now, type Tx } from "../../store/port.ts";
+import { now, run, type Tx } from "../../store/port.ts";
 import type { BatchContext } from "../commands/context.ts";
 import type { Lane, Queue } from "../../contract/queue.ts";
 import { NOWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
 import type { Policy } from "../rule/policy.ts";
+import { probeAll } from "../rule/probes.ts";
 import { IN_ALL_LANES, listedInLane } from "./lanes/listed.ts";
 import { KnownNames, readLaneList, type LaneList } from "./lanes/list.ts";
 import { groupsOf } from "./lanes/named.ts";
@@ -42,6 +43,8 @@ export function* outlineOf(
   const { repos, reach } = seenAmong(asked, own);
   const selected = selecting(repos, reach);
   const configured = projects.filter((repo) => (repos?.includes(repo) ?? true) && sees(reach, repo));
+  // The lanes may all be kept, or there may be none: a table that cannot be read is told all the same.
+  yield* run(probeAll(visible));
   const list = yield* readLaneList(selected, configured, known);
   return {
     repos,

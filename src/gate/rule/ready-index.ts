@@ -10,15 +10,16 @@ import {
   areTriggersRecorded,
   installTriggers,
   isTriggerSetInstalled,
+  readyEpochReader,
   suspendReadyIndex,
 } from "../../store/triggers/install.ts";
 import { acquiresLane, watchesBase } from "../../store/triggers/lane-state.ts";
 import { IS_ALONE } from "../../store/triggers/columns.ts";
+import { MARK_MISSED_LANES, MIXED_LANES } from "../../store/triggers/mixed-lanes.ts";
 import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 import { headOf, NO_END, readLane, unfinished, type KnownLane } from "./lane.ts";
-import { MARK_MISSED_LANES, MIXED_LANES } from "./mixed-lanes.ts";
 import type { Policy } from "./policy.ts";
 import { heldReason } from "./predicate.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
@@ -127,6 +128,10 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
 /** True when the triggers in the database are those of this policy. */
 export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): Tx<boolean> =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
+
+/** Makes a reader of the time in which the index is kept by this policy: see `readyEpochReader`. */
+export const readyEpochUnder = (policy: Policy, dialect: Dialect): (() => Tx<string | undefined>) =>
+  readyEpochReader(dialect, readyTriggers(policy));
 
 /** True when a service has built the index, under whatever policy. */
 export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_INDEX);

@@ -2,14 +2,8 @@
  *  again only after a commit, and costs the same for any number of lanes (docs/adr/0010). */
 
 import { createHash } from "node:crypto";
-import { run, StoreFault, type Store, type Tx } from "../../store/port.ts";
-import { CHANGED_TABLE, QUEUE_CHANGES } from "../../store/triggers/queue-changes.ts";
-import { PROBES } from "../rule/probes.ts";
-
-/** Fails where a part of the queue's tables cannot be read: no lane's revision tells of that. */
-function* probe(): Tx<void> {
-  for (const each of Object.values(PROBES)) yield* run(each);
-}
+import { run, StoreFault, type Store } from "../../store/port.ts";
+import { LANE_CHANGES, probeAll } from "../rule/probes.ts";
 
 /** 16 hexadecimal digits for a value that JSON can write. */
 const digest = (value: unknown): string =>
@@ -53,8 +47,9 @@ export class QueueVersion {
   }
 
   async #read(): Promise<string> {
-    const changes = await this.#store.changes({ from: QUEUE_CHANGES, by: CHANGED_TABLE });
-    await this.#store.read(probe);
+    const changes = await this.#store.changes(LANE_CHANGES);
+    // Fails where a part of the queue's tables cannot be read: no lane's revision tells of that.
+    await this.#store.read(() => run(probeAll()));
     return changes;
   }
 }

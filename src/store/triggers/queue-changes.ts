@@ -32,5 +32,4 @@ export const QUEUE_CHANGE_COUNT: readonly Trigger[] = [
   // A lane without a change is a lock only.
   onLane("inserted", "INSERT", "NEW.revision > 0"),
   onLane("changed", "UPDATE OF revision", "NEW.revision <> OLD.revision"),
-  onLane("deleted", "DELETE", "OLD.revision > 0"),
 ];

@@ -18,7 +18,7 @@ export interface LaneNames {
 }
 
 export interface LaneList extends LaneNames {
-  /** Negative for a lane of which no text is kept: it shows rows of other lanes (rule/mixed-lanes.ts), or has no row. */
+  /** Negative for a lane of which no text is kept: it shows rows of other lanes (store/triggers/mixed-lanes.ts), or has no row. */
   readonly revisions: readonly number[];
   readonly sizeOf: (index: number) => SizedLane;
   /** Triggers count the jobs by lane: counting them here would walk past every job that ever was. */

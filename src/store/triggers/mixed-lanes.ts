@@ -1,11 +1,11 @@
 /** Marks the lanes that show rows of other lanes: a job in another repository than its task. A change of the task then
  *  concerns the lane of the job, and a change of the job that of the task, whose revision it does not move. No text of such
- *  a lane is kept (queries/lanes/kept.ts). A mark stays: it costs time, and a lane without it must be right.
+ *  a lane is kept (gate/queries/lanes/kept.ts). A mark stays: it costs time, and a lane without it must be right.
  *  The triggers read tasks. So they belong to the ready index, which is taken away while tasks cannot be read. */
 
-import type { Trigger } from "../../store/port.ts";
-import { raw, sql, type Statement } from "../../store/sql.ts";
-import { READY_INDEX } from "../../store/triggers/sets.ts";
+import type { Trigger } from "../port.ts";
+import { raw, sql, type Statement } from "../sql.ts";
+import { READY_INDEX } from "./sets.ts";
 
 const LANE_OF_JOB = "COALESCE(NEW.repo, '')";
 
