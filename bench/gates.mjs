@@ -35,9 +35,15 @@ export const oneByOne = async (times, call) => {
 
 /** A gate, as it is after its start.
  *  @param adopt false for a gate that keeps no ready index */
-export const openGate = async (url, { policy = {}, adopt = true } = {}) => {
+export const openGate = async (url, { policy = {}, adopt = true, keptLanes } = {}) => {
   const store = await openStore(url);
-  const gate = new Gate({ store, policy: { ...POLICY, ...policy }, defaults: DEFAULTS, log: SILENT });
+  const gate = new Gate({
+    store,
+    policy: { ...POLICY, ...policy },
+    defaults: DEFAULTS,
+    log: SILENT,
+    ...(keptLanes !== undefined && { keptLanes }),
+  });
   if (adopt) await gate.adopt();
   return {
     gate,

@@ -100,14 +100,14 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
     await prepare(store, logger);
     for (const exposure of [...fileExposures(config.databaseUrl), ...(await readExposures(store))])
       logger.warn(exposure);
-    const { defaults, projects, eventsDays } = config;
+    const { defaults, projects, eventsDays, keptLanes } = config;
     const origin = await store.read(readOrigin);
     const policy = policyFor(config.policy, origin);
     logger.info(
       { strictLanes: policy.strictLanes },
       `Strict lanes are ${policy.strictLanes ? "on" : "off"}: ${strictLanesReason(config.policy, origin)}.`,
     );
-    const gate = new Gate({ store, policy, defaults, projects, eventsDays, log: logger });
+    const gate = new Gate({ store, policy, defaults, projects, eventsDays, keptLanes, log: logger });
     await gate.adopt(true);
     const budgets = { ...config.budgets, connections: config.budgets.connections ?? mostConnections() };
     const page = readPage();

@@ -389,6 +389,47 @@ REVOKE ALL ON FUNCTION public.gate_lane_job_deps_deleted() FROM PUBLIC;
 CREATE TRIGGER gate_lane_job_deps_deleted AFTER DELETE ON public.job_deps FOR EACH ROW
 EXECUTE FUNCTION public.gate_lane_job_deps_deleted();
 
+-- src/store/triggers/queue-changes.ts
+
+CREATE FUNCTION public.gate_lane_jobs_renamed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo = COALESCE(NEW.repo, '');
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_lane_jobs_renamed() FROM PUBLIC;
+
+CREATE TRIGGER gate_lane_jobs_renamed AFTER UPDATE OF id, created_at ON public.jobs FOR EACH ROW
+WHEN (NEW.id <> OLD.id OR (NEW.id IS NULL) <> (OLD.id IS NULL) OR NEW.created_at <> OLD.created_at OR (NEW.created_at IS NULL) <> (OLD.created_at IS NULL))
+EXECUTE FUNCTION public.gate_lane_jobs_renamed();
+
+CREATE FUNCTION public.gate_queue_lanes_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  PERFORM nextval('public.gate_changes_id_seq');
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_queue_lanes_inserted() FROM PUBLIC;
+
+CREATE TRIGGER gate_queue_lanes_inserted AFTER INSERT ON public.gate_lanes FOR EACH ROW
+WHEN (NEW.revision > 0)
+EXECUTE FUNCTION public.gate_queue_lanes_inserted();
+
+CREATE FUNCTION public.gate_queue_lanes_changed() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  PERFORM nextval('public.gate_changes_id_seq');
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_queue_lanes_changed() FROM PUBLIC;
+
+CREATE TRIGGER gate_queue_lanes_changed AFTER UPDATE OF revision ON public.gate_lanes FOR EACH ROW
+WHEN (NEW.revision <> OLD.revision)
+EXECUTE FUNCTION public.gate_queue_lanes_changed();
+
 -- src/store/triggers/lane-state.ts
 
 CREATE FUNCTION public.gate_state_tasks_paused() RETURNS trigger LANGUAGE plpgsql
@@ -801,6 +842,68 @@ CREATE TRIGGER gate_ready_lane_jobs_claimed AFTER UPDATE OF status ON public.job
 WHEN (NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL)
 EXECUTE FUNCTION public.gate_ready_lane_jobs_claimed();
 
+CREATE FUNCTION public.gate_ready_mixed_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  INSERT INTO public.gate_lanes(repo, revision, mixed) SELECT COALESCE(NEW.repo, ''), 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM public.gate_lanes l WHERE l.repo = COALESCE(NEW.repo, '')) AND EXISTS (SELECT 1 FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = COALESCE(NEW.repo, '') AND mixed = 0 AND EXISTS (SELECT 1 FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = (SELECT t.repo FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, '')) AND mixed = 0;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_ready_mixed_jobs_inserted() FROM PUBLIC;
+
+CREATE TRIGGER gate_ready_mixed_jobs_inserted AFTER INSERT ON public.jobs FOR EACH ROW
+WHEN (NEW.task_id IS NOT NULL)
+EXECUTE FUNCTION public.gate_ready_mixed_jobs_inserted();
+
+CREATE FUNCTION public.gate_ready_mixed_jobs_moved() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  INSERT INTO public.gate_lanes(repo, revision, mixed) SELECT COALESCE(NEW.repo, ''), 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM public.gate_lanes l WHERE l.repo = COALESCE(NEW.repo, '')) AND EXISTS (SELECT 1 FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = COALESCE(NEW.repo, '') AND mixed = 0 AND EXISTS (SELECT 1 FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = (SELECT t.repo FROM public.tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, '')) AND mixed = 0;
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_ready_mixed_jobs_moved() FROM PUBLIC;
+
+CREATE TRIGGER gate_ready_mixed_jobs_moved AFTER UPDATE OF repo, task_id ON public.jobs FOR EACH ROW
+WHEN (NEW.task_id IS NOT NULL)
+EXECUTE FUNCTION public.gate_ready_mixed_jobs_moved();
+
+CREATE FUNCTION public.gate_ready_mixed_tasks_inserted() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  INSERT INTO public.gate_lanes(repo, revision, mixed) SELECT NEW.repo, 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM public.gate_lanes l WHERE l.repo = NEW.repo) AND EXISTS (SELECT 1 FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = NEW.repo AND mixed = 0 AND EXISTS (SELECT 1 FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE public.gate_lanes SET mixed = 1 WHERE mixed = 0 AND repo IN (SELECT COALESCE(j.repo, '') FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_ready_mixed_tasks_inserted() FROM PUBLIC;
+
+CREATE TRIGGER gate_ready_mixed_tasks_inserted AFTER INSERT ON public.tasks FOR EACH ROW
+EXECUTE FUNCTION public.gate_ready_mixed_tasks_inserted();
+
+CREATE FUNCTION public.gate_ready_mixed_tasks_moved() RETURNS trigger LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
+BEGIN
+  INSERT INTO public.gate_lanes(repo, revision, mixed) SELECT NEW.repo, 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM public.gate_lanes l WHERE l.repo = NEW.repo) AND EXISTS (SELECT 1 FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE public.gate_lanes SET mixed = 1 WHERE repo = NEW.repo AND mixed = 0 AND EXISTS (SELECT 1 FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE public.gate_lanes SET mixed = 1 WHERE mixed = 0 AND repo IN (SELECT COALESCE(j.repo, '') FROM public.jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  RETURN NULL;
+END $gate$;
+
+REVOKE ALL ON FUNCTION public.gate_ready_mixed_tasks_moved() FROM PUBLIC;
+
+CREATE TRIGGER gate_ready_mixed_tasks_moved AFTER UPDATE OF id, repo ON public.tasks FOR EACH ROW
+EXECUTE FUNCTION public.gate_ready_mixed_tasks_moved();
+
 CREATE FUNCTION public.gate_ready_own_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
@@ -1116,7 +1219,8 @@ CREATE FUNCTION public.gate_ready_dependency_tasks_created() RETURNS trigger LAN
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -1144,9 +1248,11 @@ CREATE FUNCTION public.gate_ready_dependency_tasks_finished() RETURNS trigger LA
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -1174,7 +1280,8 @@ CREATE FUNCTION public.gate_ready_dependency_tasks_deleted() RETURNS trigger LAN
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'

@@ -145,6 +145,26 @@ BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo IN (SELECT t.repo FROM tasks t WHERE t.id IN (OLD.task_id));
 END;
 
+-- src/store/triggers/queue-changes.ts
+
+CREATE TRIGGER gate_lane_jobs_renamed AFTER UPDATE OF id, created_at ON jobs
+WHEN NEW.id <> OLD.id OR (NEW.id IS NULL) <> (OLD.id IS NULL) OR NEW.created_at <> OLD.created_at OR (NEW.created_at IS NULL) <> (OLD.created_at IS NULL)
+BEGIN
+  UPDATE gate_lanes SET revision = revision + 1 WHERE repo = COALESCE(NEW.repo, '');
+END;
+
+CREATE TRIGGER gate_queue_lanes_inserted AFTER INSERT ON gate_lanes
+WHEN NEW.revision > 0
+BEGIN
+  UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'gate_changes';
+END;
+
+CREATE TRIGGER gate_queue_lanes_changed AFTER UPDATE OF revision ON gate_lanes
+WHEN NEW.revision <> OLD.revision
+BEGIN
+  UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'gate_changes';
+END;
+
 -- src/store/triggers/lane-state.ts
 
 CREATE TRIGGER gate_state_tasks_paused AFTER UPDATE OF paused_at ON tasks
@@ -428,6 +448,40 @@ BEGIN
   UPDATE tasks SET lane_state = 1, base_from = COALESCE(base_from, (SELECT COALESCE(MAX(id), 0) FROM gate_finishes)) WHERE id = NEW.task_id AND lane_state <> 1;
 END;
 
+CREATE TRIGGER gate_ready_mixed_jobs_inserted AFTER INSERT ON jobs
+WHEN NEW.task_id IS NOT NULL
+BEGIN
+  INSERT INTO gate_lanes(repo, revision, mixed) SELECT COALESCE(NEW.repo, ''), 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, '')) AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = COALESCE(NEW.repo, '') AND mixed = 0 AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = (SELECT t.repo FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, '')) AND mixed = 0;
+END;
+
+CREATE TRIGGER gate_ready_mixed_jobs_moved AFTER UPDATE OF repo, task_id ON jobs
+WHEN NEW.task_id IS NOT NULL
+BEGIN
+  INSERT INTO gate_lanes(repo, revision, mixed) SELECT COALESCE(NEW.repo, ''), 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = COALESCE(NEW.repo, '')) AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = COALESCE(NEW.repo, '') AND mixed = 0 AND EXISTS (SELECT 1 FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, ''));
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = (SELECT t.repo FROM tasks t WHERE t.id = NEW.task_id AND t.repo <> COALESCE(NEW.repo, '')) AND mixed = 0;
+END;
+
+CREATE TRIGGER gate_ready_mixed_tasks_inserted AFTER INSERT ON tasks
+BEGIN
+  INSERT INTO gate_lanes(repo, revision, mixed) SELECT NEW.repo, 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = NEW.repo) AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = NEW.repo AND mixed = 0 AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE gate_lanes SET mixed = 1 WHERE mixed = 0 AND repo IN (SELECT COALESCE(j.repo, '') FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+END;
+
+CREATE TRIGGER gate_ready_mixed_tasks_moved AFTER UPDATE OF id, repo ON tasks
+BEGIN
+  INSERT INTO gate_lanes(repo, revision, mixed) SELECT NEW.repo, 0, 1
+    WHERE NOT EXISTS (SELECT 1 FROM gate_lanes l WHERE l.repo = NEW.repo) AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE gate_lanes SET mixed = 1 WHERE repo = NEW.repo AND mixed = 0 AND EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+  UPDATE gate_lanes SET mixed = 1 WHERE mixed = 0 AND repo IN (SELECT COALESCE(j.repo, '') FROM jobs j WHERE j.task_id = NEW.id AND COALESCE(j.repo, '') <> NEW.repo);
+END;
+
 CREATE TRIGGER gate_ready_own_jobs_inserted AFTER INSERT ON jobs
 WHEN NEW.status = 'queued'
 BEGIN
@@ -666,7 +720,8 @@ CREATE TRIGGER gate_ready_dependency_tasks_created AFTER INSERT ON tasks
 WHEN NEW.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -687,9 +742,11 @@ CREATE TRIGGER gate_ready_dependency_tasks_finished AFTER UPDATE OF id, repo, st
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (((OLD.stage NOT IN ('done', 'cancelled')) <> (NEW.stage NOT IN ('done', 'cancelled')) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id))
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
@@ -710,7 +767,8 @@ CREATE TRIGGER gate_ready_dependency_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'

@@ -1369,7 +1369,7 @@ export interface components {
              * @example 2026-06-15T18:06:00.000Z
              */
             frozen_at: string | null;
-            /** @description Tasks that cannot proceed without a person. Tasks behind them wait as long. */
+            /** @description Tasks that cannot proceed without a person, by task id. Tasks behind them wait as long. */
             stuck: components["schemas"]["StuckTask"][];
         };
         /** @description The whole state, as one consistent snapshot. */

@@ -60,6 +60,8 @@ export interface Config {
   readonly projects: readonly string[];
   /** Days that events are kept; 0 means for ever. */
   readonly eventsDays: number;
+  /** Bytes of the lanes' texts that are kept. */
+  readonly keptLanes: number;
   readonly budgets: Budgets;
   /** Settings that were ignored, for the log. */
   readonly warnings: readonly string[];
@@ -212,6 +214,7 @@ const Environment = z.object({
   SERIAL_GATE_MAX_CONNECTIONS: autoOrNumber(1, 1_000_000),
   SERIAL_GATE_ANSWERS_MB: wholeNumber(DEFAULT_BUDGETS.answers / MIB, 4, 65_536, " MiB"),
   SERIAL_GATE_QUEUE_MB: wholeNumber(DEFAULT_BUDGETS.queue / MIB, 1, 65_536, " MiB"),
+  SERIAL_GATE_KEPT_LANES_MB: wholeNumber(64, 0, 65_536, " MiB"),
 });
 
 /** The variables of the service, and their defaults. */
@@ -293,6 +296,7 @@ export const parseConfig = (env: Env): Config => {
     },
     projects: value.SERIAL_GATE_PROJECTS.valid,
     eventsDays: value.SERIAL_GATE_EVENTS_DAYS,
+    keptLanes: value.SERIAL_GATE_KEPT_LANES_MB * MIB,
     budgets: {
       body: value.SERIAL_GATE_MAX_BODY_KB * KIB,
       payload: value.SERIAL_GATE_MAX_PAYLOAD_KB * KIB,

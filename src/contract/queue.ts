@@ -144,7 +144,7 @@ export const Lane = model(
     frozen_reason: z.string().nullable(),
     frozen_at: time("When the newest active freeze began.").nullable(),
     stuck: z.array(StuckTask).meta({
-      description: "Tasks that cannot proceed without a person. Tasks behind them wait as long.",
+      description: "Tasks that cannot proceed without a person, by task id. Tasks behind them wait as long.",
     }),
   }),
 );

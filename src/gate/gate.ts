@@ -71,13 +71,16 @@ import { explain } from "./queries/explain/answer.ts";
 import type { EventLog } from "./queries/event-range.ts";
 import { EVENTS, history, placeBefore } from "./queries/history.ts";
 import { listJobs } from "./queries/jobs.ts";
-import { jobCounts, stateCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
+import { jobCounts, type StateCounts } from "./queries/lanes/state-counts.ts";
+import { KeptLanes } from "./queries/lanes/kept.ts";
+import { KnownNames } from "./queries/lanes/list.ts";
 import { snapshot } from "./queries/queue.ts";
+import { countsFromKept, queueTexts, type Keeping, type QueueTexts } from "./queries/queue-texts.ts";
 import { sentenceOf, unreadableTimes } from "./queries/unreadable.ts";
 import { unleasedJobs } from "./queries/unleased.ts";
 import { withinReach } from "./rule/reach.ts";
 import type { Defaults, Policy } from "./rule/policy.ts";
-import type { WrongFlag } from "./rule/ready-index.ts";
+import { readyEpochUnder, type WrongFlag } from "./rule/ready-index.ts";
 import { Claims } from "./runtime/claims.ts";
 import { Completions } from "./runtime/completions.ts";
 import { jumpSentence, LeaseClock } from "./lease-clock.ts";
@@ -106,6 +109,8 @@ interface GateParts {
   /** Events are kept for this many days; 0 keeps them for ever. */
   readonly eventsDays?: number;
   readonly log: Log;
+  /** Bytes of the lanes' texts that are kept for `queueTexts`, about; 64 MiB by default. */
+  readonly keptLanes?: number;
   /** The same clock as the store's. */
   readonly clock?: Clock;
   /** Milliseconds of a clock that never jumps. */
@@ -150,6 +155,7 @@ export class Gate {
   readonly #laneChanges: LaneChanges;
   readonly #events: EventStream;
   readonly #queueVersion: QueueVersion;
+  readonly #keeping: Keeping;
   readonly #readiness: Readiness;
   #isDraining = false;
 
@@ -159,6 +165,7 @@ export class Gate {
     defaults,
     projects = [],
     eventsDays = 0,
+    keptLanes = 64 * 1024 * 1024,
     log,
     clock = Date.now,
     monotonic = () => performance.now(),
@@ -232,6 +239,11 @@ export class Gate {
       completeUpTo: () => store.completeUpTo(EVENTS),
       watch,
     });
+    this.#keeping = {
+      kept: new KeptLanes(keptLanes),
+      names: new KnownNames(),
+      readEpoch: readyEpochUnder(policy, store.dialect),
+    };
     this.#queueVersion = new QueueVersion(store, [policy, projects]);
   }
 
@@ -496,6 +508,22 @@ export class Gate {
     return { ...value, degraded };
   }
 
+  /** The same as text, for many callers: the texts of lanes that did not change are kept. `lanes` is taken once.
+   *  @param repos the only repositories to show; all by default
+   *  @param signal aborted when nobody wants the answer any more */
+  async queueTexts(
+    repos: readonly string[] | undefined,
+    reach: Reach,
+    signal?: AbortSignal,
+  ): Promise<QueueTexts & { readonly degraded: boolean }> {
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => queueTexts(context, this.#projects, repos, this.#keeping),
+      reach,
+      signal,
+    );
+    return { ...value, degraded };
+  }
+
   /** Tells whether `queue` changed: the same text while its answer is the same but for the time. Asked before the queue,
    *  it is never newer than the answer.
    *  @returns undefined while a part of the database cannot be read, and for a caller that may not know all repositories:
@@ -517,11 +545,15 @@ export class Gate {
     return this.#store.read(jobCounts);
   }
 
-  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck. It looks at every waiting job, and yields to
-   *  everything else.
+  /** Counts the waiting jobs by reason, and what is frozen, paused and stuck, from the lanes that are kept. Where lanes are
+   *  too deep to be listed whole it looks at every waiting job. It yields to everything else.
    *  @param signal aborted when nobody wants the counts any more */
   async stateCounts(signal?: AbortSignal): Promise<StateCounts & { readonly degraded: boolean }> {
-    const { value, degraded } = await this.#pipeline.read(stateCounts, EVERYWHERE, signal);
+    const { value, degraded } = await this.#pipeline.read(
+      (context) => countsFromKept(context, this.#projects, this.#keeping),
+      EVERYWHERE,
+      signal,
+    );
     return { ...value, degraded };
   }
 

@@ -18,7 +18,7 @@ const REST = { times: 2, atMostMs: 2_000, afterMs: 20 };
 /** Questions whose answers are kept at once: sets of repositories. */
 const MOST_QUESTIONS = 200;
 
-type Source = Pick<Gate, "queue" | "queueState" | "queueTag">;
+type Source = Pick<Gate, "queueTexts" | "queueState" | "queueTag">;
 
 interface Question {
   readonly repos: readonly string[] | undefined;
@@ -170,7 +170,7 @@ export class QueueAnswers {
     work.state = await this.#source.queueState();
     const tag = await this.#source.queueTag(repos, reach);
     work.hasBegun = true;
-    const queue = await this.#source.queue(repos, reach, work.stop.signal);
+    const queue = await this.#source.queueTexts(repos, reach, work.stop.signal);
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of queueChunks(queue)) {

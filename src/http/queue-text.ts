@@ -1,59 +1,46 @@
-/** Serialises a queue in slices, so that other requests are served in between. The shape is the contract's. */
+/** Puts the texts of lanes together to the answer of `GET /queue`, in chunks, so that other requests are served in between. */
 
-import type { Lane, Queue } from "../contract/queue.ts";
+import type { Gate } from "../gate/gate.ts";
 
-/** The entries of a list that are serialised in one step. */
-const ENTRIES = 1_000;
-/** Characters per turn of the event loop: a few milliseconds of work. */
-const CHARACTERS_PER_TURN = 256 * 1024;
+/** Bytes per chunk, and per turn of the event loop: a millisecond of work at most. */
+const CHUNK = 256 * 1024;
+
+type QueueTexts = Awaited<ReturnType<Gate["queueTexts"]>>;
 
 const endOfTurn = (): Promise<void> => new Promise((wake) => setImmediate(wake));
 
-/** A list, some entries at a time. */
-function* listPieces(name: string, entries: readonly unknown[]): Generator<string> {
-  yield `,"${name}":[`;
-  for (let at = 0; at < entries.length; at += ENTRIES) {
-    const some = JSON.stringify(entries.slice(at, at + ENTRIES)).slice("[".length, -"]".length);
-    yield at === 0 ? some : `,${some}`;
-  }
-  yield "]";
-}
-
-const isLong = ({ waiting, paused, running, stuck }: Lane): boolean =>
-  waiting.length + paused.length + running.length + stuck.length > ENTRIES;
-
-function* lanePieces(lane: Lane): Generator<string> {
-  if (!isLong(lane)) {
-    yield JSON.stringify(lane);
-    return;
-  }
-  const { waiting, paused, running, stuck, ...rest } = lane;
-  yield JSON.stringify(rest).slice(0, -"}".length);
-  for (const [name, entries] of Object.entries({ waiting, paused, running, stuck }))
-    yield* listPieces(name, entries);
-  yield "}";
-}
-
-function* pieces({ serial_gate: { per_repo, ...gate }, ...rest }: Queue): Generator<string> {
-  yield `${JSON.stringify({ ...rest, serial_gate: gate }).slice(0, -"}}".length)},"per_repo":{`;
-  let separator = "";
-  for (const [repo, lane] of Object.entries(per_repo)) {
-    yield `${separator}${JSON.stringify(repo)}:`;
-    separator = ",";
-    yield* lanePieces(lane);
+function* pieces({
+  head: { serial_gate, ...head },
+  degraded,
+  lanes,
+}: QueueTexts): Generator<Buffer | string> {
+  yield `${JSON.stringify({ ...head, degraded, serial_gate }).slice(0, -"}}".length)},"per_repo":{`;
+  let isFirst = true;
+  for (const piece of lanes) {
+    // There is no comma in front of the first lane.
+    yield isFirst ? Buffer.from(piece).subarray(1) : piece;
+    isFirst = false;
   }
   yield "}}}";
 }
 
-/** The queue's JSON, a chunk a turn. */
-export async function* queueChunks(queue: Queue): AsyncGenerator<Buffer> {
-  let text = "";
+/** The queue's JSON, a chunk a turn. Each has memory of its own: a kept text is copied, and may be forgotten meanwhile. */
+export async function* queueChunks(queue: QueueTexts): AsyncGenerator<Buffer> {
+  let chunk = Buffer.allocUnsafeSlow(CHUNK);
+  let used = 0;
   for (const piece of pieces(queue)) {
-    text += piece;
-    if (text.length < CHARACTERS_PER_TURN) continue;
-    yield Buffer.from(text);
-    text = "";
-    await endOfTurn();
+    const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
+    for (let at = 0; at < bytes.length;) {
+      const taken = Math.min(bytes.length - at, CHUNK - used);
+      bytes.copy(chunk, used, at, at + taken);
+      used += taken;
+      at += taken;
+      if (used < CHUNK) continue;
+      yield chunk;
+      await endOfTurn();
+      chunk = Buffer.allocUnsafeSlow(CHUNK);
+      used = 0;
+    }
   }
-  yield Buffer.from(text);
+  yield used < CHUNK / 2 ? Buffer.from(chunk.subarray(0, used)) : chunk.subarray(0, used);
 }

@@ -7,6 +7,7 @@ import type { Statement } from "./sql.ts";
 /** A request of an operation to the database that runs it. */
 export type Step =
   | { readonly kind: "query"; readonly statement: Statement }
+  | { readonly kind: "tuples"; readonly statement: Statement }
   | { readonly kind: "now" }
   | { readonly kind: "lane"; readonly repo: string }
   | { readonly kind: "lanes"; readonly repos: readonly string[] };
@@ -19,6 +20,11 @@ export type Tx<T> = Generator<Step, T, unknown>;
 /** Every row of a statement. Rows are plain objects, keyed by column name. */
 export function* all<Row>(statement: Statement): Tx<Row[]> {
   return (yield { kind: "query", statement }) as Row[];
+}
+
+/** Every row of a statement that reads, as an array of its columns' values: an object for each row takes half as long again. */
+export function* tuples<Row extends readonly unknown[]>(statement: Statement): Tx<Row[]> {
+  return (yield { kind: "tuples", statement }) as Row[];
 }
 
 /** The first row of a statement, or undefined when there is none. */
@@ -103,6 +109,12 @@ export interface Store {
    *  @throws StoreFault when the database cannot answer. */
   version(): Promise<string | undefined>;
 
+  /** A text that differs once a transaction has committed that drew an id of a table (`Draw`), at the same cost for tables of
+   *  any size. It is never older than the call.
+   *  @param draws.by the table that every such transaction writes to before it draws
+   *  @throws StoreFault when the database cannot answer. */
+  changes(draws: { readonly from: string; readonly by: string }): Promise<string>;
+
   /** Runs the listener within a second after a commit of another program, until the returned function is called. */
   watch(listener: () => void): () => void;
 
@@ -172,7 +184,7 @@ export interface Trigger {
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
-export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate;
+export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate | Draw;
 
 /** Updates the row of a lane once, and makes the row first if there is none. */
 export interface LaneUpdate {
@@ -191,6 +203,12 @@ export interface LaneLock {
 export interface TimesUpdate {
   readonly kind: "times";
   readonly update: (milliseconds: Dialect["milliseconds"]) => Statement;
+}
+
+/** Draws the next id of one of our tables, as an insert would, and inserts nothing. */
+export interface Draw {
+  readonly kind: "draw";
+  readonly from: string;
 }
 
 /** Inserts a row into gate_events at the time of the database's clock. */

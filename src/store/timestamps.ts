@@ -37,8 +37,28 @@ export const fromStored = (text: string): number => {
   return isStorable(ms) ? ms : NaN;
 };
 
+/** The form that we and the orchestrator write: in UTC, in whole seconds or milliseconds. */
+const PLAIN = /^\d{4}-\d{2}-\d{2} (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?$/;
+const PLAIN_SECONDS = "2026-06-15 08:05:00".length;
+
+/** The days that were looked at last, and whether a calendar has them in the years 1 to 9999. */
+const days = new Map<string, boolean>();
+const MOST_DAYS = 1_000;
+
+const isDay = (day: string): boolean => {
+  const known = days.get(day);
+  if (known !== undefined) return known;
+  const is = !Number.isNaN(fromStored(`${day} 00:00:00`));
+  if (days.size >= MOST_DAYS) days.clear();
+  days.set(day, is);
+  return is;
+};
+
 /** Stored text as ISO 8601 UTC. Text of another program that is not a time is returned as it is. */
 export const toIso = (stored: string): string => {
+  // Lists have thousands of times, nearly all in this form and of a few days.
+  if (PLAIN.test(stored) && isDay(stored.slice(0, 10)))
+    return `${stored.slice(0, 10)}T${stored.slice(11)}${stored.length === PLAIN_SECONDS ? ".000Z" : "Z"}`;
   const ms = fromStored(stored);
   return Number.isNaN(ms) ? stored : new Date(ms).toISOString();
 };

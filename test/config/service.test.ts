@@ -28,6 +28,7 @@ it("uses the defaults for an empty environment: loopback, SQLite, every switch o
     defaults: DEFAULTS,
     projects: [],
     eventsDays: 90,
+    keptLanes: 64 * 1024 * 1024,
     budgets: DEFAULT_BUDGETS,
     warnings: [],
   });

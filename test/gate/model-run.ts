@@ -41,7 +41,7 @@ export class ModelRun {
 
   /** @param laneStep rows of a step of a change of a whole lane */
   constructor(store: Store, clock: TestClock, policy: Policy, laneStep?: number) {
-    this.world = new World(store, clock, policy, [], laneStep);
+    this.world = new World(store, clock, policy, [], laneStep === undefined ? {} : { laneStep });
     this.model = new Model(policy);
   }
 

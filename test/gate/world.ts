@@ -56,7 +56,7 @@ export class World {
     clock: TestClock,
     policy: Partial<Policy> = {},
     projects: string[] = [],
-    laneStep?: number,
+    more: { readonly keptLanes?: number; readonly laneStep?: number } = {},
   ) {
     this.store = store;
     this.#policy = { ...POLICY, ...policy };
@@ -76,7 +76,7 @@ export class World {
       clock: clock.read,
       monotonic: clock.readMonotonic,
       random: () => 0.5,
-      ...(laneStep === undefined ? {} : { laneStep }),
+      ...more,
     });
   }
 

@@ -17,7 +17,7 @@ const fill = ({ databaseUrl }: TestService, lanes: number, tasks: number): void 
 it("computes the queue once for all who ask for one revision at a time, and once for all who ask for the next", async () => {
   const service = await startService();
   fill(service, 20, 2_000);
-  const compute = vi.spyOn(Gate.prototype, "queue");
+  const compute = vi.spyOn(Gate.prototype, "queueTexts");
   onTestFinished(() => {
     compute.mockRestore();
   });
@@ -46,7 +46,7 @@ it("shows every caller its own change, however many callers share an answer", as
 it("abandons the queue when all who asked for it have hung up, and computes it for the next caller", async () => {
   const service = await startService();
   fill(service, 200, 20_000);
-  const compute = vi.spyOn(Gate.prototype, "queue");
+  const compute = vi.spyOn(Gate.prototype, "queueTexts");
   onTestFinished(() => {
     compute.mockRestore();
   });

@@ -102,7 +102,13 @@ describe("the migrations of both databases", () => {
 
   it("count the jobs of a lane in each of the contract's statuses", async () => {
     const lanes = (await columnsOfSqlite()).filter(({ table }) => table === "gate_lanes");
-    expect(lanes.map(({ column }) => column)).toEqual(["repo", "revision", ...JOB_STATUSES, "folded"]);
+    expect(lanes.map(({ column }) => column)).toEqual([
+      "repo",
+      "revision",
+      ...JOB_STATUSES,
+      "folded",
+      "mixed",
+    ]);
   });
 
   it.each(["sqlite", "postgres"])("call the contract's stages terminal, and no others, on %s", (dialect) => {

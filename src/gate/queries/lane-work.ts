@@ -3,12 +3,13 @@
 
 import type { ActiveJob, ActiveTask, RunningJob } from "../../contract/queue.ts";
 import { FURTHEST_FIRST } from "../../contract/vocabulary.ts";
-import { all, type Tx } from "../../store/port.ts";
-import { list, raw, sql, type Statement } from "../../store/sql.ts";
+import type { Tx } from "../../store/port.ts";
+import { inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import { toIsoOrNull } from "../../store/timestamps.ts";
 import { groupBy } from "../group-by.ts";
 import type { Visibility } from "../rule/visibility.ts";
-import { inPages, PAGE, type Selection } from "./pages.ts";
+import { namedLanes } from "./lanes/named.ts";
+import { inPages, PAGE } from "./pages.ts";
 
 interface RunningRow {
   readonly repo: string;
@@ -21,18 +22,22 @@ interface RunningRow {
   readonly lease_expires_at: string | null;
 }
 
-const runningBehind = (visible: Visibility, selected: Selection, id: number): Statement =>
-  sql`SELECT j.repo, j.task_id, ${
+const runningBehind = (visible: Visibility, repos: readonly string[], id: number): Statement =>
+  sql`${namedLanes(repos)} SELECT j.repo, j.task_id, ${
     visible.stages ? raw("t.work_item_id") : raw("NULL AS work_item_id")
   }, j.id AS job_id, j.agent, j.lease_worker AS worker, j.started_at AS since, j.lease_expires_at
-  FROM jobs j${visible.stages ? raw(" LEFT JOIN tasks t ON t.id = j.task_id") : raw("")}
-  WHERE j.status = 'running' AND j.repo IS NOT NULL${selected("j")} AND j.id > ${id} ORDER BY j.id LIMIT ${PAGE}`;
+  FROM named CROSS JOIN jobs j${visible.stages ? raw(" LEFT JOIN tasks t ON t.id = j.task_id") : raw("")}
+  WHERE j.repo = named.repo AND j.status = 'running' AND j.id > ${id} ORDER BY j.id LIMIT ${inlineInteger(PAGE)}`;
 
-/** Reads the running jobs of the lanes, by id. */
-export function* readRunning(visible: Visibility, selected: Selection): Tx<Map<string, RunningJob[]>> {
+/** True for a lane with running jobs. */
+export const hasRunning = (repo: string): Statement =>
+  raw(`EXISTS (SELECT 1 FROM jobs j WHERE j.repo = ${repo} AND j.status = 'running')`);
+
+/** Reads the running jobs of a few lanes, by id. */
+export function* readRunning(visible: Visibility, repos: readonly string[]): Tx<Map<string, RunningJob[]>> {
   const running = new Map<string, RunningJob[]>();
   yield* inPages<RunningRow>(
-    (last) => runningBehind(visible, selected, last?.job_id ?? 0),
+    (last) => runningBehind(visible, repos, last?.job_id ?? 0),
     (page) => {
       for (const [repo, rows] of groupBy(page, (row) => row.repo)) {
         const jobs = rows.map(({ repo: _, since, lease_expires_at, ...job }) => ({
@@ -58,8 +63,8 @@ const furthestJobOf = (task: string): Statement =>
     AND (c.status <> 'failed' OR NOT EXISTS (SELECT 1 FROM jobs later WHERE later.task_id = c.task_id AND later.id > c.id))
     ORDER BY CASE c.status ${raw(rank)} END, c.ready DESC, c.id LIMIT 1)`;
 
-interface ActiveRow {
-  readonly task_id: number;
+/** Columns of the row of a lane. */
+export interface ActiveRow {
   readonly since: string | null;
   readonly job_id: number | null;
   readonly agent: string;
@@ -75,12 +80,15 @@ interface ActiveRow {
   readonly finished_at: string | null;
 }
 
-const workOf = (tasks: readonly number[]): Statement =>
-  sql`SELECT t.id AS task_id,
-    (SELECT s.started_at FROM jobs s WHERE s.task_id = t.id AND s.started_at IS NOT NULL ORDER BY s.id LIMIT 1) AS since,
-    j.id AS job_id, j.agent, j.status, j.attempts, j.max_attempts, j.lease_worker AS worker, j.run_after, j.progress, j.error,
-    j.created_at, j.started_at, j.finished_at
-  FROM tasks t LEFT JOIN jobs j ON j.id = ${furthestJobOf("t")} WHERE t.id IN ${list(tasks)}`;
+/** The columns of `ActiveRow` of an active task. */
+export const workColumns = (task: string): Statement =>
+  raw(`(SELECT s.started_at FROM jobs s WHERE s.task_id = ${task}.id AND s.started_at IS NOT NULL ORDER BY s.id LIMIT 1) AS since,
+    work.id AS job_id, work.agent, work.status, work.attempts, work.max_attempts, work.lease_worker AS worker, work.run_after,
+    work.progress, work.error, work.created_at, work.started_at, work.finished_at`);
+
+/** The join to them. */
+export const joinWork = (task: string): Statement =>
+  sql` LEFT JOIN jobs work ON work.id = ${furthestJobOf(task)}`;
 
 const latest = (...times: readonly (string | null)[]): string | null =>
   times.reduce((last, time) => (time !== null && (last === null || time > last) ? time : last), null);
@@ -114,13 +122,8 @@ const asActiveJob = (row: ActiveRow): ActiveJob | null => {
   };
 };
 
-/** Reads the start and the job of active tasks. */
-export function* readActiveWork(
-  tasks: readonly number[],
-): Tx<Map<number, Pick<ActiveTask, "since" | "job">>> {
-  const work = new Map<number, Pick<ActiveTask, "since" | "job">>();
-  for (let at = 0; at < tasks.length; at += PAGE)
-    for (const row of yield* all<ActiveRow>(workOf(tasks.slice(at, at + PAGE))))
-      work.set(row.task_id, { since: toIsoOrNull(row.since), job: asActiveJob(row) });
-  return work;
-}
+/** The start and the job of an active task. */
+export const asActiveWork = (row: ActiveRow): Pick<ActiveTask, "since" | "job"> => ({
+  since: toIsoOrNull(row.since),
+  job: asActiveJob(row),
+});

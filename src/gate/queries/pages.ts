@@ -18,13 +18,15 @@ export const selecting =
 
 /** Reads a page at a time. What is done with a page is done before the next is read, so that it never takes long.
  *  @param behind the statement of the page behind a row; of the first page when there is none
- *  @param take returns false when no further page is wanted */
+ *  @param take returns false when no further page is wanted
+ *  @param read `all`, or `tuples` */
 export function* inPages<Row>(
   behind: (last: Row | undefined) => Statement,
   take: (page: readonly Row[]) => boolean | undefined,
+  read: (statement: Statement) => Tx<unknown[]> = all,
 ): Tx<void> {
   for (let last: Row | undefined, more = true; more;) {
-    const page: Row[] = yield* all<Row>(behind(last));
+    const page = (yield* read(behind(last))) as Row[];
     more = take(page) !== false && page.length === PAGE;
     last = page.at(-1);
   }

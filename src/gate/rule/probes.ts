@@ -1,7 +1,8 @@
 /** A statement for each part of the database that decisions read. It fails while that part is unreadable, whatever the
  *  rows say. */
 
-import { sql, type Statement } from "../../store/sql.ts";
+import { join, raw, sql, type Statement } from "../../store/sql.ts";
+import { CHANGED_TABLE, QUEUE_CHANGES } from "../../store/triggers/queue-changes.ts";
 import { HOLD_REASONS } from "./reasons/index.ts";
 import { EVERYTHING_READABLE, type Visibility } from "./visibility.ts";
 
@@ -19,3 +20,16 @@ const probeOf = (part: keyof Visibility): Statement => {
 export const PROBES = Object.fromEntries(
   Object.keys(EVERYTHING_READABLE).map((part) => [part, probeOf(part as keyof Visibility)]),
 ) as Readonly<Record<keyof Visibility, Statement>>;
+
+/** A statement that fails while one of the parts is unreadable that a decision takes for readable: for an answer that may
+ *  come without reading them. */
+export const probeAll = (visible: Visibility = EVERYTHING_READABLE): Statement => {
+  const parts = Object.entries(PROBES).filter(([part]) => visible[part as keyof Visibility]);
+  return sql`SELECT ${join(
+    [raw("0"), ...parts.map(([part, probe]) => sql`(SELECT COUNT(*) FROM (${probe}) AS ${raw(part)})`)],
+    " + ",
+  )} AS readable`;
+};
+
+/** The draws that count the changes of all lanes, whichever program makes them. */
+export const LANE_CHANGES = { from: QUEUE_CHANGES, by: CHANGED_TABLE } as const;

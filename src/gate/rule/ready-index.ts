@@ -10,10 +10,12 @@ import {
   areTriggersRecorded,
   installTriggers,
   isTriggerSetInstalled,
+  readyEpochReader,
   suspendReadyIndex,
 } from "../../store/triggers/install.ts";
 import { acquiresLane, watchesBase } from "../../store/triggers/lane-state.ts";
 import { IS_ALONE } from "../../store/triggers/columns.ts";
+import { MARK_MISSED_LANES, MIXED_LANES } from "../../store/triggers/mixed-lanes.ts";
 import { READY_INDEX } from "../../store/triggers/sets.ts";
 import { LANE_STATE } from "../../contract/vocabulary.ts";
 import type { Affected, Write } from "./hold-reason.ts";
@@ -141,6 +143,7 @@ export function* reevaluateNext(policy: Policy, repo: string, limit: number): Tx
 /** The triggers that keep the index. */
 export const readyTriggers = (policy: Policy): Trigger[] => [
   ...LANE_TRIGGERS,
+  ...MIXED_LANES,
   ...OWN_WRITES.map((write) => asTrigger(policy, "own", write)),
   ...HOLD_REASONS.filter(({ applies }) => applies(policy)).flatMap(({ name, reevaluatedBy }) =>
     reevaluatedBy(policy).map((write) => asTrigger(policy, name, write)),
@@ -151,6 +154,10 @@ export const readyTriggers = (policy: Policy): Trigger[] => [
 export const isReadyIndexOurs = (policy: Policy, dialect: Dialect): (() => Tx<boolean>) =>
   areTriggersRecorded(dialect, READY_INDEX, readyTriggers(policy));
 
+/** Makes a reader of the time in which the index is kept by this policy: see `readyEpochReader`. */
+export const readyEpochUnder = (policy: Policy, dialect: Dialect): (() => Tx<string | undefined>) =>
+  readyEpochReader(dialect, readyTriggers(policy));
+
 /** True when a service has built the index, under whatever policy. */
 export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_INDEX);
 
@@ -159,7 +166,7 @@ export const isReadyIndexBuilt = (): Tx<boolean> => isTriggerSetInstalled(READY_
 export function* installReadyIndex(policy: Policy, dialect: Dialect): Tx<boolean> {
   yield* run(dialect.migrationLock);
   const isChanged = yield* installTriggers(dialect, READY_INDEX, readyTriggers(policy));
-  if (isChanged) yield* run(ACQUIRE_MISSED_LANES);
+  if (isChanged) for (const missed of [ACQUIRE_MISSED_LANES, MARK_MISSED_LANES]) yield* run(missed);
   return isChanged;
 }
 
@@ -209,6 +216,8 @@ export function* repairReadyFlags(policy: Policy, wrong: readonly WrongFlag[]): 
   for (const [lane, ids] of byLane) {
     if (!(yield* tryLane(lane))) continue;
     yield* run(reevaluate(policy, sql`id IN ${list(ids)}`));
+    // The lane may show another job, and a verdict that its revision did not tell of.
+    yield* run(sql`UPDATE gate_lanes SET revision = revision + 1 WHERE repo = ${lane}`);
     repaired += ids.length;
   }
   return repaired;

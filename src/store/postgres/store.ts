@@ -13,7 +13,7 @@ import { translator } from "./placeholders.ts";
 import { pinned, qualifierFor } from "./qualify.ts";
 import { RETRY_FOR_MS, retryWithBackoff } from "./retry.ts";
 import { RESPONSE_TIMEOUT_MS, Transaction, type Query, type Rows } from "./transaction.ts";
-import { lastDrawn, Watermark } from "./watermark.ts";
+import { drawnBy, lastDrawn, Watermark } from "./watermark.ts";
 
 const POOL_SIZE = 10;
 /** Of the pool's connections, those that long reads may take: one in three, so that short work finds one. */
@@ -169,6 +169,12 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
   const watermarks = new Map<string, Watermark>();
   const version = coalesce(async () => String((await query(SNAPSHOT))[0]?.rows[0]?.version));
 
+  const drawn = new Map<string, () => Promise<string>>();
+  const askFor =
+    ({ text, read }: ReturnType<typeof drawnBy>) =>
+    async (): Promise<string> =>
+      read(await query(text));
+
   const running = new Set<Promise<unknown>>();
   let closed: Promise<void> | undefined;
 
@@ -215,6 +221,12 @@ export const openPostgres = async (url: string, options: PostgresOptions = {}): 
       return watermark.completeUpTo();
     },
     lastId: async (table) => Number((await query(lastDrawn(`${schema}.${table}`)))[0]?.rows[0]?.drawn),
+    changes: ({ from, by }) => {
+      const name = `${from} ${by}`;
+      const asked = drawn.get(name) ?? coalesce(askFor(drawnBy(`${schema}.${from}`, `${schema}.${by}`)));
+      drawn.set(name, asked);
+      return asked();
+    },
     version,
     watch: (listener) => notifier.subscribe(listener),
     close: () => (closed ??= close()),

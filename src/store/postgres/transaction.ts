@@ -55,6 +55,7 @@ export type Rows = pg.QueryResult<Record<string, unknown>>;
 
 /** pg honours `query_timeout` per query, but its types lack it. */
 export interface Query extends pg.QueryConfig {
+  readonly rowMode?: "array";
   readonly query_timeout?: number;
 }
 
@@ -124,6 +125,8 @@ export class Transaction {
         this.changed ||= command !== "SELECT" && rowCount !== 0;
         return rows;
       }
+      case "tuples":
+        return (await this.#query(step.statement, "array")).rows;
       case "now":
         return this.#parts.clock?.() ?? this.#now;
       case "lane":
@@ -175,13 +178,12 @@ export class Transaction {
     this.#now = Math.max(this.#now, Number(result?.rows[0]?.ms));
   }
 
-  #query({ sql, params }: Statement): Promise<Rows> {
+  #query({ sql, params }: Statement, rowMode?: "array"): Promise<Rows> {
     const { text, name, isRowStatement } = this.#parts.translate({ sql, params });
     this.#hasTimeout &&= isRowStatement;
     const values: Value[] = [...params];
-    return this.#send(
-      this.#parts.usePreparedStatements && name !== undefined ? { name, text, values } : { text, values },
-    );
+    const query = { text, values, ...(rowMode && { rowMode }) };
+    return this.#send(this.#parts.usePreparedStatements && name !== undefined ? { ...query, name } : query);
   }
 
   async #send(query: Query): Promise<Rows> {

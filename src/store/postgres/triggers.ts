@@ -14,6 +14,9 @@ const lockLane = (lane: string): string => `PERFORM gate_lock_lane(${lane})`;
 /** See routines.ts. */
 export const milliseconds = (text: Statement): Statement => sql`gate_milliseconds(${text})`;
 
+/** The sequence from which PostgreSQL draws the ids of a table of ours. */
+const idsOf = (table: string): string => `${table}_id_seq`;
+
 const indent = (text: string): string => text.replaceAll("\n", "\n  ");
 
 const jsonMember = (member: JsonMember): string => {
@@ -30,7 +33,7 @@ const insertEvent = ({ columns, detail }: EventInsert): string =>
       .map(([name, member]) => `'${name}', ${jsonMember(member)}`)
       .join(", ")})::text)`;
 
-const statementsOf = (action: TriggerAction): string[] => {
+const statementsOf = (schema: string, action: TriggerAction): string[] => {
   if (!("kind" in action)) return [writtenOut(action)];
   switch (action.kind) {
     case "lane update": {
@@ -45,6 +48,8 @@ const statementsOf = (action: TriggerAction): string[] => {
     }
     case "event":
       return [insertEvent(action)];
+    case "draw":
+      return [`PERFORM nextval('${`${schema}.${idsOf(action.from)}`.replaceAll("'", "''")}')`];
     case "times":
       return [writtenOut(action.update(milliseconds))];
   }
@@ -90,7 +95,7 @@ export const triggerMaker =
       definer: true,
       body: `BEGIN
 ${body
-  .flatMap(statementsOf)
+  .flatMap((action) => statementsOf(schema, action))
   .map((statement) => `  ${statement};`)
   .join("\n")}
   ${drawsId ? DRAW_ID : "RETURN NULL;"}

@@ -26,13 +26,27 @@ interface Observation {
 export const lastDrawn = (table: string): string =>
   `SELECT COALESCE(pg_sequence_last_value(pg_get_serial_sequence('${table}', 'id')::regclass), 0) AS drawn`;
 
-// The second statement starts after the first has read: a transaction that drew one of those ids is among the writers, or
-// has committed. The id of a virtual transaction is not reused while the server runs.
-const observe = (table: string): string => `
-  ${lastDrawn(table)};
-  SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
+/** Selects the transactions that run and have written to the table. */
+const writersOf = (table: string): string => `SELECT DISTINCT virtualtransaction AS writer FROM pg_locks
     WHERE locktype = 'relation' AND mode = 'RowExclusiveLock' AND relation = '${table}'::regclass
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
+// The second statement starts after the first has read: a transaction that drew one of those ids is among the writers, or
+// has committed. The id of a virtual transaction is not reused while the server runs.
+const observe = (table: string): string => `${lastDrawn(table)}; ${writersOf(table)}`;
+
+/** Identifies the drawn ids of which the transactions have ended: the highest one, and the transactions that run and may have
+ *  drawn some. A transaction that ended since then either ran at that time or drew a later id. */
+export const drawnBy = (
+  from: string,
+  by: string,
+): { text: string; read: (results: readonly Result[]) => string } => ({
+  text: `${lastDrawn(from)}; ${writersOf(by)}`,
+  read: ([last, writers]) => {
+    const running = (writers?.rows ?? []).map(({ writer }) => String(writer)).sort();
+    return [String(last?.rows[0]?.drawn), ...running].join("_").replaceAll("/", "-");
+  },
+});
 
 export class Watermark {
   readonly #observe: () => Promise<Observation>;

@@ -103,15 +103,19 @@ export interface Connection {
 
 export const connectionTo = (db: Database.Database, clock: Clock): Connection => {
   const prepared = new Map<string, Database.Statement>();
-  const prepare = (text: string): Database.Statement => {
-    let statement = prepared.get(text);
+  const cached = (key: string, make: () => Database.Statement): Database.Statement => {
+    let statement = prepared.get(key);
     if (!statement) {
       if (prepared.size >= CACHED_STATEMENTS) prepared.clear();
-      statement = db.prepare(text);
-      prepared.set(text, statement);
+      statement = make();
+      prepared.set(key, statement);
     }
     return statement;
   };
+  const prepare = (text: string): Database.Statement => cached(text, () => db.prepare(text));
+  // A statement gives its rows in one form for good.
+  const prepareTuples = (text: string): Database.Statement =>
+    cached(`tuples ${text}`, () => db.prepare(text).raw(true));
   const answer = (step: Step): unknown => {
     switch (step.kind) {
       case "query": {
@@ -120,6 +124,8 @@ export const connectionTo = (db: Database.Database, clock: Clock): Connection =>
         statement.run(...step.statement.params);
         return [];
       }
+      case "tuples":
+        return prepareTuples(step.statement.sql).all(...step.statement.params);
       case "now":
         return clock();
       case "lane":

@@ -141,6 +141,9 @@ export const openSqlite = async (
 
     lastId,
 
+    // The id is drawn in the transaction: it is visible with it, and goes with it.
+    changes: async ({ from }) => String(await lastId(from)),
+
     version: () => (version ??= endOfTurn().then(readVersion)),
 
     watch: (listener) => {

@@ -69,6 +69,9 @@ const statementsOf = (action: TriggerAction): string[] => {
       return []; // A writer is alone in the file.
     case "event":
       return [insertEvent(action)];
+    case "draw":
+      // The table draws its ids by AUTOINCREMENT.
+      return [`UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = '${action.from}'`];
     case "times":
       return [writtenOut(action.update(milliseconds))];
   }

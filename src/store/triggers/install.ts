@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { all, first, run, type Dialect, type Trigger, type Tx } from "../port.ts";
 import { requireSchemaRights } from "../schema-rights.ts";
 import { sql, type Statement } from "../sql.ts";
-import { CATALOGUE_SET, READY_INDEX, SUSPENDED, type TriggerSet } from "./sets.ts";
+import { CATALOGUE_SET, EPOCH, READY_INDEX, SUSPENDED, type TriggerSet } from "./sets.ts";
 
 interface Rendered {
   /** As in `Dialect.objects`. */
@@ -77,6 +77,34 @@ function* isRecorded(set: TriggerSet, record: string): Tx<boolean> {
   return (yield* recorded(set.setting)) === record;
 }
 
+/** Begins another time in which the ready index's triggers are those that they are: what was read in the one before may have
+ *  changed while none of them saw it. */
+function* nextEpoch(): Tx<void> {
+  const row = yield* first<{ value: string }>(sql`SELECT value FROM gate_settings WHERE name = ${EPOCH}`);
+  yield* run(
+    row
+      ? sql`UPDATE gate_settings SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = ${EPOCH}`
+      : sql`INSERT INTO gate_settings(name, value) VALUES (${EPOCH}, '1')`,
+  );
+}
+
+/** Makes a reader of the time in which the ready index's triggers are these: the same text while they were in the database
+ *  all the time; undefined while others are, or none. It reads three rows. */
+export const readyEpochReader = (
+  dialect: Dialect,
+  triggers: readonly Trigger[],
+): (() => Tx<string | undefined>) => {
+  const record = recordOf(render(dialect, READY_INDEX, triggers));
+  return function* () {
+    const rows = yield* all<{ name: string; value: string }>(
+      sql`SELECT name, value FROM gate_settings WHERE name IN (${READY_INDEX.setting}, ${SUSPENDED}, ${EPOCH})`,
+    );
+    const settings = new Map(rows.map(({ name, value }) => [name, value]));
+    if (settings.has(SUSPENDED) || settings.get(READY_INDEX.setting) !== record) return undefined;
+    return settings.get(EPOCH) ?? "0";
+  };
+};
+
 /** Renders the triggers, and asks whether the database records them, each with that text. */
 export const areTriggersRecorded = (
   dialect: Dialect,
@@ -122,6 +150,7 @@ export function* installTriggers(
   triggers: readonly Trigger[],
 ): Tx<boolean> {
   if (yield* areTriggersInstalled(dialect, set, triggers)) return false;
+  if (set === READY_INDEX) yield* nextEpoch();
   if (set === READY_INDEX && (yield* isSuspended())) {
     yield* run(sql`DELETE FROM gate_settings WHERE name = ${SUSPENDED}`);
     if (yield* areTriggersInstalled(dialect, set, triggers)) return true;
@@ -142,10 +171,12 @@ export function* installTriggers(
 /** Switches the ready index's triggers off, so that they stand in no write's way: `installTriggers` brings them back. */
 export function* suspendReadyIndex(dialect: Dialect): Tx<void> {
   if (dialect.suspends) {
-    if (!(yield* isSuspended()))
-      yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SUSPENDED}, '')`);
+    if (yield* isSuspended()) return;
+    yield* nextEpoch();
+    yield* run(sql`INSERT INTO gate_settings(name, value) VALUES (${SUSPENDED}, '')`);
     return;
   }
+  yield* nextEpoch();
   for (const name of yield* namesOf(dialect, READY_INDEX)) yield* run(dialect.dropTrigger(name));
   yield* run(sql`DELETE FROM gate_settings WHERE name = ${READY_INDEX.setting}`);
 }

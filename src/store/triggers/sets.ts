@@ -18,3 +18,6 @@ export const READY_INDEX = { setting: "ready_index", prefix: "gate_ready_" } as 
 
 /** The row of gate_settings that is there while the ready index is suspended: see `Dialect.suspends`. */
 export const SUSPENDED = `${READY_INDEX.setting}_off`;
+
+/** The row of gate_settings that counts how often the ready index's triggers were made, dropped or switched. */
+export const EPOCH = `${READY_INDEX.setting}_epoch`;

@@ -24,7 +24,7 @@ onEveryDatabase((open) => {
         return store.write(operation, options);
       },
     };
-    const world = new World(hooked, clock, { strictLanes }, [], 2);
+    const world = new World(hooked, clock, { strictLanes }, [], { laneStep: 2 });
     onTestFinished(async () => {
       world.gate.drain();
       await store.close();
@@ -33,7 +33,7 @@ onEveryDatabase((open) => {
     for (const name of NAMES) await world.task(WEB, name);
     /** Another service over the same database. */
     const another = (): World => {
-      const other = new World(store, clock, { strictLanes }, [], 2);
+      const other = new World(store, clock, { strictLanes }, [], { laneStep: 2 });
       onTestFinished(() => {
         other.gate.drain();
       });

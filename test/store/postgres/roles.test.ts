@@ -94,6 +94,7 @@ const WRITES = [
   "UPDATE tasks SET paused_at = NULL WHERE id = 6",
   "UPDATE jobs SET status = 'running' WHERE id = 1",
   "UPDATE jobs SET repo = 'new' WHERE id = 3",
+  "UPDATE jobs SET created_at = '2026-11-01 09:00:00' WHERE id = 3",
   "INSERT INTO job_deps(task_id, depends_on_task_id) VALUES (3, 1)",
   "UPDATE job_deps SET depends_on_task_id = 2",
   "UPDATE tasks SET paused_at = '2026-11-01 09:00:00' WHERE id = 1",
@@ -145,7 +146,7 @@ it("lets the orchestrator's role fire every trigger under any search path, and c
     await expect(orchestrator.query(text)).rejects.toThrow("permission denied");
   await orchestrator.end(); // Its statistics are counted then.
   const { rows } = await admin.query<{ name: string }>(`SELECT p.proname AS name FROM pg_proc p
-    WHERE p.pronamespace = 'public'::regnamespace AND p.proname <> 'gate_switch_ready_index'
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname NOT IN ('gate_switch_ready_index', 'gate_queue_lanes_inserted')
       AND NOT EXISTS (SELECT 1 FROM pg_stat_user_functions f WHERE f.funcid = p.oid) ORDER BY 1`);
   expect(rows.map(({ name }) => name)).toEqual([]);
 });

@@ -15,8 +15,10 @@ export const IN_ALL_LANES = 250_000;
 export const FREEZES_IN_LANE = 20;
 
 /** Reads how many waiting jobs and paused tasks each lane may list: the most with which all lanes together stay below the
- *  limit. The counters of the lanes tell, not the jobs. */
-export function* listedInLane(selected: Selection): Tx<number> {
+ *  limit. The counters of the lanes tell, not the jobs.
+ *  @param queued the jobs of all lanes together: where they are few, no lane is looked at */
+export function* listedInLane(selected: Selection, queued: number): Tx<number> {
+  if (queued <= IN_ALL_LANES) return IN_LANE[0];
   const sums = IN_LANE.map(
     (most) =>
       sql`COALESCE(SUM(CASE WHEN l.queued > ${inlineInteger(most)} THEN ${inlineInteger(most)} ELSE l.queued END), 0)

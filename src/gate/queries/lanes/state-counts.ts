@@ -2,14 +2,14 @@
  *  queue of any depth takes no memory; it takes time, and so it is a long read. */
 
 import { JOB_STATUSES, REASONS, type JobStatus } from "../../../contract/vocabulary.ts";
-import { all, one, type Tx } from "../../../store/port.ts";
+import { all, first, one, type Tx } from "../../../store/port.ts";
 import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import type { BatchContext } from "../../commands/context.ts";
 import { activeTaskOf, headOf, isPaused, otherHolders, unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { heldReason } from "../../rule/predicate.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
-import type { Visibility } from "../../rule/visibility.ts";
+import { EVERYTHING_READABLE, type Visibility } from "../../rule/visibility.ts";
 import { inPages, PAGE } from "../pages.ts";
 import { blockedTasksFrom, causesIn, dependentAmong, hasNoOpenJob, slowIn } from "../stuck.ts";
 
@@ -115,26 +115,57 @@ function* countPaused(): Tx<number> {
   return count;
 }
 
-/** Counts what waits and why, what is frozen, paused and stuck. */
+function* countStuck(policy: Policy, start: readonly number[]): Tx<number> {
+  const blocked = yield* blockedTasksFrom(policy, start, (repo) => slowIn(policy, repo));
+  return [...causesIn(blocked).values()].filter(({ kind }) => kind !== "own-pause").length;
+}
+
+const countFrozen = (policy: Policy, visible: Visibility): Tx<{ count: number }> =>
+  one<{ count: number }>(
+    !policy.freeze
+      ? raw("SELECT 0 AS count")
+      : visible.freezes
+        ? sql`SELECT COUNT(DISTINCT f.repo) AS count FROM repo_freeze f WHERE ${isActive("f")}`
+        : raw("SELECT COUNT(*) AS count FROM gate_lanes l"),
+  );
+
+/** Counts what waits and why, what is frozen, paused and stuck: all of it anew. */
 export function* stateCounts({ rules: { policy }, lookup: { visible } }: BatchContext): Tx<StateCounts> {
   const { waiting, suspects } = yield* countWaiting(policy, visible);
   const seesLanes = visible.lanes && visible.stages;
-  const { count: frozenLanes } = yield* one<{ count: number }>(
-    visible.freezes
-      ? sql`SELECT COUNT(DISTINCT f.repo) AS count FROM repo_freeze f WHERE ${isActive("f")}`
-      : sql`SELECT COUNT(*) AS count FROM gate_lanes l`,
-  );
-  let stuckTasks = 0;
-  if (seesLanes && visible.dependencies) {
-    const blocked = yield* blockedTasksFrom(policy, [...suspects, ...(yield* suspectHeads(policy))], (repo) =>
-      slowIn(policy, repo),
-    );
-    stuckTasks = [...causesIn(blocked).values()].filter(({ kind }) => kind !== "own-pause").length;
-  }
+  const isStuckSeen = seesLanes && visible.dependencies;
   return {
     waiting,
-    frozenLanes: policy.freeze ? frozenLanes : 0,
+    frozenLanes: (yield* countFrozen(policy, visible)).count,
     pausedTasks: policy.pause && seesLanes ? yield* countPaused() : 0,
-    stuckTasks,
+    stuckTasks: isStuckSeen ? yield* countStuck(policy, [...suspects, ...(yield* suspectHeads(policy))]) : 0,
+  };
+}
+
+/** The lanes of an answer of `GET /queue` about all repositories, in numbers. None of them is listed in part. */
+export interface CountedLanes {
+  readonly waiting: ReadonlyMap<string, number>;
+  readonly paused: number;
+  /** The tasks at which the search for stuck ones starts. */
+  readonly start: readonly number[];
+}
+
+/** Jobs whose repository is an empty text: `GET /queue` shows none of them. */
+const NAMELESS = sql`SELECT j.id FROM jobs j WHERE j.repo = '' AND j.status = 'queued' LIMIT 1`;
+
+/** The same from lanes of which most are kept; undefined where they do not tell all. */
+export function* keptStateCounts(
+  { rules: { policy }, lookup: { visible } }: BatchContext,
+  lanes: CountedLanes,
+): Tx<StateCounts | undefined> {
+  if (visible !== EVERYTHING_READABLE) return undefined;
+  if (yield* first(NAMELESS)) return undefined;
+  const waiting = new Map<string, number>(["none", ...REASONS].map((reason) => [reason, 0]));
+  for (const [reason, count] of lanes.waiting) waiting.set(reason, count);
+  return {
+    waiting,
+    frozenLanes: (yield* countFrozen(policy, visible)).count,
+    pausedTasks: policy.pause ? lanes.paused : 0,
+    stuckTasks: yield* countStuck(policy, lanes.start),
   };
 }

@@ -22,10 +22,12 @@ const jobsOfDependents = (...rows: readonly ("OLD" | "NEW")[]): Affected => ({
   jobs: raw(`task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (${idsOf(rows)}))`),
 });
 
-/** Locks the lanes of the tasks that depend on a task of another lane: their verdict changes with it. */
+/** Locks the lanes of the tasks that depend on a task of another lane, and of the jobs of these tasks, which may be in
+ *  another one again: their verdict changes with it. */
 const lockLanesOfDependents = (task: string): Statement =>
   raw(`UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> ${task}.repo AND repo IN (SELECT t.repo
-    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task}.id)`);
+    FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task}.id
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = ${task}.id)`);
 
 const later = (a: string | null, b: string | null): string | null => (a === null || (b ?? "") > a ? b : a);
 
