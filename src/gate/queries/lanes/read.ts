@@ -203,7 +203,10 @@ export function* readLanes(reading: Reading, lanes: readonly SizedLane[]): Tx<Re
   if (pausedIn.length > 0)
     yield* inPages<PausedRow>(
       (last) => pausedBehind(pausedIn, last),
-      (page) => parked.add(page.filter(({ shown }) => shown === 1)),
+      (page) => {
+        parked.add(page.filter(({ shown }) => shown === 1));
+        return undefined;
+      },
     );
   const freezes = new Lists<FreezeRow>({ which: "last", inLane: FREEZES_IN_LANE }, room.freezes);
   const frozenIn = thatHave("has_freezes");
