@@ -26,7 +26,7 @@ import { WRITTEN, WRITTEN_TOGETHER } from "../record.ts";
 import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
 
 /** An answer lists so many tasks and jobs of a long lane, the first ones: all would not fit into a page. */
-export const LISTED = 1_000;
+const LISTED = 1_000;
 
 /** What a change does next: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
 const PHASE = { tasks: COUNTING, ready: 2, held: 3 } as const;
