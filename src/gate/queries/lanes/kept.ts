@@ -77,7 +77,7 @@ export class KeptLanes {
 
   get(answer: number, repo: string, key: LaneKey): KeptLane | undefined {
     const entry = this.#lanes.get(repo);
-    if (!entry || entry.revision !== key.revision || entry.epoch !== key.epoch || entry.most !== key.most)
+    if (entry?.revision !== key.revision || entry.epoch !== key.epoch || entry.most !== key.most)
       return undefined;
     if (entry.usedBy < answer) entry.usedBy = answer;
     return entry.lane;
