@@ -358,6 +358,39 @@ onEveryDatabase((open, database) => {
     TIME_LIMIT_MS + 40_000,
   );
 
+  it("moves the revision of a job's lane when its task in another one is unblocked", async () => {
+    const world = await startWorld(open);
+    const needed = await world.task("acme/ops", "N-1");
+    const { id } = await world.task(WEB, "T-1", { depends_on: [{ repo: "acme/ops", work_item_id: "N-1" }] });
+    await world.sql(`INSERT INTO jobs(agent, repo, task_id) VALUES ('analyst', '${API}', ${id})`);
+    const queueOf = () => world.gate.queue([API], EVERYWHERE);
+    const before = await queueOf();
+    expect(before.serial_gate.per_repo[API]?.waiting[0]?.reason).toBe("dependency");
+    await world.sql(`UPDATE tasks SET stage = 'done' WHERE id = ${needed.id}`);
+    const after = await queueOf();
+    expect(after.serial_gate.per_repo[API]?.waiting[0]?.reason).toBeNull();
+    expect(after.revision).toBeGreaterThan(before.revision);
+  });
+
+  it("keeps no text from the time in which another policy's triggers were there", async () => {
+    const world = await startWorld(open);
+    const needed = await world.task("acme/ops", "N-1");
+    await world.task(WEB, "T-1", { depends_on: [{ repo: "acme/ops", work_item_id: "N-1" }] });
+    const expectSame = async (): Promise<void> => {
+      expect(await keptText(world.gate, undefined, EVERYWHERE)).toBe(
+        await freshText(world.gate, undefined, EVERYWHERE),
+      );
+    };
+    await expectSame();
+    const other = world.under({ dependencies: false });
+    await other.adopt();
+    await world.sql(`UPDATE tasks SET stage = 'done' WHERE id = ${needed.id}`);
+    await expectSame();
+    await world.adopt();
+    await expectSame();
+    other.gate.drain();
+  });
+
   it("tells the lane without a name from a configured repository without a row", async () => {
     const { store, clock } = await startWorld(open);
     const world = new World(store, clock, {}, [WEB]);

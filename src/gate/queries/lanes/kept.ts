@@ -2,7 +2,7 @@
  *  lane, in its own snapshot, and takes only texts of that revision (docs/adr/0036). Together they stay below a limit; a lane
  *  that has no room is read for each answer, which takes longer and changes nothing else. */
 
-import type { JobStatus, Reason } from "../../../contract/vocabulary.ts";
+import type { Reason } from "../../../contract/vocabulary.ts";
 import type { Clues } from "./read.ts";
 import type { LaneText } from "./text.ts";
 
@@ -29,8 +29,6 @@ export interface LaneCounts {
   readonly paused: number;
   readonly listed: { readonly paused: number; readonly freezes: number };
 }
-
-export type StatusCounts = Readonly<Record<JobStatus, number>>;
 
 interface Entry extends LaneKey {
   readonly lane: KeptLane;
@@ -65,11 +63,6 @@ export class KeptLanes {
     this.#most = most;
   }
 
-  /** About how many bytes are kept. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Begins an answer. */
   begin(): KeptForAnswer {
     return new KeptForAnswer(this, (this.#answers += 1));
@@ -77,7 +70,7 @@ export class KeptLanes {
 
   get(answer: number, repo: string, key: LaneKey): KeptLane | undefined {
     const entry = this.#lanes.get(repo);
-    if (!entry || entry.revision !== key.revision || entry.epoch !== key.epoch || entry.most !== key.most)
+    if (entry?.revision !== key.revision || entry.epoch !== key.epoch || entry.most !== key.most)
       return undefined;
     if (entry.usedBy < answer) entry.usedBy = answer;
     return entry.lane;

@@ -120,8 +120,9 @@ const activeFreezesBehind = (repos: readonly string[], id: number): Statement =>
     FROM repo_freeze f WHERE ${isActive("f")} AND f.repo IN ${list(repos)} AND f.id > ${id} ORDER BY f.id LIMIT ${PAGE}`;
 
 const shownTask = (row: LaneRow | undefined): Lane["active_task"] => {
-  if (!row || row.task_id === null || row.stage === null) return null;
+  if (!row) return null;
   const { task_id, work_item_id, stage } = row;
+  if (task_id === null || stage === null) return null;
   return { task_id, work_item_id, stage, ...asActiveWork(row) };
 };
 
