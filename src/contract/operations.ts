@@ -122,13 +122,10 @@ export const LanePauseState = model(
         paused_at,
       }),
     ),
-    cut: z
-      .boolean()
-      .optional()
-      .meta({
-        description:
-          "True for a long repository: `tasks` and `effect` list the first 1,000 only, and `changed` counts all.",
-      }),
+    cut: z.boolean().optional().meta({
+      description:
+        "True for a long repository: `tasks` and `effect` list the first 1,000 only, and `changed` counts all.",
+    }),
     ...force,
     ...familiarity,
     effect: Effect,
