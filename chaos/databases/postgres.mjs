@@ -42,7 +42,7 @@ const insist = async (url, text) => {
 };
 
 const OTHERS =
-  "SELECT COUNT(*)::int AS many FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+  "SELECT COUNT(*)::int AS many FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 /** @param cluster `server`: the one that is the primary now; `url`: the address that a service is given */
 export const postgresDatabase = async (cluster, name) => {
@@ -79,7 +79,7 @@ export const postgresDatabase = async (cluster, name) => {
       askOnce(
         directly(name),
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT ${many}`,
+          WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT ${many}`,
       ),
     remove: () => insist(directly("postgres"), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };

@@ -61,7 +61,7 @@ export const STORAGE_BUGS = [
   {
     name: "an answer that is not stored under its idempotency key",
     file: "src/gate/commands/idempotency.ts",
-    edits: [["SET answer = ${keptText(value)}", "SET answer = ${null}"]],
+    edits: [["SET answer = ${text}, bytes", "SET answer = ${null}, bytes"]],
     chaos: ["--only", "timer", "--kills", "24"],
   },
   {

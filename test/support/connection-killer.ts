@@ -15,7 +15,7 @@ export const killConnections = async (url: string, most = 1): Promise<() => Prom
     while (!stopped.signal.aborted) {
       const { rowCount } = await operator.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT $1`,
+          WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT $1`,
         [most],
       );
       killed += rowCount ?? 0;

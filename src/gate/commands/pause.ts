@@ -1,4 +1,4 @@
-/** The pause: a parked task does not hold its lane. It bypasses neither a freeze nor a dependency. */
+/** The pause: a paused task does not hold its lane. It bypasses neither a freeze nor a dependency. */
 
 import { all, first, now, run, tryLane, type Tx } from "../../store/port.ts";
 import { idsIn, raw, sql, when, type Statement } from "../../store/sql.ts";
@@ -52,7 +52,7 @@ const until = (note: PauseNote, at: number, pointer: string): number | null => {
   });
 };
 
-/** How a task is parked. */
+/** How a task is paused. */
 export interface PauseOptions {
   readonly actor: Actor;
   /** Milliseconds since 1970 UTC. */
@@ -86,13 +86,13 @@ export function* pauseTasks(
   written = WRITTEN,
 ): Tx<TaskRef[]> {
   const endsAt = ends === null ? null : toStored(ends);
-  const parked =
+  const paused =
     yield* all<TaskRef>(sql`UPDATE tasks SET paused_at = ${toStored(at)}, paused_by = ${nameOf(actor)},
       pause_reason = ${reason ?? null}, pause_until = ${endsAt}, resume_ms = ${ends},
       paused_together = ${together ? 1 : 0}, updated_at = ${toStored(at)}, ${losesLane}, ${written}
     WHERE ${which} RETURNING ${TASK_REF}`);
   const detail = { until: toIsoOrNull(endsAt), ...(together ? { together } : {}) };
-  return yield* recorded("task.paused", parked, { actor, reason, detail });
+  return yield* recorded("task.paused", paused, { actor, reason, detail });
 }
 
 /** How a task is taken back. */
@@ -148,7 +148,7 @@ interface Trial {
   readonly isTrial?: boolean;
 }
 
-/** Parks a task. One that is parked stays as it is.
+/** Pauses a task. One that is paused stays as it is.
  *  @throws RolledBack with a BusyLane while a verb for the whole lane goes on
  *  @throws GateError layer_disabled, invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal */
 export function* pause(
@@ -179,13 +179,13 @@ function* hasClaimableEntryJob({ rules: { policy }, lookup }: Context, task: Tas
   return row !== undefined;
 }
 
-/** Parks a task whose lane is locked; one that is parked stays as it is. */
+/** Pauses a task whose lane is locked; one that is paused stays as it is. */
 export function* pauseUnlessPaused(task: TaskRef, how: PauseOptions): Tx<Pause> {
-  const parked = yield* pauseTasks(sql`${itself(task)} AND paused_at IS NULL`, how);
-  return parked.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
+  const turned = yield* pauseTasks(sql`${itself(task)} AND paused_at IS NULL`, how);
+  return turned.length > 0 ? state(task, toStored(how.at), true) : state(task, yield* pausedAt(task), false);
 }
 
-/** Takes a task back into its lane, also while the pause is switched off. One that is not parked stays as it is, but that
+/** Takes a task back into its lane, also while the pause is switched off. One that is not paused stays as it is, but that
  *  it takes the answer.
  *  @throws GateError invalid_request, unknown_task, unknown_work_item, ambiguous_work_item, task_terminal for an answer that
  *    no job of the task would get */

@@ -89,6 +89,16 @@ onEveryDatabase((open) => {
     expect(await world.rows("SELECT repo FROM gate_lane_steps")).toEqual([]);
   });
 
+  it("tells two pauses of a lane within a millisecond apart", async () => {
+    const { world } = await longLane();
+    await world.gate.pauseLane("ann", { repo: WEB }, {});
+    const more = ["M-1", "M-2", "M-3"];
+    for (const name of more) await world.task(WEB, name);
+    const again = await world.gate.pauseLane("bob", { repo: WEB }, {});
+    expect(again.changed).toBe(3);
+    expect(again.tasks.map(({ work_item_id }) => work_item_id)).toEqual(more);
+  });
+
   it.each([true, false])(
     "hands out one task at a time, in order, while its lane is paused and resumed in steps (strict: %s)",
     async (strict) => {

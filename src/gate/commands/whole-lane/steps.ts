@@ -85,12 +85,12 @@ export function* beginChange(
   { size, call }: { readonly size: number; readonly call: StoredCall | null },
 ): Tx<boolean> {
   const { repo, verb } = change;
-  const at = yield* now();
+  yield* lockLane(repo);
+  const at = verb === "pause" ? yield* ownTime(repo) : yield* now();
   const how =
     change.verb === "pause"
       ? { answer: undefined, ...pauseOptions(context, change.note, { at, together: true }) }
       : { at, ends: null, answer: undefined, ...resumeOptions(context.actor, change.note) };
-  yield* lockLane(repo);
   if (yield* first(sql`SELECT repo FROM gate_lane_steps WHERE repo = ${repo}`)) return false;
   const ready = yield* firstReady(context.rules.policy, context.lookup, repo, LISTED);
   const asked: Asked = {
@@ -111,6 +111,15 @@ export function* beginChange(
     if (begun) yield* resumeFirst(context, begun, size);
   }
   return true;
+}
+
+/** The time of a pause, by which its tasks are known: a millisecond at which no other task of the lane was paused. */
+function* ownTime(repo: string): Tx<number> {
+  for (let at = yield* now(); ; at += 1) {
+    const other = yield* first(sql`SELECT id FROM tasks
+      WHERE repo = ${repo} AND paused_at = ${toStored(at)} AND paused_together = 1 LIMIT 1`);
+    if (!other) return at;
+  }
 }
 
 const readRow = (repo: string): Statement =>

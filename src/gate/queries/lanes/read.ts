@@ -199,13 +199,13 @@ export function* readLanes(reading: Reading, lanes: readonly SizedLane[]): Tx<Re
   const rows = new Map(found.map((row) => [row.repo, row]));
   const thatHave = (flagged: "has_running" | "has_freezes" | "has_paused"): string[] =>
     found.filter((row) => row[flagged] === 1).map(({ repo }) => repo);
-  const parked = new Lists<PausedRow>({ which: "first", inLane: most }, room.paused);
+  const pauses = new Lists<PausedRow>({ which: "first", inLane: most }, room.paused);
   const pausedIn = thatHave("has_paused");
   if (pausedIn.length > 0)
     yield* inPages<PausedRow>(
       (last) => pausedBehind(pausedIn, last),
       (page) => {
-        parked.add(page.filter(({ shown }) => shown === 1));
+        pauses.add(page.filter(({ shown }) => shown === 1));
         return undefined;
       },
     );
@@ -219,7 +219,7 @@ export function* readLanes(reading: Reading, lanes: readonly SizedLane[]): Tx<Re
 
   const laneOf = ({ repo, queued }: SizedLane, row: LaneRow | undefined): Lane => {
     const frozen = freezes.in(repo);
-    const paused = parked.in(repo);
+    const paused = pauses.in(repo);
     const waiting = waitingIn(repo);
     const active = frozen.rows.map(({ repo: _, ...freeze }) => ({
       ...freeze,
