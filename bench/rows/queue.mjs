@@ -30,54 +30,8 @@ export const rows = ({ queue }) => {
       figure: `longest stall of the event loop in GET /queue, ${count(queue.jobs)} waiting in one lane, ms`,
       reach: atMost(50),
     },
-    {
-      id: "claim-beside-pollers",
-      figure: `a claim beside ${POLLERS} pollers of GET /queue ÷ a claim alone, medians, ${size}`,
-      reach: atMost(3),
-    },
     { id: "queue-page", figure: `the queue of one repo ${size}, ms in the database`, reach: atMost(1) },
   ];
-};
-
-/** Dashboards that poll the queue without a pause. */
-export const POLLERS = 40;
-const CLAIMS = 100;
-
-/** The median time of a claim, alone and beside pollers, a pair a round. */
-export const claimBesidePollers = async (url, { rounds, logs }) => {
-  const service = await startService(url, logs);
-  const claim = async () => {
-    const samples = [];
-    for (let n = 0; n < CLAIMS; n += 1)
-      samples.push(
-        await timed(async () => {
-          const answer = await fetch(`${service.url}/jobs/claim`, {
-            method: "POST",
-            headers: { ...AUTHORIZED, "content-type": "application/json" },
-            body: JSON.stringify({ agents: ["nobody"] }),
-          });
-          await answer.text();
-        }),
-      );
-    return summary(samples).median;
-  };
-  const besidePollers = async () => {
-    const stop = new AbortController();
-    const poll = async () => {
-      while (!stop.signal.aborted)
-        await fetch(`${service.url}/queue`, { headers: AUTHORIZED, signal: stop.signal })
-          .then((answer) => answer.arrayBuffer())
-          .catch(() => undefined);
-    };
-    const pollers = Array.from({ length: POLLERS }, poll);
-    const median = await claim();
-    stop.abort();
-    await Promise.all(pollers);
-    return median;
-  };
-  const [alone, beside] = await inTurn(rounds, [claim, besidePollers]);
-  await service.stop();
-  return { alone, beside };
 };
 
 /** Pages that make one sample: one alone is less than a clock tells apart. */
@@ -167,14 +121,6 @@ export async function* measure(context) {
   if (wants("queue-stall")) yield stallOf("queue-stall", await stallsOf(url, context));
   if (wants("queue-stall-lane"))
     yield stallOf("queue-stall-lane", await stallsOf(await databases.filled("lane"), context));
-  if (wants("claim-beside-pollers")) {
-    const { alone, beside } = await claimBesidePollers(url, context);
-    yield {
-      id: "claim-beside-pollers",
-      samples: ratios(beside, alone),
-      note: `${millis(summary(beside).median)} ÷ ${millis(summary(alone).median)}, of a claim that finds no job`,
-    };
-  }
   if (wants("queue-page")) {
     const { gate, close } = await openGate(url, { inTurn: 1 });
     const page = async () => {

@@ -72,6 +72,8 @@ const countTraffic = (app: FastifyInstance, registers: Registry[]): void => {
 
 /** A scrape waits this long for new counts, in milliseconds: those of a usual queue are then up to date. */
 const PATIENCE_MS = 500;
+/** It waits for none that take longer than this, as far as is known: a long queue has the counts of the scrape before. */
+const SHORT_MS = 100;
 /** A count that took long is not repeated before this many times its length. */
 const REST = 9;
 
@@ -83,6 +85,7 @@ class BackgroundCount {
   #running: Promise<void> | undefined;
   #state: string | undefined;
   #restUntil = 0;
+  #took = 0;
   #asOf = performance.now();
   #failure: { readonly error: unknown } | undefined;
 
@@ -105,7 +108,7 @@ class BackgroundCount {
     if (isCurrent) this.#asOf = now;
     else if (!this.#running && now >= this.#restUntil) this.#running = this.#count(state);
     const patience = new AbortController();
-    if (this.#running)
+    if (this.#running && this.#took <= SHORT_MS)
       await Promise.race([
         this.#running,
         new Promise<void>((over) => {
@@ -130,8 +133,8 @@ class BackgroundCount {
     } catch (error) {
       this.#failure = { error };
     } finally {
-      const took = performance.now() - began;
-      this.#restUntil = took > PATIENCE_MS / 10 ? performance.now() + took * REST : 0;
+      this.#took = performance.now() - began;
+      this.#restUntil = this.#took > PATIENCE_MS / 10 ? performance.now() + this.#took * REST : 0;
       this.#running = undefined;
     }
   }
