@@ -907,20 +907,20 @@ EXECUTE FUNCTION public.gate_ready_mixed_tasks_moved();
 CREATE FUNCTION public.gate_ready_own_jobs_inserted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -933,20 +933,20 @@ EXECUTE FUNCTION public.gate_ready_own_jobs_inserted();
 CREATE FUNCTION public.gate_ready_own_jobs_updated() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -959,20 +959,20 @@ EXECUTE FUNCTION public.gate_ready_own_jobs_updated();
 CREATE FUNCTION public.gate_ready_paused_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -985,20 +985,20 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_changed();
 CREATE FUNCTION public.gate_ready_paused_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1011,20 +1011,20 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_created();
 CREATE FUNCTION public.gate_ready_paused_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1037,20 +1037,20 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_deleted();
 CREATE FUNCTION public.gate_ready_finished_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1063,20 +1063,20 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_changed();
 CREATE FUNCTION public.gate_ready_finished_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1089,20 +1089,20 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_created();
 CREATE FUNCTION public.gate_ready_finished_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1115,19 +1115,19 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_deleted();
 CREATE FUNCTION public.gate_ready_freeze_repo_freeze_frozen() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1140,47 +1140,47 @@ EXECUTE FUNCTION public.gate_ready_freeze_repo_freeze_frozen();
 CREATE FUNCTION public.gate_ready_freeze_repo_freeze_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1193,19 +1193,19 @@ CREATE FUNCTION public.gate_ready_freeze_repo_freeze_deleted() RETURNS trigger L
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM public.tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1221,20 +1221,20 @@ BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
     UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1253,20 +1253,20 @@ BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
     UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1282,20 +1282,20 @@ BEGIN
   UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
     UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1308,20 +1308,20 @@ EXECUTE FUNCTION public.gate_ready_dependency_tasks_deleted();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_declared() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1333,34 +1333,34 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_declared();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1372,20 +1372,20 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_changed();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_dropped() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1397,34 +1397,34 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_dropped();
 CREATE FUNCTION public.gate_ready_active_task_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1437,20 +1437,20 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_created();
 CREATE FUNCTION public.gate_ready_active_task_tasks_entered() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1464,20 +1464,20 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_left() RETURNS trigger LANGU
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1491,34 +1491,34 @@ CREATE FUNCTION public.gate_ready_active_task_tasks_deleted() RETURNS trigger LA
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
-    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1531,20 +1531,20 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_deleted();
 CREATE FUNCTION public.gate_ready_active_task_tasks_own() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1559,20 +1559,20 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_ended() RETURNS trigger L
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 
@@ -1587,20 +1587,20 @@ CREATE FUNCTION public.gate_ready_active_task_jobs_run_deleted() RETURNS trigger
 BEGIN
   UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM public.tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM public.tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   RETURN NULL;
 END $gate$;
 

@@ -485,235 +485,235 @@ END;
 CREATE TRIGGER gate_ready_own_jobs_inserted AFTER INSERT ON jobs
 WHEN NEW.status = 'queued'
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_own_jobs_updated AFTER UPDATE OF agent, repo, task_id, status ON jobs
 WHEN NEW.status = 'queued' OR NEW.ready = 1
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE id = NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_paused_tasks_changed AFTER UPDATE OF id, paused_at ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (((OLD.paused_at IS NOT NULL) <> (NEW.paused_at IS NOT NULL) OR OLD.id <> NEW.id))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_paused_tasks_created AFTER INSERT ON tasks
 WHEN NEW.paused_at IS NOT NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_paused_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.paused_at IS NOT NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_finished_tasks_changed AFTER UPDATE OF id, stage ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (((NOT (OLD.stage NOT IN ('done', 'cancelled'))) <> (NOT (NEW.stage NOT IN ('done', 'cancelled'))) OR OLD.id <> NEW.id))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_finished_tasks_created AFTER INSERT ON tasks
 WHEN NOT (NEW.stage NOT IN ('done', 'cancelled'))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_finished_tasks_deleted AFTER DELETE ON tasks
 WHEN NOT (OLD.stage NOT IN ('done', 'cancelled'))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_freeze_repo_freeze_frozen AFTER INSERT ON repo_freeze
 WHEN NEW.cleared_at IS NULL
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_freeze_repo_freeze_changed AFTER UPDATE OF repo, cleared_at ON repo_freeze
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = NEW.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
-    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = NEW.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = NEW.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_freeze_repo_freeze_deleted AFTER DELETE ON repo_freeze
 WHEN OLD.cleared_at IS NULL
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND (task_id IS NULL OR task_id <= COALESCE((SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0), 9007199254740991) OR task_id IN (SELECT t.id FROM tasks t
-    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    WHERE t.repo = OLD.repo AND t.lane_state <> 0 AND t.lane_state = 1 AND t.stage NOT IN ('done', 'cancelled'))) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (jobs.task_id > (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_tasks_created AFTER INSERT ON tasks
@@ -722,20 +722,20 @@ BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
     UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_tasks_finished AFTER UPDATE OF id, repo, stage ON tasks
@@ -747,20 +747,20 @@ BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
     UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_tasks_deleted AFTER DELETE ON tasks
@@ -769,213 +769,213 @@ BEGIN
   UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
     UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_job_deps_declared AFTER INSERT ON job_deps
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_job_deps_changed AFTER UPDATE OF task_id, depends_on_task_id ON job_deps
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_dependency_job_deps_dropped AFTER DELETE ON job_deps
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_tasks_created AFTER INSERT ON tasks
 WHEN NEW.stage NOT IN ('done', 'cancelled')
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_tasks_entered AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND (NOT (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (NEW.lane_state = 1 AND OLD.lane_state <> 1)))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_tasks_left AFTER UPDATE OF id, repo, stage, paused_at, lane_state ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (OLD.stage NOT IN ('done', 'cancelled') AND OLD.paused_at IS NULL AND (NOT (NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) OR OLD.repo <> NEW.repo OR OLD.id <> NEW.id OR (OLD.lane_state = 1 AND NEW.lane_state <> 1)))
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_tasks_deleted AFTER DELETE ON tasks
 WHEN OLD.stage NOT IN ('done', 'cancelled')
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
-    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_tasks_own AFTER UPDATE OF id, lane_state ON tasks
 WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND ((OLD.lane_state <> NEW.lane_state OR OLD.id <> NEW.id))
 BEGIN
-  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_jobs_run_ended AFTER UPDATE OF status, task_id, repo ON jobs
@@ -983,20 +983,20 @@ WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL AND (NEW.status <> 'runn
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
 CREATE TRIGGER gate_ready_active_task_jobs_run_deleted AFTER DELETE ON jobs
@@ -1004,18 +1004,18 @@ WHEN OLD.status = 'running' AND OLD.task_id IS NOT NULL
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at))) THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND NOT (own.stage NOT IN ('done', 'cancelled'))) THEN 'finished'
+    AND EXISTS (SELECT 1 FROM tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
     WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
     WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
       WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
     WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 1) AND (EXISTS (SELECT 1 FROM tasks ahead
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
       WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')))
-      ELSE EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.lane_state <> 0 AND own.lane_state = 2) AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR EXISTS (SELECT 1 FROM tasks own WHERE own.id = jobs.task_id AND own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume')) END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;

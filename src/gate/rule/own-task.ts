@@ -1,14 +1,15 @@
 /** The job's own task in SQL: for the hold reasons that lie in it. */
 
-import { exists, raw, sql, type Statement } from "../../store/sql.ts";
+import { raw, sql, type Statement } from "../../store/sql.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 
 /** A condition on the row of `tasks` that has this alias. */
 type TaskCondition = (task: string) => Statement;
 
-/** True for a job whose own task meets the condition. */
+/** True for a job whose own task meets the condition. A value of one row: PostgreSQL may answer EXISTS for many jobs by
+ *  reading all tasks once, however many there are. */
 export const ownTaskIs = (job: string, condition: TaskCondition): Statement =>
-  exists(sql`tasks own WHERE own.id = ${raw(job)}.task_id AND ${condition("own")}`);
+  sql`COALESCE((SELECT CASE WHEN ${condition("own")} THEN 1 ELSE 0 END FROM tasks own WHERE own.id = ${raw(job)}.task_id), 0) = 1`;
 
 /** The ids in a trigger's rows, as a list for IN: twice the same where a write does not change it. */
 export const idsOf = (rows: readonly ("OLD" | "NEW")[]): string => rows.map((row) => `${row}.id`).join(", ");
