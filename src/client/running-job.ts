@@ -2,7 +2,7 @@
 
 import { ERROR_LENGTH, peopleText } from "../contract/people-text.ts";
 import { mayPass, ProblemError } from "./problem.ts";
-import { newKey, sleep } from "./transport.ts";
+import { backoff, newKey, sleep } from "./transport.ts";
 import type { Answer, Body, ClaimedJob } from "./types.ts";
 
 /** A success: the job's result, the task's next stage and the next jobs; with `pause`, the task waits for a person. */
@@ -14,9 +14,7 @@ export type OnTrouble = (error: unknown, job?: ClaimedJob) => void;
 /** Delay between attempts to reach the service, doubling from the first to the longest. Milliseconds. */
 const RETRY_MS = { first: 200, longest: 15_000 };
 
-/** Exponential backoff with jitter. */
-export const retryDelay = (failures: number): number =>
-  Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
+export const retryDelay = (failures: number): number => backoff(RETRY_MS, failures);
 
 /** Waits; resolves to false when the signal ended the wait. */
 export const delay = (ms: number, until: AbortSignal): Promise<boolean> =>

@@ -3,10 +3,10 @@
 import { jsonOf, NO_ANSWER, ProblemError, problemOf } from "./problem.ts";
 
 /** How often a request is sent again, the longest Retry-After that is waited for, and the wait after a failure of the
- *  network, which doubles. */
+ *  network. */
 const REPEATS = 3;
 const LONGEST_WAIT_S = 10;
-const NETWORK_WAIT_MS = 100;
+const NETWORK_WAIT_MS = { first: 100, longest: 400 };
 
 /** The wait that the service asks for before a repeat, in milliseconds; undefined when it asks for none. */
 const retryAfterMs = ({ status, headers }: Response): number | undefined => {
@@ -14,6 +14,12 @@ const retryAfterMs = ({ status, headers }: Response): number | undefined => {
   const seconds = status === 503 && after !== undefined ? Number(after) : Infinity;
   return seconds <= LONGEST_WAIT_S ? seconds * 1_000 : undefined;
 };
+
+/** The delay after so many failures: it doubles, up to the longest, with jitter. Milliseconds. */
+export const backoff = (
+  { first, longest }: { readonly first: number; readonly longest: number },
+  failures: number,
+): number => Math.min(longest, first * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);
 
 /** 122 random bits. A page that was not loaded over HTTPS has no `crypto.randomUUID`. */
 export const newKey = (): string =>
@@ -104,7 +110,7 @@ export class Transport {
       if ("failure" in answer) {
         if (signal?.aborted || repeats === REPEATS) throw answer.failure;
         this.#turnFrom(node);
-        await sleep(NETWORK_WAIT_MS * 2 ** repeats * (0.5 + Math.random() / 2), signal);
+        await sleep(backoff(NETWORK_WAIT_MS, repeats), signal);
         continue;
       }
       if (NO_ANSWER.includes(answer.status)) this.#turnFrom(node);
