@@ -73,7 +73,7 @@ function* readTexts(
   return { lanes, read: missing.length };
 }
 
-/** What the lanes of an answer have in common, in one pass over all of them. */
+/** Gathers from all lanes of an answer, in one pass over them. */
 const gathered = ({ lanes }: Texts) => {
   const listed = { paused: 0, freezes: 0 };
   const start: number[] = [];
@@ -99,14 +99,15 @@ function* readLeases(jobs: readonly number[]): Tx<Map<number, string | null>> {
   return ends;
 }
 
-/** Reads the lanes of a question, most of them from those that are kept. */
+/** Reads the lanes of a question, most of them from those that are kept.
+ *  @param outline of that question; another one where more is listed than all lanes may list */
 function* readKept(
   context: BatchContext,
   projects: readonly string[],
   asked: readonly string[] | undefined,
   { kept, names, readEpoch }: Keeping,
+  outline: Outline,
 ): Tx<{ readonly outline: Outline; readonly texts: Texts } & ReturnType<typeof gathered>> {
-  const outline = yield* outlineOf(context, projects, asked, names);
   const epoch = context.lookup.visible === EVERYTHING_READABLE ? yield* readEpoch() : undefined;
   const answer = kept.begin();
   const texts = yield* readTexts(outline, answer, epoch);
@@ -137,7 +138,8 @@ export function* queueTexts(
   asked: readonly string[] | undefined,
   keeping: Keeping,
 ): Tx<QueueTexts> {
-  const { outline, texts, start, leased } = yield* readKept(context, projects, asked, keeping);
+  const read = yield* outlineOf(context, projects, asked, keeping.names);
+  const { outline, texts, start, leased } = yield* readKept(context, projects, asked, keeping, read);
   const stuck = new Map<string, Lane["stuck"]>();
   if (start.length > 0) {
     const places = new Map(outline.list.names.map((repo, index) => [repo, index]));
@@ -182,10 +184,11 @@ export function* countsFromKept(
   projects: readonly string[],
   keeping: Keeping,
 ): Tx<StateCounts> {
-  const { list, reading } = yield* outlineOf(context, projects, undefined, keeping.names);
+  const outline = yield* outlineOf(context, projects, undefined, keeping.names);
+  const { list, reading } = outline;
   if (list.names.some((_, index) => list.sizeOf(index).queued > reading.most))
     return yield* stateCounts(context);
-  const { texts, start } = yield* readKept(context, projects, undefined, keeping);
+  const { texts, start } = yield* readKept(context, projects, undefined, keeping, outline);
   const waiting = new Map<string, number>();
   let paused = 0;
   for (const lane of texts.lanes) {
