@@ -1,4 +1,4 @@
-/** What must stay as it is however much the database holds: a restart, the metrics, a claim beside dashboards, and how long
+/** Figures that must stay as they are however much the database holds: a restart, the metrics, a claim beside dashboards, and how long
  *  a verb for a whole lane keeps the event loop from everybody else. */
 
 import { setTimeout as sleep } from "node:timers/promises";

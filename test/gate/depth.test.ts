@@ -1,4 +1,4 @@
-/** What is asked of a few lanes costs the same however many tasks wait in others: each look-up has an index. A walk past all of
+/** A call about a few lanes costs the same however many tasks wait in others: each look-up has an index. A walk past all of
  *  them would take a hundred times as long, so that a bound of ten says which it is on any machine. */
 
 import { expect, it } from "vitest";

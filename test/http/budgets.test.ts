@@ -273,7 +273,7 @@ it("forgets the oldest kept answers of a token beyond its budget, and refuses ke
   const db = database(service);
   expect(keptBytes(db)).toBeGreaterThan(MIB * 0.9);
   expect(keptBytes(db)).toBeLessThan(MIB * 1.1);
-  // What needs no key goes on.
+  // A call without a key goes on.
   expect((await create(n, {})).status).toBe(201);
 
   // Three minutes later.

@@ -28,10 +28,10 @@ import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
 /** An answer lists so many tasks and jobs of a long lane, the first ones: all would not fit into a page. */
 const LISTED = 1_000;
 
-/** What a change does next: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
+/** The next thing of a change: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
 const PHASE = { tasks: COUNTING, ready: 2, held: 3 } as const;
 
-/** What was asked for, and what the answer needs from before. */
+/** The request, and all that the answer needs from before. */
 interface Asked {
   readonly actor: Actor;
   readonly reason: string | undefined;

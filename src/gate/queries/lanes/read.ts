@@ -34,7 +34,7 @@ export interface ReadLane {
 
 /** All that is needed of a lane to find the stuck tasks of all lanes. Ids of tasks. */
 export interface Clues {
-  /** Those that wait for a dependency, ascending. */
+  /** The ones that wait for a dependency, ascending. */
   readonly dependent: readonly number[];
   /** Of these, the ones that hold the lane against the tasks behind them; all of them, unless paused ones are listed. */
   readonly slow: readonly number[];

@@ -24,7 +24,7 @@ type WaitingRow = readonly [
   since: string | null,
 ];
 
-/** What each row is made of, and the rows' jobs `j` with their tasks. */
+/** The columns of each row, of the jobs `j` with their tasks. */
 const columnsOf = (visible: Visibility, reason: Statement): Statement =>
   sql`SELECT j.id AS job_id, j.repo, j.task_id, ${
     visible.stages ? raw("t.work_item_id, t.stage") : raw("NULL AS work_item_id, NULL AS stage")
