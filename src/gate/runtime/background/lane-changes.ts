@@ -9,6 +9,7 @@ import type { Store } from "../../../store/port.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { restAfter } from "./rest.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Rows of a step: some milliseconds of the database, and a commit. */
 const STEP = 500;
@@ -34,11 +35,11 @@ export class LaneChanges {
   readonly #step: number;
   /** The steps under way in this process, by repository. */
   readonly #running = new Map<string, Promise<LanePauseState | undefined>>();
-  #isTending = false;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor(parts: LaneChangesParts) {
     this.#parts = parts;
+    this.#rounds = new Rounds(parts.log, "The change of a whole repository stopped; it is tried again.");
     this.#step = parts.step ?? STEP;
   }
 
@@ -88,24 +89,17 @@ export class LaneChanges {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#rounds.stop();
   }
 
   /** Goes on with changes whose service ended in the middle. */
-  async tend(): Promise<void> {
-    if (this.#isTending) return;
-    this.#isTending = true;
-    try {
+  tend(): Promise<void> {
+    return this.#rounds.run(async () => {
       for (const repo of await this.#parts.store.read(() => standingChanges(STANDING_MS))) {
         if (this.#running.has(repo)) continue;
         this.#parts.log.info({ repo }, "Goes on with the change of a whole repository.");
         await this.finish(repo);
       }
-    } catch (err) {
-      if (!this.#stopped)
-        this.#parts.log.warn({ err }, "The change of a whole repository stopped; it is tried again.");
-    } finally {
-      this.#isTending = false;
-    }
+    });
   }
 }

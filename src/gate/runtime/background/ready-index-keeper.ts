@@ -15,6 +15,7 @@ import {
 import type { Log } from "../log.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { restAfter } from "./rest.ts";
+import { Rounds } from "./rounds.ts";
 
 /** How many jobs one step of the audit compares: few while the service answers, many before it does. */
 const STEP = { running: 500, starting: 5_000 } as const;
@@ -57,8 +58,7 @@ export class ReadyIndexKeeper {
   #auditedTo = 0;
   #wrong = 0;
   #repaired = 0;
-  #tending = false;
-  #stopped = false;
+  readonly #rounds: Rounds;
   /** Milliseconds of the clock that never jumps: the next steps of the slow audit are due then. */
   #auditDue = 0;
   #audited: Promise<void> = Promise.resolve();
@@ -70,6 +70,7 @@ export class ReadyIndexKeeper {
     this.#log = log;
     this.#monotonic = monotonic;
     this.#onRepair = onRepair;
+    this.#rounds = new Rounds(log, "The ready index could not be audited. The next round tries again.");
     this.#isOurs = (): Promise<boolean> => store.read(isReadyIndexOurs(policy, store.dialect));
   }
 
@@ -115,10 +116,10 @@ export class ReadyIndexKeeper {
     try {
       this.#log.info({}, "The database kept the ready index; its audit runs beside the callers.");
       const { compared, wrong } = await this.#auditInSteps(0, Infinity);
-      if (this.#stopped) return;
+      if (this.#rounds.isStopped) return;
       this.#log.info({ queued: compared, wrong }, "The audit of the ready index is over.");
     } catch (err) {
-      if (!this.#stopped)
+      if (!this.#rounds.isStopped)
         this.#log.warn({ err }, "The audit of the ready index stopped. The slow audit goes on.");
     } finally {
       this.#isAuditing = false;
@@ -133,7 +134,7 @@ export class ReadyIndexKeeper {
   ): Promise<{ compared: number; wrong: number; next: number | null }> {
     const sum = { compared: 0, wrong: 0, next: from as number | null };
     let left = 0;
-    for (let made = 0; made < steps && sum.next !== null && !this.#stopped; made += 1) {
+    for (let made = 0; made < steps && sum.next !== null && !this.#rounds.isStopped; made += 1) {
       const began = performance.now();
       const { compared, wrong, mended, next } = await this.#step(sum.next, STEP.running);
       left = mended < wrong.length ? left + 1 : 0;
@@ -190,21 +191,12 @@ export class ReadyIndexKeeper {
 
   /** The database closes under a round that is under way: its failure is none. */
   stop(): void {
-    this.#stopped = true;
+    this.#rounds.stop();
   }
 
   /** Adopts the index again where it is doubtful, and makes some steps of the slow audit where they are due. */
-  async tend(): Promise<void> {
-    if (this.#tending) return;
-    this.#tending = true;
-    try {
-      await this.#tend();
-    } catch (err) {
-      if (!this.#stopped)
-        this.#log.warn({ err }, "The ready index could not be audited. The next round tries again.");
-    } finally {
-      this.#tending = false;
-    }
+  tend(): Promise<void> {
+    return this.#rounds.run(() => this.#tend());
   }
 
   async #tend(): Promise<void> {

@@ -10,6 +10,7 @@ import type { LeaseClock } from "../../lease-clock.ts";
 import type { Log } from "../log.ts";
 import { toStored } from "../../../store/timestamps.ts";
 import { restAfter } from "./rest.ts";
+import { Rounds } from "./rounds.ts";
 
 const EVERY_MS = 60_000;
 /** The rows of a kind that a batch deletes. */
@@ -49,17 +50,15 @@ interface RetentionParts {
 
 export class Retention {
   readonly #store: Store;
-  readonly #log: Log;
   readonly #clock: Clock;
   readonly #leaseClock: LeaseClock;
   readonly #forget: readonly (() => Tx<number>)[];
   #next = 0;
-  #tending = false;
-  #stopped = false;
+  readonly #rounds: Rounds;
 
   constructor({ store, log, clock, leaseClock, eventsDays }: RetentionParts) {
     this.#store = store;
-    this.#log = log;
+    this.#rounds = new Rounds(log, "Old rows could not be deleted. The next round tries again.");
     this.#clock = clock;
     this.#leaseClock = leaseClock;
     const ofEvents = (): Tx<number> => pruneEvents(eventsDays * DAY_MS, AT_ONCE);
@@ -69,28 +68,27 @@ export class Retention {
 
   /** The database closes under a round that is under way: its failure is none. */
   stop(): void {
-    this.#stopped = true;
+    this.#rounds.stop();
   }
 
   /** Deletes every row that is old, if it is time to look. */
-  async tend(): Promise<void> {
-    if (this.#tending || this.#clock() < this.#next) return;
-    this.#tending = true;
-    try {
-      for (;;) {
-        // After a jump of the clock forward, rows may only look old.
-        if (this.#stopped || this.#leaseClock.isInDoubt) return;
-        const began = performance.now();
-        if (!(await this.#deleteBatch())) break;
-        await restAfter(began, REST);
+  tend(): Promise<void> {
+    return this.#rounds.run(async () => {
+      if (this.#clock() < this.#next) return;
+      try {
+        for (;;) {
+          // After a jump of the clock forward, rows may only look old.
+          if (this.#rounds.isStopped || this.#leaseClock.isInDoubt) return;
+          const began = performance.now();
+          if (!(await this.#deleteBatch())) break;
+          await restAfter(began, REST);
+        }
+        this.#next = this.#clock() + EVERY_MS;
+      } catch (error) {
+        this.#next = this.#clock() + EVERY_MS;
+        throw error;
       }
-    } catch (err) {
-      if (!this.#stopped)
-        this.#log.warn({ err }, "Old rows could not be deleted. The next round tries again.");
-    } finally {
-      this.#tending = false;
-    }
-    this.#next = this.#clock() + EVERY_MS;
+    });
   }
 
   /** Deletes a batch of each kind; true when there may be more. */
