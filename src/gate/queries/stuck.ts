@@ -7,7 +7,7 @@ import { EVERYWHERE, sees, type Reach } from "../../contract/names/repo-pattern.
 import { labelOf } from "../../contract/names/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
-import { list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { exists, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { holdsLaneById, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
@@ -80,6 +80,13 @@ const hasJob = (task: string, statuses: Statement): Statement =>
 
 /** True for a task of which no job is open. */
 export const hasNoOpenJob = (task: string): Statement => sql`NOT ${hasJob(task, OPEN)}`;
+
+/** True for the head `h` of a lane that may be stuck: it has no open job, or in strict lanes another task has the lane. */
+export const isSuspectHead = (policy: Policy, repo: Statement): Statement =>
+  sql`h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
+    policy.strictLanes,
+    sql` OR ${exists(otherHolders(policy, repo, raw("h.id")))}`,
+  )})`;
 
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage, t.lane_state,

@@ -3,6 +3,7 @@
 
 import { one, type Tx } from "../../../store/port.ts";
 import { inlineInteger, join, sql } from "../../../store/sql.ts";
+import type { Policy } from "../../rule/policy.ts";
 import type { Selection } from "../pages.ts";
 
 /** Waiting jobs of one lane, and the lower numbers that many deep lanes get. */
@@ -13,6 +14,10 @@ export const IN_ALL_LANES = 250_000;
 
 /** Active freezes of one lane, the newest. */
 export const FREEZES_IN_LANE = 20;
+
+/** True for a queued job that waits: an entry job, and in strict lanes any other that is held. */
+export const isListed = (policy: Policy, agent: string, reason: string | null): boolean =>
+  agent === policy.entryAgent || (policy.strictLanes && reason !== null);
 
 /** Reads how many waiting jobs and paused tasks each lane may list: the most with which all lanes together stay below the
  *  limit. The counters of the lanes tell, not the jobs.

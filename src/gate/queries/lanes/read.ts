@@ -4,9 +4,9 @@
 import type { ActiveFreeze, Lane } from "../../../contract/queue.ts";
 import { PEOPLE_TEXT_LENGTH, peopleText } from "../../../contract/people-text.ts";
 import { all, type Tx } from "../../../store/port.ts";
-import { exists, list, raw, sql, when, type Statement } from "../../../store/sql.ts";
+import { exists, list, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIso, toIsoOrNull } from "../../../store/timestamps.ts";
-import { activeTaskOf, isPaused, otherHolders, unfinished, unfinishedInLane } from "../../rule/lane.ts";
+import { activeTaskOf, isPaused, unfinished, unfinishedInLane } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
 import type { Visibility } from "../../rule/visibility.ts";
@@ -19,7 +19,7 @@ import {
   type ActiveRow,
 } from "../lane-work.ts";
 import { inPages, PAGE } from "../pages.ts";
-import { dependentAmong, hasNoOpenJob } from "../stuck.ts";
+import { dependentAmong, isSuspectHead } from "../stuck.ts";
 import { FREEZES_IN_LANE } from "./listed.ts";
 import { namedLanes, type SizedLane } from "./named.ts";
 import { readWaiting } from "./waiting.ts";
@@ -86,15 +86,11 @@ const hasPaused = (policy: Policy): Statement =>
 /** The lanes, each with the task that has it and its work. */
 const lanesNamed = ({ policy, visible }: Reading, repos: readonly string[]): Statement => {
   const seesLanes = visible.lanes && visible.stages;
-  const isSuspect = sql`h.id IS NOT NULL AND (${hasNoOpenJob("h")}${when(
-    policy.strictLanes,
-    sql` OR ${exists(otherHolders(policy, raw("named.repo"), raw("h.id")))}`,
-  )})`;
   return sql`${namedLanes(repos, seesLanes ? policy : undefined)} SELECT named.repo, ${flag(hasRunning("named.repo"))} AS has_running,
     ${flag(visible.freezes ? exists(sql`repo_freeze f WHERE f.repo = named.repo AND ${isActive("f")}`) : raw("1 = 0"))} AS has_freezes, ${
       seesLanes
         ? sql`${flag(hasPaused(policy))} AS has_paused, a.id AS task_id, a.work_item_id, a.stage, h.id AS head_id,
-    ${flag(exists(sql`tasks b WHERE b.repo = named.repo AND ${unfinishedInLane("b")}`))} AS busy, ${flag(isSuspect)} AS suspect,
+    ${flag(exists(sql`tasks b WHERE b.repo = named.repo AND ${unfinishedInLane("b")}`))} AS busy, ${flag(isSuspectHead(policy, raw("named.repo")))} AS suspect,
     ${workColumns("a")}
     FROM named LEFT JOIN tasks h ON h.id = named.head
       LEFT JOIN tasks a ON a.id = ${activeTaskOf(policy, raw("named.repo"))}${joinWork("a")}`

@@ -3,15 +3,16 @@
 
 import { JOB_STATUSES, REASONS, type JobStatus } from "../../../contract/vocabulary.ts";
 import { all, first, one, type Tx } from "../../../store/port.ts";
-import { exists, inlineInteger, raw, sql, when, type Statement } from "../../../store/sql.ts";
+import { inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
 import type { BatchContext } from "../../commands/context.ts";
-import { activeTaskOf, headOf, isPaused, otherHolders, unfinished } from "../../rule/lane.ts";
+import { activeTaskOf, headOf, isPaused, unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
 import { heldReason } from "../../rule/predicate.ts";
 import { isActive } from "../../rule/reasons/freeze.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../../rule/visibility.ts";
 import { inPages, PAGE } from "../pages.ts";
-import { blockedTasksFrom, causesIn, dependentAmong, hasNoOpenJob, slowIn } from "../stuck.ts";
+import { isListed } from "./listed.ts";
+import { blockedTasksFrom, causesIn, dependentAmong, isSuspectHead, slowIn } from "../stuck.ts";
 
 /** Reads the number of jobs in each status: triggers keep it by lane. */
 export function* jobCounts(): Tx<Record<JobStatus, number>> {
@@ -52,7 +53,7 @@ function* countWaiting(policy: Policy, visible: Visibility): Tx<Counted> {
   let held: number[] = [];
   const take = (page: readonly WaitingRow[]): undefined => {
     for (const { agent, reason, task_id } of page) {
-      if (agent !== policy.entryAgent && !(policy.strictLanes && reason !== null)) continue;
+      if (!isListed(policy, agent, reason)) continue;
       waiting.set(reason ?? "none", (waiting.get(reason ?? "none") ?? 0) + 1);
       if (task_id === null) continue;
       if (reason === "dependency" || reason === "freeze") held.push(task_id);
@@ -80,13 +81,10 @@ interface LaneRow {
 /** The heads of lanes that may be stuck, and in strict lanes the tasks that have them. */
 function* suspectHeads(policy: Policy): Tx<number[]> {
   const heads: number[] = [];
-  const isSuspect = sql`(${hasNoOpenJob("h")}${when(
-    policy.strictLanes,
-    sql` OR ${exists(otherHolders(policy, raw("l.repo"), raw("h.id")))}`,
-  )})`;
+  const isSuspect = isSuspectHead(policy, raw("l.repo"));
   yield* inPages<LaneRow>(
-    (last) => sql`SELECT l.repo, CASE WHEN h.id IS NOT NULL AND ${isSuspect} THEN h.id END AS head,
-        CASE WHEN h.id IS NOT NULL AND ${isSuspect} THEN ${activeTaskOf(policy, raw("l.repo"))} END AS active
+    (last) => sql`SELECT l.repo, CASE WHEN ${isSuspect} THEN h.id END AS head,
+        CASE WHEN ${isSuspect} THEN ${activeTaskOf(policy, raw("l.repo"))} END AS active
       FROM gate_lanes l LEFT JOIN tasks h ON h.id = ${headOf(policy, raw("l.repo"))}
       WHERE l.repo > ${last?.repo ?? ""} ORDER BY l.repo LIMIT ${inlineInteger(PAGE)}`,
     (page) => {

@@ -9,6 +9,7 @@ import type { Policy } from "../../rule/policy.ts";
 import { heldReason } from "../../rule/predicate.ts";
 import type { Visibility } from "../../rule/visibility.ts";
 import { inPages, PAGE } from "../pages.ts";
+import { isListed } from "./listed.ts";
 import { namedLanes, type SizedLane } from "./named.ts";
 
 type WaitingJob = Lane["waiting"][number];
@@ -140,9 +141,7 @@ export function* readWaiting(
 ): Tx<(repo: string) => WaitingJob[]> {
   const waiting = new Map<string, Waiting>();
   const take = (rows: readonly WaitingRow[]): number => {
-    const listed = rows.filter(
-      ([, , , , , agent, reason]) => agent === policy.entryAgent || (policy.strictLanes && reason !== null),
-    );
+    const listed = rows.filter(([, , , , , agent, reason]) => isListed(policy, agent, reason));
     addTo(waiting, listed);
     return listed.length;
   };
