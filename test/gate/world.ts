@@ -42,6 +42,8 @@ export class TestClock {
   }
 }
 
+const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_finishes", "gate_lanes"];
+
 export class World {
   readonly store: Store;
   readonly clock: TestClock;
@@ -83,6 +85,11 @@ export class World {
   /** Another gate on the same database, under another policy. */
   under(policy: Partial<Policy>): World {
     return new World(this.store, this.clock, policy);
+  }
+
+  /** Deletes all tasks, jobs, freezes, events and lanes: for the next random history. */
+  async empty(): Promise<void> {
+    for (const table of EMPTIED) await this.sql(`DELETE FROM ${table}`);
   }
 
   /** SQL of another program, which may also change the schema. */

@@ -18,7 +18,6 @@ const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
 const RUNS = { SQLite: LONG ? 3_000 : 60, PostgreSQL: LONG ? 1_000 : 20 };
 const TIME_LIMIT_MS = LONG ? 3_600_000 : 150_000;
 
-const EMPTIED = ["jobs", "tasks", "job_deps", "repo_freeze", "gate_events", "gate_finishes", "gate_lanes"];
 const REPOS = [WEB, API, "acme/ops", "17", "z"];
 const STAGES = ["analysis", "development", "done", "cancelled"];
 const AGENTS = ["analyst", "developer"];
@@ -334,7 +333,7 @@ onEveryDatabase((open, database) => {
         fc.array(steps, { minLength: 30, maxLength: 50, size: "max" }),
         async (strictLanes, history) => {
           const run = new Run(store, clock, strictLanes);
-          for (const table of EMPTIED) await run.world.sql(`DELETE FROM ${table}`);
+          await run.world.empty();
           await run.world.adopt();
           try {
             for (const each of history) {
