@@ -38,6 +38,7 @@ import { queueRoutes } from "./routes/queue.ts";
 import { llmsRoute, serviceRoutes } from "./routes/service.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { addModels } from "./schemas.ts";
+import { buildSerializer } from "./serializers.ts";
 
 interface AppParts {
   readonly gate: Gate;
@@ -85,6 +86,7 @@ export const buildApp = async ({
     childLoggerFactory: (parent) => parent,
     bodyLimit: budgets.body,
     ajv: AJV_OPTIONS,
+    schemaController: { compilersFactory: { buildSerializer } },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
