@@ -62,6 +62,7 @@ import { fail, heartbeat, release, releaseByForce } from "./commands/lease.ts";
 import { pause, resume } from "./commands/pause.ts";
 import { changeAtOnce, LongLane, type LaneChange } from "./commands/whole-lane/at-once.ts";
 import { BusyLane } from "./commands/whole-lane/busy.ts";
+import { tryChange } from "./commands/whole-lane/dry-run.ts";
 import { foldLanes, nameWarnings } from "./commands/lookup/repo.ts";
 import { refuseUnseen } from "./commands/lookup/subject.ts";
 import { createTask, listTasks, setStage, taskOfWorkItem, taskWithJobs } from "./commands/task.ts";
@@ -455,7 +456,7 @@ export class Gate {
     return this.#changeLane(caller, query, { repo: query.repo, verb: "resume", note: said });
   }
 
-  /** Changes a short lane at once, and a long one in steps; a dry run is one transaction in any case. */
+  /** Changes a short lane at once, and a long one in steps. */
   async #changeLane(
     caller: Caller,
     { dry_run: dryRun }: ByRepo,
@@ -464,12 +465,13 @@ export class Gate {
     const { repo } = change;
     const until = change.verb === "pause" ? change.note.until : undefined;
     const operation = { caller, about: { repo }, dryRun, due: () => [until], decides: true };
-    const limits = dryRun === true ? undefined : this.#laneChanges.limits;
+    const { limits } = this.#laneChanges;
     for (;;) {
       const tried = await this.#run<LanePauseState | LongLane>(operation, (context) =>
         changeAtOnce(context, change, limits),
       );
       if (!(tried instanceof LongLane)) return tried;
+      if (dryRun) return this.#run(operation, (context) => tryChange(context, change));
       const made = await this.#laneChanges.make(caller, change);
       if (!made) continue;
       if (until !== undefined) this.#maintenance.scheduleAt(Date.parse(until));

@@ -6,6 +6,7 @@ import { claim } from "../../src/gate/commands/claim.ts";
 import { auditReadyFlags } from "../../src/gate/rule/ready-index.ts";
 import { GateError } from "../../src/contract/errors.ts";
 import type { ClaimedJob, Job } from "../../src/contract/jobs.ts";
+import type { LanePauseState } from "../../src/contract/operations.ts";
 import type { EndedJobs } from "../../src/contract/tasks.ts";
 import type { Policy } from "../../src/gate/rule/policy.ts";
 import { EVERYTHING_READABLE } from "../../src/gate/rule/visibility.ts";
@@ -118,10 +119,11 @@ export class ModelRun {
         return;
       }
       case "pause lane": {
-        const paused = gate.pauseLane(null, { repo: step.repo }, {});
-        if (!model.policy.pause) return this.#refused(paused, "layer_disabled");
+        if (!model.policy.pause)
+          return this.#refused(gate.pauseLane(null, { repo: step.repo }, {}), "layer_disabled");
         const tasks = this.#unfinishedIn(step.repo).filter((task) => !task.paused);
-        expect((await paused).tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
+        const paused = await this.#foretold((query) => gate.pauseLane(null, query, {}), step);
+        expect(paused.tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
         for (const task of tasks) {
           model.pause(task);
           task.together = true;
@@ -137,7 +139,7 @@ export class ModelRun {
         const tasks = this.#tasksIn(step.repo).filter(
           (task) => task.paused && task.together && hasWork(task),
         );
-        const resumed = await gate.resumeLane(null, { repo: step.repo });
+        const resumed = await this.#foretold((query) => gate.resumeLane(null, query), step);
         expect(resumed.tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
         for (const task of tasks) model.resumeByGate(task);
         return;
@@ -518,6 +520,18 @@ export class ModelRun {
   #tasksIn(repo: string): ModelTask[] {
     const tasks = [...this.model.tasks.values()].sort((a, b) => a.id - b.id);
     return tasks.filter((task) => task.repo === repo);
+  }
+
+  /** Makes a change of a lane that its dry run told in every word. */
+  async #foretold(
+    change: (query: { repo: string; dry_run?: true }) => Promise<LanePauseState>,
+    { repo }: { readonly repo: string },
+  ): Promise<LanePauseState> {
+    const { dry_run, ...told } = await change({ repo, dry_run: true });
+    expect(dry_run).toBe(true);
+    const made = await change({ repo });
+    expect(told).toEqual(made);
+    return made;
   }
 
   #unfinishedIn(repo: string): ModelTask[] {

@@ -56,19 +56,25 @@ export function* firstReady(
     WHERE v.reason IS NULL ORDER BY v.task_id, v.job_id LIMIT ${inlineInteger(limit)}`);
 }
 
-/** Reads which jobs of a lane, among some that were ready, are held now. */
-export function* turnedAmong(
+/** Reads the verdict on each of some jobs of a lane.
+ *  @param lane where its head is known already */
+export function* verdictsAmong(
   policy: Policy,
   lookup: Lookup,
-  repo: string,
-  jobs: readonly number[],
+  {
+    repo,
+    jobs,
+    lane,
+  }: { readonly repo: string; readonly jobs: readonly number[]; readonly lane?: KnownLane },
 ): Tx<ChangedVerdict[]> {
   if (jobs.length === 0) return [];
-  const lane = yield* onlyLane(policy, lookup, [repo]);
-  const which = sql`j.id IN ${idsIn(jobs)}`;
-  return yield* all<ChangedVerdict>(sql`SELECT * FROM (${verdicts(policy, lookup, which, lane)}) AS v
-    WHERE v.reason IS NOT NULL ORDER BY v.job_id`);
+  const known = lane ?? (yield* onlyLane(policy, lookup, [repo]));
+  return yield* all<ChangedVerdict>(
+    sql`${verdicts(policy, lookup, sql`j.id IN ${idsIn(jobs)}`, known)} ORDER BY j.id`,
+  );
 }
+
+export const isHeld = ({ reason }: ChangedVerdict): boolean => reason !== null;
 
 /** Reads which of some jobs a claim may hand out, whatever their agent. */
 export function* readyAmong(policy: Policy, { visible }: Lookup, jobs: readonly number[]): Tx<Set<number>> {

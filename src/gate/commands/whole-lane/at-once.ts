@@ -1,5 +1,4 @@
-/** Pause and resume of all tasks of a lane in one transaction: for a lane that is short, and for a dry run of any. A long lane
- *  is changed in steps: steps.ts. */
+/** Pause and resume of all tasks of a short lane, in one transaction. A long lane is changed in steps: steps.ts. */
 
 import { all, first, lockLane, now, type Tx } from "../../../store/port.ts";
 import { inlineInteger, list, sql, type Statement } from "../../../store/sql.ts";
@@ -54,10 +53,9 @@ function* isLong(repo: string, which: Statement, { tasks, jobs }: Limits): Tx<bo
 }
 
 /** Changes all tasks of a lane at once.
- *  @param limits undefined for a dry run, which may take as long as it needs
  *  @throws RolledBack with a BusyLane while another change of it goes on, or with a LongLane
  *  @throws GateError layer_disabled, invalid_request */
-export function* changeAtOnce(context: Context, change: LaneChange, limits?: Limits): Tx<LanePauseState> {
+export function* changeAtOnce(context: Context, change: LaneChange, limits: Limits): Tx<LanePauseState> {
   const { rules, lookup, reach } = context;
   const { repo } = change;
   const at = yield* now();
@@ -67,7 +65,7 @@ export function* changeAtOnce(context: Context, change: LaneChange, limits?: Lim
       : resumeAll(repo, resumeOptions(context.actor, change.note));
   yield* lockLane(repo);
   yield* refuseBusyLane(repo);
-  if (limits && (yield* isLong(repo, change.verb === "pause" ? toPause : toResume, limits)))
+  if (yield* isLong(repo, change.verb === "pause" ? toPause : toResume, limits))
     throw new RolledBack(new LongLane());
   const familiar = yield* familiarity(repo, reach, { projects: rules.projects, visible: lookup.visible });
   const changed = yield* withEffect(rules.policy, lookup, [repo], together(context, repo, make));

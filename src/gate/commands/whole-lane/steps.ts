@@ -13,9 +13,9 @@ import type { LanePauseState } from "../../../contract/operations.ts";
 import { all, first, lockLane, now, run, type Tx } from "../../../store/port.ts";
 import { idsIn, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toStored } from "../../../store/timestamps.ts";
-import { firstReady, turnedAmong } from "../../rule/effect.ts";
+import { firstReady, isHeld, verdictsAmong } from "../../rule/effect.ts";
 import { COUNTING, NO_END, unfinished } from "../../rule/lane.ts";
-import type { Actor } from "../../rule/policy.ts";
+import type { Actor, Policy } from "../../rule/policy.ts";
 import { reevaluateNext, reevaluateSome } from "../../rule/ready-index.ts";
 import { forceOf } from "../../rule/scope.ts";
 import type { Context } from "../context.ts";
@@ -26,7 +26,7 @@ import { WRITTEN, WRITTEN_TOGETHER } from "../record.ts";
 import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
 
 /** An answer lists so many tasks and jobs of a long lane, the first ones: all would not fit into a page. */
-const LISTED = 1_000;
+export const LISTED = 1_000;
 
 /** The next thing of a change: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
 const PHASE = { tasks: COUNTING, ready: 2, held: 3 } as const;
@@ -47,7 +47,7 @@ interface Asked {
 }
 
 /** A job in the order of its lane. */
-interface Place {
+export interface Place {
   readonly job_id: number;
   readonly task_id: number;
 }
@@ -62,6 +62,12 @@ interface Row {
   readonly next_job: number;
   readonly changed: number;
   readonly asked: string;
+}
+
+/** Reads the places of the first ready jobs of a lane. */
+export function* readyPlaces({ rules: { policy }, lookup }: Context, repo: string): Tx<Place[]> {
+  const ready = yield* firstReady(policy, lookup, repo, LISTED);
+  return ready.map(({ job_id, task_id }) => ({ job_id, task_id: task_id ?? 0 }));
 }
 
 /** Where the next step goes on. */
@@ -92,7 +98,7 @@ export function* beginChange(
       ? { answer: undefined, ...pauseOptions(context, change.note, { at, together: true }) }
       : { at, ends: null, answer: undefined, ...resumeOptions(context.actor, change.note) };
   if (yield* first(sql`SELECT repo FROM gate_lane_steps WHERE repo = ${repo}`)) return false;
-  const ready = yield* firstReady(context.rules.policy, context.lookup, repo, LISTED);
+  const ready = yield* readyPlaces(context, repo);
   const asked: Asked = {
     actor: how.actor,
     reason: how.reason,
@@ -100,7 +106,7 @@ export function* beginChange(
     ends: how.ends,
     answer: how.answer,
     call,
-    before: ready.map(({ job_id, task_id }) => ({ job_id, task_id: task_id ?? 0 })),
+    before: ready,
     resumed: [],
   };
   yield* run(sql`INSERT INTO gate_lane_steps(repo, verb, phase, at, up_to, next_task, next_job, changed, stepped_ms, asked)
@@ -163,10 +169,10 @@ const moveRevision = (repo: string): Tx<void> =>
 
 // --- The tasks
 
-const STARTED = raw("lane_state <> 0");
+export const STARTED = raw("lane_state <> 0");
 
 /** Triggers leave tasks that change together alone: the last phases evaluate their jobs. */
-const written = ({ lookup: { useReadyIndex } }: Context): Statement =>
+export const written = ({ lookup: { useReadyIndex } }: Context): Statement =>
   useReadyIndex ? WRITTEN_TOGETHER : WRITTEN;
 
 const idsAmong = (rows: Statement): Tx<{ id: number }[]> => all(rows);
@@ -286,23 +292,35 @@ function* endChange(context: Context, row: Row): Tx<LanePauseState> {
     sql`SELECT ${TASK_REF} FROM tasks WHERE ${which} ORDER BY id LIMIT ${inlineInteger(LISTED)}`,
   );
   const effect = yield* effectOf(context, repo, asked.before);
-  const answer: LanePauseState = {
+  const answer = longAnswer(policy, {
     ...laneState(repo, tasks, verb === "pause" ? at : null),
     changed,
-    ...forceOf(policy, repo),
-    // It has tasks or jobs enough to be long.
-    known: true,
-    near: [],
     effect,
-    ...(changed > tasks.length || asked.before.length === LISTED || effect.now_claimable.length === LISTED
-      ? { cut: true }
-      : {}),
-  };
+    isCut: asked.before.length === LISTED,
+  });
   yield* run(sql`DELETE FROM gate_lane_steps WHERE repo = ${repo}`);
   yield* moveRevision(repo);
   if (asked.call) yield* keepAnswer(asked.call, answer);
   return answer;
 }
+
+type Change = Pick<LanePauseState, "repo" | "paused" | "tasks" | "changed" | "effect">;
+
+/** The answer to a change of a long lane.
+ *  @param isCut the effect tells of the first jobs only */
+export const longAnswer = (
+  policy: Policy,
+  { isCut, ...change }: Change & { readonly isCut: boolean },
+): LanePauseState => ({
+  ...change,
+  ...forceOf(policy, change.repo),
+  // It has tasks or jobs enough to be long.
+  known: true,
+  near: [],
+  ...(change.changed > change.tasks.length || isCut || change.effect.now_claimable.length === LISTED
+    ? { cut: true }
+    : {}),
+});
 
 /** The first jobs that were held and are ready, and those of the first ready ones that are held. */
 function* effectOf(
@@ -317,14 +335,12 @@ function* effectOf(
     (task_id ?? 0) < end.task_id ||
     ((task_id ?? 0) === end.task_id && job_id <= end.job_id);
   const after = (yield* firstReady(policy, lookup, repo, LISTED)).filter(isCompared);
-  const byId = (a: { job_id: number }, b: { job_id: number }): number => a.job_id - b.job_id;
   return {
-    now_claimable: after.filter(({ job_id }) => !known.has(job_id)).sort(byId),
-    now_held: yield* turnedAmong(
-      policy,
-      lookup,
-      repo,
-      before.map(({ job_id }) => job_id),
-    ),
+    now_claimable: after.filter(({ job_id }) => !known.has(job_id)).sort(byJob),
+    now_held: (yield* verdictsAmong(policy, lookup, { repo, jobs: idsOf(before) })).filter(isHeld),
   };
 }
+
+export const byJob = (a: { job_id: number }, b: { job_id: number }): number => a.job_id - b.job_id;
+
+export const idsOf = (places: readonly Place[]): number[] => places.map(({ job_id }) => job_id);
