@@ -140,3 +140,29 @@ it("is not ready while the disk is full, and loses nothing (needs the right to m
   expect(workItems(path)).toEqual([...kept, "AFTER"]);
   expect(service.running.heard.stderr).toContain("Make room on its disk");
 });
+
+it("does not start on a read-only file system, whatever a killed service left there, and says why (needs the right to mount)", async ({
+  skip,
+}) => {
+  const folder = tinyDisk();
+  if (folder === undefined) return skip("this user may mount no tmpfs");
+  const path = join(folder, "gate.db");
+  const remount = (how: "ro" | "rw"): void => {
+    execFileSync("mount", ["-o", `remount,${how}`, folder]);
+  };
+  for (const [name, signal] of [
+    ["STOPPED", "SIGTERM"],
+    // It leaves a log, which SQLite can read.
+    ["KILLED", "SIGKILL"],
+  ] as const) {
+    const service = await serving(path);
+    expect(await newTask(service, name)).toBe(201);
+    await stop(service, signal);
+    remount("ro");
+    const refused = startProgram(["serve"], { PORT: "0", DATABASE_URL: `file:${path}` });
+    expect(await refused.ended).toMatchObject({ code: 1 });
+    expect(refused.heard.stderr).toContain("that the mount is writable");
+    remount("rw");
+  }
+  expect(workItems(path)).toEqual(["STOPPED", "KILLED"]);
+});

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { recovered } from "./recovery.mjs";
 
-const { EIO, ENOSPC } = constants.errno;
+const { EIO, ENOSPC, EROFS } = constants.errno;
 const RECOVERY_MS = 20_000;
 
 /** With a fault for some time, in the midst of use. */
@@ -117,18 +117,20 @@ const full = needsMount(async (life) => {
   );
 });
 
-/** A file system that became read-only. The service says so in a sentence and does not start; or, where a log was left
- *  over that it can read, it serves reads, and refuses every change with 503. */
+/** A file system that is read-only at a start. The service says so in a sentence and does not start; or, where a log was left
+ *  over that it can read, it serves reads, refuses every change with 503, and takes them once it may write. */
 const readOnly = needsMount(async (life) => {
   const remount = (how) => spawnSync("mount", ["-o", `remount,${how}`, dirname(life.database.file)]).status;
   const isReadOnly = existsSync(life.database.file) && remount("ro") === 0;
   life.start();
-  const isReady = await life.service.ready(30_000);
-  if (isReady) await sleep(300);
+  await life.service.ready(4_000);
   if (isReadOnly) remount("rw");
-  if (!isReadOnly || isReady) return {};
+  if (!life.service.end) {
+    await recovered(life, RECOVERY_MS);
+    return {};
+  }
   const words = life.service.lines.join("\n");
-  if (life.service.end?.code !== 1 || !words.includes(life.database.file) || /\n\s+at /.test(words))
+  if (life.service.end.code !== 1 || !words.includes(life.database.file) || /\n\s+at /.test(words))
     life.wrong([
       `${life.now}: on a read-only file system the service ended with ${JSON.stringify(life.service.end)}: ${words}`,
     ]);
@@ -144,6 +146,7 @@ export const STORAGE = {
   fsync: named("after fsync failed for a while (EIO)", failing("syncErrno", EIO)),
   write: named("after writes failed for a while (EIO)", failing("writeErrno", EIO)),
   nospace: named("after writes failed for a while (ENOSPC)", failing("writeErrno", ENOSPC)),
+  turned: named("after the file system was read-only for a while (EROFS)", failing("writeErrno", EROFS)),
   full: named("after the file system was full", full),
   fsize: named("after the files could not grow", fileSize),
   lock: named("after another program's write lock", locked),
@@ -156,6 +159,7 @@ export const STORAGE_SHARES = {
   fsync: 3,
   write: 3,
   nospace: 2,
+  turned: 2,
   full: 3,
   fsize: 2,
   lock: 4,

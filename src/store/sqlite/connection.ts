@@ -26,12 +26,26 @@ export const configure = (db: Database.Database, mayCreate: boolean): void => {
   db.pragma("temp_store = MEMORY");
   // Another program's schema may declare foreign keys that the program does not enforce.
   db.pragma("foreign_keys = OFF");
+  if (mayCreate) refuseReadOnly(db);
   const synchronous = db.pragma("synchronous", { simple: true });
   if (synchronous !== 2)
     throw new StoreFault(
       "unavailable",
       `SQLite did not accept synchronous=FULL (it reports ${String(synchronous)}).`,
     );
+};
+
+/** Throws where SQLite could open the file for reading only: this connection could never write, also not once the file may be
+ *  written. Only a write tells, which is taken back. Any other fault is left to the operation that meets it. */
+const refuseReadOnly = (db: Database.Database): void => {
+  try {
+    db.exec("BEGIN IMMEDIATE");
+    db.pragma(`user_version = ${Number(db.pragma("user_version", { simple: true }))}`);
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_READONLY")) throw error;
+  } finally {
+    if (db.inTransaction) db.exec("ROLLBACK");
+  }
 };
 
 /** How a file is opened. */

@@ -29,9 +29,12 @@ const WAYS_OUT: readonly (readonly [code: RegExp, wayOut: string])[] = [
   [/^SQLITE_FULL/, "Make room on its disk; the service then goes on by itself."],
   [
     /^SQLITE_READONLY/,
-    "Give the service's user the right to write to it and to its folder, on a mount that is writable.",
+    "Give the service's user the right to write to it and to its folder, and check that the mount is writable.",
   ],
-  [/^SQLITE_CANTOPEN/, "Check that its folder exists, and that the service's user may read and write in it."],
+  [
+    /^SQLITE_CANTOPEN/,
+    "Check that its folder exists, that the service's user may read and write in it, and that the mount is writable.",
+  ],
   [/^SQLITE_(PERM|AUTH)/, "Give the service's user the right to read and write it."],
   [/^SQLITE_IOERR/, "Check its disk, its free space and the file size limit of the process (ulimit -f)."],
   [/^SQLITE_NOTADB/, `It is no SQLite database. Name another file in DATABASE_URL, or restore a backup.`],
