@@ -115,7 +115,7 @@ export class ModelRun {
         const task = this.#taskAt(step.task);
         if (!task) return;
         expect((await gate.resume(null, this.#query(task))).changed).toBe(task.paused);
-        model.resumeByGate(task);
+        model.resume(task);
         return;
       }
       case "pause lane": {
@@ -141,7 +141,7 @@ export class ModelRun {
         );
         const resumed = await this.#foretold((query) => gate.resumeLane(null, query), step);
         expect(resumed.tasks.map(({ task_id }) => task_id)).toEqual(tasks.map(({ id }) => id));
-        for (const task of tasks) model.resumeByGate(task);
+        for (const task of tasks) model.resume(task);
         return;
       }
       case "freeze": {

@@ -63,7 +63,10 @@ onEveryDatabase((open, database) => {
           interruptAfterTimeLimit: left,
         });
         if (result.failed)
-          throw new Error(`Under ${JSON.stringify(policy)}:\n${fc.defaultReportMessage(result)}`);
+          throw new Error(
+            `After ${runs} histories, under ${JSON.stringify(policy)}:\n${fc.defaultReportMessage(result)}`,
+            { cause: result.errorInstance },
+          );
         runs += result.numRuns;
       }
       console.log(`${runs} random histories on ${database} agree with the model.`);

@@ -200,7 +200,7 @@ export class Model {
       if (job.at <= now && job.status === "delayed")
         job.status = this.takesNoJob(job.task, job.agent) ? "cancelled" : "queued";
       else if (job.at <= now && job.status === "running") this.endRun(job, this.#expired(job));
-    for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resumeByGate(task);
+    for (const task of this.tasks.values()) if (task.pausedUntil <= now) this.resume(task);
   }
 
   #expired(job: ModelJob): ModelJob["status"] {
@@ -237,16 +237,12 @@ export class Model {
     job.taskFinished = false;
   }
 
-  /** The gate forgets the whole repository's pause with it; another program does not. */
-  resumeByGate(task: ModelTask): void {
-    if (task.paused) task.together = false;
-    this.resume(task);
-  }
-
+  /** With its pause, whoever ends it, a task is no longer one that was paused with its repository. */
   resume(task: ModelTask): void {
     task.pausedUntil = Infinity;
     if (!task.paused) return;
     task.paused = false;
+    task.together = false;
     if (task.pausedFrom !== null && this.#since(task, task.pausedFrom).length === 0) task.pausedFrom = null;
     task.pausedTo = this.#latest;
   }
