@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { heldLane } from "../backlog.mjs";
 import { atMost, count, millis, number } from "../figures.mjs";
+import { start } from "../processes.mjs";
 import { inTurn, ratios, summary, timed } from "../rounds.mjs";
 import { AUTHORIZED, startService } from "./http.mjs";
 
@@ -32,17 +33,9 @@ const claimBesidePollers = async (url, { rounds, logs }) => {
     return summary(samples).median;
   };
   const besidePollers = async () => {
-    const stop = new AbortController();
-    const poll = async () => {
-      while (!stop.signal.aborted)
-        await fetch(`${service.url}/queue`, { headers: AUTHORIZED, signal: stop.signal })
-          .then((answer) => answer.arrayBuffer())
-          .catch(() => undefined);
-    };
-    const pollers = Array.from({ length: POLLERS }, poll);
+    const pollers = await start("pollers", { logs, args: [service.url, String(POLLERS)] });
     const median = await claim();
-    stop.abort();
-    await Promise.all(pollers);
+    await pollers.stop();
     return median;
   };
   const [alone, beside] = await inTurn(rounds, [claim, besidePollers]);
@@ -78,6 +71,11 @@ const call = async (service, path, method = "GET") => {
   const text = await answer.text();
   if (!answer.ok) throw new Error(`An answer of ${answer.status}: ${text.slice(0, 200)}`);
   return text;
+};
+
+/** Waits until a service has counted its whole queue once, as it does after a start. */
+const firstCounts = async (service) => {
+  while (!(await call(service, "/metrics")).includes("serial_gate_waiting_jobs{")) await sleep(200);
 };
 
 /** The longest absence of the event loop in each of the two verbs, in milliseconds. */
@@ -140,9 +138,14 @@ export async function* measure(context) {
       await startService(await databases.filled("deep"), logs),
       await startService(await databases.filled("shallow"), logs),
     ];
+    for (const service of both) await firstCounts(service);
     const samples = await inTurn(
       rounds,
-      both.map((service) => () => timed(() => call(service, "/metrics"))),
+      both.map((service) => async () => {
+        // The queue has changed since the scrape before.
+        await call(service, "/jobs/claim", "POST");
+        return timed(() => call(service, "/metrics"));
+      }),
     );
     for (const service of both) await service.stop();
     yield overTheOther("metrics-depth", samples);

@@ -112,7 +112,10 @@ class BackgroundCount {
       await Promise.race([
         this.#running,
         new Promise<void>((over) => {
-          const timer = setTimeout(over, PATIENCE_MS);
+          const timer = setTimeout(() => {
+            this.#took = PATIENCE_MS; // At least: no further caller waits for this count.
+            over();
+          }, PATIENCE_MS);
           patience.signal.addEventListener("abort", () => {
             clearTimeout(timer);
           });
