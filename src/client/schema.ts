@@ -1204,7 +1204,7 @@ export interface components {
         Explanation: {
             task: components["schemas"]["Task"];
             root: components["schemas"]["Root"];
-            /** @description Nothing in the chain can move by itself. */
+            /** @description Nothing in the chain can move by itself. Of a lane, the first 10,000 tasks are looked at. */
             stuck: boolean;
             /** @description The reason, and a way out. */
             stuck_because: string | null;

@@ -149,7 +149,10 @@ export const Explanation = model(
   z.strictObject({
     task: Task,
     root: Root,
-    stuck: z.boolean().meta({ description: "Nothing in the chain can move by itself." }),
+    stuck: z.boolean().meta({
+      description:
+        "Nothing in the chain can move by itself. Of a lane, the first 10,000 tasks are looked at.",
+    }),
     stuck_because: z.string().nullable().meta({ description: "The reason, and a way out." }),
     jobs: z.array(ExplainedJob),
     chain: z

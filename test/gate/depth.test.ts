@@ -1,7 +1,8 @@
 /** A call about a few lanes costs the same however many tasks wait in others: each look-up has an index. A walk past all of
  *  them would take a hundred times as long, so that a bound of ten says which it is on any machine. */
 
-import { expect, it } from "vitest";
+import Database from "better-sqlite3";
+import { expect, it, onTestFinished } from "vitest";
 import type { Gate } from "../../src/gate/gate.ts";
 import { EVERYWHERE } from "../../src/contract/names/repo-pattern.ts";
 import { openLanes } from "../support/lanes.ts";
@@ -60,3 +61,16 @@ it(
     expect(Object.entries(slower).filter(([, ratio]) => ratio > 10)).toEqual([]);
   },
 );
+
+it("explains a task in a lane of 12,000 by the first 10,000 of them", { timeout: 60_000 }, async () => {
+  const { gate, file } = await openLanes(1, 12_000);
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  const isStuck = async (id: number) => (await gate.explain({ task_id: id }, EVERYWHERE)).stuck;
+  expect(await isStuck(12_000)).toBe(false);
+  db.exec("DELETE FROM jobs WHERE task_id = 11000");
+  expect(await isStuck(11_000)).toBe(true);
+  expect(await isStuck(12_000)).toBe(false);
+  db.exec("DELETE FROM jobs WHERE task_id = 9000");
+  expect(await isStuck(12_000)).toBe(true);
+});

@@ -111,9 +111,11 @@ export function* dependentAmong(tasks: readonly number[]): Tx<Set<number>> {
   return dependent;
 }
 
-/** Reads the tasks that hold a lane and may do so for long, a page of the lane at a time: it may be of any depth. */
-export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
+/** Reads the tasks that hold a lane and may do so for long, a page of the lane at a time: it may be of any depth.
+ *  @param depth only among so many tasks of the lane, or a page more */
+export function* slowIn(policy: Policy, repo: string, depth = Infinity): Tx<number[]> {
   const slow: number[] = [];
+  let left = depth;
   const isSlow = sql`EXISTS (SELECT 1 FROM ${unfinishedDependencies(raw("t.id"))}) AND ${entryJob(policy, "t")} IS NOT NULL
       OR ${hasNoOpenJob("t")}`;
   yield* inPages<{ id: number; slow: number }>(
@@ -121,7 +123,8 @@ export function* slowIn(policy: Policy, repo: string): Tx<number[]> {
       WHERE t.repo = ${repo} AND ${holdsLaneById(policy, "t")} AND t.id > ${last?.id ?? 0} ORDER BY t.id LIMIT ${PAGE}`,
     (page) => {
       for (const task of page) if (task.slow === 1) slow.push(task.id);
-      return undefined;
+      left -= page.length;
+      return left > 0;
     },
   );
   return slow;

@@ -19,7 +19,7 @@ import { isEntryJob, notInForceBecause } from "../../rule/scope.ts";
 import type { Visibility } from "../../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
-import { mainRoot, waitOf, type Wait } from "./root.ts";
+import { mainRoot, MAX_AHEAD, waitOf, type Wait } from "./root.ts";
 import { causeFor, describeCause, isSeen, remediesFor, type Cause } from "../stuck.ts";
 
 /** An obstacle whose remedies have not been tried yet. */
@@ -32,9 +32,6 @@ export type ExplanationDraft = Omit<Explanation, "jobs" | "root" | "degraded"> &
   readonly jobs: readonly DraftJob[];
   readonly wait: Wait;
 };
-
-/** How many of the tasks ahead count into an estimate. */
-const MAX_AHEAD = 10_000;
 
 const asNamed = ({
   task_id,

@@ -45,6 +45,10 @@ export interface Root {
 /** Tasks that one walk looks at. */
 const MAX_TASKS = 200;
 
+/** An explanation looks at this many tasks of a lane, from its head: one far behind is not told of all that may stand still until
+ *  its turn. */
+export const MAX_AHEAD = 10_000;
+
 /** Why the walk came to a task: it is explained, a dependency, or has a lane that another one waits for. */
 type Arrival = "explained" | "dependency" | "lane";
 
@@ -245,7 +249,7 @@ export interface Wait {
 export function* waitOf(investigation: Investigation, task: number): Tx<Wait> {
   const { policy } = investigation;
   const state = yield* investigation.state(task);
-  const blocked = yield* blockedTasksFrom(policy, [task], (repo) => slowIn(policy, repo));
+  const blocked = yield* blockedTasksFrom(policy, [task], (repo) => slowIn(policy, repo, MAX_AHEAD));
   const walk = new Walk(investigation, blocked, yield* now());
   yield* walk.visit({ id: task, arrival: "explained", steps: [], path: [] });
   const roots: Root[] = [];
