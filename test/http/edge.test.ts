@@ -375,6 +375,27 @@ it.each([
   expect(JSON.parse(body)).toMatchObject({ status, code, detail: SOME_TEXT, request_id: SOME_TEXT });
 });
 
+it.each([
+  [
+    "a HEAD with a header that is too large",
+    `HEAD /jobs HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+    431,
+  ],
+  [
+    "a HEAD with a query that is too large",
+    `HEAD /jobs?worker=${"x".repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    431,
+  ],
+  ["a HEAD without a Host", "HEAD /livez HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+  ["a malformed HEAD", "HEAD /livez HTTP/1.1\r\nHost a\r\n\r\n", 400],
+])("answers %s without a body", async (_, bytes, status) => {
+  const text = await exchange(shared().service.url, bytes);
+  const last = text.slice(text.lastIndexOf("HTTP/1.1 "));
+  expect(last.split(" ")[1]).toBe(String(status));
+  expect(last.toLowerCase()).toContain("content-type: application/problem+json");
+  expect(last.split("\r\n\r\n")[1]).toBe("");
+});
+
 it.runIf(process.env.SERIAL_GATE_TEST_LONG === "1")(
   "answers a body that never ends with 408 after 30 s",
   { timeout: 60_000 },

@@ -44,9 +44,25 @@ const answer = (what: Answer) => {
 const isAnswering = (socket: Socket & { readonly _httpMessage?: ServerResponse | null }): boolean =>
   socket._httpMessage?.headersSent === true;
 
+interface ParserError extends Error {
+  readonly code?: string;
+  /** The bytes that were being parsed, and how far. */
+  readonly rawPacket?: unknown;
+  readonly bytesParsed?: number;
+}
+
+/** True for a HEAD, as far as its line is among the bytes at hand: a body would be read as the answer to the next request. */
+const isHead = ({ rawPacket, bytesParsed }: ParserError): boolean => {
+  const parsed = Buffer.isBuffer(rawPacket) ? rawPacket.toString("latin1", 0, bytesParsed) : "";
+  return parsed
+    .slice(parsed.lastIndexOf("\r\n\r\n") + 1)
+    .trimStart()
+    .startsWith("HEAD ");
+};
+
 export const answerParserError =
   (app: FastifyInstance) =>
-  (error: Error & { readonly code?: string }, socket: Socket): void => {
+  (error: ParserError, socket: Socket): void => {
     if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
       socket.destroy();
       return;
@@ -54,7 +70,9 @@ export const answerParserError =
     const { id, status, headers, text } = answer(BY_PARSER_CODE[error.code ?? ""] ?? INVALID);
     app.log.info({ reqId: id, status, ip: socket.remoteAddress, parser: error.code }, "request");
     const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head.join("")}\r\n${text}`);
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head.join("")}\r\n${isHead(error) ? "" : text}`,
+    );
   };
 
 export const useParserErrors = (app: FastifyInstance): void => {
