@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
@@ -52,6 +53,20 @@ it("prints one line with its address and its database", async () => {
   expect(existsSync(join(folder, "gate.db"))).toBe(true);
   expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "ok" });
   expect(heard.stdout.split("\n")).toHaveLength(2);
+});
+
+it.each([
+  ["without tokens", {}],
+  ["with tokens", { SERIAL_GATE_TOKENS: "night:0123456789abcdef" }],
+])("prints a first call that works as it is written, %s", async (_, env) => {
+  const { heard } = await serving(env);
+  const [, curl = ""] = /or try: (curl .*)\)/.exec(heard.stdout) ?? [];
+  const answer = execFileSync("sh", ["-c", curl], {
+    env: { PATH: process.env.PATH, SERIAL_GATE_TOKEN: "0123456789abcdef" },
+    stdio: ["ignore", "pipe", "ignore"],
+    encoding: "utf8",
+  });
+  expect(JSON.parse(answer)).toEqual({ jobs: [], degraded: false });
 });
 
 it("creates the folder of its database", async () => {

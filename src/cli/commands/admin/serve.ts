@@ -32,9 +32,11 @@ export const serveCommand = (program: Command, context: CliContext): void => {
       onReload(() => {
         service.reload();
       });
+      const needsToken = config.tokens.length > 0 || config.tokensFile !== undefined;
+      const authorized = needsToken ? '-H "Authorization: Bearer $SERIAL_GATE_TOKEN" ' : "";
       printLines(
         context,
-        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (open ${service.url}/ in a browser, or try: curl -X POST ${service.url}/jobs/claim)`,
+        `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (open ${service.url}/ in a browser, or try: curl ${authorized}-X POST ${service.url}/jobs/claim)`,
       );
       await stopped;
       await service.close();
