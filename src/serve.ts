@@ -12,7 +12,7 @@ import { openTokens, type Tokens } from "./access/token-source.ts";
 import { Gate } from "./gate/gate.ts";
 import { adoptedWork, adoptionSentence, unleasedSentence } from "./gate/queries/adoption.ts";
 import { buildApp } from "./http/app.ts";
-import { answerMcp } from "./mcp/http.ts";
+import type { AnswerMcp } from "./http/routes/mcp.ts";
 import { readPage } from "./page.ts";
 import { migrate, readOrigin, readSchema } from "./store/migrate.ts";
 import { fileExposures, openStore } from "./store/open.ts";
@@ -86,6 +86,10 @@ const readTokens = (config: Config, logger: Logger): Tokens | undefined => {
   }
 };
 
+/** The protocol's library is as large as the rest of the service: it is loaded at the first message. */
+const answerMcp: AnswerMcp = async (...message) =>
+  (await import("./mcp/http.ts")).answerMcp(VERSION)(...message);
+
 /** Starts the service.
  *  @throws ConfigError for an invalid token file
  *  @throws StoreFault when the database cannot be opened, MigrationError when it cannot be used,
@@ -120,7 +124,7 @@ export const serve = async (config: Config, logs: DestinationStream): Promise<Se
       page,
       budgets,
       tls,
-      mcp: answerMcp(VERSION),
+      mcp: answerMcp,
       llms: readFileSync(new URL("../llms.txt", import.meta.url), "utf8"),
     });
     await app.listen({ host: config.host, port: config.port, listenTextResolver: () => "listening" });

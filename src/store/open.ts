@@ -1,9 +1,7 @@
-/** Chooses the adapter by the database URL and opens it. Only this file knows which adapters there are. */
+/** Chooses the adapter by the database URL, loads it with its driver and opens it. Only this file knows which adapters there are. */
 
 import { pathOf, readDatabaseUrl } from "./database-url.ts";
-import { openPostgres } from "./postgres/store.ts";
 import { filePermissionFaults } from "./sqlite/permissions.ts";
-import { openSqlite } from "./sqlite/store.ts";
 import type { Clock, Store } from "./port.ts";
 
 export { isServer, pathOf, readDatabaseUrl, shownUrl } from "./database-url.ts";
@@ -27,16 +25,19 @@ export const fileExposures = (url: string): string[] => {
 
 /** @param url `file:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
  *  @throws StoreFault when the database cannot be opened. */
-export const openStore = (
+export const openStore = async (
   url: string,
   { clock, mustExist, allowEmpty, poolSize }: OpenOptions = {},
 ): Promise<Store> => {
   const read = readDatabaseUrl(url);
   switch (read.kind) {
     case "file":
-      return openSqlite(read.path, clock ?? Date.now, { mustExist, allowEmpty });
+      return (await import("./sqlite/store.ts")).openSqlite(read.path, clock ?? Date.now, {
+        mustExist,
+        allowEmpty,
+      });
     case "server":
-      return openPostgres(read.url, { clock, poolSize });
+      return (await import("./postgres/store.ts")).openPostgres(read.url, { clock, poolSize });
     case "invalid":
       throw new TypeError(`Not a database URL: ${read.reason}.`);
   }
