@@ -87,6 +87,9 @@ export const list = (values: readonly Value[]): Statement => {
 /** True when the FROM and WHERE find a row. */
 export const exists = (rows: Statement): Statement => sql`EXISTS (SELECT 1 FROM ${rows})`;
 
+/** 1 where the condition is true, otherwise 0: a column that both databases return as the same value. */
+export const flag = (condition: Statement): Statement => sql`CASE WHEN ${condition} THEN 1 ELSE 0 END`;
+
 const literal = (value: Value): string =>
   typeof value === "string" ? `'${value.replaceAll("'", "''")}'` : String(value ?? "NULL");
 

@@ -4,7 +4,7 @@ import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
 import { EVERYWHERE, type Reach } from "../../contract/names/repo-pattern.ts";
 import { inReach } from "../rule/reach.ts";
 import { unknownTask } from "./lookup/subject.ts";
-import { idsIn, list, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
+import { flag, idsIn, list, raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { withEffect } from "../rule/effect.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
@@ -74,7 +74,7 @@ const pauseOf = (row: TaskRow) => ({
 /** The tasks that a `SELECT t.id FROM tasks t …` names, by id. */
 export function* readTasks(ids: Statement): Tx<Task[]> {
   const rows = yield* all<TaskRow>(sql`SELECT id, repo, work_item_id, title, stage, paused_at, paused_by,
-      pause_reason, pause_until, CASE WHEN ${isPaused("tasks")} THEN 1 ELSE 0 END AS paused,
+      pause_reason, pause_until, ${flag(isPaused("tasks"))} AS paused,
       cancelled_at, created_at, updated_at
     FROM tasks WHERE id IN (${ids}) ORDER BY id`);
   return yield* withDependencies(rows, ids);

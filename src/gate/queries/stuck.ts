@@ -7,7 +7,7 @@ import { EVERYWHERE, sees, type Reach } from "../../contract/names/repo-pattern.
 import { labelOf } from "../../contract/names/label.ts";
 import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
 import { all, type Tx } from "../../store/port.ts";
-import { exists, list, raw, sql, when, type Statement } from "../../store/sql.ts";
+import { exists, flag, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { holdsLaneById, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
 import type { Policy } from "../rule/policy.ts";
 import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
@@ -91,8 +91,8 @@ export const isSuspectHead = (policy: Policy, repo: Statement): Statement =>
 const blockedAmong = (policy: Policy, ids: readonly number[]): Statement =>
   sql`SELECT t.id AS task_id, t.repo, t.work_item_id, t.stage, t.lane_state,
     CASE WHEN NOT (${isPaused("t")}) THEN 0 WHEN t.resume_ms IS NULL THEN 2 ELSE 1 END AS paused,
-    CASE WHEN ${hasJob("t", OPEN)} THEN 1 ELSE 0 END AS open,
-    CASE WHEN ${hasJob("t", list(["running"]))} THEN 1 ELSE 0 END AS running,
+    ${flag(hasJob("t", OPEN))} AS open,
+    ${flag(hasJob("t", list(["running"])))} AS running,
     ${entryJob(policy, "t")} AS entry_id, last.id AS job_id, last.agent, last.error
   FROM tasks t LEFT JOIN jobs last ON last.id = (SELECT MAX(j.id) FROM jobs j WHERE j.task_id = t.id)
     AND last.status = 'failed' AND ${hasNoOpenJob("t")}
@@ -119,7 +119,7 @@ export function* slowIn(policy: Policy, repo: string, depth = Infinity): Tx<numb
   const isSlow = sql`EXISTS (SELECT 1 FROM ${unfinishedDependencies(raw("t.id"))}) AND ${entryJob(policy, "t")} IS NOT NULL
       OR ${hasNoOpenJob("t")}`;
   yield* inPages<{ id: number; slow: number }>(
-    (last) => sql`SELECT t.id, CASE WHEN ${isSlow} THEN 1 ELSE 0 END AS slow FROM tasks t
+    (last) => sql`SELECT t.id, ${flag(isSlow)} AS slow FROM tasks t
       WHERE t.repo = ${repo} AND ${holdsLaneById(policy, "t")} AND t.id > ${last?.id ?? 0} ORDER BY t.id LIMIT ${PAGE}`,
     (page) => {
       for (const task of page) if (task.slow === 1) slow.push(task.id);

@@ -1,6 +1,6 @@
 /** The job's own task in SQL: for the hold reasons that lie in it. */
 
-import { raw, sql, type Statement } from "../../store/sql.ts";
+import { flag, raw, sql, type Statement } from "../../store/sql.ts";
 import type { Affected, Write } from "./hold-reason.ts";
 
 /** A condition on the row of `tasks` that has this alias. */
@@ -9,7 +9,7 @@ type TaskCondition = (task: string) => Statement;
 /** True for a job whose own task meets the condition. A value of one row: PostgreSQL may answer EXISTS for many jobs by
  *  reading all tasks once, however many there are. */
 export const ownTaskIs = (job: string, condition: TaskCondition): Statement =>
-  sql`COALESCE((SELECT CASE WHEN ${condition("own")} THEN 1 ELSE 0 END FROM tasks own WHERE own.id = ${raw(job)}.task_id), 0) = 1`;
+  sql`COALESCE((SELECT ${flag(condition("own"))} FROM tasks own WHERE own.id = ${raw(job)}.task_id), 0) = 1`;
 
 /** The ids in a trigger's rows, as a list for IN: twice the same where a write does not change it. */
 export const idsOf = (rows: readonly ("OLD" | "NEW")[]): string => rows.map((row) => `${row}.id`).join(", ");

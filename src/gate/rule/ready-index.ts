@@ -5,7 +5,7 @@
  *  flag may delay a job, never let one through; the audit finds and repairs it. */
 
 import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
-import { idsIn, inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
+import { flag, idsIn, inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
   installTriggers,
@@ -27,7 +27,9 @@ import { EVERYTHING_READABLE } from "./visibility.ts";
 
 /** 1 for a job that is queued and not held, else 0. */
 const shouldBeReady = (policy: Policy, job: string, lane?: KnownLane): Statement =>
-  sql`CASE WHEN ${raw(job)}.status = 'queued' AND (${heldReason(policy, EVERYTHING_READABLE, job, lane)}) IS NULL THEN 1 ELSE 0 END`;
+  flag(
+    sql`${raw(job)}.status = 'queued' AND (${heldReason(policy, EVERYTHING_READABLE, job, lane)}) IS NULL`,
+  );
 
 /** Sets the flags of the jobs that a condition names. A flag that is right is not written.
  *  The condition alone says where to look: beside a status, SQLite would walk all jobs that have it. */

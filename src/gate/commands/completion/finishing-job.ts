@@ -4,7 +4,7 @@
 import type { Job } from "../../../contract/jobs.ts";
 import type { Task } from "../../../contract/tasks.ts";
 import type { Tx } from "../../../store/port.ts";
-import { idsIn, sql, type Statement } from "../../../store/sql.ts";
+import { exists, flag, idsIn, sql } from "../../../store/sql.ts";
 import { isPaused } from "../../rule/lane.ts";
 import type { Rules } from "../../rule/policy.ts";
 import { asJob, type JobRow } from "../job.ts";
@@ -31,21 +31,16 @@ export interface FinishingJob extends LeasedJob, OfJob, OfTask {
   readonly leaves_jobs: number;
 }
 
-const flag = (rows: Statement, name: string): Statement => ({
-  sql: `CASE WHEN EXISTS (SELECT 1 FROM ${rows.sql}) THEN 1 ELSE 0 END AS ${name}`,
-  params: rows.params,
-});
+const dependentsElsewhere = sql`job_deps d JOIN tasks o ON o.id = d.task_id
+  WHERE d.depends_on_task_id = t.id AND o.repo <> t.repo`;
 
 const COLUMNS = sql`, j.agent, j.task_content, j.run_after, j.created_at, j.started_at, t.repo AS task_repo, t.title,
-      t.paused_at, t.paused_by, t.pause_reason, t.pause_until, CASE WHEN ${isPaused("t")} THEN 1 ELSE 0 END AS paused,
+      t.paused_at, t.paused_by, t.pause_reason, t.pause_until, ${flag(isPaused("t"))} AS paused,
       t.cancelled_at, t.created_at AS task_created_at,
       t.updated_at AS task_updated_at, t.told_job_id,
-      ${flag(sql`job_deps d WHERE d.task_id = t.id`, "depends")},
-      ${flag(
-        sql`job_deps d JOIN tasks o ON o.id = d.task_id WHERE d.depends_on_task_id = t.id AND o.repo <> t.repo`,
-        "touches_others",
-      )},
-      ${flag(sql`jobs w WHERE w.task_id = t.id AND w.id <> j.id AND ${isWaiting("w")}`, "leaves_jobs")}`;
+      ${flag(exists(sql`job_deps d WHERE d.task_id = t.id`))} AS depends,
+      ${flag(exists(dependentsElsewhere))} AS touches_others,
+      ${flag(exists(sql`jobs w WHERE w.task_id = t.id AND w.id <> j.id AND ${isWaiting("w")}`))} AS leaves_jobs`;
 
 /** Reads the jobs that exist, by id, each with a flag as `readLeasedJobs` does. */
 export const readFinishingJobs = (

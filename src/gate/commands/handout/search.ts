@@ -3,7 +3,7 @@
 import type { ClaimRequest } from "../../../contract/jobs.ts";
 import type { Reach } from "../../../contract/names/repo-pattern.ts";
 import { all, type Tx } from "../../../store/port.ts";
-import { inlineInteger, list, raw, sql, when, type Statement } from "../../../store/sql.ts";
+import { flag, inlineInteger, list, raw, sql, when, type Statement } from "../../../store/sql.ts";
 import { heldReason } from "../../rule/predicate.ts";
 import { inReach } from "../../rule/reach.ts";
 import type { Visibility } from "../../rule/visibility.ts";
@@ -55,7 +55,7 @@ export const itsTask = ({ stages, lanes }: Visibility, job: string): Statement =
     ["work_item_id", "stage", "answered_at"]
       .map((column) => (stages ? task.replaceAll("#", column) : `NULL AS ${column}`))
       .join(", "),
-  )}, ${stages && lanes ? sql`CASE WHEN ${isOvertaken(raw(`${job}.task_id`))} THEN 1 ELSE 0 END` : raw("0")} AS overtaken`;
+  )}, ${stages && lanes ? flag(isOvertaken(raw(`${job}.task_id`))) : raw("0")} AS overtaken`;
 };
 
 /** The columns of the answer. */

@@ -7,7 +7,7 @@ import { foldRepo, REPO_FORM, REPO_NAME } from "../../../contract/names/repo-nam
 import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
 import { JOB_STATUSES } from "../../../contract/vocabulary.ts";
 import { all, first, lockLane, run, tryLanes, type Tx } from "../../../store/port.ts";
-import { exists, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../../store/sql.ts";
+import { exists, flag, inlineInteger, raw, rowsOf, sql, when, type Statement } from "../../../store/sql.ts";
 import { groupBy } from "../../group-by.ts";
 import { unfinishedInLane } from "../../rule/lane.ts";
 import type { Rules } from "../../rule/policy.ts";
@@ -58,8 +58,8 @@ interface Lane {
 }
 
 const lanes = (visible: Visibility, which: Statement): Statement =>
-  sql`SELECT l.repo, l.folded, CASE WHEN ${isInUse(visible)} THEN 1 ELSE 0 END AS in_use,
-      CASE WHEN ${isFrozen(visible)} THEN 1 ELSE 0 END AS frozen
+  sql`SELECT l.repo, l.folded, ${flag(isInUse(visible))} AS in_use,
+      ${flag(isFrozen(visible))} AS frozen
     FROM gate_lanes l WHERE l.revision > 0 AND ${which}`;
 
 function* readLane(repo: string, visible: Visibility): Tx<Lane | undefined> {

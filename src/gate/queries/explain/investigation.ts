@@ -6,7 +6,7 @@ import type { Task } from "../../../contract/tasks.ts";
 import type { Reason } from "../../../contract/vocabulary.ts";
 import { OPEN_STATUSES } from "../../../contract/vocabulary.ts";
 import { first, type Tx } from "../../../store/port.ts";
-import { list, raw, sql } from "../../../store/sql.ts";
+import { flag, list, raw, sql } from "../../../store/sql.ts";
 import { readJobs } from "../../commands/job.ts";
 import { readTask } from "../../commands/task.ts";
 import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
@@ -112,8 +112,7 @@ export class Investigation {
   *#reasonsOf(job: Job): Tx<ReadonlySet<Reason>> {
     const asked = conditions(this.policy, this.#visible);
     const columns = asked.reduce(
-      (before, { reason, holds }) =>
-        sql`${before}, CASE WHEN ${holds} THEN 1 ELSE 0 END AS ${raw(`"${reason}"`)}`,
+      (before, { reason, holds }) => sql`${before}, ${flag(holds)} AS ${raw(`"${reason}"`)}`,
       raw("j.id"),
     );
     const row = yield* first<Partial<Record<Reason, number>>>(

@@ -4,7 +4,7 @@
 import type { ActiveFreeze, Lane } from "../../../contract/queue.ts";
 import { PEOPLE_TEXT_LENGTH, peopleText } from "../../../contract/people-text.ts";
 import { all, type Tx } from "../../../store/port.ts";
-import { exists, list, raw, sql, type Statement } from "../../../store/sql.ts";
+import { exists, flag, list, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIso, toIsoOrNull } from "../../../store/timestamps.ts";
 import { activeTaskOf, isPaused, unfinished, unfinishedInLane } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
@@ -75,8 +75,6 @@ interface PausedRow {
 }
 
 type FreezeRow = ActiveFreeze & { readonly repo: string };
-
-const flag = (condition: Statement): Statement => sql`CASE WHEN ${condition} THEN 1 ELSE 0 END`;
 
 const hasPaused = (policy: Policy): Statement =>
   policy.pause

@@ -3,7 +3,7 @@
 
 import { JOB_STATUSES, REASONS, type JobStatus } from "../../../contract/vocabulary.ts";
 import { all, first, one, type Tx } from "../../../store/port.ts";
-import { inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
+import { flag, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
 import type { BatchContext } from "../../commands/context.ts";
 import { activeTaskOf, headOf, isPaused, unfinished } from "../../rule/lane.ts";
 import type { Policy } from "../../rule/policy.ts";
@@ -96,7 +96,7 @@ function* suspectHeads(policy: Policy): Tx<number[]> {
 }
 
 /** 1 or 0, in a column: as a condition, a page would walk past all tasks of a lane that is being changed. */
-const isShownPaused = sql`CASE WHEN ${isPaused("t")} THEN 1 ELSE 0 END`;
+const isShownPaused = flag(isPaused("t"));
 
 function* countPaused(): Tx<number> {
   let count = 0;
