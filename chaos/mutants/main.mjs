@@ -101,7 +101,7 @@ try {
     const [by] = Object.keys(CATCHERS).filter((each) => bug[each] !== undefined);
     const takeOut = plant(folder, bug);
     const began = Date.now();
-    let result = { caught: "it applies" };
+    let result = { caught: "not run" };
     if (!values.check)
       result =
         bug.needs === "cc" && !hasCompiler()
@@ -112,13 +112,13 @@ try {
     sum[outcome] += 1;
     const means = by === "test" ? bug.test : `${by} ${bug[by].join(" ")}`;
     console.log(
-      `${outcome.padEnd(7)} ${bug.name}\n          ${means}, ${Math.round((Date.now() - began) / 1_000)} s: ${result[outcome]}`,
+      `${(values.check ? "applies" : outcome).padEnd(7)} ${bug.name}\n          ${means}, ${Math.round((Date.now() - began) / 1_000)} s: ${result[outcome]}`,
     );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(
-  `\n${sum.caught} of ${chosen.length} planted bugs caught${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`,
+  `\n${sum.caught} of ${chosen.length} planted bugs ${values.check ? "apply" : "caught"}${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`,
 );
 process.exit(sum.missed > 0 ? 1 : 0);
