@@ -20,6 +20,9 @@ import { sentenceOf, UNREADABLE_TIMES, unreadableTimes } from "../queries/unread
 
 /** The longest time between two looks: another program may have written a time. */
 const EVERY_MS = 1_000;
+
+/** A round does so many things of each chore. When more fall due at once, such as the pauses of a whole lane, a decision waits for
+ *  one round, not for all of them: until then the other tasks are paused, their jobs not handed out. */
 const AT_ONCE = 500;
 
 /** Another program's lock is waited for so long in all, in milliseconds: claims and reads wait for the round. */
@@ -33,6 +36,15 @@ type Chore = (limit: number, policy: Policy, leaseClock: LeaseClock) => Tx<numbe
 
 /** Each is a transaction of its own, so that one that fails leaves the others. */
 const CHORES: readonly Chore[] = [queueDue, reapExpired, resumeExpired];
+
+/** What a round of chores came to. */
+interface Round {
+  readonly done: number;
+  /** A chore did as much as it may: more is due. */
+  readonly isMore: boolean;
+}
+
+const NOTHING_DONE: Round = { done: 0, isMore: false };
 
 /** When the next thing falls due, in milliseconds since 1970, and how many texts are no time. */
 const NEXT_DUE = sql`SELECT MIN(due) AS due, ${UNREADABLE_TIMES} AS unreadable FROM (
@@ -130,27 +142,31 @@ export class Maintenance {
   async #runAll(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    let done = 0;
+    let round = NOTHING_DONE;
     let due = await this.#findNext();
     const looked = this.#clock();
     if (due <= looked || this.#leaseClock.wentBack) {
-      done = await this.#runChores(this.#leaseClock.wentBack ? [shortenLeases, ...CHORES] : CHORES);
-      if (done > 0) due = await this.#findNext();
+      round = await this.#runChores(this.#leaseClock.wentBack ? [shortenLeases, ...CHORES] : CHORES);
+      if (round.done > 0) due = await this.#findNext();
     } else this.#wasBlocked = false;
     // Work that stays due although it was tried waits for the next round.
-    this.scheduleAt(Math.min(due > looked ? due : Infinity, this.#clock() + EVERY_MS));
-    if (!this.#wasBlocked) this.#after(done);
+    const next = due > looked ? due : Infinity;
+    this.scheduleAt(round.isMore ? looked : Math.min(next, this.#clock() + EVERY_MS));
+    if (!this.#wasBlocked) this.#after(round.done);
   }
 
-  /** Runs chores until one meets another program's lock: the others would wait for the same one.
-   *  @returns how many things were done */
-  async #runChores(chores: readonly Chore[]): Promise<number> {
+  /** Runs chores until one meets another program's lock: the others would wait for the same one. */
+  async #runChores(chores: readonly Chore[]): Promise<Round> {
     let done = 0;
+    let isMore = false;
     let logged: string | undefined;
     this.#wasBlocked = false;
     for (const chore of chores)
       try {
-        done += await this.#runOne(chore);
+        const some = await this.#store.write(() => chore(AT_ONCE, this.#policy, this.#leaseClock), OPTIONS);
+        done += some;
+        if (some === AT_ONCE) isMore = true;
+        else if (chore === shortenLeases) this.#leaseClock.settle();
       } catch (err) {
         logged = String(err);
         if (logged !== this.#logged)
@@ -159,15 +175,7 @@ export class Maintenance {
         if (this.#wasBlocked) break;
       }
     this.#logged = logged;
-    return done;
-  }
-
-  async #runOne(chore: Chore): Promise<number> {
-    let done = 0;
-    for (let many = AT_ONCE; many === AT_ONCE; done += many)
-      many = await this.#store.write(() => chore(AT_ONCE, this.#policy, this.#leaseClock), OPTIONS);
-    if (chore === shortenLeases) this.#leaseClock.settle();
-    return done;
+    return { done, isMore };
   }
 
   /** Milliseconds since 1970 UTC; 0 when it cannot be read, so that each chore finds out for itself. */

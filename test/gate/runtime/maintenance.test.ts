@@ -103,3 +103,26 @@ it.each([90, 130, 170, 210, 250, 290])(
     await store.close();
   },
 );
+
+it("hands out a job while more pauses end at once than a round of maintenance resumes, and resumes all", async () => {
+  const store = await openTestSqlite(Date.now);
+  const gate = await gateOver(store, Date.now);
+  const paused = async () => (await gate.stateCounts()).pausedTasks;
+  for (let task = 0; task < 1_200; task += 1)
+    await gate.createTask(null, {
+      repo: `many/${task % 3}`,
+      work_item_id: `MANY-${task}`,
+      stage: "analysis",
+      entry_job: false,
+    });
+  const until = new Date(Date.now() + 2_000).toISOString();
+  for (const repo of ["many/0", "many/1", "many/2"]) await gate.pauseLane(null, { repo }, { until });
+  await sleep(Date.parse(until) - Date.now());
+  const [job] = (await gate.claim(null, ONE)).jobs;
+  expect(job).toMatchObject({ work_item_id: "WEB-1" });
+  expect(await paused()).toBeGreaterThan(0);
+  await expect.poll(paused, { timeout: 10_000 }).toBe(0);
+  gate.drain();
+  await sleep(50);
+  await store.close();
+});
