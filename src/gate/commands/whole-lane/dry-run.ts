@@ -3,7 +3,7 @@
 
 import type { LanePauseState } from "../../../contract/operations.ts";
 import { all, lockLane, now, one, type Tx } from "../../../store/port.ts";
-import { idsIn, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
+import { idsIn, inlineInteger, raw, sql } from "../../../store/sql.ts";
 import { toStored } from "../../../store/timestamps.ts";
 import { isHeld, verdictsAmong } from "../../rule/effect.ts";
 import type { KnownLane } from "../../rule/lane.ts";
@@ -24,6 +24,9 @@ import {
   type Place,
 } from "./steps.ts";
 
+/** A lane in which all tasks are paused. */
+const WITHOUT_HEAD: KnownLane = { head: null };
+
 /** Says what a change of a long lane would do.
  *  @throws RolledBack with a BusyLane while another change of it goes on
  *  @throws GateError layer_disabled, invalid_request */
@@ -43,11 +46,12 @@ export function* tryChange(context: Context, change: LaneChange): Tx<LanePauseSt
   );
   const ready = yield* readyPlaces(context, repo);
   const held = yield* firstHeld(context, repo);
-  const lane = yield* verb === "pause"
-    ? pauseAround(context, change, [...ready, ...held])
-    : resumeFirst(context, change);
+  if (change.verb === "pause") yield* pauseAround(context, change, [...ready, ...held]);
+  // At its first commit the lane has its head, and all of its tasks count as resumed.
+  else yield* beginChange(context, change, { size: LISTED, call: null });
+  const lane = verb === "pause" ? { lane: WITHOUT_HEAD } : {};
   const verdicts = (jobs: readonly Place[]) =>
-    verdictsAmong(policy, lookup, { repo, jobs: idsOf(jobs), ...(lane ? { lane } : {}) });
+    verdictsAmong(policy, lookup, { repo, jobs: idsOf(jobs), ...lane });
   const effect = {
     now_claimable: (yield* verdicts(held)).filter((job) => !isHeld(job)).sort(byJob),
     now_held: (yield* verdicts(ready)).filter(isHeld),
@@ -66,24 +70,17 @@ const firstHeld = ({ lookup: { useReadyIndex } }: Context, repo: string): Tx<Pla
     WHERE repo = ${repo} AND status = 'queued'${raw(useReadyIndex ? " AND ready = 0" : "")} AND task_id > 0
     ORDER BY task_id, id LIMIT ${inlineInteger(LISTED)}`);
 
-/** Pauses the tasks of some jobs, and those that may hold the lane against jobs that finished tasks left.
- *  @returns the lane as it is once all of its tasks are paused */
+/** Pauses the tasks of some jobs, and those that may hold the lane against jobs that finished tasks left. */
 function* pauseAround(
   context: Context,
   { repo, note }: Extract<LaneChange, { readonly verb: "pause" }>,
   jobs: readonly Place[],
-): Tx<KnownLane> {
+): Tx<void> {
   const how = pauseOptions(context, note, { at: yield* now(), together: true });
-  const started = sql`SELECT id FROM tasks WHERE repo = ${repo} AND ${toPause} AND ${STARTED} LIMIT ${inlineInteger(LISTED)}`;
-  const ids = (yield* all<{ id: number }>(started)).map(({ id }) => id);
-  const those: Statement = idsIn([...new Set([...ids, ...jobs.map(({ task_id }) => task_id)])]);
-  yield* pauseTasks(sql`id IN ${those} AND ${toPause}`, how, written(context));
-  return { head: null };
-}
-
-/** Begins the resume: at its first commit the lane has its head, and all of its tasks count as resumed.
- *  @returns nothing: the lane is read as it is then */
-function* resumeFirst(context: Context, change: LaneChange): Tx<undefined> {
-  yield* beginChange(context, change, { size: LISTED, call: null });
-  return undefined;
+  const started = yield* all<{
+    id: number;
+  }>(sql`SELECT id FROM tasks WHERE repo = ${repo} AND ${toPause} AND ${STARTED}
+      LIMIT ${inlineInteger(LISTED)}`);
+  const ids = new Set([...started.map(({ id }) => id), ...jobs.map(({ task_id }) => task_id)]);
+  yield* pauseTasks(sql`id IN ${idsIn([...ids])} AND ${toPause}`, how, written(context));
 }
