@@ -13,6 +13,8 @@ import { startServer } from "../scripts/postgres/server.mjs";
 
 const SQLITE = {
   kind: "SQLite",
+  bytes: `SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
   series: seriesInSqlite,
 };
 
@@ -29,6 +31,7 @@ const openFiles = async (folder) => ({
       droppable: DROPPABLE_IN_SQLITE,
       // A file that grew stays as it is: nothing of SQLite's own is run after a bulk.
       settle: async () => undefined,
+      compact: async () => undefined,
       close: async () => void db.close(),
     };
   },
@@ -61,12 +64,15 @@ const openServer = async () => {
         await client.query("VACUUM ANALYZE");
         await client.query("CHECKPOINT");
       },
+      // Without the rows that updates left behind, which VACUUM reuses.
+      compact: () => client.query("VACUUM FULL"),
       close: () => client.end(),
     };
   };
   const admin = await connect(server.url("postgres"));
   return {
     kind: "PostgreSQL",
+    bytes: "SELECT pg_database_size(current_database())",
     series: (count) => `(SELECT i FROM generate_series(0, ${count - 1}) AS series(i))`,
     version: (await admin.column("SELECT 'PostgreSQL ' || current_setting('server_version')"))[0],
     url: server.url,

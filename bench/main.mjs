@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { makeBacklog, makeLanes } from "./backlog.mjs";
-import { openKind } from "./databases.mjs";
+import { makeDatabase, openKind } from "./databases.mjs";
 import { count, table } from "./figures.mjs";
 import { summary } from "./rounds.mjs";
 import * as gate from "./rows/gate.mjs";
@@ -35,6 +35,7 @@ const FULL = {
   queue: { jobs: 100_000, lanes: 10_000 },
   crowd: { jobs: 20_000, lanes: 200 },
   keys: { jobs: 100_000, lanes: 1_000 },
+  finished: { tasks: 5_000 },
   slices: 10,
   warmGateMs: 500,
   warmMs: 2_000,
@@ -53,6 +54,7 @@ const QUICK = {
   queue: { jobs: 1_000, lanes: 100 },
   crowd: { jobs: 1_000, lanes: 10 },
   keys: { jobs: 10_000, lanes: 100 },
+  finished: { tasks: 500 },
   slices: 1,
   warmGateMs: 20,
   warmMs: 50,
@@ -97,6 +99,7 @@ const FILL = {
   lane: (databases) => makeLanes(databases, "lane", { ...sizes.queue, lanes: 1 }),
   crowd: (databases) => makeLanes(databases, "crowd", sizes.crowd),
   steady: (databases) => makeLanes(databases, "steady", sizes.steady),
+  finished: (databases) => makeDatabase(databases, "finished", async () => undefined),
   pages: (databases) => makeLanes(databases, "pages", sizes.steady),
   keys: (databases) => makeLanes(databases, "keys", sizes.keys),
 };

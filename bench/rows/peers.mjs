@@ -16,7 +16,11 @@ const PEERS = [
     process: "graphile",
     package: "graphile-worker",
     ways: {
-      graphile: { way: "each", name: "graphile-worker's queueName, a job at a time, 50 at once", reach: 10 },
+      graphile: {
+        way: "each",
+        name: "graphile-worker's queueName, a job at a time, 50 at once",
+        reach: [8, 2.4],
+      },
       "graphile-batches": { way: "batches", name: "graphile-worker's queueName in batches of 500" },
     },
   },
@@ -24,7 +28,11 @@ const PEERS = [
     process: "pg-boss",
     package: "pg-boss",
     ways: {
-      "pg-boss": { way: "each", name: "pg-boss's key_strict_fifo, a job at a time, 50 callers", reach: 50 },
+      "pg-boss": {
+        way: "each",
+        name: "pg-boss's key_strict_fifo, a job at a time, 50 callers",
+        reach: [60, 24],
+      },
       "pg-boss-batches": { way: "batches", name: "pg-boss's key_strict_fifo in batches of 500" },
     },
   },
@@ -35,7 +43,8 @@ export const rows = ({ keys }) =>
     id,
     figure: `claim + complete over HTTP, ${count(keys.lanes)} keys and ${count(keys.jobs)} waiting ÷ ${name}`,
     // At their fastest they have nothing to do with our database: once is enough.
-    reach: reach === undefined ? { postgres: none } : atLeast(reach),
+    reach:
+      reach === undefined ? { postgres: none } : { sqlite: atLeast(reach[0]), postgres: atLeast(reach[1]) },
   }));
 
 const installed = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));

@@ -2,7 +2,7 @@
  *  route that does nothing, and in pages of SQLite's log. */
 
 import { atLeast, atMost, count } from "../figures.mjs";
-import { openGate } from "../gates.mjs";
+import { openGate, together } from "../gates.mjs";
 import { repeat, requestOf } from "../load.mjs";
 import { claimsAndCompletions } from "../pages.mjs";
 import { start } from "../processes.mjs";
@@ -33,9 +33,47 @@ export const rows = ({ steady }) => [
     figure: `pages of the log for 100 completions with stage, ${sizeOf(steady)}`,
     reach: { sqlite: atMost(170) },
   },
+  {
+    id: "bytes-left",
+    figure: "bytes that a finished task with one job leaves behind",
+    reach: atMost(500),
+  },
 ];
 
 const STAGE = { stage: "done" };
+
+/** Finished tasks that are created and worked on at once. */
+const AT_ONCE = 100;
+
+/** What a finished task leaves in the database, in bytes: its row, its job, their events, and the indexes of all. */
+const leftByTasks = async (databases, tasks) => {
+  const url = await databases.filled("finished");
+  const connection = await databases.connect(url);
+  const size = async () => {
+    await connection.compact();
+    return Number((await connection.column(databases.bytes))[0]);
+  };
+  const before = await size();
+  const { gate, close } = await openGate(url);
+  for (let done = 0; done < tasks; done += AT_ONCE) {
+    await together(AT_ONCE, (index) =>
+      gate.createTask("bench", {
+        repo: `acme/service-${index}`,
+        work_item_id: `WORK-${done + index}`,
+        title: "Fix the build",
+        stage: "analysis",
+      }),
+    );
+    const { jobs } = await gate.claim("bench", { max: AT_ONCE, wait_ms: 0, worker: "bench" });
+    await together(AT_ONCE, (index) =>
+      gate.complete("bench", jobs[index].id, { lease_token: jobs[index].lease.token, ...STAGE }),
+    );
+  }
+  await close();
+  const after = await size();
+  await connection.close();
+  return (after - before) / tasks;
+};
 
 /** Callers that claim once, and from then on complete and claim in one call. None leaves a job that it claimed. */
 const claiming = (url) => {
@@ -71,6 +109,13 @@ export async function* measure({ databases, sizes, rounds, wants, logs }) {
     await noop.stop();
     await service.stop();
   }
+  if (wants("bytes-left"))
+    yield {
+      id: "bytes-left",
+      samples: [await leftByTasks(databases, sizes.finished.tasks)],
+      unit: " bytes",
+      note: `the mean of ${count(sizes.finished.tasks)} tasks in ${AT_ONCE} repos`,
+    };
   if (!wants("pages-claim") && !wants("pages-complete")) return;
   const url = await databases.filled("pages");
   const { gate, close } = await openGate(url);
