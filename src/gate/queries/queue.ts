@@ -12,7 +12,9 @@ import { KnownNames, readLaneList, type LaneList } from "./lanes/list.ts";
 import { groupsOf } from "./lanes/named.ts";
 import { readLanes, type Clues, type Reading } from "./lanes/read.ts";
 import { selecting } from "./pages.ts";
-import { blockedTasksFrom, causesIn, describeCause, slowIn, type Cause } from "./stuck.ts";
+import { blockedTasksFrom, slowIn } from "./stuck/blocked.ts";
+import { causesIn, type Cause } from "./stuck/causes.ts";
+import { describeCause } from "./stuck/words.ts";
 
 /** The repositories that are asked for, all when undefined; and those that the caller may know. */
 interface Asked {

@@ -20,7 +20,8 @@ import type { Visibility } from "../../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
 import { Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
 import { mainRoot, MAX_AHEAD, waitOf, type Wait } from "./root.ts";
-import { causeFor, describeCause, isSeen, remediesFor, type Cause } from "../stuck.ts";
+import { causeFor, type Cause } from "../stuck/causes.ts";
+import { describeCause, isSeen, remediesFor } from "../stuck/words.ts";
 
 /** An obstacle whose remedies have not been tried yet. */
 export type DraftObstacle = Omit<Obstacle, "fix"> & { readonly remedies: readonly Remedy[] };

@@ -18,14 +18,9 @@ import {
   runsWithoutLease,
 } from "../../rule/words.ts";
 import { type Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
-import {
-  blockedTasksFrom,
-  causesIn,
-  describeCause,
-  remediesFor,
-  slowIn,
-  type BlockedTasks,
-} from "../stuck.ts";
+import { blockedTasksFrom, slowIn, type BlockedTasks } from "../stuck/blocked.ts";
+import { causesIn } from "../stuck/causes.ts";
+import { describeCause, remediesFor } from "../stuck/words.ts";
 
 export interface Step {
   readonly work_item_id: string | null;

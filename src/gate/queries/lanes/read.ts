@@ -19,7 +19,7 @@ import {
   type ActiveRow,
 } from "../lane-work.ts";
 import { inPages, PAGE } from "../pages.ts";
-import { dependentAmong, isSuspectHead } from "../stuck.ts";
+import { dependentAmong, isSuspectHead } from "../stuck/blocked.ts";
 import { FREEZES_IN_LANE } from "./listed.ts";
 import { namedLanes, type SizedLane } from "./named.ts";
 import { readWaiting } from "./waiting.ts";

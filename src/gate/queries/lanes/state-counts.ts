@@ -12,7 +12,8 @@ import { isActive } from "../../rule/reasons/freeze.ts";
 import { EVERYTHING_READABLE, type Visibility } from "../../rule/visibility.ts";
 import { inPages, PAGE } from "../pages.ts";
 import { isListed } from "./listed.ts";
-import { blockedTasksFrom, causesIn, dependentAmong, isSuspectHead, slowIn } from "../stuck.ts";
+import { blockedTasksFrom, dependentAmong, isSuspectHead, slowIn } from "../stuck/blocked.ts";
+import { causesIn } from "../stuck/causes.ts";
 
 /** Reads the number of jobs in each status: triggers keep it by lane. */
 export function* jobCounts(): Tx<Record<JobStatus, number>> {

@@ -1,20 +1,14 @@
-/** Finds the tasks that are stuck: nothing in what they wait for can move by itself. A task is stuck on a job that failed
- *  for good, without any job, on a dependency that is paused without an end, or in a cycle; in strict lanes also by its own
- *  pause, and with an entry job that is left after its end. A cycle may run through lanes: a task that depends on one
- *  behind it in its own lane waits for itself. The rows decide; this only tells people. */
+/** Reads tasks with all that they wait for, directly or not: their dependencies, and the tasks that have their lanes and may keep
+ *  them for long. What of it is stuck: causes.ts. */
 
-import { EVERYWHERE, sees, type Reach } from "../../contract/names/repo-pattern.ts";
-import { labelOf } from "../../contract/names/label.ts";
-import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../contract/vocabulary.ts";
-import { all, type Tx } from "../../store/port.ts";
-import { exists, flag, list, raw, sql, when, type Statement } from "../../store/sql.ts";
-import { holdsLaneById, isPaused, otherHolders, unfinished } from "../rule/lane.ts";
-import type { Policy } from "../rule/policy.ts";
-import { unfinishedDependencies } from "../rule/reasons/dependency.ts";
-import { cancelRemedy, pauseRemedy, resumeRemedy, type Remedy } from "../rule/remedy.ts";
-import { hasLane, isEntryJob } from "../rule/scope.ts";
-import { ANOTHERS_TASK, NO_JOB, shortText } from "../rule/words.ts";
-import { inPages, PAGE } from "./pages.ts";
+import { isTerminal, LANE_STATE, OPEN_STATUSES, WAITING_STATUSES } from "../../../contract/vocabulary.ts";
+import { all, type Tx } from "../../../store/port.ts";
+import { exists, flag, list, raw, sql, when, type Statement } from "../../../store/sql.ts";
+import { holdsLaneById, isPaused, otherHolders, unfinished } from "../../rule/lane.ts";
+import type { Policy } from "../../rule/policy.ts";
+import { unfinishedDependencies } from "../../rule/reasons/dependency.ts";
+import { hasLane, isEntryJob } from "../../rule/scope.ts";
+import { inPages, PAGE } from "../pages.ts";
 
 /** A task, and the tasks that it waits for. */
 export interface BlockedTask {
@@ -39,11 +33,6 @@ export interface BlockedTask {
 }
 
 export type BlockedTasks = ReadonlyMap<number, BlockedTask>;
-
-export type Cause =
-  | { readonly kind: "failed" | "idle" | "own-pause" | "finished"; readonly task: BlockedTask }
-  | { readonly kind: "paused"; readonly task: BlockedTask; readonly needed: BlockedTask }
-  | { readonly kind: "cycle"; readonly task: BlockedTask; readonly path: readonly BlockedTask[] };
 
 /** Reads the tasks that hold a lane and may do so for long, by id: they have a dependency, a job that failed or none. */
 type ReadSlowTasks = (repo: string) => Tx<readonly number[]>;
@@ -233,170 +222,6 @@ export function* blockedTasksFrom(
   return blocked;
 }
 
-const blockersOf = (task: BlockedTask | undefined): number[] =>
+/** The tasks that a task waits for. */
+export const blockersOf = (task: BlockedTask | undefined): number[] =>
   task ? [...new Set([...task.needs, ...task.behind])] : [];
-
-/** The tasks in a cycle, or behind one: the rest once the tasks without a blocker are taken away, then those that waited
- *  for them only, and so on. */
-const unreachable = (tasks: BlockedTasks): Map<number, readonly BlockedTask[]> => {
-  const left = new Map<number, number>();
-  const waitedForBy = new Map<number, number[]>();
-  for (const task of tasks.values()) {
-    const others = blockersOf(task).filter((id) => tasks.has(id));
-    left.set(task.task_id, others.length);
-    for (const id of others) waitedForBy.set(id, [...(waitedForBy.get(id) ?? []), task.task_id]);
-  }
-  const free = [...left].filter(([, count]) => count === 0).map(([id]) => id);
-  for (let id = free.pop(); id !== undefined; id = free.pop()) {
-    left.delete(id);
-    for (const waiting of waitedForBy.get(id) ?? []) {
-      const count = (left.get(waiting) ?? 0) - 1;
-      left.set(waiting, count);
-      if (count === 0) free.push(waiting);
-    }
-  }
-  return new Map(
-    [...left.keys()].map((id) => [
-      id,
-      blockersOf(tasks.get(id))
-        .flatMap((other) => (left.has(other) ? [tasks.get(other)] : []))
-        .filter((other) => other !== undefined),
-    ]),
-  );
-};
-
-/** The cycles: from every unreachable task along its blockers, until one comes again. */
-const cyclesIn = (tasks: BlockedTasks): Map<number, readonly BlockedTask[]> => {
-  const next = unreachable(tasks);
-  const cycles = new Map<number, readonly BlockedTask[]>();
-  const seen = new Set<number>();
-  for (const start of next.keys()) {
-    const walk: BlockedTask[] = [];
-    let at = tasks.get(start);
-    while (at && !seen.has(at.task_id)) {
-      seen.add(at.task_id);
-      walk.push(at);
-      at = next.get(at.task_id)?.[0];
-    }
-    const closes = walk.findIndex((each) => each === at);
-    if (closes < 0) continue;
-    const cycle = walk.slice(closes);
-    cycle.forEach((each, place) => {
-      cycles.set(each.task_id, [...cycle.slice(place), ...cycle.slice(0, place + 1)]);
-    });
-  }
-  return cycles;
-};
-
-/** The cause that lies in the task alone. */
-const ownCause = ({
-  leftJob,
-  failed,
-  heldByPause,
-  idle,
-}: BlockedTask): "finished" | "failed" | "own-pause" | "idle" | undefined => {
-  if (leftJob !== null) return "finished";
-  if (failed) return "failed";
-  if (heldByPause) return "own-pause";
-  return idle ? "idle" : undefined;
-};
-
-/** The cause of each task that is stuck itself; tasks that only wait behind one are left out. */
-export const causesIn = (tasks: BlockedTasks): Map<number, Cause> => {
-  const causes = new Map<number, Cause>();
-  for (const [id, path] of cyclesIn(tasks)) {
-    const task = tasks.get(id);
-    if (task) causes.set(id, { kind: "cycle", task, path });
-  }
-  for (const task of tasks.values()) {
-    if (causes.has(task.task_id)) continue;
-    const needed = task.needs.map((id) => tasks.get(id)).find((each) => each?.paused);
-    const own = ownCause(task);
-    if (own) causes.set(task.task_id, { kind: own, task });
-    else if (needed) causes.set(task.task_id, { kind: "paused", task, needed });
-  }
-  return causes;
-};
-
-/** The cause that a task waits for: its own, else the nearest; undefined for a task that is not stuck. */
-export const causeFor = (tasks: BlockedTasks, task: number): Cause | undefined => {
-  const causes = causesIn(tasks);
-  const seen = new Set([task]);
-  for (const id of seen) {
-    const cause = causes.get(id);
-    if (cause) return cause;
-    for (const other of blockersOf(tasks.get(id))) seen.add(other);
-  }
-  return undefined;
-};
-
-interface NamedTask {
-  readonly id: number;
-  readonly repo: string;
-  readonly work_item_id: string | null;
-}
-
-const label = ({ task_id: id, work_item_id, repo }: BlockedTask, among: string): string =>
-  labelOf({ id, work_item_id, repo }, among);
-
-/** True for a cause whose tasks are all in repositories that the caller may know. */
-export const isSeen = (cause: Cause, reach: Reach): boolean => {
-  const others = cause.kind === "cycle" ? cause.path : cause.kind === "paused" ? [cause.needed] : [];
-  return [cause.task, ...others].every(({ repo }) => sees(reach, repo));
-};
-
-/** Describes a cause in a clause about the task itself, for people. */
-export const describeCause = (cause: Cause, reach: Reach = EVERYWHERE): string => {
-  const { repo } = cause.task;
-  if (!isSeen(cause, reach)) return `it waits for ${ANOTHERS_TASK}, which cannot move by itself`;
-  switch (cause.kind) {
-    case "failed": {
-      const { job_id = 0, agent = "", error = null } = cause.task.failed ?? {};
-      return `its job ${job_id} (${agent}) failed${error === null ? "" : `: ${shortText(error)}`}`;
-    }
-    case "idle":
-      return `it ${NO_JOB}`;
-    case "own-pause":
-      return "it is paused without an end";
-    case "finished":
-      return `it is ${cause.task.stage}, so its job ${cause.task.leftJob ?? 0} never starts`;
-    case "paused":
-      return `it depends on ${label(cause.needed, repo)}, which is paused without an end`;
-    case "cycle":
-      return `it waits for itself: ${cause.path.map((task) => label(task, repo)).join(" -> ")}`;
-  }
-};
-
-const remedyFor = (
-  remedy: (task: NamedTask) => Remedy,
-  { task_id, repo, work_item_id }: BlockedTask,
-): Remedy => remedy({ id: task_id, repo, work_item_id });
-
-/** The calls that end a cause. A task without a job has none: it needs a job of the orchestrator's; nor has a cause that
- *  the caller may not know. */
-export const remediesFor = (cause: Cause, reach: Reach = EVERYWHERE): Remedy[] => {
-  if (!isSeen(cause, reach)) return [];
-  switch (cause.kind) {
-    case "failed":
-      return cause.task.failed ? [{ action: "retry", job_id: cause.task.failed.job_id }] : [];
-    case "idle":
-      return [];
-    case "own-pause":
-      return [remedyFor(resumeRemedy, cause.task)];
-    case "finished":
-      return cause.task.leftJob === null ? [] : [{ action: "cancel-job", job_id: cause.task.leftJob }];
-    case "paused":
-      return [remedyFor(resumeRemedy, cause.needed)];
-    case "cycle": {
-      const [task, ...rest] = cause.path;
-      let before = task;
-      for (const next of rest) {
-        // A task that is ahead in a lane lets the others pass while it is paused.
-        if (before?.behind.includes(next.task_id)) return [remedyFor(pauseRemedy, next)];
-        before = next;
-      }
-      const needed = rest[0];
-      return needed ? [remedyFor(cancelRemedy, needed)] : [];
-    }
-  }
-};
