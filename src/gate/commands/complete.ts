@@ -26,15 +26,15 @@ import { forgetAnswers, pauseOptions, pauseUnlessPaused, type PauseOptions } fro
 import type { Actor } from "../rule/policy.ts";
 import { endsWithTask } from "../rule/reasons/finished.ts";
 import { isTerminal } from "../../contract/vocabulary.ts";
+import { readTasks } from "./task/read.ts";
 import {
   endWaitingJobs,
   moveStages,
   NONE_ENDED,
-  readTasks,
   refuseTerminal,
   stageChange,
   type Move,
-} from "./task.ts";
+} from "./task/stage.ts";
 import { rebased } from "./overtakes.ts";
 import { toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";

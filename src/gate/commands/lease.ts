@@ -12,7 +12,7 @@ import { changeJob, laneOf, readJob } from "./job.ts";
 import { instantIn } from "../instant.ts";
 import { TOLERATED_JUMP_MS, type Jump, type LeaseClock } from "../lease-clock.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
-import { refuseTerminal } from "./task.ts";
+import { refuseTerminal } from "./task/stage.ts";
 import { unknownJob } from "./lookup/subject.ts";
 import type {
   ChangedJob,

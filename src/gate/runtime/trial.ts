@@ -13,7 +13,7 @@ import { unfreeze } from "../commands/freeze.ts";
 import { cancelJob, retryJob } from "../commands/job.ts";
 import { releaseByForce } from "../commands/lease.ts";
 import { pause, resume } from "../commands/pause.ts";
-import { setStage } from "../commands/task.ts";
+import { setStage } from "../commands/task/stage.ts";
 import type { ExplanationDraft } from "../queries/explain/answer.ts";
 import { rootLines, type Plan } from "../queries/explain/headline.ts";
 import { Investigation } from "../queries/explain/investigation.ts";

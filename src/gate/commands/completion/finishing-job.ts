@@ -9,7 +9,8 @@ import { isPaused } from "../../rule/lane.ts";
 import type { Rules } from "../../rule/policy.ts";
 import { asJob, type JobRow } from "../job.ts";
 import { readLeasedJobs, type LeaseClaim, type LeasedJob } from "../lease.ts";
-import { isWaiting, withDependencies, type Move, type TaskRow } from "../task.ts";
+import { withDependencies, type TaskRow } from "../task/read.ts";
+import { isWaiting, type Move } from "../task/stage.ts";
 
 type OfJob = Pick<JobRow, "agent" | "task_content" | "run_after" | "created_at" | "started_at">;
 type OfTask = Pick<

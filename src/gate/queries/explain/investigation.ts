@@ -8,7 +8,7 @@ import { OPEN_STATUSES } from "../../../contract/vocabulary.ts";
 import { first, type Tx } from "../../../store/port.ts";
 import { flag, list, raw, sql } from "../../../store/sql.ts";
 import { readJobs } from "../../commands/job.ts";
-import { readTask } from "../../commands/task.ts";
+import { readTask } from "../../commands/task/read.ts";
 import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
 import type { FoundBlocker } from "../../rule/hold-reason.ts";
 import { unfinished } from "../../rule/lane.ts";

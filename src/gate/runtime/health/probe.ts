@@ -7,7 +7,7 @@ import { sql } from "../../../store/sql.ts";
 import { claim } from "../../commands/claim.ts";
 import type { Context } from "../../commands/context.ts";
 import { record } from "../../commands/record.ts";
-import { createTask } from "../../commands/task.ts";
+import { createTask } from "../../commands/task/create.ts";
 import { GATE_ACTOR } from "../../rule/policy.ts";
 import { PROBES } from "../../rule/probes.ts";
 import type { Pipeline } from "../pipeline.ts";

@@ -1,28 +1,48 @@
-/** Changes what a living task depends on. The new set replaces the old one; a cycle is refused. Every lane that the decision
+/** Dependencies by their names, and the change of those of a living task. The new set replaces the old one; a cycle is refused. Every lane that the decision
  *  reads is locked first, in the order of the names, so that two changes cannot close a cycle together. */
 
-import { all, lockLane, now, one, run, type Tx } from "../../store/port.ts";
-import { idsIn, sql } from "../../store/sql.ts";
-import { toStored } from "../../store/timestamps.ts";
-import { GateError } from "../../contract/errors.ts";
-import { sees, type Reach } from "../../contract/names/repo-pattern.ts";
-import type { ChangedTask, DependencyName, Task, TaskChange } from "../../contract/tasks.ts";
-import { LANE_STATE } from "../../contract/vocabulary.ts";
-import { withEffect } from "../rule/effect.ts";
-import { whoActs, type Actor } from "../rule/policy.ts";
-import { ANOTHERS_TASK } from "../rule/words.ts";
-import type { Context } from "./context.ts";
-import { recordAll, WRITTEN, type Change } from "./record.ts";
-import {
-  NONE_ENDED,
-  readTask,
-  refuseCancelOfGoing,
-  refuseTerminal,
-  reposAround,
-  resolveDependency,
-  setStage,
-} from "./task.ts";
-import type { TaskRef } from "./lookup/work-item.ts";
+import { all, lockLane, now, one, run, type Tx } from "../../../store/port.ts";
+import { idsIn, sql } from "../../../store/sql.ts";
+import { toStored } from "../../../store/timestamps.ts";
+import { GateError, type InputFault } from "../../../contract/errors.ts";
+import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
+import type { ChangedTask, DependencyName, Task, TaskChange } from "../../../contract/tasks.ts";
+import { LANE_STATE } from "../../../contract/vocabulary.ts";
+import { withEffect } from "../../rule/effect.ts";
+import { whoActs, type Actor } from "../../rule/policy.ts";
+import { ANOTHERS_TASK } from "../../rule/words.ts";
+import type { Context } from "../context.ts";
+import { recordAll, WRITTEN, type Change } from "../record.ts";
+import { readTask } from "./read.ts";
+import { NONE_ENDED, refuseCancelOfGoing, refuseTerminal, reposAround, setStage } from "./stage.ts";
+import { ambiguousWorkItem, tasksOf, unknownWorkItem, type TaskRef } from "../lookup/work-item.ts";
+
+/** A dependency is a work item of the task's own repository, else of the one repository that has it. One of a repository
+ *  that the caller may not know is unknown.
+ *  @param index its place in the list */
+export function* resolveDependency(
+  { reach }: Context,
+  needed: DependencyName,
+  { repo, index }: { readonly repo: string; readonly index: number },
+): Tx<number> {
+  const named = typeof needed === "object";
+  const work_item = named ? needed.work_item_id : needed;
+  const fault = (detail: string): InputFault[] => [{ in: "body", pointer: `/depends_on/${index}`, detail }];
+  const found = yield* tasksOf(work_item, named ? needed.repo : undefined, reach);
+  const task = found.find((each) => each.repo === repo) ?? found[0];
+  if (!task)
+    throw unknownWorkItem(
+      named ? { work_item, repo: needed.repo } : { work_item },
+      fault("must be the work item of a task that exists"),
+    );
+  if (found.length > 1 && task.repo !== repo)
+    throw ambiguousWorkItem(
+      work_item,
+      found.map((each) => each.repo),
+      fault("must name its repo"),
+    );
+  return task.task_id;
+}
 
 /** A task that others lead to, with one of its own dependencies. */
 interface Reached {
