@@ -9,7 +9,7 @@ export const LEASE_BUGS = [
   },
   {
     name: "a reaper that does not look at the lease's end",
-    file: "src/gate/commands/lease.ts",
+    file: "src/gate/commands/due.ts",
     edits: [["AND ${isExpired} AND j.lease_token IS NOT NULL", "AND j.lease_token IS NOT NULL"]],
     chaos: ["--only", "timer", "--kills", "24"],
   },

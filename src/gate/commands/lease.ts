@@ -1,16 +1,16 @@
-/** Leases of running jobs: renewed, ended by a failure or a release, taken back by an operator, and given back when they
- *  expire. The lease's token is the fence: without the current one nothing changes. */
+/** Leases of running jobs: renewed, ended by a failure or a release, and taken back by an operator. The lease's token is the
+ *  fence: without the current one nothing changes. How a lease expires: due.ts. */
 
-import { all, first, lockLane, now, run, tryLane, type Tx } from "../../store/port.ts";
+import { all, first, lockLane, now, run, type Tx } from "../../store/port.ts";
 import { raw, rowsOf, sql, when, type Statement } from "../../store/sql.ts";
 import { NO_RUN } from "../../store/triggers/runs.ts";
 import { GateError, type InputFault } from "../../contract/errors.ts";
 import type { Context } from "./context.ts";
-import { record, WRITTEN, type Subject, type Why } from "./record.ts";
-import { type EventKind } from "../../contract/vocabulary.ts";
+import { record, WRITTEN, type Why } from "./record.ts";
+import type { EventKind } from "../../contract/vocabulary.ts";
 import { changeJob, laneOf, readJob } from "./job.ts";
 import { instantIn } from "../instant.ts";
-import { TOLERATED_JUMP_MS, type Jump, type LeaseClock } from "../lease-clock.ts";
+import type { Jump } from "../lease-clock.ts";
 import { pauseOptions, pauseUnlessPaused } from "./pause.ts";
 import { refuseTerminal } from "./task/stage.ts";
 import { unknownJob } from "./lookup/subject.ts";
@@ -24,8 +24,8 @@ import type {
   Release,
 } from "../../contract/jobs.ts";
 import { withEffect } from "../rule/effect.ts";
-import { GATE_ACTOR, type Actor, type Defaults, type Policy, type Rules } from "../rule/policy.ts";
-import { endsWithTask, takesNoJob } from "../rule/reasons/finished.ts";
+import type { Actor, Defaults, Rules } from "../rule/policy.ts";
+import { endsWithTask } from "../rule/reasons/finished.ts";
 import { toIso, toStored } from "../../store/timestamps.ts";
 import { NO_LEASE } from "../../store/triggers/times.ts";
 import type { TaskRef } from "./lookup/work-item.ts";
@@ -48,7 +48,7 @@ export interface LeasedJob {
   readonly due_ms: number | null;
 }
 
-const LEASED_JOB_COLUMNS = raw(
+export const LEASED_JOB_COLUMNS = raw(
   `j.id AS job_id, j.task_id, j.repo, t.work_item_id, t.stage, j.attempts, j.max_attempts, j.task_finished,
       t.answer_told_job_id, j.lease_ms, j.due_ms`,
 );
@@ -61,7 +61,7 @@ export interface LeaseClaim {
 
 /** True for a lease that is over. After a jump of the clock forward, one from before it is judged by the old clock until it
  *  must have been renewed by the new one. */
-const isOver = (at: number, { byMs, agoMs }: Jump): Statement =>
+export const isOver = (at: number, { byMs, agoMs }: Jump): Statement =>
   sql`j.due_ms <= ${at}${when(
     byMs > 0,
     sql` AND (j.due_ms <= ${at - byMs} OR COALESCE(j.lease_ms, ${agoMs + 1}) <= ${agoMs})`,
@@ -169,7 +169,7 @@ export function* heartbeat(
 const end = (job: LeasedJob, change: Statement): Statement =>
   sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN} WHERE id = ${job.job_id}`;
 
-const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
+export const becomesCancelled = (at: string): Statement => sql`status = 'cancelled', finished_at = ${at}`;
 
 /** Milliseconds until the next attempt: doubling from the first retry's, a fifth of jitter either way, capped. */
 export const backoff = ({ retryMs, retryMaxMs }: Defaults, attempt: number, random: number): number =>
@@ -277,98 +277,4 @@ export function* release(context: Context, id: number, input: Release): Tx<Chang
   const { rules, lookup } = context;
   const { repo } = yield* lockedLeasedJob(context, id, input.lease_token);
   return yield* withEffect(rules.policy, lookup, [repo ?? ""], giveBack(context, id, input));
-}
-
-interface ExpiredJob extends LeasedJob {
-  readonly lease_worker: string | null;
-}
-
-/** The next state of a job whose lease expired: queued while it has attempts left. */
-const afterExpiry = (job: ExpiredJob, at: string): { kind: EventKind; change: Statement; why: string } => {
-  const why = `the lease of ${job.lease_worker ?? "a worker"} expired in attempt ${job.attempts} of ${job.max_attempts}`;
-  if (endsWithTask(job)) return { kind: "job.cancelled", change: becomesCancelled(at), why };
-  if (job.attempts < job.max_attempts)
-    return { kind: "job.lapsed", change: sql`status = 'queued', error = ${why}`, why };
-  return {
-    kind: "job.failed",
-    change: sql`status = 'failed', error = ${why}, finished_at = ${at}`,
-    why,
-  };
-};
-
-/** Gives back the jobs whose lease expired, at most `limit`, but for lanes that others hold; returns how many. A running job
- *  without a lease is another program's, and stays.
- *  A job that was heard of in the meantime keeps its lease: the update carries what was seen. */
-export function* reapExpired(limit: number, _policy: Policy, leaseClock: LeaseClock): Tx<number> {
-  const at = yield* now();
-  const isExpired = isOver(at, leaseClock.observe(at));
-  const expired = yield* all<ExpiredJob>(sql`SELECT ${LEASED_JOB_COLUMNS}, j.lease_worker
-    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'running' AND ${isExpired} AND j.lease_token IS NOT NULL ORDER BY j.id LIMIT ${limit}`);
-  let given = 0;
-  for (const job of expired) {
-    if (!(yield* tryLane(laneOf(job)))) continue;
-    const { kind, change, why } = afterExpiry(job, toStored(at));
-    const reaped = yield* first(sql`UPDATE jobs SET ${NO_LEASE}, ${NO_RUN}, ${change}, ${WRITTEN}
-      WHERE id = ${job.job_id} AND status = 'running' AND attempts = ${job.attempts}
-        AND task_finished = ${job.task_finished} AND due_ms = ${job.due_ms} RETURNING id`);
-    if (!reaped) continue;
-    yield* record(kind, job, { actor: GATE_ACTOR, reason: why });
-    given += 1;
-  }
-  return given;
-}
-
-/** True for a lease that ends later than its own length from now. */
-const isTooLong = (at: number): Statement =>
-  sql`status = 'running' AND lease_token IS NOT NULL AND due_ms > ${at} + lease_ms + ${TOLERATED_JUMP_MS}`;
-
-/** True while there are leases to shorten. */
-export function* hasLongLeases(): Tx<boolean> {
-  const row = yield* first(sql`SELECT id FROM jobs WHERE ${isTooLong(yield* now())} LIMIT 1`);
-  return row !== undefined;
-}
-
-/** Shortens leases, at most `limit`, that end later than their own length from now: they were given before the clock jumped
- *  back, and a worker that is gone would keep its lane for as long. Returns how many. None ends earlier than was promised. */
-export function* shortenLeases(limit: number): Tx<number> {
-  const at = yield* now();
-  const long = yield* all<{ id: number; lease_ms: number }>(
-    sql`SELECT id, lease_ms FROM jobs WHERE ${isTooLong(at)} ORDER BY id LIMIT ${limit}`,
-  );
-  for (const { id, lease_ms } of long) {
-    const due = at + lease_ms;
-    yield* run(sql`UPDATE jobs SET lease_expires_at = ${toStored(due)}, due_ms = ${due}
-      WHERE id = ${id} AND lease_ms = ${lease_ms} AND ${isTooLong(at)}`);
-  }
-  return long.length;
-}
-
-interface DueJob extends Subject {
-  readonly job_id: number;
-  readonly agent: string;
-  readonly stage: string | null;
-}
-
-/** Queues the delayed jobs that are due, at most `limit`, but for lanes that others hold; returns how many. A job that its
- *  task takes no more is cancelled instead. */
-export function* queueDue(limit: number, policy: Policy): Tx<number> {
-  const at = yield* now();
-  const due =
-    yield* all<DueJob>(sql`SELECT j.id AS job_id, j.repo, j.task_id, t.work_item_id, j.agent, t.stage
-    FROM jobs j LEFT JOIN tasks t ON t.id = j.task_id
-    WHERE j.status = 'delayed' AND j.due_ms <= ${at}
-    ORDER BY j.id LIMIT ${limit}`);
-  let queued = 0;
-  for (const job of due) {
-    if (!(yield* tryLane(laneOf(job)))) continue;
-    const isOver = job.stage !== null && takesNoJob(policy, job.stage, job.agent);
-    const change = isOver ? becomesCancelled(toStored(at)) : raw("status = 'queued'");
-    const changed = yield* first(sql`UPDATE jobs SET ${change}, due_ms = NULL, ${WRITTEN}
-      WHERE id = ${job.job_id} AND status = 'delayed' AND due_ms <= ${at} RETURNING id`);
-    if (!changed) continue;
-    yield* record(isOver ? "job.cancelled" : "job.due", job, { actor: GATE_ACTOR });
-    queued += 1;
-  }
-  return queued;
 }

@@ -11,7 +11,7 @@ import {
   type WriteOptions,
 } from "../../store/port.ts";
 import { sql } from "../../store/sql.ts";
-import { hasLongLeases, queueDue, reapExpired, shortenLeases } from "../commands/lease.ts";
+import { hasLongLeases, queueDue, reapExpired, shortenLeases } from "../commands/due.ts";
 import type { LeaseClock } from "../lease-clock.ts";
 import type { Policy } from "../rule/policy.ts";
 import type { Log } from "./log.ts";
