@@ -97,12 +97,12 @@ export function* queueDue(limit: number, policy: Policy): Tx<number> {
   let queued = 0;
   for (const job of due) {
     if (!(yield* tryLane(laneOf(job)))) continue;
-    const isOver = job.stage !== null && takesNoJob(policy, job.stage, job.agent);
-    const change = isOver ? becomesCancelled(toStored(at)) : raw("status = 'queued'");
+    const isFinished = job.stage !== null && takesNoJob(policy, job.stage, job.agent);
+    const change = isFinished ? becomesCancelled(toStored(at)) : raw("status = 'queued'");
     const changed = yield* first(sql`UPDATE jobs SET ${change}, due_ms = NULL, ${WRITTEN}
       WHERE id = ${job.job_id} AND status = 'delayed' AND due_ms <= ${at} RETURNING id`);
     if (!changed) continue;
-    yield* record(isOver ? "job.cancelled" : "job.due", job, { actor: GATE_ACTOR });
+    yield* record(isFinished ? "job.cancelled" : "job.due", job, { actor: GATE_ACTOR });
     queued += 1;
   }
   return queued;
