@@ -455,6 +455,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description The reason that holds a queued entry job.
+         * @enum {string}
+         */
+        Reason: "paused" | "finished" | "freeze" | "dependency" | "active-task";
+        /** @description The actor and reason of a change. */
+        Note: {
+            /** @description The reason, for people. Cut at 4,000 characters; U+FFFD stands for NUL and for half of a surrogate pair. */
+            reason?: string;
+            /** @description The actor's name. With tokens it is the token's name, and may be left out. */
+            by?: string;
+        };
+        /** @description A queued entry job that a change made ready, or now holds. */
+        ChangedVerdict: {
+            job_id: number;
+            task_id: number | null;
+            repo: string;
+            work_item_id: string | null;
+            reason: components["schemas"]["Reason"] | null;
+        };
+        /** @description The effect of a change on queued entry jobs. */
+        Effect: {
+            /** @description Jobs that were held and are ready now. */
+            now_claimable: components["schemas"]["ChangedVerdict"][];
+            /** @description Jobs that were ready and are held now. */
+            now_held: components["schemas"]["ChangedVerdict"][];
+            /** @description True where a list has the first 1,000 jobs only. */
+            cut?: boolean;
+        };
         /** @description An error (RFC 9457). */
         Problem: {
             type: string;
@@ -552,18 +581,6 @@ export interface components {
             /** @description The newest event: continue after it. */
             newest?: number;
         };
-        /**
-         * @description The reason that holds a queued entry job.
-         * @enum {string}
-         */
-        Reason: "paused" | "finished" | "freeze" | "dependency" | "active-task";
-        /** @description The actor and reason of a change. */
-        Note: {
-            /** @description The reason, for people. Cut at 4,000 characters; U+FFFD stands for NUL and for half of a surrogate pair. */
-            reason?: string;
-            /** @description The actor's name. With tokens it is the token's name, and may be left out. */
-            by?: string;
-        };
         /** @description The caller: the name of its token, its role, and its limits. */
         Caller: {
             /** @description The token's name; null without tokens. */
@@ -632,21 +649,6 @@ export interface components {
         EventRange: {
             oldest: number | null;
             newest: number;
-        };
-        /** @description A queued entry job that a change made ready, or now holds. */
-        ChangedVerdict: {
-            job_id: number;
-            task_id: number | null;
-            repo: string;
-            work_item_id: string | null;
-            reason: components["schemas"]["Reason"] | null;
-        };
-        /** @description The effect of a change on queued entry jobs. */
-        Effect: {
-            /** @description Jobs that were held and are ready now. */
-            now_claimable: components["schemas"]["ChangedVerdict"][];
-            /** @description Jobs that were ready and are held now. */
-            now_held: components["schemas"]["ChangedVerdict"][];
         };
         /** @description The actor and reason of a pause, and its end. */
         PauseNote: {
@@ -1208,7 +1210,10 @@ export interface components {
             stuck: boolean;
             /** @description The reason, and a way out. */
             stuck_because: string | null;
+            /** @description The first 50 open jobs of the task, and the last 50 that failed. */
             jobs: components["schemas"]["ExplainedJob"][];
+            /** @description How many further open and failed jobs are left out; `GET /jobs` lists them. */
+            unlisted_jobs?: number;
             /** @description From the work item to the root cause: each waits for the next. */
             chain: {
                 work_item_id: string | null;
@@ -1847,6 +1852,8 @@ export interface operations {
                         cancelled_jobs: components["schemas"]["TaskJob"][];
                         /** @description Queued and delayed jobs that start although the task finished. */
                         left_jobs: components["schemas"]["TaskJob"][];
+                        /** @description How many further jobs are left out, where a list has its first 1,000; `GET /jobs` lists them. */
+                        unlisted_jobs?: number;
                         /**
                          * @description Present in a dry run: nothing was changed, and ids of new rows are provisional.
                          * @enum {boolean}
@@ -1983,6 +1990,8 @@ export interface operations {
                         cancelled_jobs: components["schemas"]["TaskJob"][];
                         /** @description Queued and delayed jobs that start although the task finished. */
                         left_jobs: components["schemas"]["TaskJob"][];
+                        /** @description How many further jobs are left out, where a list has its first 1,000; `GET /jobs` lists them. */
+                        unlisted_jobs?: number;
                         /**
                          * @description Present in a dry run: nothing was changed, and ids of new rows are provisional.
                          * @enum {boolean}
@@ -2628,6 +2637,8 @@ export interface operations {
                         cancelled_jobs: components["schemas"]["TaskJob"][];
                         /** @description Queued and delayed jobs that start although the task finished. */
                         left_jobs: components["schemas"]["TaskJob"][];
+                        /** @description How many further jobs are left out, where a list has its first 1,000; `GET /jobs` lists them. */
+                        unlisted_jobs?: number;
                         /** @description The jobs that were claimed; only with `claim`. */
                         jobs?: components["schemas"]["ClaimedJob"][];
                         /** @description A part of the database was unreadable, and the claim was decided without it. */

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { Effect } from "./effect.ts";
 import { Job } from "./jobs.ts";
 import { Freeze } from "./operations.ts";
-import { Id, Reason, model, time } from "./scalars.ts";
+import { Count, Id, Reason, model, time } from "./scalars.ts";
 import { Task } from "./tasks.ts";
 import { JOB_STATUSES } from "./vocabulary.ts";
 
@@ -154,7 +154,12 @@ export const Explanation = model(
         "Nothing in the chain can move by itself. Of a lane, the first 10,000 tasks are looked at.",
     }),
     stuck_because: z.string().nullable().meta({ description: "The reason, and a way out." }),
-    jobs: z.array(ExplainedJob),
+    jobs: z
+      .array(ExplainedJob)
+      .meta({ description: "The first 50 open jobs of the task, and the last 50 that failed." }),
+    unlisted_jobs: Count.optional().meta({
+      description: "How many further open and failed jobs are left out; `GET /jobs` lists them.",
+    }),
     chain: z
       .array(
         z.strictObject({

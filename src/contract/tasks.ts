@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { Effect } from "./effect.ts";
 import {
+  Count,
   Cursor,
   Id,
   MaxAttempts,
@@ -145,8 +146,12 @@ export const endedJobs = {
   left_jobs: z
     .array(TaskJob)
     .meta({ description: "Queued and delayed jobs that start although the task finished." }),
+  unlisted_jobs: Count.optional().meta({
+    description:
+      "How many further jobs are left out, where a list has its first 1,000; `GET /jobs` lists them.",
+  }),
 };
-export type EndedJobs = { [List in keyof typeof endedJobs]: z.output<(typeof endedJobs)[List]> };
+export type EndedJobs = z.output<z.ZodObject<typeof endedJobs>>;
 
 export const ChangedTask = z.strictObject({
   task: Task,

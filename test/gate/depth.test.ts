@@ -74,3 +74,24 @@ it("explains a task in a lane of 12,000 by the first 10,000 of them", { timeout:
   db.exec("DELETE FROM jobs WHERE task_id = 9000");
   expect(await isStuck(12_000)).toBe(true);
 });
+
+it("lists the first jobs of a task with 2,400 of them in its explanation, an effect and its end", async () => {
+  const { gate, file } = await openLanes(1, 1);
+  const db = new Database(file);
+  db.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2398)
+    INSERT INTO jobs(agent, repo, task_id) SELECT CASE WHEN i % 2 = 0 THEN 'developer' ELSE 'analyst' END, '${lane(0)}', 1 FROM n`);
+  db.close();
+  const { jobs, unlisted_jobs } = await gate.explain({ task_id: 1 }, EVERYWHERE);
+  expect(jobs.map(({ job_id }) => job_id)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+  expect(unlisted_jobs).toBe(2_350);
+  const { effect } = await gate.pause(null, { task_id: 1 }, {});
+  expect(effect.now_held).toHaveLength(1_000);
+  expect(effect.cut).toBe(true);
+  await gate.resume(null, { task_id: 1 });
+  const ended = await gate.setStage(null, { id: 1 }, { stage: "done" });
+  expect(ended.cancelled_jobs).toHaveLength(1_000);
+  expect(ended.left_jobs).toHaveLength(1_000);
+  expect(ended.unlisted_jobs).toBe(400);
+  const left = await gate.listJobs({ status: ["queued"], limit: 100 }, EVERYWHERE);
+  expect(left.jobs.every(({ agent }) => agent === "developer")).toBe(true);
+});

@@ -11,7 +11,7 @@ import { effectLines } from "../output/effect.ts";
 import { outputOption, print, say, type OutputOptions } from "../output/format.ts";
 import { nameOf } from "../output/label.ts";
 import type { Screen, Style } from "../output/terminal.ts";
-import { harmless, phrase, plain } from "../output/text.ts";
+import { countOf, harmless, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, suggestingWorkItems } from "../service.ts";
 
@@ -127,7 +127,7 @@ const chainLines = ({ chain }: Explanation): string[] =>
   );
 
 const linesOf = (explanation: Explanation, screen: Screen): string[] => {
-  const { jobs, root, not_in_force } = explanation;
+  const { jobs, unlisted_jobs, root, not_in_force } = explanation;
   const colour = colourOf(explanation);
   const headline = plain(root.headline);
   const head = [
@@ -148,6 +148,7 @@ const linesOf = (explanation: Explanation, screen: Screen): string[] => {
     ...indented(chainLines(explanation), "   "),
     "",
     ...jobs.map((job) => plain(placeOf(job))),
+    ...(unlisted_jobs === undefined ? [] : [`and ${countOf(unlisted_jobs, "more job")} of the task`]),
   ];
 };
 

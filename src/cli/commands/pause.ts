@@ -77,8 +77,11 @@ const limitLines = (state: PauseState, dryRun: true | undefined): string[] => {
 /** Says which tasks a change of a whole lane starts. */
 const consequence = ({ repo, paused, effect }: LanePauseState): string => {
   const started = new Set(effect.now_claimable.map(({ task_id, job_id }) => task_id ?? `job ${job_id}`)).size;
-  if (started === 0) return "Nothing starts because of it.";
-  const count = countOf(started, "task");
+  if (started === 0)
+    return effect.cut
+      ? "None of the first waiting jobs starts because of it; not all were looked at."
+      : "Nothing starts because of it.";
+  const count = `${effect.cut ? "at least " : ""}${countOf(started, "task")}`;
   const start = `This lets ${count} of ${repo} start${started > 1 ? " at once" : ""}.`;
   const freeze = harmless(advisedCommand({ verb: ["freeze"], operands: [repo] }));
   return paused ? `${start} To keep the repository still instead: ${freeze}.` : start;

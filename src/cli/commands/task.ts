@@ -222,11 +222,14 @@ interface ChangeOptions extends OutputOptions, TaskOptions {
 
 /** A line for the waiting jobs that the end of their task cancelled, and one for those that it left. */
 const endedLines = (
-  { cancelled_jobs, left_jobs }: ChangedTask,
+  { cancelled_jobs, left_jobs, unlisted_jobs }: ChangedTask,
   dryRun: true | undefined,
 ): (readonly [Style, string])[] => {
   const names = (jobs: readonly { job_id: number; agent: string }[]): string =>
-    listed(jobs.map(({ job_id, agent }) => `job ${job_id} (${plain(agent)})`));
+    listed(
+      jobs.map(({ job_id, agent }) => `job ${job_id} (${plain(agent)})`),
+      unlisted_jobs === undefined ? jobs.length : `at least ${jobs.length}`,
+    );
   return [
     ...(cancelled_jobs.length > 0
       ? [["yellow", `${dryRun ? "would be cancelled" : "cancelled"}: ${names(cancelled_jobs)}`] as const]

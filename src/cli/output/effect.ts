@@ -19,13 +19,15 @@ export const effectLines = (
   { paint }: Screen,
   isHypothetical: boolean,
 ): string[] => {
-  const { now_claimable = [], now_held = [] } = effect ?? {};
+  const { now_claimable = [], now_held = [], cut = false } = effect ?? {};
+  const namesOf = (names: readonly string[]): string =>
+    listed(names, cut ? `at least ${names.length}` : names.length);
   const words = isHypothetical ? HYPOTHETICAL : HAPPENED;
   const started = now_claimable.map((job) => plain(labelInRepo(job)));
   const held = now_held.map((job) => `${plain(labelInRepo(job))} (${job.reason ?? "-"})`);
   return [
-    ...(started.length > 0 ? [paint("green", `${words.starts}: ${listed(started)}`)] : []),
-    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${listed(held)}`)] : []),
+    ...(started.length > 0 ? [paint("green", `${words.starts}: ${namesOf(started)}`)] : []),
+    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${namesOf(held)}`)] : []),
   ];
 };
 

@@ -34,7 +34,7 @@ export const phrase = (parts: readonly Part[], reason?: string | null): string =
 const MOST_LISTED = 10;
 
 /** `WEB-7, WEB-8`; of more than ten names the first ten and the count. */
-export const listed = (names: readonly string[], inAll = names.length): string =>
+export const listed = (names: readonly string[], inAll: number | string = names.length): string =>
   [...names.slice(0, MOST_LISTED), ...(names.length > MOST_LISTED ? [`… (${inAll} in all)`] : [])].join(", ");
 
 /** The number of columns that a text takes, without its colours. */

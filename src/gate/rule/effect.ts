@@ -1,7 +1,7 @@
 /** The effect of a change: the queued jobs that it makes ready, and the ready ones that it holds. It is found by making
  *  the change and looking before and after, so that the dry run of a change is the change itself, rolled back. */
 
-import type { ChangedVerdict, Effect } from "../../contract/effect.ts";
+import { LISTED, type ChangedVerdict, type Effect } from "../../contract/effect.ts";
 import { all, type Tx } from "../../store/port.ts";
 import { idsIn, inlineInteger, list, raw, sql, when, type Statement } from "../../store/sql.ts";
 import { readLane, type KnownLane } from "./lane.ts";
@@ -96,6 +96,13 @@ const without = (jobs: readonly ChangedVerdict[], others: readonly ChangedVerdic
   return jobs.filter(({ job_id }) => !known.has(job_id));
 };
 
+/** The effect as an answer has it. */
+const listed = (effect: Effect): Effect => {
+  const { now_claimable, now_held } = effect;
+  if (now_claimable.length <= LISTED && now_held.length <= LISTED) return effect;
+  return { now_claimable: now_claimable.slice(0, LISTED), now_held: now_held.slice(0, LISTED), cut: true };
+};
+
 /** Makes a change and adds its effect on the jobs of the repositories.
  *  @param repos every repository whose jobs the change may concern */
 export function* withEffect<T>(
@@ -115,5 +122,5 @@ export function* withEffect<T>(
       : yield* all<ChangedVerdict>(
           sql`${verdicts(policy, lookup, sql`j.id IN ${idsIn(lost)}`, lane)} ORDER BY j.id`,
         );
-  return { ...value, effect: { now_claimable: without(after, before), now_held } };
+  return { ...value, effect: listed({ now_claimable: without(after, before), now_held }) };
 }

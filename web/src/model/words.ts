@@ -56,20 +56,22 @@ const MOST_NAMED = 6;
 
 type Verdicts = Effect["now_claimable"];
 
-const namesOf = (verdicts: Verdicts, home: string | undefined): string => {
+const namesOf = (verdicts: Verdicts, home: string | undefined, isCut: boolean): string => {
   const names = verdicts.map(({ work_item_id, task_id, job_id, repo }) => {
     const name = taskName(work_item_id, task_id, job_id);
     return repo === home ? name : `${name} in ${repo}`;
   });
   const more = names.length - MOST_NAMED;
-  return more > 0 ? listed([...names.slice(0, MOST_NAMED), `${count(more)} more`]) : listed(names);
+  return more > 0
+    ? listed([...names.slice(0, MOST_NAMED), `${isCut ? "at least " : ""}${count(more)} more`])
+    : listed(names);
 };
 
 /** The effect in sentences: `ORCH-123 becomes ready.`
  *  @param tense `would` before the call, `did` after it
  *  @param home the repository that needs no mention */
 export const effectSentences = (
-  { now_claimable, now_held }: Effect,
+  { now_claimable, now_held, cut = false }: Effect,
   tense: "would" | "did",
   home?: string,
 ): string[] => {
@@ -80,7 +82,7 @@ export const effectSentences = (
       ? plural(now_claimable, "becomes ready", "become ready")
       : plural(now_claimable, "is ready now", "are ready now");
   const sentences: string[] = [];
-  if (now_claimable.length > 0) sentences.push(`${namesOf(now_claimable, home)} ${ready}.`);
+  if (now_claimable.length > 0) sentences.push(`${namesOf(now_claimable, home, cut)} ${ready}.`);
   for (const reason of new Set(now_held.map((verdict) => verdict.reason))) {
     const verdicts = now_held.filter((verdict) => verdict.reason === reason);
     const held = plural(
@@ -88,7 +90,7 @@ export const effectSentences = (
       tense === "would" ? "is held" : "is held now",
       tense === "would" ? "are held" : "are held now",
     );
-    sentences.push(`${namesOf(verdicts, home)} ${held} (${reason ?? ""}).`);
+    sentences.push(`${namesOf(verdicts, home, cut)} ${held} (${reason ?? ""}).`);
   }
   return sentences.length > 0 ? sentences : ["No waiting job is affected."];
 };

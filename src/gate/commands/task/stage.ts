@@ -7,6 +7,7 @@ import { GateError } from "../../../contract/errors.ts";
 import type { Context } from "../context.ts";
 import { recordAll, WRITTEN, type Change } from "../record.ts";
 import { groupBy } from "../../group-by.ts";
+import { LISTED } from "../../../contract/effect.ts";
 import type { ChangedTask, EndedJobs, StageChange } from "../../../contract/tasks.ts";
 import { whoActs, type Actor, type Policy } from "../../rule/policy.ts";
 import { takesNoJob } from "../../rule/reasons/finished.ts";
@@ -38,6 +39,17 @@ type End = Move & { readonly cancelJobs?: boolean | undefined };
 
 export const NONE_ENDED: EndedJobs = { cancelled_jobs: [], left_jobs: [] };
 
+/** The jobs as an answer has them. */
+const listed = ({ cancelled_jobs, left_jobs }: EndedJobs): EndedJobs => {
+  const shown = {
+    cancelled_jobs: cancelled_jobs.slice(0, LISTED),
+    left_jobs: left_jobs.slice(0, LISTED),
+  };
+  const unlisted =
+    cancelled_jobs.length + left_jobs.length - shown.cancelled_jobs.length - shown.left_jobs.length;
+  return unlisted > 0 ? { ...shown, unlisted_jobs: unlisted } : shown;
+};
+
 /** Cancels the jobs of finished tasks that must not start any more, and tells which ones wait on.
  *  @param ends moves to a terminal stage, at most one of each task
  *  @returns by the id of the task */
@@ -52,6 +64,7 @@ export function* endWaitingJobs(
   const ofTask = groupBy(waiting, ({ task_id }) => task_id);
   const ended = new Map<number, EndedJobs>();
   const changes: Change[] = [];
+  const cancelled: number[] = [];
   for (const end of ends) {
     const { task_id, to, actor, cancelJobs = false } = end;
     const cancelled_jobs: EndedJobs["cancelled_jobs"] = [];
@@ -61,12 +74,12 @@ export function* endWaitingJobs(
         cancelled_jobs.push({ job_id, agent, status: "cancelled" });
         changes.push(["job.cancelled", { ...end, job_id }, { actor }]);
       } else left_jobs.push({ job_id, agent, status });
-    ended.set(task_id, { cancelled_jobs, left_jobs });
+    cancelled.push(...cancelled_jobs.map(({ job_id }) => job_id));
+    ended.set(task_id, listed({ cancelled_jobs, left_jobs }));
   }
-  const cancelled = [...ended.values()].flatMap(({ cancelled_jobs }) => cancelled_jobs);
   if (cancelled.length > 0)
     yield* run(sql`UPDATE jobs SET status = 'cancelled', finished_at = ${at}, ${WRITTEN}
-      WHERE id IN ${idsIn(cancelled.map(({ job_id }) => job_id))} AND ${isWaiting("jobs")}`);
+      WHERE id IN ${idsIn(cancelled)} AND ${isWaiting("jobs")}`);
   yield* recordAll(changes);
   return ended;
 }

@@ -1,28 +1,20 @@
 /** The dry run of a pause or a resume of a long lane: its answer, from the rows that it lists and the jobs that it names. The caller
  *  takes the changes back. It changes no more tasks than an answer lists, so that it is short, however long the lane is. */
 
+import { LISTED } from "../../../contract/effect.ts";
 import type { LanePauseState } from "../../../contract/operations.ts";
 import { all, lockLane, now, one, type Tx } from "../../../store/port.ts";
 import { idsIn, inlineInteger, raw, sql } from "../../../store/sql.ts";
 import { toStored } from "../../../store/timestamps.ts";
 import { isHeld, verdictsAmong } from "../../rule/effect.ts";
 import type { KnownLane } from "../../rule/lane.ts";
+import { hasLane } from "../../rule/scope.ts";
 import type { Context } from "../context.ts";
 import type { TaskRef } from "../lookup/work-item.ts";
 import { pauseOptions, pauseTasks, TASK_REF } from "../pause.ts";
 import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
 import { refuseBusyLane } from "./busy.ts";
-import {
-  beginChange,
-  byJob,
-  idsOf,
-  LISTED,
-  longAnswer,
-  readyPlaces,
-  STARTED,
-  written,
-  type Place,
-} from "./steps.ts";
+import { beginChange, byJob, idsOf, longAnswer, readyPlaces, STARTED, written, type Place } from "./steps.ts";
 
 /** A lane in which all tasks are paused. */
 const WITHOUT_HEAD: KnownLane = { head: null };
@@ -52,6 +44,8 @@ export function* tryChange(context: Context, change: LaneChange): Tx<LanePauseSt
   const lane = verb === "pause" ? { lane: WITHOUT_HEAD } : {};
   const verdicts = (jobs: readonly Place[]) =>
     verdictsAmong(policy, lookup, { repo, jobs: idsOf(jobs), ...lane });
+  // In strict lanes every job of a paused task is held, also behind those that were looked at.
+  const holdsAll = verb === "pause" && policy.strictLanes && hasLane(policy, repo);
   const effect = {
     now_claimable: (yield* verdicts(held)).filter((job) => !isHeld(job)).sort(byJob),
     now_held: (yield* verdicts(ready)).filter(isHeld),
@@ -60,7 +54,7 @@ export function* tryChange(context: Context, change: LaneChange): Tx<LanePauseSt
     ...laneState(repo, tasks, verb === "pause" ? toStored(at) : null),
     changed,
     effect,
-    isCut: ready.length === LISTED || held.length === LISTED,
+    isCut: ready.length === LISTED || (held.length === LISTED && !holdsAll),
   });
 }
 

@@ -8,7 +8,7 @@
  *  Another program that reads the rows sees what a series of single pauses would show it. The row of gate_lane_steps is all
  *  that the steps know: any service goes on with it, also after the one that began it ended. */
 
-import type { Effect } from "../../../contract/effect.ts";
+import { LISTED, type Effect } from "../../../contract/effect.ts";
 import type { LanePauseState } from "../../../contract/operations.ts";
 import { all, first, lockLane, now, run, type Tx } from "../../../store/port.ts";
 import { idsIn, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
@@ -24,9 +24,6 @@ import type { TaskRef } from "../lookup/work-item.ts";
 import { pauseOptions, pauseTasks, resumeOptions, resumeTasks, TASK_REF } from "../pause.ts";
 import { WRITTEN, WRITTEN_TOGETHER } from "../record.ts";
 import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
-
-/** An answer lists so many tasks and jobs of a long lane, the first ones: all would not fit into a page. */
-export const LISTED = 1_000;
 
 /** The next thing of a change: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
 const PHASE = { tasks: COUNTING, ready: 2, held: 3 } as const;
@@ -311,16 +308,19 @@ type Change = Pick<LanePauseState, "repo" | "paused" | "tasks" | "changed" | "ef
 export const longAnswer = (
   policy: Policy,
   { isCut, ...change }: Change & { readonly isCut: boolean },
-): LanePauseState => ({
-  ...change,
-  ...forceOf(policy, change.repo),
-  // It has tasks or jobs enough to be long.
-  known: true,
-  near: [],
-  ...(change.changed > change.tasks.length || isCut || change.effect.now_claimable.length === LISTED
-    ? { cut: true }
-    : {}),
-});
+): LanePauseState => {
+  const { repo, changed, tasks, effect } = change;
+  const cut = isCut || effect.now_claimable.length === LISTED;
+  return {
+    ...change,
+    ...forceOf(policy, repo),
+    // It has tasks or jobs enough to be long.
+    known: true,
+    near: [],
+    effect: cut ? { ...effect, cut } : effect,
+    ...(changed > tasks.length || cut ? { cut: true } : {}),
+  };
+};
 
 /** The first jobs that were held and are ready, and those of the first ready ones that are held. */
 function* effectOf(

@@ -18,7 +18,13 @@ import { asCommand, type Remedy } from "../../rule/remedy.ts";
 import { isEntryJob, notInForceBecause } from "../../rule/scope.ts";
 import type { Visibility } from "../../rule/visibility.ts";
 import { estimateStart, noEstimate } from "./estimate.ts";
-import { Investigation, withUsableName, type FoundObstacle, type TaskState } from "./investigation.ts";
+import {
+  Investigation,
+  unlistedJobs,
+  withUsableName,
+  type FoundObstacle,
+  type TaskState,
+} from "./investigation.ts";
 import { mainRoot, MAX_AHEAD, waitOf, type Wait } from "./root.ts";
 import { causeFor, type Cause } from "../stuck/causes.ts";
 import { describeCause, isSeen, remediesFor } from "../stuck/words.ts";
@@ -163,11 +169,13 @@ export function* explain(
   const explainer = new Explainer(investigation, wait.state, cause);
   const explained: DraftJob[] = [];
   for (const job of jobs) explained.push(yield* explainer.job(job));
+  const unlisted_jobs = yield* unlistedJobs(wait.state);
   return {
     task,
     stuck: cause !== undefined,
     stuck_because: cause ? yield* describeStuck(cause, task, reach) : null,
     jobs: explained,
+    ...(unlisted_jobs > 0 ? { unlisted_jobs } : {}),
     chain: [...(mainRoot(wait.roots)?.steps ?? [])],
     not_in_force: yield* describeIdleFreeze(policy, visible, task.repo),
     wait,

@@ -5,8 +5,8 @@ import type { Job } from "../../../contract/jobs.ts";
 import type { Task } from "../../../contract/tasks.ts";
 import type { Reason } from "../../../contract/vocabulary.ts";
 import { OPEN_STATUSES } from "../../../contract/vocabulary.ts";
-import { first, type Tx } from "../../../store/port.ts";
-import { flag, list, raw, sql } from "../../../store/sql.ts";
+import { first, one, type Tx } from "../../../store/port.ts";
+import { flag, inlineInteger, list, raw, sql, type Statement } from "../../../store/sql.ts";
 import { readJobs } from "../../commands/job.ts";
 import { readTask } from "../../commands/task/read.ts";
 import { sees, type Reach } from "../../../contract/names/repo-pattern.ts";
@@ -34,9 +34,28 @@ export interface TaskState {
   readonly failed: Job | undefined;
 }
 
-const readOpenJobs = (task: number): Tx<Job[]> =>
-  readJobs(sql`SELECT o.id FROM jobs o WHERE o.task_id = ${task}
-    AND o.status IN ${list([...OPEN_STATUSES, "failed"])}`);
+/** An explanation is of so many open jobs of a task, the first ones, and of as many that failed, the last ones. */
+const MAX_JOBS = 50;
+
+/** FROM and WHERE of the jobs of a task, `o`, that are open, or failed. */
+const jobsOf = (task: number, statuses: readonly string[]): Statement =>
+  sql`jobs o WHERE o.task_id = ${task} AND o.status IN ${list(statuses)}`;
+
+const readOpenJobs = (task: number): Tx<Job[]> => {
+  const some = (statuses: readonly string[], order: "ASC" | "DESC"): Statement =>
+    sql`SELECT id FROM (SELECT o.id FROM ${jobsOf(task, statuses)}
+      ORDER BY o.id ${raw(order)} LIMIT ${inlineInteger(MAX_JOBS)}) AS found`;
+  return readJobs(sql`${some(OPEN_STATUSES, "ASC")} UNION ALL ${some(["failed"], "DESC")}`);
+};
+
+/** Reads how many open and failed jobs of a task an explanation leaves out. */
+export function* unlistedJobs({ task, jobs }: TaskState): Tx<number> {
+  if (jobs.length < MAX_JOBS) return 0;
+  const { count } = yield* one<{ count: number }>(
+    sql`SELECT COUNT(*) AS count FROM ${jobsOf(task.id, [...OPEN_STATUSES, "failed"])}`,
+  );
+  return count - jobs.length;
+}
 
 /** Names a task by its id where its work item is that of several unfinished tasks: another program may have written them,
  *  and a call by work item is refused then. */
