@@ -89,9 +89,14 @@ onEveryDatabase((open) => {
       await world.adopt();
       const paused = await world.gate.pauseLane(null, { repo: WEB }, {});
       expect(paused.changed).toBe(many);
+      const ready = async () => (await world.rows("SELECT id FROM jobs WHERE ready = 1")).length;
+      expect(await ready()).toBe(many);
       const frozen = await world.gate.freeze(null, { repo: WEB }, {});
-      expect(frozen.effect.now_held).toHaveLength(many);
+      expect(frozen.effect.now_held).toHaveLength(1_000);
+      expect(frozen.effect.cut).toBe(true);
+      expect(await ready()).toBe(0);
       expect(await world.gate.unfreeze(null, { repo: WEB })).toMatchObject({ cleared: 1, frozen: false });
+      expect(await ready()).toBe(many);
       const resumed = await world.gate.resumeLane(null, { repo: WEB });
       // Of a long repository the first ones are listed: the first stays ready.
       expect(resumed).toMatchObject({ changed: many, cut: true });
