@@ -6,7 +6,14 @@ import { report } from "node:process";
 import { createSecureContext } from "node:tls";
 import { pino, type DestinationStream, type Logger } from "pino";
 
-import { ConfigError, policyFor, strictLanesReason, type Config, type TlsFiles } from "./config/service.ts";
+import {
+  asksForTokens,
+  ConfigError,
+  policyFor,
+  strictLanesReason,
+  type Config,
+  type TlsFiles,
+} from "./config/service.ts";
 import { TokenFileError } from "./access/token-file.ts";
 import { openTokens, type Tokens } from "./access/token-source.ts";
 import { Gate } from "./gate/gate.ts";
@@ -77,7 +84,7 @@ const prepare = async (store: Store, logger: Logger): Promise<void> => {
 /** Reads the tokens; undefined for a service that asks for none.
  *  @throws ConfigError */
 const readTokens = (config: Config, logger: Logger): Tokens | undefined => {
-  if (config.tokens.length === 0 && config.tokensFile === undefined) return undefined;
+  if (!asksForTokens(config)) return undefined;
   try {
     return openTokens(config.tokens, config.tokensFile, logger);
   } catch (error) {

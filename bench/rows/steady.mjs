@@ -45,7 +45,7 @@ const STAGE = { stage: "done" };
 /** Finished tasks that are created and worked on at once. */
 const AT_ONCE = 100;
 
-/** What a finished task leaves in the database, in bytes: its row, its job, their events, and the indexes of all. */
+/** Measures the bytes that a finished task leaves in the database: its row, its job, their events, and the indexes of all. */
 const leftByTasks = async (databases, tasks) => {
   const url = await databases.filled("finished");
   const connection = await databases.connect(url);

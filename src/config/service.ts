@@ -67,6 +67,10 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
+/** True for a service that refuses callers without a token. */
+export const asksForTokens = ({ tokens, tokensFile }: Config): boolean =>
+  tokens.length > 0 || tokensFile !== undefined;
+
 /** Lists every invalid variable and the value that it takes. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

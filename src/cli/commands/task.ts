@@ -24,7 +24,7 @@ import { outputOption, print, say, type Answer, type OutputOptions } from "../ou
 import { labelInRepo, labelOf, nameOf } from "../output/label.ts";
 import { pairsOf, tableOf, type Column } from "../output/table.ts";
 import type { Screen, Style } from "../output/terminal.ts";
-import { listed, phrase, plain } from "../output/text.ts";
+import { listedOf, phrase, plain } from "../output/text.ts";
 import { shownTime, since } from "../output/time.ts";
 import { connect, findTask, noteOf, refuseUnknownRepo } from "../service.ts";
 import { jobLines } from "./job/columns.ts";
@@ -226,9 +226,9 @@ const endedLines = (
   dryRun: true | undefined,
 ): (readonly [Style, string])[] => {
   const names = (jobs: readonly { job_id: number; agent: string }[]): string =>
-    listed(
+    listedOf(
       jobs.map(({ job_id, agent }) => `job ${job_id} (${plain(agent)})`),
-      unlisted_jobs === undefined ? jobs.length : `at least ${jobs.length}`,
+      unlisted_jobs !== undefined,
     );
   return [
     ...(cancelled_jobs.length > 0

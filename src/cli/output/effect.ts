@@ -6,7 +6,7 @@ import type { CliContext } from "../context.ts";
 import { say } from "./format.ts";
 import { labelInRepo } from "./label.ts";
 import type { Screen } from "./terminal.ts";
-import { listed, plain } from "./text.ts";
+import { listedOf, plain } from "./text.ts";
 
 export const dryRunOption = (): Option => new Option("--dry-run", "show the effect; change nothing");
 
@@ -20,14 +20,12 @@ export const effectLines = (
   isHypothetical: boolean,
 ): string[] => {
   const { now_claimable = [], now_held = [], cut = false } = effect ?? {};
-  const namesOf = (names: readonly string[]): string =>
-    listed(names, cut ? `at least ${names.length}` : names.length);
   const words = isHypothetical ? HYPOTHETICAL : HAPPENED;
   const started = now_claimable.map((job) => plain(labelInRepo(job)));
   const held = now_held.map((job) => `${plain(labelInRepo(job))} (${job.reason ?? "-"})`);
   return [
-    ...(started.length > 0 ? [paint("green", `${words.starts}: ${namesOf(started)}`)] : []),
-    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${namesOf(held)}`)] : []),
+    ...(started.length > 0 ? [paint("green", `${words.starts}: ${listedOf(started, cut)}`)] : []),
+    ...(held.length > 0 ? [paint("yellow", `${words.holds}: ${listedOf(held, cut)}`)] : []),
   ];
 };
 

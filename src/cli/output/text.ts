@@ -37,6 +37,10 @@ const MOST_LISTED = 10;
 export const listed = (names: readonly string[], inAll: number | string = names.length): string =>
   [...names.slice(0, MOST_LISTED), ...(names.length > MOST_LISTED ? [`… (${inAll} in all)`] : [])].join(", ");
 
+/** The names that an answer lists, which may have left out others. */
+export const listedOf = (names: readonly string[], isCut: boolean): string =>
+  listed(names, isCut ? `at least ${names.length}` : names.length);
+
 /** The number of columns that a text takes, without its colours. */
 export const widthOf = (text: string): number => stringWidth(text);
 

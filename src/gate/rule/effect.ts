@@ -56,7 +56,7 @@ export function* firstReady(
     WHERE v.reason IS NULL ORDER BY v.task_id, v.job_id LIMIT ${inlineInteger(limit)}`);
 }
 
-/** Reads the verdict on each of some jobs of a lane.
+/** Reads the verdict on each of some jobs of a lane, by id.
  *  @param lane where its head is known already */
 export function* verdictsAmong(
   policy: Policy,
@@ -73,6 +73,9 @@ export function* verdictsAmong(
     sql`${verdicts(policy, lookup, sql`j.id IN ${idsIn(jobs)}`, known)} ORDER BY j.id`,
   );
 }
+
+/** The order of the jobs in an effect. */
+export const byJob = (a: ChangedVerdict, b: ChangedVerdict): number => a.job_id - b.job_id;
 
 export const isHeld = ({ reason }: ChangedVerdict): boolean => reason !== null;
 

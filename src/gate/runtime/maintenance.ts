@@ -37,7 +37,7 @@ type Chore = (limit: number, policy: Policy, leaseClock: LeaseClock) => Tx<numbe
 /** Each is a transaction of its own, so that one that fails leaves the others. */
 const CHORES: readonly Chore[] = [queueDue, reapExpired, resumeExpired];
 
-/** What a round of chores came to. */
+/** The result of a round of chores. */
 interface Round {
   readonly done: number;
   /** A chore did as much as it may: more is due. */

@@ -18,7 +18,7 @@ import type { ExplanationDraft } from "../queries/explain/answer.ts";
 import { rootLines, type Plan } from "../queries/explain/headline.ts";
 import { Investigation } from "../queries/explain/investigation.ts";
 import { mainRoot, needsCall, obstaclesOf, waitOf, type Root } from "../queries/explain/root.ts";
-import { readyAmong } from "../rule/effect.ts";
+import { byJob, readyAmong } from "../rule/effect.ts";
 import { asCommand, PROGRAM_IS_GONE, type Remedy } from "../rule/remedy.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -48,8 +48,6 @@ function* retried(context: Context, id: number): Tx<{ readonly effect: Effect }>
   const itself = { job_id: id, task_id, repo, work_item_id, reason: null };
   return { effect: { ...effect, now_claimable: [...effect.now_claimable, itself].sort(byJob) } };
 }
-
-const byJob = (a: ChangedVerdict, b: ChangedVerdict): number => a.job_id - b.job_id;
 
 const run = (context: Context, remedy: Remedy): Tx<{ readonly effect: Effect }> => {
   switch (remedy.action) {

@@ -12,7 +12,7 @@ export const serveCommand = (program: Command, context: CliContext): void => {
     .description("migrate the database and serve until stopped")
     .addHelpText("after", example("PORT=8081 serial-gate serve"))
     .action(async () => {
-      const [{ parseConfig }, { serve }, { shownUrl }] = await Promise.all([
+      const [{ asksForTokens, parseConfig }, { serve }, { shownUrl }] = await Promise.all([
         import("../../../config/service.ts"),
         import("../../../serve.ts"),
         import("../../../store/open.ts"),
@@ -32,8 +32,7 @@ export const serveCommand = (program: Command, context: CliContext): void => {
       onReload(() => {
         service.reload();
       });
-      const needsToken = config.tokens.length > 0 || config.tokensFile !== undefined;
-      const authorized = needsToken ? '-H "Authorization: Bearer $SERIAL_GATE_TOKEN" ' : "";
+      const authorized = asksForTokens(config) ? '-H "Authorization: Bearer $SERIAL_GATE_TOKEN" ' : "";
       printLines(
         context,
         `serial-gate ${service.url} on ${shownUrl(config.databaseUrl)}  (open ${service.url}/ in a browser, or try: curl ${authorized}-X POST ${service.url}/jobs/claim)`,

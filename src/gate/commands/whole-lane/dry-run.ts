@@ -14,7 +14,7 @@ import type { TaskRef } from "../lookup/work-item.ts";
 import { pauseOptions, pauseTasks, TASK_REF } from "../pause.ts";
 import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
 import { refuseBusyLane } from "./busy.ts";
-import { beginChange, byJob, idsOf, longAnswer, readyPlaces, STARTED, written, type Place } from "./steps.ts";
+import { beginChange, idsOf, longAnswer, readyPlaces, STARTED, written, type Place } from "./steps.ts";
 
 /** A lane in which all tasks are paused. */
 const WITHOUT_HEAD: KnownLane = { head: null };
@@ -47,7 +47,7 @@ export function* tryChange(context: Context, change: LaneChange): Tx<LanePauseSt
   // In strict lanes every job of a paused task is held, also behind those that were looked at.
   const holdsAll = verb === "pause" && policy.strictLanes && hasLane(policy, repo);
   const effect = {
-    now_claimable: (yield* verdicts(held)).filter((job) => !isHeld(job)).sort(byJob),
+    now_claimable: (yield* verdicts(held)).filter((job) => !isHeld(job)),
     now_held: (yield* verdicts(ready)).filter(isHeld),
   };
   return longAnswer(policy, {

@@ -13,7 +13,7 @@ import type { LanePauseState } from "../../../contract/operations.ts";
 import { all, first, lockLane, now, run, type Tx } from "../../../store/port.ts";
 import { idsIn, inlineInteger, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toStored } from "../../../store/timestamps.ts";
-import { firstReady, isHeld, verdictsAmong } from "../../rule/effect.ts";
+import { byJob, firstReady, isHeld, verdictsAmong } from "../../rule/effect.ts";
 import { COUNTING, NO_END, unfinished } from "../../rule/lane.ts";
 import type { Actor, Policy } from "../../rule/policy.ts";
 import { reevaluateNext, reevaluateSome } from "../../rule/ready-index.ts";
@@ -340,7 +340,5 @@ function* effectOf(
     now_held: (yield* verdictsAmong(policy, lookup, { repo, jobs: idsOf(before) })).filter(isHeld),
   };
 }
-
-export const byJob = (a: { job_id: number }, b: { job_id: number }): number => a.job_id - b.job_id;
 
 export const idsOf = (places: readonly Place[]): number[] => places.map(({ job_id }) => job_id);
