@@ -38,7 +38,7 @@ import { queueRoutes } from "./routes/queue.ts";
 import { llmsRoute, serviceRoutes } from "./routes/service.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { addModels } from "./schemas.ts";
-import { buildSerializer } from "./serializers.ts";
+import { buildSerializer, buildValidator } from "./schema-compilers.ts";
 
 interface AppParts {
   readonly gate: Gate;
@@ -48,12 +48,12 @@ interface AppParts {
   readonly version: string;
   /** The dashboard; without it `/` is a 404. */
   readonly page?: Page | undefined;
-  /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
   readonly budgets?: Budgets;
   /** The tools for agents; without it there is no /mcp. */
   readonly mcp?: AnswerMcp;
   /** The text of /llms.txt. */
   readonly llms?: string;
+  /** A certificate and its key in PEM, to serve HTTPS; without them plain HTTP. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
@@ -86,7 +86,7 @@ export const buildApp = async ({
     childLoggerFactory: (parent) => parent,
     bodyLimit: budgets.body,
     ajv: AJV_OPTIONS,
-    schemaController: { compilersFactory: { buildSerializer } },
+    schemaController: { compilersFactory: { buildValidator, buildSerializer } },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
