@@ -469,7 +469,9 @@ BEGIN
   INSERT INTO public.gate_finishes(repo, task_id, started)
     SELECT NEW.repo, NEW.id, CASE NEW.lane_state WHEN 0 THEN 0 ELSE 1 END
     WHERE EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) OR (NEW.lane_state <> 0 AND EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id));
-  DELETE FROM public.gate_finishes WHERE repo = NEW.repo AND NOT EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) AND NOT EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id);
+  IF EXISTS (SELECT 1 FROM public.gate_finishes WHERE repo = NEW.repo) THEN
+    DELETE FROM public.gate_finishes WHERE repo = NEW.repo AND NOT EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.paused_from IS NOT NULL AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id) AND NOT EXISTS (SELECT 1 FROM public.tasks o WHERE o.repo = NEW.repo AND o.lane_state <> 0 AND o.stage NOT IN ('done', 'cancelled') AND o.id <> NEW.id);
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -484,7 +486,9 @@ EXECUTE FUNCTION public.gate_overtakes_tasks_finished();
 CREATE FUNCTION public.gate_state_tasks_finished() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0) THEN
+    UPDATE public.jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -959,20 +963,22 @@ EXECUTE FUNCTION public.gate_ready_own_jobs_updated();
 CREATE FUNCTION public.gate_ready_paused_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (OLD.id, NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -985,20 +991,22 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_changed();
 CREATE FUNCTION public.gate_ready_paused_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1011,20 +1019,22 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_created();
 CREATE FUNCTION public.gate_ready_paused_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (OLD.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1037,20 +1047,22 @@ EXECUTE FUNCTION public.gate_ready_paused_tasks_deleted();
 CREATE FUNCTION public.gate_ready_finished_tasks_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (OLD.id, NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id, NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1063,20 +1075,22 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_changed();
 CREATE FUNCTION public.gate_ready_finished_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1089,20 +1103,22 @@ EXECUTE FUNCTION public.gate_ready_finished_tasks_created();
 CREATE FUNCTION public.gate_ready_finished_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (OLD.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1218,23 +1234,27 @@ EXECUTE FUNCTION public.gate_ready_freeze_repo_freeze_deleted();
 CREATE FUNCTION public.gate_ready_dependency_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
-    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.job_deps d WHERE d.depends_on_task_id = NEW.id) THEN
+    UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
+      FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+      UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id))) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1247,26 +1267,32 @@ EXECUTE FUNCTION public.gate_ready_dependency_tasks_created();
 CREATE FUNCTION public.gate_ready_dependency_tasks_finished() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
-    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
-  UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
-    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.job_deps d WHERE d.depends_on_task_id = NEW.id) THEN
+    UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> NEW.repo AND repo IN (SELECT t.repo
+      FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = NEW.id
+      UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = NEW.id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.job_deps d WHERE d.depends_on_task_id = OLD.id) THEN
+    UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
+      FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+      UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id))) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id, NEW.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1279,23 +1305,27 @@ EXECUTE FUNCTION public.gate_ready_dependency_tasks_finished();
 CREATE FUNCTION public.gate_ready_dependency_tasks_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
-    FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
-    UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.job_deps d WHERE d.depends_on_task_id = OLD.id) THEN
+    UPDATE public.gate_lanes SET revision = revision + 1 WHERE repo <> OLD.repo AND repo IN (SELECT t.repo
+      FROM public.job_deps d JOIN public.tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = OLD.id
+      UNION SELECT j.repo FROM public.job_deps d JOIN public.jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = OLD.id);
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id))) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (SELECT d.task_id FROM public.job_deps d WHERE d.depends_on_task_id IN (OLD.id)) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1308,20 +1338,22 @@ EXECUTE FUNCTION public.gate_ready_dependency_tasks_deleted();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_declared() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id = NEW.task_id) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1333,34 +1365,38 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_declared();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_changed() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id = OLD.task_id) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id = NEW.task_id) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1372,20 +1408,22 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_changed();
 CREATE FUNCTION public.gate_ready_dependency_job_deps_dropped() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id = OLD.task_id) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = OLD.task_id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1397,34 +1435,38 @@ EXECUTE FUNCTION public.gate_ready_dependency_job_deps_dropped();
 CREATE FUNCTION public.gate_ready_active_task_tasks_created() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND NEW.stage NOT IN ('done', 'cancelled') AND NEW.paused_at IS NULL AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1437,20 +1479,22 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_created();
 CREATE FUNCTION public.gate_ready_active_task_tasks_entered() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE ready = 1 AND repo = NEW.repo AND task_id <> NEW.id AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1505,20 +1549,22 @@ BEGIN
       ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
       AND (h.lane_state = 1
         OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (OLD.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (OLD.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1531,20 +1577,22 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_deleted();
 CREATE FUNCTION public.gate_ready_active_task_tasks_own() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE (status = 'queued' OR ready = 1) AND task_id IN (NEW.id)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1557,22 +1605,26 @@ EXECUTE FUNCTION public.gate_ready_active_task_tasks_own();
 CREATE FUNCTION public.gate_ready_active_task_jobs_run_ended() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
+      UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
+      AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 
@@ -1585,22 +1637,26 @@ EXECUTE FUNCTION public.gate_ready_active_task_jobs_run_ended();
 CREATE FUNCTION public.gate_ready_active_task_jobs_run_deleted() RETURNS trigger LANGUAGE plpgsql
   SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $gate$
 BEGIN
-  UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
+  IF EXISTS (SELECT 1 FROM public.jobs WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
     UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
-    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
-      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
-    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
-    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
-      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
-    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
-      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
-      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
-      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
-      AND (h.lane_state = 1
-        OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+    AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2)) THEN
+    UPDATE public.jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE status = 'queued' AND ready = 0 AND repo = OLD.repo AND task_id IN (SELECT (SELECT MIN(t.id) AS id FROM public.tasks t WHERE t.repo = OLD.repo AND CASE WHEN t.stage IN ('done', 'cancelled') THEN NULL WHEN t.paused_at IS NULL THEN 0 ELSE 1 END = 0)
+      UNION ALL SELECT t.id FROM public.tasks t WHERE t.repo = OLD.repo AND t.lane_state = 2 AND t.paused_at IS NULL)
+      AND EXISTS (SELECT 1 FROM public.tasks ended WHERE ended.id = OLD.task_id AND ended.lane_state <> 0 AND ended.lane_state = 2) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+        AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+      WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM public.repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+      WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM public.job_deps d JOIN public.tasks needed ON needed.id = d.depends_on_task_id
+        WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+      WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+        THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM public.tasks ahead
+        WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1)
+        ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM public.tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+        AND (h.lane_state = 1
+          OR EXISTS (SELECT 1 FROM public.jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM public.gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM public.tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+  END IF;
   RETURN NULL;
 END $gate$;
 

@@ -4,9 +4,9 @@
 
 import AjvCompiler from "@fastify/ajv-compiler";
 import SerializerSelector from "@fastify/fast-json-stringify-compiler";
-import type { ValidateFunction } from "ajv";
 
 type BuildValidator = AjvCompiler.BuildCompilerFromPool;
+type Validate = ReturnType<ReturnType<BuildValidator>> & ((input: unknown) => boolean);
 type BuildSerializer = ReturnType<typeof SerializerSelector>;
 
 /** Fastify's own compiler, asked for each part of a route's requests when the first one comes.
@@ -14,15 +14,15 @@ type BuildSerializer = ReturnType<typeof SerializerSelector>;
 export const buildValidator: BuildValidator = (models, options) => {
   let compile: ReturnType<BuildValidator> | undefined;
   return (route) => {
-    let compiled: ValidateFunction | undefined;
-    const validate = (input: unknown): boolean => {
+    let compiled: Validate | undefined;
+    const validate = ((input) => {
       compile ??= AjvCompiler()(models, options);
-      compiled ??= compile(route) as ValidateFunction;
+      compiled ??= compile(route) as Validate;
       const isValid = compiled(input);
-      (validate as ValidateFunction).errors = compiled.errors ?? null;
+      validate.errors = compiled.errors ?? null;
       return isValid;
-    };
-    return validate as ValidateFunction;
+    }) as Validate;
+    return validate;
   };
 };
 

@@ -184,7 +184,16 @@ export interface Trigger {
 }
 
 /** Portable SQL about NEW and OLD, or an action that the databases spell differently. */
-export type TriggerAction = Statement | LaneUpdate | LaneLock | EventInsert | TimesUpdate | Draw;
+export type TriggerAction = Statement | IfAny | LaneUpdate | LaneLock | EventInsert | TimesUpdate | Draw;
+
+/** A statement that changes nothing unless there is such a row, and mostly there is none. PostgreSQL looks first: only to begin
+ *  an UPDATE of a table with many triggers and indexes takes it several times as long. SQLite begins with the look. */
+export interface IfAny {
+  readonly kind: "if any";
+  /** FROM and WHERE. */
+  readonly row: Statement;
+  readonly change: Statement;
+}
 
 /** Updates the row of a lane once, and makes the row first if there is none. */
 export interface LaneUpdate {

@@ -5,7 +5,7 @@ import type { Blocker, RootCause } from "../../contract/explanation.ts";
 import type { Job } from "../../contract/jobs.ts";
 import type { Task } from "../../contract/tasks.ts";
 import type { Reason } from "../../contract/vocabulary.ts";
-import type { Trigger, Tx } from "../../store/port.ts";
+import type { Trigger, TriggerAction, Tx } from "../../store/port.ts";
 import type { Statement } from "../../store/sql.ts";
 import type { KnownLane } from "./lane.ts";
 import type { Policy } from "./policy.ts";
@@ -21,14 +21,16 @@ export interface Affected {
   /** The repository of all these jobs, where a write can affect many of one: the head of its lane is looked up once then,
    *  not for each job. */
   readonly lane?: Statement;
+  /** True where most such writes affect a job: no look for one goes before. */
+  readonly expected?: true;
 }
 
 /** A write, by any program, that can change what a condition says of a queued job. */
 export interface Write extends Pick<Trigger, "table" | "after" | "when"> {
   /** Tells the writes of one reason apart: a part of the trigger's name. */
   readonly name: string;
-  /** Statements that lock the other lanes that the write concerns, before any job of them is evaluated. */
-  readonly locks?: readonly Statement[];
+  /** What locks the other lanes that the write concerns, before any job of them is evaluated. */
+  readonly locks?: readonly TriggerAction[];
   readonly affects: readonly Affected[];
 }
 

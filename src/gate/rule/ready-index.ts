@@ -4,7 +4,15 @@
  *  The index proposes, the predicate disposes: a claim evaluates `heldReason` again before it hands a job out. A wrong
  *  flag may delay a job, never let one through; the audit finds and repairs it. */
 
-import { all, run, tryLane, type Dialect, type Trigger, type Tx } from "../../store/port.ts";
+import {
+  all,
+  run,
+  tryLane,
+  type Dialect,
+  type Trigger,
+  type TriggerAction,
+  type Tx,
+} from "../../store/port.ts";
 import { flag, idsIn, inlineInteger, list, raw, sql, type Statement } from "../../store/sql.ts";
 import {
   areTriggersRecorded,
@@ -43,6 +51,15 @@ const CANDIDATES: Readonly<Record<Affected["effect"], string>> = {
   either: "",
 };
 
+/** Evaluates the jobs that a write affects. A job whose flag can turn is queued, or ready. */
+const evaluate = (policy: Policy, { effect, jobs, lane, expected }: Affected): TriggerAction => {
+  const which = sql`${raw(CANDIDATES[effect])}${jobs}`;
+  const change = reevaluate(policy, which, lane && { head: headOf(policy, lane) });
+  if (expected) return change;
+  const row = effect === "either" ? sql`(status = 'queued' OR ready = 1) AND ${jobs}` : which;
+  return { kind: "if any", row: sql`jobs WHERE ${row}`, change };
+};
+
 /** An update of many tasks together is followed by `reevaluateLane`. */
 const conditionOf = ({ table, after, when }: Write): Pick<Trigger, "when"> => {
   if (table !== "tasks" || !after.startsWith("UPDATE")) return when === undefined ? {} : { when };
@@ -54,12 +71,7 @@ const asTrigger = (policy: Policy, reason: string, write: Write): Trigger => ({
   table: write.table,
   after: write.after,
   ...conditionOf(write),
-  body: [
-    ...(write.locks ?? []),
-    ...write.affects.map(({ effect, jobs, lane }) =>
-      reevaluate(policy, sql`${raw(CANDIDATES[effect])}${jobs}`, lane && { head: headOf(policy, lane) }),
-    ),
-  ],
+  body: [...(write.locks ?? []), ...write.affects.map((affected) => evaluate(policy, affected))],
 });
 
 /** The writes to a job itself, after which it is evaluated again whatever the reasons are. */
@@ -69,7 +81,7 @@ const OWN_WRITES: readonly Write[] = [
     table: "jobs",
     after: "INSERT",
     when: raw("NEW.status = 'queued'"),
-    affects: [{ effect: "either", jobs: raw("id = NEW.id") }],
+    affects: [{ effect: "either", jobs: raw("id = NEW.id"), expected: true }],
   },
   {
     name: "updated",
@@ -77,7 +89,7 @@ const OWN_WRITES: readonly Write[] = [
     after: "UPDATE OF agent, repo, task_id, status",
     // A claim clears the flag itself, so that nothing is left to do.
     when: raw("NEW.status = 'queued' OR NEW.ready = 1"),
-    affects: [{ effect: "either", jobs: raw("id = NEW.id") }],
+    affects: [{ effect: "either", jobs: raw("id = NEW.id"), expected: true }],
   },
 ];
 

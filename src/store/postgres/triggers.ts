@@ -36,6 +36,10 @@ const insertEvent = ({ columns, detail }: EventInsert): string =>
 const statementsOf = (schema: string, action: TriggerAction): string[] => {
   if (!("kind" in action)) return [writtenOut(action)];
   switch (action.kind) {
+    case "if any":
+      return [
+        `IF EXISTS (SELECT 1 FROM ${writtenOut(action.row)}) THEN\n    ${indent(writtenOut(action.change))};\n  END IF`,
+      ];
     case "lane update": {
       const update = writtenOut(action.update);
       // The row is there but for a lane's first change: looking first would cost every other one.

@@ -63,6 +63,8 @@ const insertEvent = ({ columns, detail }: EventInsert): string =>
 const statementsOf = (action: TriggerAction): string[] => {
   if (!("kind" in action)) return [writtenOut(action)];
   switch (action.kind) {
+    case "if any":
+      return [writtenOut(action.change)];
     case "lane update":
       return [makeLane(writtenOut(action.lane)), writtenOut(action.update)];
     case "lane lock":

@@ -26,7 +26,11 @@ export const OVERTAKES: readonly Trigger[] = [
       sql`INSERT INTO gate_finishes(repo, task_id, started)
     SELECT NEW.repo, NEW.id, CASE NEW.lane_state WHEN ${raw(String(LANE_STATE.none))} THEN 0 ELSE 1 END
     WHERE ${PAUSED} OR (NEW.lane_state <> ${raw(String(LANE_STATE.none))} AND ${STARTED})`,
-      sql`DELETE FROM gate_finishes WHERE repo = NEW.repo AND NOT ${PAUSED} AND NOT ${STARTED}`,
+      {
+        kind: "if any",
+        row: raw("gate_finishes WHERE repo = NEW.repo"),
+        change: sql`DELETE FROM gate_finishes WHERE repo = NEW.repo AND NOT ${PAUSED} AND NOT ${STARTED}`,
+      },
     ],
   },
 ];

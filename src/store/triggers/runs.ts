@@ -11,17 +11,21 @@ const TERMINAL = list(TERMINAL_STAGES);
 /** The columns of a run, as they are outside of one. Part of every UPDATE of the gate that ends a run. */
 export const NO_RUN = raw("task_finished = 0, progress = NULL");
 
+/** The status is inside of the CASE: beside the task, SQLite might walk all jobs that run. */
+const RUNS_OF_TASK = raw("task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0");
+
 export const RUNS: readonly Trigger[] = [
   {
     name: "gate_state_tasks_finished",
     table: "tasks",
     after: "UPDATE OF stage",
     when: sql`NEW.stage IN ${TERMINAL} AND OLD.stage NOT IN ${TERMINAL}`,
-    // The status is inside of the CASE: beside the task, SQLite might walk all jobs that run.
     body: [
-      raw(
-        "UPDATE jobs SET task_finished = 1 WHERE task_id = NEW.id AND CASE status WHEN 'running' THEN task_finished END = 0",
-      ),
+      {
+        kind: "if any",
+        row: sql`jobs WHERE ${RUNS_OF_TASK}`,
+        change: sql`UPDATE jobs SET task_finished = 1 WHERE ${RUNS_OF_TASK}`,
+      },
     ],
   },
   {

@@ -108,6 +108,7 @@ const writesOf = (policy: Policy): Write[] => {
   const releasedBy: Affected = {
     effect: "released",
     jobs: strictLanes ? nextInLane(policy, "OLD") : jobsBehind(policy, "OLD"),
+    expected: true,
   };
   const isElsewhere = raw("OLD.repo <> NEW.repo OR OLD.id <> NEW.id");
   /** True when the row holds the lane only, or in another way, after or before the update. */

@@ -1,7 +1,7 @@
 /** A declared dependency that is unfinished. It never reads the pause: a paused dependency still blocks. Fails closed:
  *  a task whose dependencies cannot be read may have one. */
 
-import { all } from "../../../store/port.ts";
+import { all, type TriggerAction } from "../../../store/port.ts";
 import { exists, raw, sql, type Statement } from "../../../store/sql.ts";
 import { toIsoOrNull } from "../../../store/timestamps.ts";
 import type { Affected, HoldReason, Write } from "../hold-reason.ts";
@@ -24,10 +24,14 @@ const jobsOfDependents = (...rows: readonly ("OLD" | "NEW")[]): Affected => ({
 
 /** Locks the lanes of the tasks that depend on a task of another lane, and of the jobs of these tasks, which may be in
  *  another one again: their verdict changes with it. */
-const lockLanesOfDependents = (task: string): Statement =>
-  raw(`UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> ${task}.repo AND repo IN (SELECT t.repo
+const lockLanesOfDependents = (task: string): TriggerAction => ({
+  kind: "if any",
+  row: raw(`job_deps d WHERE d.depends_on_task_id = ${task}.id`),
+  change:
+    raw(`UPDATE gate_lanes SET revision = revision + 1 WHERE repo <> ${task}.repo AND repo IN (SELECT t.repo
     FROM job_deps d JOIN tasks t ON t.id = d.task_id WHERE d.depends_on_task_id = ${task}.id
-    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = ${task}.id)`);
+    UNION SELECT j.repo FROM job_deps d JOIN jobs j ON j.task_id = d.task_id WHERE d.depends_on_task_id = ${task}.id)`),
+});
 
 const later = (a: string | null, b: string | null): string | null => (a === null || (b ?? "") > a ? b : a);
 

@@ -52,10 +52,16 @@ const releasedIn = (policy: Policy, row: string): Affected => {
     effect: "released",
     jobs: sql`repo = ${lane} AND (task_id IS NULL OR ${upToHead}${when(policy.strictLanes, ofHolders)})`,
     lane,
+    expected: true,
   };
 };
 
-const HELD: Affected = { effect: "held", jobs: raw("repo = NEW.repo"), lane: raw("NEW.repo") };
+const HELD: Affected = {
+  effect: "held",
+  jobs: raw("repo = NEW.repo"),
+  lane: raw("NEW.repo"),
+  expected: true,
+};
 
 export const freeze: HoldReason = {
   name: "freeze",
