@@ -71,7 +71,8 @@ export class ReadyIndexKeeper {
     this.#monotonic = monotonic;
     this.#onRepair = onRepair;
     this.#rounds = new Rounds(log, "The ready index could not be audited. The next round tries again.");
-    this.#isOurs = (): Promise<boolean> => store.read(isReadyIndexOurs(policy, store.dialect));
+    const isOurs = isReadyIndexOurs(policy, store.dialect);
+    this.#isOurs = (): Promise<boolean> => store.read(isOurs);
   }
 
   /** True when a claim may go by the index. */
