@@ -35,13 +35,13 @@ const FULL = {
   queue: { jobs: 100_000, lanes: 10_000 },
   crowd: { jobs: 20_000, lanes: 200 },
   keys: { jobs: 100_000, lanes: 1_000 },
-  finished: { tasks: 5_000 },
+  finished: { tasks: 2_000 },
   slices: 5,
   warmGateMs: 300,
   warmMs: 1_000,
   sampleMs: 500,
   peerMs: 1_000,
-  idle: { polls: 1_000, waitMs: 60_000, settleMs: 1_000, windowMs: 2_000, windows: 5 },
+  idle: { polls: 1_000, waitMs: 60_000, settleMs: 2_000, windowMs: 2_000, windows: 5 },
 };
 
 /** Sizes that show that all of it works, and nothing else. */

@@ -49,11 +49,13 @@ const ALONE = 10;
  *  has a transaction to itself. So there each side is one caller. */
 const CALLS = { SQLite: [together, IN_TURN], PostgreSQL: [oneByOne, ALONE] };
 
+/** Samples of a claim that walks: each takes seconds. */
+const WALKS = 3;
+
 /** Claims of a gate that keeps no ready index. */
-const walk = async (walking, rounds) => {
+const walk = async (walking) => {
   try {
-    // Each takes seconds: there is nothing to warm up.
-    const [samples] = await inTurn(rounds, [operationsOn(walking, oneByOne, 1).claims], []);
+    const [samples] = await inTurn(WALKS, [operationsOn(walking, oneByOne, 1).claims], []);
     return { samples, unit: " ms", note: `one claim, ${millis(summary(samples).median)}` };
   } catch (error) {
     // On a busy machine one takes longer than a statement may.
@@ -99,7 +101,7 @@ export async function* measure({ databases, sizes, rounds, wants }) {
   }
   if (wants("claim-walk")) {
     const walking = await open("deep", { adopt: false });
-    yield { id: "claim-walk", ...(await walk(walking, rounds)) };
+    yield { id: "claim-walk", ...(await walk(walking)) };
     await walking.close();
   }
   const [calls, times] = CALLS[databases.kind];
