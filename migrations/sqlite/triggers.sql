@@ -959,8 +959,27 @@ BEGIN
         OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
 END;
 
+CREATE TRIGGER gate_ready_active_task_tasks_own_acquired AFTER UPDATE OF lane_state ON tasks
+WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND (OLD.lane_state <> NEW.lane_state AND NEW.lane_state = 1)
+BEGIN
+  UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id = NEW.id AND CASE status WHEN 'queued' THEN ready END = 0 AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
+      AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN NOT (own.stage NOT IN ('done', 'cancelled')) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'finished'
+    WHEN jobs.agent = 'analyst' AND jobs.repo IS NOT NULL AND EXISTS (SELECT 1 FROM repo_freeze f WHERE f.repo = jobs.repo AND f.cleared_at IS NULL) THEN 'freeze'
+    WHEN jobs.agent = 'analyst' AND EXISTS (SELECT 1 FROM job_deps d JOIN tasks needed ON needed.id = d.depends_on_task_id
+      WHERE d.task_id = jobs.task_id AND needed.stage NOT IN ('done', 'cancelled')) THEN 'dependency'
+    WHEN jobs.repo IS NOT NULL AND CASE WHEN jobs.agent = 'analyst'
+      THEN NOT COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 1 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND (EXISTS (SELECT 1 FROM tasks ahead
+      WHERE ahead.repo = jobs.repo AND ahead.id < jobs.task_id AND CASE WHEN ahead.stage IN ('done', 'cancelled') THEN NULL WHEN ahead.paused_at IS NULL THEN 0 ELSE 1 END = 0) OR EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1)
+      ELSE COALESCE((SELECT CASE WHEN own.lane_state <> 0 AND own.lane_state = 2 THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 AND EXISTS (SELECT 1 FROM tasks h WHERE h.repo = jobs.repo AND h.stage NOT IN ('done', 'cancelled') AND h.paused_at IS NULL AND h.lane_state <> 0 AND h.id <> jobs.task_id
+      AND (h.lane_state = 1
+        OR EXISTS (SELECT 1 FROM jobs r WHERE r.task_id = h.id AND r.status = 'running'))) OR COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1 AND s.verb = 'resume') THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 END THEN 'active-task' END) IS NULL THEN 1 ELSE 0 END;
+END;
+
 CREATE TRIGGER gate_ready_active_task_tasks_own AFTER UPDATE OF id, lane_state ON tasks
-WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND ((OLD.lane_state <> NEW.lane_state OR OLD.id <> NEW.id))
+WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND ((OLD.lane_state <> NEW.lane_state AND NEW.lane_state <> 1 OR OLD.id <> NEW.id))
 BEGIN
   UPDATE jobs SET ready = CASE ready WHEN 0 THEN 1 ELSE 0 END WHERE task_id IN (NEW.id) AND ready <> CASE WHEN jobs.status = 'queued' AND (CASE WHEN jobs.repo IS NOT NULL AND COALESCE((SELECT CASE WHEN own.paused_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM gate_lane_steps s WHERE s.repo = own.repo AND s.phase = 1 AND own.paused_together = 1
       AND (s.verb = 'resume' OR s.at = own.paused_at)) THEN 1 ELSE 0 END FROM tasks own WHERE own.id = jobs.task_id), 0) = 1 THEN 'paused'

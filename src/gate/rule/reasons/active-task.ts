@@ -149,18 +149,36 @@ const writesOf = (policy: Policy): Write[] => {
       when: unfinished("OLD"),
       affects: [releasedBy, ...(strictLanes ? [ownJobs("OLD")] : [])],
     },
-    ...(strictLanes ? [ownLaneState, ...endsOfRuns(policy)] : []),
+    ...(strictLanes ? [...ownLaneState, ...endsOfRuns(policy)] : []),
   ];
 };
 
-/** A task that acquired or lost its lane: its own jobs stand differently to the holder. */
-const ownLaneState: Write = {
-  name: "own",
-  table: "tasks",
-  after: "UPDATE OF id, lane_state",
-  when: raw("(OLD.lane_state <> NEW.lane_state OR OLD.id <> NEW.id)"),
-  affects: [ownJobs("NEW")],
-};
+/** A task that acquired or lost its lane: its own jobs stand differently to the holder. One that acquired it holds none of
+ *  them back, so that only those are looked at that were held. Their status is inside of the CASE: beside the task, SQLite
+ *  might walk all queued jobs. */
+const ownLaneState: readonly Write[] = [
+  {
+    name: "own_acquired",
+    table: "tasks",
+    after: "UPDATE OF lane_state",
+    when: raw(`OLD.lane_state <> NEW.lane_state AND NEW.lane_state = ${LANE_STATE.acquired}`),
+    affects: [
+      {
+        effect: "either",
+        jobs: raw("task_id = NEW.id AND CASE status WHEN 'queued' THEN ready END = 0"),
+      },
+    ],
+  },
+  {
+    name: "own",
+    table: "tasks",
+    after: "UPDATE OF id, lane_state",
+    when: raw(
+      `(OLD.lane_state <> NEW.lane_state AND NEW.lane_state <> ${LANE_STATE.acquired} OR OLD.id <> NEW.id)`,
+    ),
+    affects: [ownJobs("NEW")],
+  },
+];
 
 /** The end of the last running job of a task that lost the lane: until then the task holds it beside its overtaker. A
  *  job that begins to run needs no write here, since its task acquires the lane with it. */
