@@ -2,6 +2,7 @@
  *  in processes of their own, the callers in the bench's. */
 
 import { join } from "node:path";
+import { READY_INDEX } from "../../dist/store/triggers/sets.js";
 import { atLeast, atMost, count, none, number, perSecond } from "../figures.mjs";
 import { LEASE_MS } from "../gates.mjs";
 import { load, rate, repeat, requestOf } from "../load.mjs";
@@ -130,7 +131,7 @@ export const comparison = async ({ sizes, rounds, connections }, over, under, of
  *  a minute. */
 const forgetReadyIndex = async (databases, url) => {
   const connection = await databases.connect(url);
-  await connection.run("DELETE FROM gate_settings WHERE name = 'ready_index'");
+  await connection.run(`DELETE FROM gate_settings WHERE name = '${READY_INDEX.setting}'`);
   await connection.close();
 };
 

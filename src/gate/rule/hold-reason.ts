@@ -29,7 +29,7 @@ export interface Affected {
 export interface Write extends Pick<Trigger, "table" | "after" | "when"> {
   /** Tells the writes of one reason apart: a part of the trigger's name. */
   readonly name: string;
-  /** What locks the other lanes that the write concerns, before any job of them is evaluated. */
+  /** Locks for the other lanes that the write concerns, before any job of them is evaluated. */
   readonly locks?: readonly TriggerAction[];
   readonly affects: readonly Affected[];
 }
