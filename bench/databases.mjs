@@ -76,7 +76,12 @@ const openServer = async () => {
     series: (count) => `(SELECT i FROM generate_series(0, ${count - 1}) AS series(i))`,
     version: (await admin.column("SELECT 'PostgreSQL ' || current_setting('server_version')"))[0],
     url: server.url,
-    create: (name) => admin.run(`CREATE DATABASE ${name}`),
+    // On a connection of its own: several are made at once.
+    create: async (name) => {
+      const { run, close } = await connect(server.url("postgres"));
+      await run(`CREATE DATABASE ${name}`);
+      await close();
+    },
     connect,
     close: async () => {
       await admin.close();

@@ -33,9 +33,8 @@ export const oneByOne = async (times, call) => {
   return answers;
 };
 
-/** A gate, as it is after its start.
- *  @param adopt false for a gate that keeps no ready index */
-export const openGate = async (url, { policy = {}, adopt = true, keptLanes } = {}) => {
+/** A gate, as it is after its start. */
+export const openGate = async (url, { policy = {}, keptLanes } = {}) => {
   const store = await openStore(url);
   const gate = new Gate({
     store,
@@ -44,7 +43,7 @@ export const openGate = async (url, { policy = {}, adopt = true, keptLanes } = {
     log: SILENT,
     ...(keptLanes !== undefined && { keptLanes }),
   });
-  if (adopt) await gate.adopt();
+  await gate.adopt();
   return {
     gate,
     close: async () => {

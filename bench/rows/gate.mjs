@@ -2,7 +2,7 @@
  *  off, and the rest beside a claim. */
 
 import { freeLane, headOf, heldLane } from "../backlog.mjs";
-import { atLeast, atMost, count, micros, millis, none } from "../figures.mjs";
+import { atLeast, atMost, count, micros } from "../figures.mjs";
 import { OFF, oneByOne, openGate, operationsOn, together } from "../gates.mjs";
 import { goOn, inTurn, meansOf, ratios, summary } from "../rounds.mjs";
 
@@ -19,13 +19,8 @@ export const rows = ({ deep, shallow }) => [
   },
   {
     id: "claim-gate-off",
-    figure: `claim at ${count(deep.jobs)} ÷ the same with the gate switched off`,
+    figure: `claim at ${count(deep.jobs)} held jobs ÷ at ${count(shallow.jobs)} with the gate switched off`,
     reach: { sqlite: atMost(1.25), postgres: atMost(1.1) },
-  },
-  {
-    id: "claim-walk",
-    figure: `claim that walks past ${count(deep.jobs)} held jobs: no ready index`,
-    reach: { sqlite: none }, // On PostgreSQL it takes seven seconds, near to the ten that a statement may.
   },
   { id: "enqueue", figure: "enqueue ÷ claim", reach: atMost(2) },
   { id: "pause", figure: "pause ÷ claim", reach: atMost(2) },
@@ -49,20 +44,6 @@ const ALONE = 10;
  *  has a transaction to itself. So there each side is one caller. */
 const CALLS = { SQLite: [together, IN_TURN], PostgreSQL: [oneByOne, ALONE] };
 
-/** Samples of a claim that walks: each takes seconds. */
-const WALKS = 3;
-
-/** Claims of a gate that keeps no ready index. */
-const walk = async (walking) => {
-  try {
-    const [samples] = await inTurn(WALKS, [operationsOn(walking, oneByOne, 1).claims], []);
-    return { samples, unit: " ms", note: `one claim, ${millis(summary(samples).median)}` };
-  } catch (error) {
-    // On a busy machine one takes longer than a statement may.
-    return { skipped: error.message };
-  }
-};
-
 export async function* measure({ databases, sizes, rounds, wants }) {
   const open = async (name, options) => openGate(await databases.filled(name), options);
   const ofMany = (opened) => operationsOn(opened, together, IN_TURN);
@@ -78,8 +59,10 @@ export async function* measure({ databases, sizes, rounds, wants }) {
     };
   };
 
-  // Both at once: PostgreSQL fills a database with one core.
-  await Promise.all(["deep", ...(wants("claim-gate-off") ? ["off"] : [])].map(databases.filled));
+  // At once: PostgreSQL fills a database with one core.
+  const others = { shallow: ["claim-depth", "nothing-depth"], off: ["claim-gate-off"] };
+  const wanted = Object.keys(others).filter((name) => others[name].some(wants));
+  await Promise.all(["deep", ...wanted].map(databases.filled));
   const deep = await open("deep");
   const deepOfMany = ofMany(deep);
   if (wants("claim-depth") || wants("nothing-depth")) {
@@ -99,16 +82,11 @@ export async function* measure({ databases, sizes, rounds, wants }) {
     yield { id: "claim-gate-off", ...(await sideBySide(deepOfMany.claims, ofMany(off).claims)) };
     await off.close();
   }
-  if (wants("claim-walk")) {
-    const walking = await open("deep", { adopt: false });
-    yield { id: "claim-walk", ...(await walk(walking)) };
-    await walking.close();
-  }
   const [calls, times] = CALLS[databases.kind];
   const { claims, enqueues, pauses, freezes, completions } = operationsOn(deep, calls, times);
   const lane = (turn, index) => (turn * times + index) % sizes.deep.lanes;
   let turn = 0;
-  const others = {
+  const operations = {
     enqueue: () => enqueues({ repo: freeLane(0), work_item_id: headOf(0) }),
     pause: () => {
       turn += 1;
@@ -123,7 +101,7 @@ export async function* measure({ databases, sizes, rounds, wants }) {
     },
     complete: completions,
   };
-  for (const [id, operation] of Object.entries(others))
+  for (const [id, operation] of Object.entries(operations))
     if (wants(id)) {
       const { note, ...measured } = await sideBySide(operation, claims);
       yield { id, ...measured, note: `${note}, ${calls === together ? `${times} at once` : "one caller"}` };

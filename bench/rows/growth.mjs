@@ -1,12 +1,12 @@
-/** Figures that must stay as they are however much the database holds: a restart, the metrics, a claim beside dashboards, and how long
+/** Figures that must stay as they are however much the database holds: a restart, a claim beside dashboards, and how long
  *  a verb for a whole lane keeps the event loop from everybody else. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { heldLane } from "../backlog.mjs";
-import { atMost, count, millis, number } from "../figures.mjs";
+import { atMost, count, number } from "../figures.mjs";
 import { start } from "../processes.mjs";
-import { inTurn, ratios, summary, timed } from "../rounds.mjs";
-import { AUTHORIZED, startService } from "./http.mjs";
+import { inTurn, summary, timed } from "../rounds.mjs";
+import { AUTHORIZED, call, overTheOther, startService } from "./http.mjs";
 
 const VERBS = ["pause", "resume"];
 
@@ -55,28 +55,11 @@ export const rows = ({ deep, shallow, queue, crowd }) => [
     reach: atMost(1.2),
   },
   {
-    id: "metrics-depth",
-    figure: `GET /metrics at ${count(deep.jobs)} waiting jobs ÷ at ${count(shallow.jobs)}`,
-    reach: atMost(1.5),
-  },
-  {
     id: "claim-beside-pollers",
     figure: `a claim beside ${POLLERS} pollers of GET /queue ÷ a claim alone, medians, ${count(crowd.jobs)} waiting in ${count(crowd.lanes)} repos`,
     reach: atMost(3),
   },
 ];
-
-const call = async (service, path, method = "GET") => {
-  const answer = await fetch(`${service.url}${path}`, { method, headers: AUTHORIZED });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`An answer of ${answer.status}: ${text.slice(0, 200)}`);
-  return text;
-};
-
-/** Waits until a service has counted its whole queue once, as it does after a start. */
-const firstCounts = async (service) => {
-  while (!(await call(service, "/metrics")).includes("serial_gate_waiting_jobs{")) await sleep(200);
-};
 
 /** The longest absence of the event loop in each of the two verbs, in milliseconds. */
 const stallsOfVerbs = async (url, { rounds, logs }) => {
@@ -113,12 +96,6 @@ const restart = async (url, logs) => {
   return ms;
 };
 
-const overTheOther = (id, [over, under], more = "") => ({
-  id,
-  samples: ratios(over, under),
-  note: `${millis(summary(over).median)} ÷ ${millis(summary(under).median)}${more}`,
-});
-
 export async function* measure(context) {
   const { databases, rounds, wants, logs } = context;
   if (VERBS.some((verb) => wants(`lane-${verb}-stall`)))
@@ -126,29 +103,12 @@ export async function* measure(context) {
       if (wants(row.id)) yield row;
   if (wants("restart")) {
     const both = [await databases.filled("deep"), await databases.filled("shallow")];
-    // The first start makes the ready index; the later ones are those of a service that was there before.
+    // The first start may have to make the ready index; the later ones are those of a service that was there before.
     const samples = await inTurn(
       rounds,
       both.map((url) => () => restart(url, logs)),
     );
     yield overTheOther("restart", samples);
-  }
-  if (wants("metrics-depth")) {
-    const both = [
-      await startService(await databases.filled("deep"), logs),
-      await startService(await databases.filled("shallow"), logs),
-    ];
-    for (const service of both) await firstCounts(service);
-    const samples = await inTurn(
-      rounds,
-      both.map((service) => async () => {
-        // The queue has changed since the scrape before.
-        await call(service, "/jobs/claim", "POST");
-        return timed(() => call(service, "/metrics"));
-      }),
-    );
-    for (const service of both) await service.stop();
-    yield overTheOther("metrics-depth", samples);
   }
   if (wants("claim-beside-pollers")) {
     const { alone, beside } = await claimBesidePollers(await databases.filled("crowd"), context);

@@ -2,14 +2,15 @@
  *  in processes of their own, the callers in the bench's. */
 
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { READY_INDEX } from "../../dist/store/triggers/sets.js";
-import { atLeast, atMost, count, none, number, perSecond } from "../figures.mjs";
+import { atLeast, atMost, count, millis, none, number, perSecond } from "../figures.mjs";
 import { LEASE_MS } from "../gates.mjs";
 import { load, rate, repeat, requestOf } from "../load.mjs";
 import { start } from "../processes.mjs";
-import { inTurn, ratios, summary } from "../rounds.mjs";
+import { inTurn, ratios, summary, timed } from "../rounds.mjs";
 
-export const rows = ({ deep, idle }) => [
+export const rows = ({ deep, shallow, idle }) => [
   {
     id: "http-claim-100",
     figure: `HTTP claim with ${count(deep.jobs)} held ÷ no-op POST, 100 connections`,
@@ -42,6 +43,11 @@ export const rows = ({ deep, idle }) => [
   },
   { id: "memory", figure: `resident memory with ${count(deep.jobs)} jobs queued, MB`, reach: atMost(150) },
   {
+    id: "metrics-depth",
+    figure: `GET /metrics at ${count(deep.jobs)} waiting jobs ÷ at ${count(shallow.jobs)}`,
+    reach: atMost(1.5),
+  },
+  {
     id: "idle-polls",
     figure: `CPU of ${count(idle.polls)} idle long polls of ${idle.waitMs / 1_000} s, % of one core`,
     reach: atMost(2),
@@ -70,6 +76,20 @@ export const startService = (url, logs) =>
 export const ok = ({ status, body }) => {
   if (status !== 200) throw new Error(`An answer of ${status}: ${body}`);
 };
+
+/** The text of an answer to one call. */
+export const call = async (service, path, method = "GET") => {
+  const answer = await fetch(`${service.url}${path}`, { method, headers: AUTHORIZED });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`An answer of ${answer.status}: ${text.slice(0, 200)}`);
+  return text;
+};
+
+export const overTheOther = (id, [over, under], more = "") => ({
+  id,
+  samples: ratios(over, under),
+  note: `${millis(summary(over).median)} ÷ ${millis(summary(under).median)}${more}`,
+});
 
 /** The job in a claim's answer. */
 export const jobIn = (answer) => {
@@ -125,6 +145,28 @@ export const comparison = async ({ sizes, rounds, connections }, over, under, of
     samples: ratios(served, other),
     note: `${perSecond(summary(served).median)} ÷ ${perSecond(summary(other).median)}`,
   };
+};
+
+/** Waits until a service has counted its whole queue once, as it does after a start. */
+const firstCounts = async (service) => {
+  while (!(await call(service, "/metrics")).includes("serial_gate_waiting_jobs{")) await sleep(200);
+};
+
+/** The scrapes of a service, and of one with few waiting jobs. */
+const scrapes = async (deep, url, { rounds, logs }) => {
+  const shallow = await startService(url, logs);
+  const both = [deep, shallow];
+  for (const service of both) await firstCounts(service);
+  const samples = await inTurn(
+    rounds,
+    both.map((service) => async () => {
+      // The queue has changed since the scrape before.
+      await call(service, "/jobs/claim", "POST");
+      return timed(() => call(service, "/metrics"));
+    }),
+  );
+  await shallow.stop();
+  return samples;
 };
 
 /** Has the next start compare the flags of all jobs before it listens: over a million, it would do so beside the callers for
@@ -183,6 +225,11 @@ export async function* measure({ databases, sizes, rounds, wants, logs, folder }
     }
     yield { id: "memory", samples, unit: " MB", note: "the service's process, after the claims above" };
   }
+  if (wants("metrics-depth"))
+    yield overTheOther(
+      "metrics-depth",
+      await scrapes(service, await databases.filled("shallow"), { rounds, logs }),
+    );
   if (wants("http-queue-304")) {
     const polled = await startService(await databases.filled("queue"), logs);
     const etag = await tagOf(polled.url);
@@ -213,8 +260,6 @@ export async function* measure({ databases, sizes, rounds, wants, logs, folder }
     await idle.stop();
   }
 }
-
-const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
 /** CPU of the service while workers wait for work that there is none of, each again once its time is over. They are not
  *  in step, as they would not be after a while: the first poll of each has a random part of the time, so that as many

@@ -122,7 +122,7 @@ export async function* measure(context) {
   if (wants("queue-stall-lane"))
     yield stallOf("queue-stall-lane", await stallsOf(await databases.filled("lane"), context));
   if (wants("queue-page")) {
-    const { gate, close } = await openGate(url, { inTurn: 1 });
+    const { gate, close } = await openGate(url);
     const page = async () => {
       const ms = await timed(async () => {
         for (let lane = 0; lane < PAGES; lane += 1) await gate.queue([heldLane(lane)], null);

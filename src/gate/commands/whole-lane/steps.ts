@@ -257,20 +257,24 @@ function* turned({ rules: { policy }, lookup }: Context, repo: string, size: num
   if (lookup.useReadyIndex) yield* reevaluateNext(policy, repo, size);
 }
 
+/** Jobs are evaluated for each task that is changed: few flags turn, so that it takes as long. */
+export const JOBS_A_TASK = 4;
+
 /** Evaluates the next jobs of the lane.
  *  @returns where to go on; undefined at the end */
 function* evaluateSome({ rules: { policy } }: Context, row: Row, size: number): Tx<Next | undefined> {
+  const jobs = JOBS_A_TASK * size;
   const isReady = row.phase === PHASE.ready;
   const window = yield* all<Place>(sql`SELECT id AS job_id, task_id FROM jobs
     WHERE repo = ${row.repo} AND ${raw(isReady ? "ready = 1" : "status = 'queued' AND ready = 0")}
-      AND (task_id, id) > (${row.next_task}, ${row.next_job}) ORDER BY task_id, id LIMIT ${inlineInteger(size)}`);
+      AND (task_id, id) > (${row.next_task}, ${row.next_job}) ORDER BY task_id, id LIMIT ${inlineInteger(jobs)}`);
   yield* reevaluateSome(
     policy,
     row.repo,
     window.map(({ job_id }) => job_id),
   );
   const last = window.at(-1);
-  if (last && window.length === size)
+  if (last && window.length === jobs)
     return { phase: row.phase, next_task: last.task_id, next_job: last.job_id };
   return isReady ? { phase: PHASE.held, next_task: 0, next_job: 0 } : undefined;
 }

@@ -4,18 +4,19 @@
 import type { LanePauseState } from "../../../contract/operations.ts";
 import { storedCallOf, withoutKey, type Caller } from "../../commands/idempotency.ts";
 import type { LaneChange, Limits } from "../../commands/whole-lane/at-once.ts";
-import { beginChange, standingChanges, stepChange } from "../../commands/whole-lane/steps.ts";
+import { beginChange, JOBS_A_TASK, standingChanges, stepChange } from "../../commands/whole-lane/steps.ts";
 import type { Store } from "../../../store/port.ts";
 import type { Log } from "../log.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { restAfter } from "./rest.ts";
 import { Rounds } from "./rounds.ts";
 
-/** Rows of a step: some milliseconds of the database, and a commit. */
+/** Tasks of a step: some milliseconds of the database, and a commit. */
 const STEP = 500;
 
-/** Behind a step, others come first for as many times as long as the step took. */
-const REST = 1;
+/** Behind a step, others come first for so many times as long as the step took: those of this process come between two steps
+ *  anyway. */
+const REST = 0.25;
 
 /** A change that has not gone on for so long is nobody's, in milliseconds. */
 const STANDING_MS = 3_000;
@@ -26,7 +27,7 @@ interface LaneChangesParts {
   readonly log: Log;
   /** Verdicts turned. */
   readonly onNews: () => void;
-  /** Rows of a step; for tests. */
+  /** Tasks of a step; for tests. */
   readonly step?: number | undefined;
 }
 
@@ -45,7 +46,7 @@ export class LaneChanges {
 
   /** Up to these limits a change is made at once. */
   get limits(): Limits {
-    return { tasks: this.#step, jobs: 4 * this.#step };
+    return { tasks: this.#step, jobs: JOBS_A_TASK * this.#step };
   }
 
   /** Makes a change in steps. It goes on when its caller hangs up.
