@@ -2,20 +2,20 @@ import { defineConfig } from "vitest/config";
 
 /** Tests of the service that hold over PostgreSQL as they do over SQLite. */
 const OVER_EITHER = [
-  "access",
-  "claim",
-  "complete-and-claim",
-  "events",
-  "event-cursor",
-  "freeze",
-  "job-list",
-  "jobs",
-  "lease",
-  "pause",
+  "plugins/access",
+  "routes/claim",
+  "routes/complete-and-claim",
+  "routes/events",
+  "routes/event-cursor",
+  "routes/freeze",
+  "routes/job-list",
+  "routes/jobs",
+  "routes/lease",
+  "routes/pause",
   "people-text",
-  "queue",
-  "readiness",
-  "tasks",
+  "routes/queue",
+  "routes/readiness",
+  "routes/tasks",
 ].map((name) => `test/http/${name}.test.ts`);
 
 const BROWSER = "test/web/*.test.ts";

@@ -5,7 +5,7 @@ export const LEASE_BUGS = [
     name: "a token that is not checked",
     file: "src/gate/commands/lease.ts",
     edits: [["j.status = 'running' AND j.lease_token = asked.value ->> 'token'", "j.status = 'running'"]],
-    test: "test/http/lease.test.ts",
+    test: "test/http/routes/lease.test.ts",
   },
   {
     name: "a reaper that does not look at the lease's end",
@@ -23,13 +23,13 @@ export const LEASE_BUGS = [
     name: "a retry without limit",
     file: "src/gate/commands/lease.ts",
     edits: [["if (failure.retry && job.attempts < job.max_attempts) {", "if (failure.retry) {"]],
-    test: "test/http/lease.test.ts",
+    test: "test/http/routes/lease.test.ts",
   },
   {
     name: "base.stale that is never told",
     file: "src/gate/commands/claim.ts",
     edits: [["base: { stale: overtakers.length > 0,", "base: { stale: false,"]],
-    test: "test/http/lease.test.ts",
+    test: "test/http/routes/lease.test.ts",
   },
   {
     name: "a token's repositories not checked in one read",

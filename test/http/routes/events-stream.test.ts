@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { EventPage } from "../../src/contract/events.ts";
-import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep, timed } from "../support/calls.ts";
-import { testDatabase } from "../support/postgres.ts";
-import { startScript } from "../support/process.ts";
-import { shareService, startService, type TestService } from "../support/service.ts";
-import { followEvents, type Follower } from "../support/stream.ts";
+import type { EventPage } from "../../../src/contract/events.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem, sleep, timed } from "../../support/calls.ts";
+import { testDatabase } from "../../support/postgres.ts";
+import { startScript } from "../../support/process.ts";
+import { shareService, startService, type TestService } from "../../support/service.ts";
+import { followEvents, type Follower } from "../../support/stream.ts";
 
 const allIds = async ({ get }: TestService): Promise<number[]> => {
   const { events } = (await get<EventPage>("/events?limit=1000")).body;

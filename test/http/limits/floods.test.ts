@@ -5,9 +5,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { expect, it, onTestFinished } from "vitest";
-import { sleep } from "../support/calls.ts";
-import { temporaryFolder } from "../support/folder.ts";
-import { startProgram, type Running } from "../support/process.ts";
+import { sleep } from "../../support/calls.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { startProgram, type Running } from "../../support/process.ts";
 
 /** Resident memory that a service may take under any flood of this file. */
 const MOST_MB = 400;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { JobPage } from "../../src/contract/jobs.ts";
-import { expectProblem, invalidField, isolatedRepos } from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+import type { JobPage } from "../../../src/contract/jobs.ts";
+import { expectProblem, invalidField, isolatedRepos } from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 

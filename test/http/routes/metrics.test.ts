@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startService } from "../support/service.ts";
+import { startService } from "../../support/service.ts";
 
 /** The value of a sample, by its name and labels as they are written. */
 const valueIn = (text: string, sample: string): number | undefined => {

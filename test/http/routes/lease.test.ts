@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { ChangedJob, ClaimedJob, Job, Lease } from "../../src/contract/jobs.ts";
-import type { Task } from "../../src/contract/tasks.ts";
+import type { ChangedJob, ClaimedJob, Job, Lease } from "../../../src/contract/jobs.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
 import {
   A_TIME,
   AN_ID,
@@ -9,8 +9,8 @@ import {
   expectProblem,
   sleep,
   type IsolatedRepos,
-} from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+} from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { temporaryFolder } from "../support/folder.ts";
-import { startService, type Answer, type TestService } from "../support/service.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+import { startService, type Answer, type TestService } from "../../support/service.ts";
 
 const ROLES = ["viewer", "worker", "producer", "operator"] as const;
 type Role = (typeof ROLES)[number];

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { FreezeState, Unfrozen } from "../../src/contract/operations.ts";
-import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
-import { shareService, startService } from "../support/service.ts";
+import type { FreezeState, Unfrozen } from "../../../src/contract/operations.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../../support/calls.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 const freeze = (repo: string, note?: object) => shared().post<FreezeState>(`/freeze?repo=${repo}`, note);

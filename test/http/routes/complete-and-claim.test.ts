@@ -1,9 +1,9 @@
 /** A completion that claims next: the worker's round in one call and one transaction. */
 
 import { beforeEach, expect, it } from "vitest";
-import type { Claim, Completed } from "../../src/contract/jobs.ts";
-import { expectProblem, invalidField, isolatedRepos, type IsolatedRepos } from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+import type { Claim, Completed } from "../../../src/contract/jobs.ts";
+import { expectProblem, invalidField, isolatedRepos, type IsolatedRepos } from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { Client } from "../../src/client/client.ts";
-import type { EventPage } from "../../src/contract/events.ts";
-import { expectProblem, isolatedRepos } from "../support/calls.ts";
-import { cliOf } from "../support/cli.ts";
-import { startService, type TestService } from "../support/service.ts";
-import { followEvents } from "../support/stream.ts";
-import { using } from "../support/legacy.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
+import { Client } from "../../../src/client/client.ts";
+import type { EventPage } from "../../../src/contract/events.ts";
+import { expectProblem, isolatedRepos } from "../../support/calls.ts";
+import { cliOf } from "../../support/cli.ts";
+import { startService, type TestService } from "../../support/service.ts";
+import { followEvents } from "../../support/stream.ts";
+import { using } from "../../support/legacy.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
 
 /** Empties the event log and its ids, as the restore of an older copy does. */
 const replaceLog = async ({ databaseUrl }: TestService): Promise<void> => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { Queue } from "../../src/contract/queue.ts";
-import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
-import { shareService, startService } from "../support/service.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../../support/calls.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 const IDLE = {

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Job } from "../../src/contract/jobs.ts";
-import type { Queue } from "../../src/contract/queue.ts";
-import type { Task, TaskPage } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
-import { shareService, startService } from "../support/service.ts";
+import type { Job } from "../../../src/contract/jobs.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import type { Task, TaskPage } from "../../../src/contract/tasks.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem } from "../../support/calls.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { EventPage } from "../../src/contract/events.ts";
-import type { Task } from "../../src/contract/tasks.ts";
-import { expectProblem } from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+import type { EventPage } from "../../../src/contract/events.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
+import { expectProblem } from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 

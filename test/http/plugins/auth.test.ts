@@ -1,8 +1,8 @@
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { isolatedRepos, expectProblem } from "../support/calls.ts";
-import { callRaw, exchange } from "../support/raw.ts";
-import { shareService, startService, type TestService } from "../support/service.ts";
+import { isolatedRepos, expectProblem } from "../../support/calls.ts";
+import { callRaw, exchange } from "../../support/raw.ts";
+import { shareService, startService, type TestService } from "../../support/service.ts";
 
 const SECRET = "0123456789abcdef-night";
 const OTHER = "fedcba9876543210-robot";

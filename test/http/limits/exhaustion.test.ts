@@ -2,8 +2,8 @@
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { expect, it, onTestFinished, vi } from "vitest";
-import type { Claim } from "../../src/contract/jobs.ts";
-import { startService, type TestService } from "../support/service.ts";
+import type { Claim } from "../../../src/contract/jobs.ts";
+import { startService, type TestService } from "../../support/service.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

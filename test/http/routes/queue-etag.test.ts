@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Queue } from "../../src/contract/queue.ts";
-import { isolatedRepos, sleep } from "../support/calls.ts";
-import { connectTo, testDatabase } from "../support/postgres.ts";
-import { startScript } from "../support/process.ts";
-import { shareService, startService, type TestService } from "../support/service.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import { isolatedRepos, sleep } from "../../support/calls.ts";
+import { connectTo, testDatabase } from "../../support/postgres.ts";
+import { startScript } from "../../support/process.ts";
+import { shareService, startService, type TestService } from "../../support/service.ts";
 
 const poll = ({ call }: TestService, tag: string, query = "") =>
   call<Queue | null>("GET", `/queue${query}`, undefined, { "if-none-match": tag });

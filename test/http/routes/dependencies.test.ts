@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import type { ClaimedJob } from "../../src/contract/jobs.ts";
-import type { HistoryEvent } from "../../src/contract/events.ts";
-import type { ChangedTask, Task } from "../../src/contract/tasks.ts";
-import { expectProblem } from "../support/calls.ts";
-import { startService } from "../support/service.ts";
+import type { ClaimedJob } from "../../../src/contract/jobs.ts";
+import type { HistoryEvent } from "../../../src/contract/events.ts";
+import type { ChangedTask, Task } from "../../../src/contract/tasks.ts";
+import { expectProblem } from "../../support/calls.ts";
+import { startService } from "../../support/service.ts";
 
 const WEB = "acme/web";
 const API = "acme/api";

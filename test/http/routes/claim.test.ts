@@ -1,7 +1,7 @@
 import { Agent } from "node:http";
 import { expect, it } from "vitest";
-import type { Claim } from "../../src/contract/jobs.ts";
-import type { Task } from "../../src/contract/tasks.ts";
+import type { Claim } from "../../../src/contract/jobs.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
 import {
   A_TIME,
   AN_ID,
@@ -11,9 +11,9 @@ import {
   sleep,
   timed,
   type IsolatedRepos,
-} from "../support/calls.ts";
-import { callRaw } from "../support/raw.ts";
-import { shareService, startService } from "../support/service.ts";
+} from "../../support/calls.ts";
+import { callRaw } from "../../support/raw.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -1,8 +1,8 @@
 import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connectTo } from "../support/postgres.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { connectTo } from "../../support/postgres.ts";
+import { startService, type TestService } from "../../support/service.ts";
 
 const pathOf = ({ databaseUrl }: TestService): string => databaseUrl.replace(/^file:/, "");
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { Job } from "../../src/contract/jobs.ts";
-import type { Queue } from "../../src/contract/queue.ts";
-import type { Task } from "../../src/contract/tasks.ts";
+import type { Job } from "../../../src/contract/jobs.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
 import {
   A_TIME,
   AN_ID,
@@ -10,8 +10,8 @@ import {
   expectProblem,
   SOME_TEXT,
   type IsolatedRepos,
-} from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+} from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 const later = (ms: number): string => new Date(Date.now() + ms).toISOString();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { PauseState } from "../../src/contract/operations.ts";
-import type { Task } from "../../src/contract/tasks.ts";
-import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
-import { shareService, startService } from "../support/service.ts";
+import type { PauseState } from "../../../src/contract/operations.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
+import { A_TIME, AN_ID, invalidField, isolatedRepos, expectProblem, sleep } from "../../support/calls.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { numberFaults } from "../../src/http/number-faults.ts";
-import { expectProblem, isolatedRepos } from "../support/calls.ts";
-import { callRaw } from "../support/raw.ts";
-import { shareService } from "../support/service.ts";
+import { numberFaults } from "../../../src/http/number-faults.ts";
+import { expectProblem, isolatedRepos } from "../../support/calls.ts";
+import { callRaw } from "../../support/raw.ts";
+import { shareService } from "../../support/service.ts";
 
 const changed = (text: string): string[] =>
   numberFaults(text).map(({ pointer, detail }) => `${pointer} ${detail}`);

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { openapiYaml } from "../../src/cli/commands/admin/openapi.ts";
-import { shareService } from "../support/service.ts";
+import { openapiYaml } from "../../../src/cli/commands/admin/openapi.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 
@@ -23,7 +23,7 @@ interface Document {
 const described = async (): Promise<Document> => (await shared().get<Document>("/openapi.json")).body;
 
 it("openapi.yaml equals the description of the routes (if not: npm run openapi)", async () => {
-  const file = fileURLToPath(new URL("../../openapi.yaml", import.meta.url));
+  const file = fileURLToPath(new URL("../../../openapi.yaml", import.meta.url));
   expect(readFileSync(file, "utf8"), "openapi.yaml is stale: run `npm run openapi`").toBe(
     await openapiYaml(),
   );

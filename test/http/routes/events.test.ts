@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import type { EventPage } from "../../src/contract/events.ts";
-import { A_TIME, invalidField, isolatedRepos, expectProblem } from "../support/calls.ts";
-import { shareService } from "../support/service.ts";
+import type { EventPage } from "../../../src/contract/events.ts";
+import { A_TIME, invalidField, isolatedRepos, expectProblem } from "../../support/calls.ts";
+import { shareService } from "../../support/service.ts";
 
 const shared = shareService();
 

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import type { Claim } from "../../src/contract/jobs.ts";
-import { sleep, timed } from "../support/calls.ts";
-import { startService, type TestService } from "../support/service.ts";
+import type { Claim } from "../../../src/contract/jobs.ts";
+import { sleep, timed } from "../../support/calls.ts";
+import { startService, type TestService } from "../../support/service.ts";
 
 /** Far below the minute and more that an idle connection may stay. */
 const AT_ONCE_MS = 5_000;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Claim } from "../../src/contract/jobs.ts";
-import type { Queue } from "../../src/contract/queue.ts";
-import { invalidField, isolatedRepos, expectProblem, SOME_TEXT } from "../support/calls.ts";
-import { callRaw, exchange } from "../support/raw.ts";
-import { shareService, startService } from "../support/service.ts";
+import type { Claim } from "../../../src/contract/jobs.ts";
+import type { Queue } from "../../../src/contract/queue.ts";
+import { invalidField, isolatedRepos, expectProblem, SOME_TEXT } from "../../support/calls.ts";
+import { callRaw, exchange } from "../../support/raw.ts";
+import { shareService, startService } from "../../support/service.ts";
 
 const shared = shareService();
 const json = (text: string) => shared().call("POST", "/jobs/claim", text);

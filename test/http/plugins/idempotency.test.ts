@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { EventPage } from "../../src/contract/events.ts";
-import type { Claim, Job } from "../../src/contract/jobs.ts";
-import type { Task } from "../../src/contract/tasks.ts";
-import { isolatedRepos, expectProblem, sleep } from "../support/calls.ts";
-import { testDatabase } from "../support/postgres.ts";
-import { callRaw } from "../support/raw.ts";
-import { shareService, startService, type TestService } from "../support/service.ts";
+import type { EventPage } from "../../../src/contract/events.ts";
+import type { Claim, Job } from "../../../src/contract/jobs.ts";
+import type { Task } from "../../../src/contract/tasks.ts";
+import { isolatedRepos, expectProblem, sleep } from "../../support/calls.ts";
+import { testDatabase } from "../../support/postgres.ts";
+import { callRaw } from "../../support/raw.ts";
+import { shareService, startService, type TestService } from "../../support/service.ts";
 
 const under = (key: string) => ({ "idempotency-key": key });
 
