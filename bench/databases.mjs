@@ -43,6 +43,7 @@ const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   shared_buffers: "512MB",
+  maintenance_work_mem: "256MB",
   max_wal_size: "4GB",
   max_connections: "100",
 };
