@@ -28,6 +28,9 @@ import {
 } from "../support/legacy.ts";
 import { startProgram, startScript } from "../support/process.ts";
 
+/** All moments of a kill, for which a machine of two cores takes a minute. */
+const LONG = process.env.SERIAL_GATE_TEST_LONG === "1";
+
 const MIGRATIONS = fileURLToPath(new URL("../../migrations/sqlite", import.meta.url));
 const NAMES = readdirSync(MIGRATIONS)
   .filter((file) => file !== "triggers.sql")
@@ -471,10 +474,13 @@ describe("killed migration", () => {
       const { schema, left } = await migratedLegacy();
       const last = await points(makeLegacy(newPath()));
       expect(last).toBeGreaterThan(40);
-      const every = Array.from({ length: last }, (_, index) => index + 1);
+      const step = LONG ? 1 : 3;
+      const chosen = Array.from({ length: last }, (_, index) => index + 1).filter(
+        (point) => point % step === 0 || point >= last - 1,
+      );
       const untouched: number[] = [];
       let halfWritten = 0;
-      await killedAt(legacy, every, async (path, point) => {
+      await killedAt(legacy, chosen, async (path, point) => {
         if (existsSync(`${path}-journal`) && !readFileSync(path).equals(readFileSync(legacy))) halfWritten++;
         const found = schemaOf(path);
         const isUntouched = !("gate_migrations.name" in found.columns);
@@ -486,8 +492,8 @@ describe("killed migration", () => {
         expect(leftByOrchestrator(path)).toEqual(left);
       });
       // The last point is after the commit; every other is before it.
-      expect(untouched.sort((a, b) => a - b)).toEqual(every.slice(0, -1));
-      expect(halfWritten).toBeGreaterThan(10);
+      expect(untouched.sort((a, b) => a - b)).toEqual(chosen.slice(0, -1));
+      expect(halfWritten).toBeGreaterThan(10 / step);
     },
   );
 
