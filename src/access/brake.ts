@@ -13,9 +13,17 @@ interface Attempts {
   ends: number;
 }
 
-/** The network of an address. One caller has all of the 64 bits behind an IPv6 prefix. */
-const networkOf = (address: string): string =>
-  address.includes(":") && !address.includes(".") ? address.split(":").slice(0, 4).join(":") : address;
+const GROUPS = 8;
+/** Groups of 16 bits in the prefix of a network. */
+const PREFIX_GROUPS = 4;
+
+/** The network of an address. One caller has all of the 64 bits behind an IPv6 prefix; the zeros in it may be left out (`::`). */
+const networkOf = (address: string): string => {
+  if (!address.includes(":") || address.includes(".")) return address;
+  const [before = [], after = []] = address.split("::").map((part) => part.split(":").filter(Boolean));
+  const zeros = new Array<string>(Math.max(0, GROUPS - before.length - after.length)).fill("0");
+  return [...before, ...zeros, ...after].slice(0, PREFIX_GROUPS).join(":");
+};
 
 export class Brake {
   readonly #attempts = new Map<string, Attempts>();

@@ -101,6 +101,18 @@ it("a brake closes for an address after too many wrong tokens, and opens a minut
   expect(brake.count("2001:db8:1:2::1", 60_000)).toBe(0);
 });
 
+it.each([
+  ["2001:db8::1", "2001:db8::2:3:4:5"],
+  ["2001:db8:1::1", "2001:db8:1:0:ffff::"],
+  ["fe80::1%eth0", "fe80::2:3:4:5%eth1"],
+  ["::1", "::a:b:c:d"],
+])("takes %s and %s for one network, however their zeros are spelled", (one, other) => {
+  const brake = new Brake();
+  for (let n = 0; n < MOST_WRONG_TOKENS; n += 1) expect(brake.count(one, 0)).toBe(0);
+  expect(brake.count(other, 0)).toBe(60);
+  expect(brake.count("2001:db8:0:1::1", 0)).toBe(0);
+});
+
 it("a service does not start with a route that declares no right", async () => {
   const app = Fastify();
   useRights(app);
