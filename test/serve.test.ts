@@ -299,8 +299,8 @@ describe("stop", () => {
         parts: [JSON.stringify({ wait_ms: 60_000 })],
       }),
     );
-    // Until they wait, on a busy machine.
-    await sleep(1_500);
+    // Until they wait, on a busy machine: a connection that comes while the service stops is closed.
+    await sleep(2_000);
     const ms = await stopping(running);
     for (const answer of await Promise.all(waiting))
       expect(answer).toMatchObject({ status: 200, body: { jobs: [], degraded: false } });

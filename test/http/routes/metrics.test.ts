@@ -52,8 +52,14 @@ it("counts requests and jobs, and shows the current state", async () => {
 
   await post("/unfreeze?repo=acme/cold");
   await post("/serial-gate/resume?work_item=API-1");
-  const later = await read();
-  expect(valueIn(later, "serial_gate_frozen_lanes")).toBe(0);
+  let later = "";
+  // A busy service shows how it was a moment ago.
+  await expect
+    .poll(async () => {
+      later = await read();
+      return valueIn(later, "serial_gate_frozen_lanes");
+    })
+    .toBe(0);
   // The task that was paused has no job: only the orchestrator can move it on.
   expect(valueIn(later, "serial_gate_stuck_tasks")).toBe(1);
 });
