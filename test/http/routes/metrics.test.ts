@@ -27,7 +27,13 @@ it("counts requests and jobs, and shows the current state", async () => {
   await post("/jobs/claim", {});
   await post("/serial-gate/pause?work_item=NONE");
 
-  const text = await read();
+  /** A busy service shows how it was a moment ago. */
+  const readWith = async (sample: string, value: number): Promise<string> => {
+    let text = "";
+    await expect.poll(async () => valueIn((text = await read()), sample)).toBe(value);
+    return text;
+  };
+  const text = await readWith("serial_gate_frozen_lanes", 1);
   for (const [sample, value] of [
     ['serial_gate_claims_total{outcome="granted"}', 1],
     ['serial_gate_claims_total{outcome="empty"}', 1],
@@ -52,14 +58,7 @@ it("counts requests and jobs, and shows the current state", async () => {
 
   await post("/unfreeze?repo=acme/cold");
   await post("/serial-gate/resume?work_item=API-1");
-  let later = "";
-  // A busy service shows how it was a moment ago.
-  await expect
-    .poll(async () => {
-      later = await read();
-      return valueIn(later, "serial_gate_frozen_lanes");
-    })
-    .toBe(0);
+  const later = await readWith("serial_gate_frozen_lanes", 0);
   // The task that was paused has no job: only the orchestrator can move it on.
   expect(valueIn(later, "serial_gate_stuck_tasks")).toBe(1);
 });
