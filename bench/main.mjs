@@ -143,16 +143,13 @@ const rowOf = ({ id, figure }, kind, reach, { samples, spread, ...result }) => {
   };
 };
 
-const wantedOf = (kind, { rows }) =>
-  rows(sizes)
-    .map((row) => ({ ...row, reach: reachOf(row, kind) }))
-    .filter(({ id, figure, reach }) => reach !== undefined && pattern.test(`${kind} ${id} ${figure}`));
-
 const measured = [];
 let failed = false;
 for (const kind of KINDS)
-  for (const group of GROUPS) {
-    const wanted = wantedOf(kind, group);
+  for (const { rows, measure } of GROUPS) {
+    const wanted = rows(sizes)
+      .map((row) => ({ ...row, reach: reachOf(row, kind) }))
+      .filter(({ id, figure, reach }) => reach !== undefined && pattern.test(`${kind} ${id} ${figure}`));
     if (wanted.length === 0) continue;
     const missing = new Map(wanted.map((row) => [row.id, row]));
     const take = (id, result) => {
@@ -172,7 +169,7 @@ for (const kind of KINDS)
         logs: join(folder, "processes.log"),
         peerDatabase,
       };
-      for await (const { id, ...result } of group.measure(context)) take(id, result);
+      for await (const { id, ...result } of measure(context)) take(id, result);
     } catch (error) {
       failed = true;
       say(error.stack);
@@ -212,5 +209,5 @@ if (options.document) {
   const document = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
   writeFileSync(document, readFileSync(document, "utf8").replace(MEASURED, `$1\n${shown}\n$2`));
 }
-// What failed may have left connections open.
+// A failed row may have left connections open.
 if (failed) process.exit(1);

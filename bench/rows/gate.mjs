@@ -60,12 +60,19 @@ export async function* measure({ databases, sizes, rounds, wants }) {
   };
 
   // At once: PostgreSQL fills a database with one core.
-  const others = { shallow: ["claim-depth", "nothing-depth"], off: ["claim-gate-off"] };
-  const wanted = Object.keys(others).filter((name) => others[name].some(wants));
-  await Promise.all(["deep", ...wanted].map(databases.filled));
+  const wanted = {
+    deep: true,
+    shallow: wants("claim-depth") || wants("nothing-depth"),
+    off: wants("claim-gate-off"),
+  };
+  await Promise.all(
+    Object.keys(wanted)
+      .filter((name) => wanted[name])
+      .map(databases.filled),
+  );
   const deep = await open("deep");
   const deepOfMany = ofMany(deep);
-  if (wants("claim-depth") || wants("nothing-depth")) {
+  if (wanted.shallow) {
     const shallow = await open("shallow");
     const shallowOfMany = ofMany(shallow);
     if (wants("claim-depth"))
@@ -77,7 +84,7 @@ export async function* measure({ databases, sizes, rounds, wants }) {
       };
     await shallow.close();
   }
-  if (wants("claim-gate-off")) {
+  if (wanted.off) {
     const off = await open("off", { policy: OFF });
     yield { id: "claim-gate-off", ...(await sideBySide(deepOfMany.claims, ofMany(off).claims)) };
     await off.close();

@@ -85,6 +85,7 @@ export const call = async (service, path, method = "GET") => {
   return text;
 };
 
+/** A row of the times of one side over those of the other, in milliseconds. */
 export const overTheOther = (id, [over, under], more = "") => ({
   id,
   samples: ratios(over, under),
