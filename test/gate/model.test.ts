@@ -71,7 +71,7 @@ onEveryDatabase((open, database) => {
         runs += result.numRuns;
       }
       console.log(`${runs} random histories on ${database} agree with the model.`);
-      expect(runs).toBeGreaterThanOrEqual(A_POLICY);
+      expect(runs).toBeGreaterThan(RUNS[database] / 2);
     },
     TIME_LIMIT_MS + 40_000,
   );

@@ -353,7 +353,7 @@ onEveryDatabase((open, database) => {
       });
       if (result.failed) throw new Error(fc.defaultReportMessage(result), { cause: result.errorInstance });
       console.log(`${result.numRuns} random histories on ${database} agree with a queue from nothing.`);
-      expect(result.numRuns).toBeGreaterThanOrEqual(RUNS[database] / 10);
+      expect(result.numRuns).toBeGreaterThan(RUNS[database] / 4);
     },
     TIME_LIMIT_MS + 40_000,
   );
