@@ -435,3 +435,33 @@ describe("racing claims", () => {
     },
   );
 });
+
+it("looks the tasks of each step of a long lane up by their ids, however few were paused at the last ANALYZE", async () => {
+  const LONG = 3_000;
+  const client = await connectTo(url);
+  const insert = (repo: string, count: number) =>
+    client.query(
+      "INSERT INTO tasks(repo, stage) SELECT $1::text, 'analysis' FROM generate_series(1, $2::int)",
+      [repo, count],
+    );
+  await client.query("ALTER TABLE tasks DISABLE TRIGGER USER");
+  await insert(API, 10 * LONG);
+  await client.query("ALTER TABLE tasks ENABLE TRIGGER USER");
+  await insert(WEB, LONG);
+  await client.query("ANALYZE");
+  const { gate, store } = await startNode();
+  expect(await gate.pauseLane(null, { repo: WEB }, {})).toMatchObject({ changed: LONG });
+  expect(await gate.resumeLane(null, { repo: WEB })).toMatchObject({ changed: LONG });
+  gate.drain();
+  await store.close(); // A server process tells what it read when it ends, at the latest.
+  const read = async (index: string): Promise<number> => {
+    const { rows } = await client.query<{ rows: string }>(
+      "SELECT idx_tup_read AS rows FROM pg_stat_user_indexes WHERE indexrelname = $1",
+      [index],
+    );
+    return Number(rows[0]?.rows);
+  };
+  await expect.poll(() => read("tasks_pkey"), { timeout: 10_000 }).toBeGreaterThan(2 * LONG);
+  // Beside its ids, a step that began at the first paused task would read all that are still paused.
+  expect(await read("gate_tasks_paused")).toBeLessThan(2 * LONG);
+});

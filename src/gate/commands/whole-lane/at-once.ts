@@ -37,10 +37,13 @@ export interface Limits {
 /** The tasks that a pause of the whole lane changes. */
 export const toPause = unfinishedInPart("tasks", "not paused");
 
-/** The tasks that a resume of the whole lane changes: those that were paused together. One that was paused by itself stays so. One
- *  that finished meanwhile is taken back for the jobs that it left: they are held as long as it is paused. */
-export const toResume = sql`paused_at IS NOT NULL AND paused_together = 1 AND (${unfinished("tasks")}
+/** Of paused tasks, those that a resume of the whole lane changes: those that were paused together. One that was paused by itself
+ *  stays so. One that finished meanwhile is taken back for the jobs that it left: they are held as long as it is paused. */
+export const pausedTogether = sql`paused_together = 1 AND (${unfinished("tasks")}
     OR EXISTS (SELECT 1 FROM jobs j WHERE j.task_id = tasks.id AND j.status IN ${list(WAITING_STATUSES)}))`;
+
+/** The tasks that a resume of the whole lane changes. */
+export const toResume = sql`paused_at IS NOT NULL AND ${pausedTogether}`;
 
 /** Reads whether a change takes more than a transaction may. */
 function* isLong(repo: string, which: Statement, { tasks, jobs }: Limits): Tx<boolean> {

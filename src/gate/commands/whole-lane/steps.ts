@@ -23,7 +23,7 @@ import { keepAnswer, type StoredCall } from "../idempotency.ts";
 import type { TaskRef } from "../lookup/work-item.ts";
 import { pauseOptions, pauseTasks, resumeOptions, resumeTasks, TASK_REF } from "../pause.ts";
 import { WRITTEN, WRITTEN_TOGETHER } from "../record.ts";
-import { laneState, toPause, toResume, type LaneChange } from "./at-once.ts";
+import { laneState, pausedTogether, toPause, toResume, type LaneChange } from "./at-once.ts";
 
 /** The next thing of a change: change tasks, evaluate the jobs that are ready, evaluate those that are held. */
 const PHASE = { tasks: COUNTING, ready: 2, held: 3 } as const;
@@ -239,13 +239,15 @@ function* resumeSome(context: Context, row: Row, size: number): Tx<Stepped> {
   return { isOver: false, isNews: false };
 }
 
+/** Resumes those of some paused tasks that were paused together. Beside `paused_at IS NOT NULL`, PostgreSQL would not look the
+ *  tasks up by their ids: right after a pause it takes the index of paused tasks for empty, and would walk all of the lane's. */
 function* resumeAmong(
   context: Context,
   { asked }: Row,
   batch: readonly { readonly id: number }[],
 ): Tx<TaskRef[]> {
   const { actor, reason, answer } = JSON.parse(asked) as Asked;
-  const which = sql`id IN ${idsIn(batch.map(({ id }) => id))} AND ${toResume}`;
+  const which = sql`id IN ${idsIn(batch.map(({ id }) => id))} AND ${pausedTogether}`;
   return batch.length === 0 ? [] : yield* resumeTasks(which, { actor, reason, answer }, written(context));
 }
 
