@@ -157,7 +157,7 @@ const firstCounts = async (service) => {
 const scrapes = async (deep, url, { rounds, logs }) => {
   const shallow = await startService(url, logs);
   const both = [deep, shallow];
-  for (const service of both) await firstCounts(service);
+  await Promise.all(both.map(firstCounts));
   const samples = await inTurn(
     rounds,
     both.map((service) => async () => {
