@@ -843,7 +843,7 @@ END $gate$;
 REVOKE ALL ON FUNCTION public.gate_ready_lane_jobs_claimed() FROM PUBLIC;
 
 CREATE TRIGGER gate_ready_lane_jobs_claimed AFTER UPDATE OF status ON public.jobs FOR EACH ROW
-WHEN (NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL)
+WHEN (NEW.gate_writes <> OLD.gate_writes + 2 AND NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL)
 EXECUTE FUNCTION public.gate_ready_lane_jobs_claimed();
 
 CREATE FUNCTION public.gate_ready_mixed_jobs_inserted() RETURNS trigger LANGUAGE plpgsql

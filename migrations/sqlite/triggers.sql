@@ -443,7 +443,7 @@ BEGIN
 END;
 
 CREATE TRIGGER gate_ready_lane_jobs_claimed AFTER UPDATE OF status ON jobs
-WHEN NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL
+WHEN NEW.gate_writes <> OLD.gate_writes + 2 AND NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL
 BEGIN
   UPDATE tasks SET lane_state = 1, base_from = COALESCE(base_from, (SELECT COALESCE(MAX(id), 0) FROM gate_finishes)) WHERE id = NEW.task_id AND lane_state <> 1;
 END;

@@ -72,6 +72,6 @@ export const LANE_STATE = { none: 0, acquired: 1, lost: 2 } as const;
 /** A claimed job is told of at most this many of the latest tasks that overtook its own. */
 export const MAX_OVERTAKERS = 100;
 
-/** How far serial-gate's own change of a row moves the column `gate_writes`. `together`: a command changes many tasks of
- *  one lane in one statement, and does once for the lane what triggers do for each row. */
+/** How far serial-gate's own change of a row moves the column `gate_writes`. `together`: a command changes many rows in one
+ *  statement, and does once what triggers do for each of them. */
 export const OWN_WRITE = { alone: 1, together: 2 } as const;

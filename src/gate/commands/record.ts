@@ -11,8 +11,9 @@ import { toStored } from "../../store/timestamps.ts";
 /** Part of every UPDATE of a task, a job or a freeze that is recorded here; an INSERT begins at 1. */
 export const WRITTEN = raw(`gate_writes = gate_writes + ${OWN_WRITE.alone}`);
 
-/** The same in an UPDATE of many tasks of one lane: no trigger moves the lane's revision or evaluates its jobs. The command
- *  does it once (`laneChanged`). */
+/** The same in an UPDATE of many rows, for which the command does once what triggers would do for each: of tasks of one lane, to
+ *  move the lane's revision and to evaluate its jobs (`laneChanged`); of jobs that are claimed, to give their lanes to
+ *  their tasks (`acquireLanes`). */
 export const WRITTEN_TOGETHER = raw(`gate_writes = gate_writes + ${OWN_WRITE.together}`);
 
 /** Does once for a lane what triggers do for each task. Its row is locked. */

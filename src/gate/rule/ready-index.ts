@@ -93,9 +93,14 @@ const OWN_WRITES: readonly Write[] = [
   },
 ];
 
-const ACQUIRE_LANE = raw(
-  `UPDATE tasks SET ${acquiresLane.sql} WHERE id = NEW.task_id AND lane_state <> ${LANE_STATE.acquired}`,
-);
+const acquireLane = (tasks: Statement): Statement =>
+  sql`UPDATE tasks SET ${acquiresLane} WHERE ${tasks} AND lane_state <> ${inlineInteger(LANE_STATE.acquired)}`;
+
+const ACQUIRE_LANE = acquireLane(raw("id = NEW.task_id"));
+
+/** Gives the lane to tasks of which jobs were claimed together. */
+export const acquireLanes = (tasks: readonly number[]): Tx<void> =>
+  run(acquireLane(sql`id IN ${idsIn(tasks)}`));
 
 /** A task acquires its lane when a job of it begins to run, whichever program writes. Kept without strict lanes too, so
  *  that they can be switched on at any time. */
@@ -111,7 +116,7 @@ const LANE_TRIGGERS: readonly Trigger[] = [
     name: `${READY_INDEX.prefix}lane_jobs_claimed`,
     table: "jobs",
     after: "UPDATE OF status",
-    when: raw("NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL"),
+    when: sql`${IS_ALONE} AND NEW.status = 'running' AND OLD.status <> 'running' AND NEW.task_id IS NOT NULL`,
     body: [ACQUIRE_LANE],
   },
 ];

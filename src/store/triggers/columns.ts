@@ -19,6 +19,6 @@ export const laneOf = (row: Row): Statement => raw(`COALESCE(${row}.repo, '')`);
 /** True when the row moves to another lane. */
 export const changesLane = sql`${laneOf("NEW")} <> ${laneOf("OLD")}`;
 
-/** True unless a command changes many rows of one lane together. It then does once for the lane what the trigger would do
- *  for each row (gate/commands/record.ts). */
+/** True unless a command changes many rows together. It then does once what the trigger would do for each row
+ *  (gate/commands/record.ts). */
 export const IS_ALONE = raw(`NEW.gate_writes <> OLD.gate_writes + ${OWN_WRITE.together}`);
