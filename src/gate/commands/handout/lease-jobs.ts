@@ -34,8 +34,9 @@ export interface Handout {
   readonly isFresh: boolean;
 }
 
-/** True where the lanes go to all the tasks in one statement: on PostgreSQL, a trigger takes ten times as long for each. It would
- *  be a round trip more for a single job. Where no trigger of the ready index would do it, nothing must write to tasks. */
+/** True where one statement gives the lanes to all the tasks: on PostgreSQL, a trigger takes several times as long for each.
+ *  For a single job it would be a round trip more. Without the ready index nothing may write to tasks here: they may be
+ *  unreadable. */
 const isTogether = ({ lookup: { useReadyIndex } }: BatchContext, { leases }: Handout): boolean =>
   useReadyIndex && leases.size > 1;
 
