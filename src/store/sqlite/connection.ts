@@ -15,9 +15,9 @@ const BUSY_TIMEOUT_MS = 20;
 const CACHED_STATEMENTS = 500;
 /** Pages in the WAL before a checkpoint (16 MB): a hot page is then copied to the database once instead of many times. */
 const CHECKPOINT_PAGES = 4_000;
-/** The pages that a connection keeps in memory, in KiB. better-sqlite3 would keep 16 MB on each of up to five connections, and
- *  claims no faster. */
-const CACHE_KIB = 4_000;
+/** The pages that a connection keeps in memory, in KiB: SQLite's default. better-sqlite3 would keep 16 MB on each of up to five
+ *  connections, and claims no faster. */
+const CACHE_KIB = 2_000;
 
 /** Sets WAL on a file that this process creates; an existing file keeps its mode, because another program may have it
  *  open. A process that loses the race to create the file finds the winner's mode. */
