@@ -34,21 +34,15 @@ export interface Handout {
   readonly isFresh: boolean;
 }
 
-/** True where one statement gives the lanes to all the tasks: on PostgreSQL, a trigger takes several times as long for each.
- *  For a single job it would be a round trip more. Without the ready index nothing may write to tasks here: they may be
- *  unreadable. */
-const isTogether = ({ lookup: { useReadyIndex } }: BatchContext, { leases }: Handout): boolean =>
-  useReadyIndex && leases.size > 1;
-
 /** The leases go as one value, so that the text is the same however many they are. */
-const lease = (context: BatchContext, handout: Handout): { set: Statement; by: Statement } => ({
-  set: sql`status = 'running', ready = 0, ${isTogether(context, handout) ? WRITTEN_TOGETHER : WRITTEN}, attempts = attempts + 1,
+const lease = ({ leases, from }: Handout, written: Statement): { set: Statement; by: Statement } => ({
+  set: sql`status = 'running', ready = 0, ${written}, attempts = attempts + 1,
       lease_token = lease.value ->> 'token', lease_worker = lease.value ->> 'worker',
       lease_actor = lease.value ->> 'actor', lease_expires_at = lease.value ->> 'expires',
       lease_ms = CAST(lease.value ->> 'ms' AS INTEGER),
-      due_ms = CAST(lease.value ->> 'due' AS BIGINT), started_at = ${handout.from}, finished_at = NULL`,
+      due_ms = CAST(lease.value ->> 'due' AS BIGINT), started_at = ${from}, finished_at = NULL`,
   by: sql`${rowsOf(
-    [...handout.leases].map(([id, { lane, token, worker, actor, expires, due, ms }]) => [
+    [...leases].map(([id, { lane, token, worker, actor, expires, due, ms }]) => [
       id,
       { lane, token, worker, actor, expires, due, ms },
     ]),
@@ -57,12 +51,12 @@ const lease = (context: BatchContext, handout: Handout): { set: Statement; by: S
 
 /** Gives each job to its lease, if it may start at this very moment: another program may have moved it since to a lane
  *  that is not held. The status is inside of the CASE: beside the ids, SQLite would rather walk all jobs that are queued. */
-const leaseIfReady = (context: BatchContext, handout: Handout): Tx<ClaimableJob[]> => {
-  const {
-    rules,
-    lookup: { visible },
-  } = context;
-  const { set, by } = lease(context, handout);
+const leaseIfReady = (
+  { rules, lookup: { visible } }: BatchContext,
+  handout: Handout,
+  written: Statement,
+): Tx<ClaimableJob[]> => {
+  const { set, by } = lease(handout, written);
   return all<ClaimableJob>(sql`UPDATE jobs SET ${set} FROM ${by} AND COALESCE(repo, '') = lease.value ->> 'lane'
       AND CASE status WHEN 'queued' THEN (${heldReason(rules.policy, visible, "jobs")}) ELSE status END IS NULL
     RETURNING jobs.id, task_id, repo, agent, task_content, attempts - 1 AS attempts, max_attempts, ${itsTask(visible, "jobs")}`);
@@ -84,9 +78,9 @@ function* readLargePayloads(jobs: readonly Candidate[]): Tx<Map<number, string |
 }
 
 /** Gives each job to its lease as it was found. */
-function* leaseAsFound(context: BatchContext, handout: Handout): Tx<ClaimableJob[]> {
+function* leaseAsFound(handout: Handout, written: Statement): Tx<ClaimableJob[]> {
   const { leases, found } = handout;
-  const { set, by } = lease(context, handout);
+  const { set, by } = lease(handout, written);
   yield* run(sql`UPDATE jobs SET ${set} FROM ${by}`);
   const given = found.filter(({ id }) => leases.has(id));
   const payloads = yield* readLargePayloads(given);
@@ -102,14 +96,16 @@ const payloadOf = (
   return payload === undefined ? {} : { task_content: payload };
 };
 
-/** Gives jobs to their leases, and the lanes to their tasks.
+/** Gives jobs to their leases, and the lanes to their tasks: in one statement for all, because a trigger takes PostgreSQL several
+ *  times as long for each. For a single job it would be a round trip more. Without the ready index nothing may write to tasks
+ *  here: they may be unreadable.
  *  @returns the jobs that could still start, as they were before */
 export function* leaseJobs(context: BatchContext, handout: Handout): Tx<ClaimableJob[]> {
+  const isTogether = context.lookup.useReadyIndex && handout.leases.size > 1;
+  const written = isTogether ? WRITTEN_TOGETHER : WRITTEN;
   const isAsFound = context.isAlone && handout.isFresh;
-  const jobs = yield* isAsFound ? leaseAsFound(context, handout) : leaseIfReady(context, handout);
-  if (isTogether(context, handout)) {
-    const tasks = new Set(jobs.flatMap(({ task_id }) => task_id ?? []));
-    if (tasks.size > 0) yield* acquireLanes([...tasks]);
-  }
+  const jobs = yield* isAsFound ? leaseAsFound(handout, written) : leaseIfReady(context, handout, written);
+  const tasks = new Set(isTogether ? jobs.flatMap(({ task_id }) => task_id ?? []) : []);
+  if (tasks.size > 0) yield* acquireLanes([...tasks]);
   return jobs;
 }
